@@ -1,0 +1,39 @@
+"""Errors that a user can act on. Every message says what was found, what was expected and what to do."""
+
+from __future__ import annotations
+
+__all__ = ["BodyFileError", "EngineError", "KeypointError", "LiftError", "ModelError", "MvliftError"]
+
+
+class MvliftError(Exception):
+    """Base of every error that MVLift raises on purpose.
+
+    Args:
+        message: what was wrong, with the file or key and the value that was found.
+        remedy: what the user can do about it.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message if not remedy else f"{message} {remedy}")
+        self.message = message
+        self.remedy = remedy
+
+
+class KeypointError(MvliftError):
+    """A keypoint file or clip cannot be used."""
+
+
+class BodyFileError(MvliftError):
+    """A body model file (SMPL, SMAL, pose prior) cannot be used."""
+
+
+class ModelError(MvliftError):
+    """Network weights are missing, damaged or do not fit the request."""
+
+
+class LiftError(MvliftError):
+    """A clip cannot be lifted to 3D."""
+
+
+class EngineError(MvliftError):
+    """The engine process failed, was killed or speaks another protocol version."""
