@@ -1,0 +1,173 @@
+"""From pixels to what the networks see: motion about the root, upright, in units of body size.
+
+Every frame is seen by a camera turned towards the root (an exact homography once the focal length is known), so that a
+person may cross the whole picture without leaving the networks' workspace. The root's own path is one more point: its
+velocity. Scale is a running statistic of apparent bone lengths, so that one bad or crouching frame spoils nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from mvlift.errors import LiftError
+from mvlift.lifting.subjects import Bone, Subject
+
+__all__ = ["UNIT_METRES", "VELOCITY_GAIN", "NormalisedMotion", "default_focal", "intrinsics", "normalise"]
+
+FloatArray = NDArray[np.float64]
+
+UNIT_METRES: Final = 0.5
+"""Metres in one unit of the networks' coordinates."""
+VELOCITY_GAIN: Final = 5.0
+"""Factor on the root's velocity (units a frame at 30 fps), which brings it to the keypoints' range."""
+SCALE_WINDOW: Final = 121
+"""Frames over which apparent size is measured (4 s at 30 fps)."""
+SCALE_PERCENTILE: Final = 90
+
+
+@dataclass(frozen=True, eq=False)
+class NormalisedMotion:
+    """2D motion as the networks see it.
+
+    Attributes:
+        x: (T, K + 1, 2) keypoints relative to the root, and last the root's velocity; x right, y down.
+        confidence: (T, K + 1) in [0, 1], 0 = missing.
+        turn: (T, 3, 3) rotation from the camera's axes to the axes of the camera turned towards the root.
+        root: (T, 2) root in pixels.
+        pixels_per_metre: (T,) apparent scale at the root.
+        K: (3, 3) intrinsics that were used.
+    """
+
+    x: FloatArray
+    confidence: FloatArray
+    turn: FloatArray
+    root: FloatArray
+    pixels_per_metre: FloatArray
+    K: FloatArray
+
+    @property
+    def depth(self) -> FloatArray:
+        """(T,) first estimate of the root's depth in metres, from apparent size."""
+        return np.asarray(self.K[0, 0] / self.pixels_per_metre)
+
+
+def default_focal(image_size: tuple[int, int]) -> float:
+    """Focal length in pixels when nobody knows better: a 49 degree angle of view of the longer side."""
+    return 1.1 * max(image_size)
+
+
+def intrinsics(image_size: tuple[int, int], focal: float | None = None) -> FloatArray:
+    """(3, 3) K with the principal point in the middle and square pixels."""
+    f = default_focal(image_size) if focal is None else focal
+    return np.array([[f, 0, image_size[0] / 2], [0, f, image_size[1] / 2], [0, 0, 1]], dtype=np.float64)
+
+
+def fill_gaps(values: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
+    """(T, D) with unseen rows interpolated linearly, and held at the ends.
+
+    Raises:
+        LiftError: nothing was seen.
+    """
+    known = np.flatnonzero(seen)
+    if not len(known):
+        raise LiftError("The clip has no frame in which the root is seen.", "Check the keypoints and their layout.")
+    frames = np.arange(len(values))
+    return np.stack([np.interp(frames, known, column[known]) for column in values.T], 1)
+
+
+def running_percentile(values: FloatArray, window: int, percentile: float) -> FloatArray:
+    """(T,) percentile over a centred window of odd length, reflected at the ends, linear in T."""
+    half = min(window // 2, len(values) - 1)
+    padded = np.pad(values, half, mode="reflect") if half else values
+    rank = round(percentile / 100 * 2 * half)
+    views = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
+    blocks = range(0, len(values), 4096)
+    return np.concatenate([np.partition(views[i : i + 4096], rank, axis=1)[:, rank] for i in blocks])
+
+
+def _root(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> FloatArray:
+    """(T, 2) mean of the root keypoints; the offset between them carries over when only some are seen."""
+    columns = [subject.layout.index(name) for name in subject.root]
+    own, here = points[:, columns], seen[:, columns]
+    every = here.all(1)
+    offset = (own - own.mean(1, keepdims=True))[every]
+    typical = np.median(offset, axis=0) if len(offset) else np.zeros((len(columns), 2))
+    weight = here[..., None].astype(np.float64)
+    mean = ((own - typical) * weight).sum(1) / np.maximum(weight.sum(1), 1)
+    return fill_gaps(np.where(every[:, None], own.mean(1), mean), here.any(1))
+
+
+def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, bones: tuple[Bone, ...]) -> FloatArray:
+    """(T,) pixels a metre, from the 90th percentile of each bone's apparent length; NaN where no bone is seen."""
+    total, expected = np.zeros(len(points)), np.zeros(len(points))
+    index = {name: i for i, name in enumerate(subject.layout.names)}
+    for a, b, metres in bones:
+        end, end_seen = points[:, index[a]], seen[:, index[a]]
+        start, start_seen = (np.zeros_like(end), end_seen) if b == "root" else (points[:, index[b]], seen[:, index[b]])
+        here = end_seen & start_seen
+        if here.sum() < max(3, 0.05 * len(points)):
+            continue
+        length = fill_gaps(np.linalg.norm(end - start, axis=1)[:, None], here)[:, 0]
+        total += running_percentile(length, SCALE_WINDOW, SCALE_PERCENTILE)
+        expected += metres
+    with np.errstate(invalid="ignore"):
+        return np.where(expected > 0, total / np.maximum(expected, 1e-9), np.nan)
+
+
+def _turn(rays: FloatArray) -> FloatArray:
+    """(T, 3, 3) rotations that bring a ray (T, 3) to the z axis without roll."""
+    z = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    x = np.cross([0.0, 1.0, 0.0], z)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    return np.stack([x, np.cross(z, x), z], 1)
+
+
+def normalise(
+    points: NDArray[np.floating], confidence: NDArray[np.floating], subject: Subject, K: FloatArray
+) -> NormalisedMotion:
+    """Root-centred, scaled motion of a clip whose keypoints are in the subject's layout.
+
+    Args:
+        points: (T, K, 2) pixels.
+        confidence: (T, K) in [0, 1], 0 = missing.
+        subject: says which keypoints are the root and which bones measure scale.
+        K: (3, 3) intrinsics.
+
+    Raises:
+        LiftError: the root or every bone is missing throughout, or the person is smaller than a few pixels.
+    """
+    points = np.asarray(points, dtype=np.float64)
+    seen = np.asarray(confidence) > 0
+    focal, centre = K[0, 0], K[:2, 2]
+    root = _root(points, seen, subject)
+    rays = np.concatenate([(points - centre) / focal, np.ones((*points.shape[:2], 1))], -1)  # (T, K, 3)
+    root_rays = np.concatenate([(root - centre) / focal, np.ones((len(root), 1))], -1)  # (T, 3)
+    turn = _turn(root_rays)
+    local = np.einsum("tab,tkb->tka", turn, rays)
+    flat = focal * local[..., :2] / np.maximum(local[..., 2:], 0.1)  # (T, K, 2) pixels about the root
+    scale = _bone_scale(flat, seen, subject, subject.scale_bones)
+    if np.isnan(scale).any():
+        scale = _bone_scale(flat, seen, subject, subject.scale_fallback_bones)
+    if np.isnan(scale).any():
+        raise LiftError("No bone of the body is seen often enough to measure its size.", "Check the keypoint layout.")
+    scale = gaussian_filter1d(scale, 15, mode="nearest")
+    if scale.max() < 4:
+        raise LiftError(
+            f"The {subject.name} is about {scale.max() * 1.7:.0f} pixels tall.", "Use a video in which it is larger."
+        )
+    scale = np.maximum(scale, 0.05 * scale.max())
+    per_unit = scale[:, None] * UNIT_METRES
+    step = np.zeros_like(root)
+    if len(root) > 1:
+        moved = np.einsum("tab,tb->ta", turn[:-1], np.diff(root_rays, axis=0))[:, :2] * focal
+        step[:-1], step[-1] = moved / per_unit[:-1], moved[-1] / per_unit[-1]
+    x = np.concatenate([flat / per_unit[:, None], VELOCITY_GAIN * step[:, None]], 1)
+    root_seen = seen[:, [subject.layout.index(n) for n in subject.root]].any(1)
+    weights = np.concatenate([confidence, root_seen[:, None].astype(np.float64)], 1)
+    x = np.where(weights[..., None] > 0, np.clip(x, -8, 8), 0.0)
+    return NormalisedMotion(x=x, confidence=weights, turn=turn, root=root, pixels_per_metre=scale, K=K)

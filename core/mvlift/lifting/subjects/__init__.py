@@ -1,0 +1,87 @@
+"""Subjects: what is lifted, as data. Each ``*.json`` in this folder is one; a new animal needs no code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mvlift.errors import LiftError
+from mvlift.keypoints.layouts import Layout, get_layout
+
+__all__ = ["Bone", "Subject", "get_subject", "subject_names"]
+
+_FOLDER = Path(__file__).parent
+Bone = tuple[str, str, float]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a model lifts and onto which body.
+
+    Attributes:
+        name: short name, such as ``human``.
+        title: name for people.
+        body: body model family ("smpl", "smal").
+        layout: the keypoints that the models work on.
+        root: keypoints whose mean is the root of the 2D and 3D motion.
+        scale_bones: (from, to, metres): bones whose apparent lengths measure the picture's scale; "root" is allowed.
+        scale_fallback_bones: used where none of the former is seen.
+        score_keypoints: what evaluation measures.
+        contacts: keypoints that may rest on the floor.
+        contact_fallback: keypoint to use for a contact when its own was not detected.
+        body_keypoints: keypoint -> joint or vertex group of the body.
+        models: role ("line", "multiview", "prior") -> name of the shipped weights.
+    """
+
+    name: str
+    title: str
+    body: str
+    layout: Layout
+    root: tuple[str, ...]
+    scale_bones: tuple[Bone, ...]
+    scale_fallback_bones: tuple[Bone, ...]
+    score_keypoints: tuple[str, ...]
+    contacts: tuple[str, ...]
+    contact_fallback: Mapping[str, str]
+    body_keypoints: Mapping[str, str]
+    models: Mapping[str, str]
+
+    __hash__ = object.__hash__
+
+
+def subject_names() -> list[str]:
+    """Names of the subjects that come with MVLift."""
+    return sorted(p.stem for p in _FOLDER.glob("*.json"))
+
+
+@cache
+def get_subject(name: str | Path) -> Subject:
+    """A subject by name, or from a file of the user's own.
+
+    Raises:
+        LiftError: there is none of that name, or the file lacks a key.
+    """
+    path = Path(name) if str(name).endswith(".json") else _FOLDER / f"{name}.json"
+    if not path.is_file():
+        raise LiftError(f"There is no subject {str(name)!r}.", f"Known subjects: {', '.join(subject_names())}.")
+    data = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return Subject(
+            name=data["name"],
+            title=data["title"],
+            body=data["body"],
+            layout=get_layout(data["layout"]),
+            root=tuple(data["root"]),
+            scale_bones=tuple((a, b, float(m)) for a, b, m in data["scale_bones"]),
+            scale_fallback_bones=tuple((a, b, float(m)) for a, b, m in data.get("scale_fallback_bones", [])),
+            score_keypoints=tuple(data["score_keypoints"]),
+            contacts=tuple(data["contacts"]),
+            contact_fallback=data.get("contact_fallback", {}),
+            body_keypoints=data["body_keypoints"],
+            models=data["models"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise LiftError(f"{path}: not a subject file ({error}).", "Compare it with human.json.") from error

@@ -1,0 +1,137 @@
+"""2D motion on the training device: whole data set in memory, windows and augmentation as tensor operations."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mvlift.errors import KeypointError
+from mvlift.lifting.normalise import intrinsics, normalise
+from mvlift.lifting.subjects import Subject
+from torch import Tensor
+
+__all__ = ["MotionWindows", "SequenceSet", "file_digest", "load_sequences"]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceSet:
+    """Sequences of 2D keypoints, as ``mvlift-train prepare`` writes them.
+
+    Attributes:
+        points: per sequence (T, K, 2) pixels.
+        confidence: per sequence (T, K), 0 = missing.
+        image_size: per sequence (width, height).
+        fps: frames per second of all.
+        names: (K,) keypoint names.
+        clips: per sequence its name.
+        digest: of the file's content.
+    """
+
+    points: list[np.ndarray]
+    confidence: list[np.ndarray]
+    image_size: list[tuple[int, int]]
+    fps: float
+    names: tuple[str, ...]
+    clips: list[str]
+    digest: str
+
+
+def file_digest(path: Path) -> str:
+    """First 16 hex digits of a file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def load_sequences(path: Path) -> SequenceSet:
+    """Read a 2D data set (keys ``names fps start length image_size xy`` and optionally ``confidence clip``).
+
+    Raises:
+        KeypointError: a key is missing or shapes disagree.
+    """
+    with np.load(path, allow_pickle=False) as data:
+        missing = {"names", "fps", "start", "length", "image_size", "xy"} - set(data.files)
+        if missing:
+            raise KeypointError(f"{path}: keys {sorted(missing)} are missing.", "Make it with `mvlift-train prepare`.")
+        xy = data["xy"].astype(np.float64)
+        confidence = data["confidence"] if "confidence" in data.files else np.ones(xy.shape[:2])
+        confidence = np.where(np.isfinite(xy).all(-1), confidence, 0.0)
+        xy = np.nan_to_num(xy)
+        rows = [slice(int(s), int(s) + int(n)) for s, n in zip(data["start"], data["length"], strict=True)]
+        clips = data["clip"] if "clip" in data.files else np.arange(len(rows)).astype(str)
+        return SequenceSet(
+            points=[xy[r] for r in rows],
+            confidence=[confidence[r] for r in rows],
+            image_size=[(int(w), int(h)) for w, h in data["image_size"]],
+            fps=float(data["fps"]),
+            names=tuple(str(n) for n in data["names"]),
+            clips=[str(c) for c in clips],
+            digest=file_digest(path),
+        )
+
+
+class MotionWindows:
+    """Normalised sequences packed into one tensor, from which batches of windows are gathered.
+
+    Args:
+        sequences: the data set; its keypoints are the subject's.
+        subject: what is lifted.
+        window: T, frames in a window; shorter sequences are padded and masked.
+        device: where batches are made.
+
+    Raises:
+        KeypointError: the keypoints are not the subject's.
+    """
+
+    def __init__(self, sequences: SequenceSet, subject: Subject, window: int, device: torch.device | str) -> None:
+        if sequences.names != subject.layout.names:
+            raise KeypointError(
+                f"The data set's keypoints {sequences.names} are not those of subject {subject.name}.",
+                "Run `mvlift-train prepare` with that subject.",
+            )
+        self.window = window
+        motions = [
+            normalise(points, confidence, subject, intrinsics(size))
+            for points, confidence, size in zip(
+                sequences.points, sequences.confidence, sequences.image_size, strict=True
+            )
+        ]
+        lengths = np.array([len(m.x) for m in motions])
+        start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        pad = np.zeros((window, *motions[0].x.shape[1:]))
+        self.x = torch.as_tensor(np.concatenate([*(m.x for m in motions), pad]), dtype=torch.float32, device=device)
+        self.seen = torch.as_tensor(
+            np.concatenate([*(m.confidence for m in motions), pad[..., 0]]) > 0, device=device
+        )
+        self.start = torch.as_tensor(start, device=device)
+        self.length = torch.as_tensor(lengths, device=device)
+        self.weight = (self.length - window).clamp(min=0).float() + window / 2
+        self.mirror = torch.as_tensor(
+            np.concatenate([subject.layout.mirrored(), [len(sequences.names)]]), device=device
+        )
+        self.device = torch.device(device)
+
+    def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """A random batch, left and right mirrored half of the time, slightly rolled and scaled.
+
+        Returns:
+            x (B, T, P, 2), seen (B, T, P) bool and frames (B, T) bool (False = padding).
+        """
+        rand = lambda *shape: torch.rand(*shape, generator=generator, device=self.device)  # noqa: E731
+        which = torch.multinomial(self.weight, size, replacement=True, generator=generator)
+        room = (self.length[which] - self.window).clamp(min=0)
+        first = self.start[which] + (rand(size) * (room + 1)).long()
+        offset = torch.arange(self.window, device=self.device)
+        frames = offset < self.length[which, None]
+        rows = first[:, None] + offset
+        x, seen = self.x[rows], self.seen[rows] & frames[..., None]
+        flip = rand(size) < 0.5
+        x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0]), x)
+        seen = torch.where(flip[:, None, None], seen[:, :, self.mirror], seen)
+        angle = (rand(size) - 0.5) * 0.14
+        scale = torch.exp((rand(size) - 0.5) * 0.24)
+        cos, sin = angle.cos() * scale, angle.sin() * scale
+        turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)  # (B, 2, 2)
+        x = torch.einsum("btpi,bij->btpj", x, turn)
+        return x * seen[..., None], seen, frames
