@@ -101,9 +101,7 @@ class MotionWindows:
         start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         pad = np.zeros((window, *motions[0].x.shape[1:]))
         self.x = torch.as_tensor(np.concatenate([*(m.x for m in motions), pad]), dtype=torch.float32, device=device)
-        self.seen = torch.as_tensor(
-            np.concatenate([*(m.confidence for m in motions), pad[..., 0]]) > 0, device=device
-        )
+        self.seen = torch.as_tensor(np.concatenate([*(m.confidence for m in motions), pad[..., 0]]) > 0, device=device)
         self.start = torch.as_tensor(start, device=device)
         self.length = torch.as_tensor(lengths, device=device)
         self.weight = (self.length - window).clamp(min=0).float() + window / 2

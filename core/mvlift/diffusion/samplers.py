@@ -39,9 +39,7 @@ def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, le
     return x
 
 
-def ddim(
-    denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int], eta: float = 0.0
-) -> Tensor:
+def ddim(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int], eta: float = 0.0) -> Tensor:
     """DDIM (Song et al. 2021, eq. 12); eta 0 is deterministic, 1 has ancestral variance."""
     bar = schedule.alpha_bar().tolist()
     x = noise()
@@ -77,9 +75,7 @@ def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource
     return x
 
 
-def sample(
-    name: SamplerName, denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, steps: int
-) -> Tensor:
+def sample(name: SamplerName, denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, steps: int) -> Tensor:
     """Draw a sample by name with evenly spaced levels.
 
     Args:

@@ -29,6 +29,7 @@ class Subject:
         root: keypoints whose mean is the root of the 2D and 3D motion.
         scale_bones: (from, to, metres): bones whose apparent lengths measure the picture's scale; "root" is allowed.
         scale_fallback_bones: used where none of the former is seen.
+        tree: keypoint -> the keypoint (or "root") from which its limb grows; limb lengths vary along it in training.
         score_keypoints: what evaluation measures.
         contacts: keypoints that may rest on the floor.
         contact_fallback: keypoint to use for a contact when its own was not detected.
@@ -43,6 +44,7 @@ class Subject:
     root: tuple[str, ...]
     scale_bones: tuple[Bone, ...]
     scale_fallback_bones: tuple[Bone, ...]
+    tree: Mapping[str, str]
     score_keypoints: tuple[str, ...]
     contacts: tuple[str, ...]
     contact_fallback: Mapping[str, str]
@@ -77,6 +79,7 @@ def get_subject(name: str | Path) -> Subject:
             root=tuple(data["root"]),
             scale_bones=tuple((a, b, float(m)) for a, b, m in data["scale_bones"]),
             scale_fallback_bones=tuple((a, b, float(m)) for a, b, m in data.get("scale_fallback_bones", [])),
+            tree=data["tree"],
             score_keypoints=tuple(data["score_keypoints"]),
             contacts=tuple(data["contacts"]),
             contact_fallback=data.get("contact_fallback", {}),
