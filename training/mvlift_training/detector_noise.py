@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mvlift_training.draws import Draws
+
 __all__ = ["DetectorNoise", "corrupt"]
 
 
@@ -63,29 +65,30 @@ def corrupt(
     """
     b, t, p, _ = x.shape
     device = x.device
-    rand = lambda *s: torch.rand(*s, generator=generator, device=device)  # noqa: E731
-    randn = lambda *s: torch.randn(*s, generator=generator, device=device)  # noqa: E731
-    dirty = (rand(b) >= noise.clean).float()
-    jitter = noise.jitter * rand(b, 1, 1) ** 2 * (0.5 + rand(b, 1, p)) * dirty[:, None, None]
-    knots = randn(b * p * 2, 1, max(t // 16, 2))
+    draw = Draws(generator)
+    dirty = (draw.uniform(b) >= noise.clean).float()
+    jitter = noise.jitter * draw.uniform(b, 1, 1) ** 2 * (0.5 + draw.uniform(b, 1, p)) * dirty[:, None, None]
+    knots = draw.normal(b * p * 2, 1, max(t // 16, 2))
     slow = torch.nn.functional.interpolate(knots, size=t, mode="linear", align_corners=True)
     slow = slow.view(b, p, 2, t).permute(0, 3, 1, 2) * (
-        noise.drift * rand(b, 1, p, 1) ** 2 * dirty[:, None, None, None]
+        noise.drift * draw.uniform(b, 1, p, 1) ** 2 * dirty[:, None, None, None]
     )
-    gross = rand(b, t, p) < noise.gross * rand(b, 1, 1) * dirty[:, None, None]
-    off = torch.where(gross[..., None], randn(b, t, p, 2) * 0.5, torch.zeros_like(x))
+    gross = draw.uniform(b, t, p) < noise.gross * draw.uniform(b, 1, 1) * dirty[:, None, None]
+    off = torch.where(gross[..., None], draw.normal(b, t, p, 2) * 0.5, torch.zeros_like(x))
     body = torch.ones(p, device=device)
     body[-1] = 0.2  # the velocity is a difference of smoothed roots
-    seen_x = x + (jitter[..., None] * randn(b, t, p, 2) + slow + off) * body[:, None]
-    swap = _stretch(b, t, max(t // 6, 1), generator, device) & (rand(b, 1) < noise.swapped) & (dirty[:, None] > 0)
+    seen_x = x + (jitter[..., None] * draw.normal(b, t, p, 2) + slow + off) * body[:, None]
+    swap = (
+        _stretch(b, t, max(t // 6, 1), generator, device) & (draw.uniform(b, 1) < noise.swapped) & (dirty[:, None] > 0)
+    )
     seen_x = torch.where(swap[..., None, None], seen_x[:, :, mirror], seen_x)
-    confidence = (1 - 4 * jitter) * (1 - 0.25 * rand(b, t, p) * dirty[:, None, None])
-    confidence = torch.where(gross, confidence * (0.1 + 0.6 * rand(b, t, p)), confidence)
-    confidence = torch.where(swap[..., None], confidence * (0.5 + 0.5 * rand(b, 1, 1)), confidence)
-    lost = rand(b, t, p) < noise.dropped * rand(b, 1, 1) ** 2 * dirty[:, None, None]
-    lost_groups = (rand(b, len(groups)) < noise.groups_lost * rand(b, 1)).float() @ groups.float() > 0
+    confidence = (1 - 4 * jitter) * (1 - 0.25 * draw.uniform(b, t, p) * dirty[:, None, None])
+    confidence = torch.where(gross, confidence * (0.1 + 0.6 * draw.uniform(b, t, p)), confidence)
+    confidence = torch.where(swap[..., None], confidence * (0.5 + 0.5 * draw.uniform(b, 1, 1)), confidence)
+    lost = draw.uniform(b, t, p) < noise.dropped * draw.uniform(b, 1, 1) ** 2 * dirty[:, None, None]
+    lost_groups = (draw.uniform(b, len(groups)) < noise.groups_lost * draw.uniform(b, 1)).float() @ groups.float() > 0
     lost |= lost_groups[:, None]
-    gap = _stretch(b, t, max(t // 5, 1), generator, device) & (rand(b, 1) < noise.frames_lost)
+    gap = _stretch(b, t, max(t // 5, 1), generator, device) & (draw.uniform(b, 1) < noise.frames_lost)
     lost |= gap[..., None]
     confidence = torch.where(lost, torch.zeros_like(confidence), confidence.clamp(0.02, 1))
     return seen_x * (confidence > 0)[..., None], confidence

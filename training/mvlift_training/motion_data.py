@@ -13,6 +13,8 @@ from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.subjects import Subject
 from torch import Tensor
 
+from mvlift_training.draws import Draws
+
 __all__ = ["MotionWindows", "SequenceSet", "file_digest", "load_sequences"]
 
 
@@ -116,19 +118,19 @@ class MotionWindows:
         Returns:
             x (B, T, P, 2), seen (B, T, P) bool and frames (B, T) bool (False = padding).
         """
-        rand = lambda *shape: torch.rand(*shape, generator=generator, device=self.device)  # noqa: E731
+        draw = Draws(generator)
         which = torch.multinomial(self.weight, size, replacement=True, generator=generator)
         room = (self.length[which] - self.window).clamp(min=0)
-        first = self.start[which] + (rand(size) * (room + 1)).long()
+        first = self.start[which] + (draw.uniform(size) * (room + 1)).long()
         offset = torch.arange(self.window, device=self.device)
         frames = offset < self.length[which, None]
         rows = first[:, None] + offset
         x, seen = self.x[rows], self.seen[rows] & frames[..., None]
-        flip = rand(size) < 0.5
+        flip = draw.uniform(size) < 0.5
         x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0]), x)
         seen = torch.where(flip[:, None, None], seen[:, :, self.mirror], seen)
-        angle = (rand(size) - 0.5) * 0.14
-        scale = torch.exp((rand(size) - 0.5) * 0.24)
+        angle = (draw.uniform(size) - 0.5) * 0.14
+        scale = torch.exp((draw.uniform(size) - 0.5) * 0.24)
         cos, sin = angle.cos() * scale, angle.sin() * scale
         turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)  # (B, 2, 2)
         x = torch.einsum("btpi,bij->btpj", x, turn)

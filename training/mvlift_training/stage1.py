@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import line_through, point_line_distance
 from torch import Tensor
 
+from mvlift_training.draws import Draws
 from mvlift_training.motion_data import MotionWindows
 
 __all__ = ["LineTask", "random_lines"]
@@ -32,13 +34,15 @@ def random_lines(x: Tensor, generator: torch.Generator, noise: float) -> Tensor:
         (B, T, P, 3).
     """
     b = len(x)
-    normal = lambda *shape: torch.randn(*shape, generator=generator, device=x.device)  # noqa: E731
-    uniform = lambda *shape: torch.rand(*shape, generator=generator, device=x.device)  # noqa: E731
-    angle = torch.where(uniform(b) < 0.6, normal(b) * 0.15, (uniform(b) - 0.5) * math.pi)
-    nearness = torch.where(uniform(b) < 0.5, torch.zeros(b, device=x.device), uniform(b) * 0.15)  # 1 / distance
+    draw = Draws(generator)
+    angle = torch.where(draw.uniform(b) < 0.6, draw.normal(b) * 0.15, (draw.uniform(b) - 0.5) * math.pi)
+    # 1 / distance of the epipole
+    nearness = torch.where(
+        draw.uniform(b) < 0.5, torch.zeros(b, device=x.device), draw.uniform(b) * 0.15
+    )  # 1 / distance
     nearness[: b // 2] *= -1
     towards = torch.stack([angle.cos(), angle.sin()], -1)[:, None, None]  # (B, 1, 1, 2)
-    at = x + noise * uniform(b)[:, None, None, None] * normal(*x.shape)
+    at = x + noise * draw.uniform(b)[:, None, None, None] * draw.normal(*x.shape)
     direction = towards - nearness[:, None, None, None] * at  # epipole at towards / nearness, times nearness
     direction[:, :, -1] = towards[:, :, 0]  # the root's velocity is a difference: its epipole is at infinity
     return line_through(at, direction)
@@ -73,18 +77,18 @@ class LineTask:
         """Random windows, noise levels and lines."""
         x, seen, frames = self.windows.batch(size, generator)
         device = x.device
-        rand = lambda *shape: torch.rand(*shape, generator=generator, device=device)  # noqa: E731
+        draw = Draws(generator)
         level = torch.randint(1, self.schedule.steps + 1, (size,), generator=generator, device=device)
         noise = torch.randn(x.shape, generator=generator, device=device)
-        share = rand(size)[:, None] ** 3 * 0.5  # of keypoints without a line, mostly few
-        has_line = seen & (rand(size, x.shape[2]) >= share)[:, None]
-        has_line &= (rand(size) >= self.unconditional)[:, None, None]
+        share = draw.uniform(size)[:, None] ** 3 * 0.5  # of keypoints without a line, mostly few
+        has_line = seen & (draw.uniform(size, x.shape[2]) >= share)[:, None]
+        has_line &= (draw.uniform(size) >= self.unconditional)[:, None, None]
         noisy = self.schedule.add_noise(x, level, noise) * seen[..., None]
         lines = random_lines(x, generator, self.line_noise)
         return {"x": x, "seen": seen, "frames": frames, "level": level, "noisy": noisy,
                 "lines": lines, "has_line": has_line}  # fmt: skip
 
-    def loss(self, network: torch.nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, network: Callable[..., Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scalar terms; ``loss`` is what is minimised."""
         features = line_features(batch["noisy"], batch["lines"], batch["has_line"])[:, None]
         code = features.new_zeros(len(features), 1, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mvlift.lifting.views import project, ring
 from torch import Tensor
 
 from mvlift_training.detector_noise import DetectorNoise, corrupt
+from mvlift_training.draws import Draws
 
 __all__ = ["MotionLibrary", "ViewTask", "write_motion_library"]
 
@@ -90,14 +92,14 @@ class MotionLibrary:
 
     def batch(self, size: int, limb_spread: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random windows x (B, T, P, 3) with limbs of random lengths, and frames (B, T) False for padding."""
-        rand = lambda *s: torch.rand(*s, generator=generator, device=self.device)  # noqa: E731
+        draw = Draws(generator)
         which = torch.multinomial(self.weight, size, replacement=True, generator=generator)
         room = (self.length[which] - self.window).clamp(min=0)
-        first = self.start[which] + (rand(size) * (room + 1)).long()
+        first = self.start[which] + (draw.uniform(size) * (room + 1)).long()
         offset = torch.arange(self.window, device=self.device)
         frames = offset < self.length[which, None]
         x = self.x[first[:, None] + offset]
-        flip = rand(size) < 0.5
+        flip = draw.uniform(size) < 0.5
         x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0, 1.0]), x)
         factor = 1 + limb_spread * torch.randn(size, x.shape[2], generator=generator, device=self.device)
         factor = 0.5 * (factor + factor[:, self.mirror])
@@ -158,35 +160,34 @@ class ViewTask:
         """Random motions seen by a random camera, its detections, and the level views to generate."""
         x, frames = self.library.batch(size, self.limb_spread, generator)
         device = x.device
-        rand = lambda *s: torch.rand(*s, generator=generator, device=device)  # noqa: E731
-        randn = lambda *s: torch.randn(*s, generator=generator, device=device)  # noqa: E731
+        draw = Draws(generator)
         zero = torch.zeros(size, device=device)
-        turned = (rand(size) * 2 * math.pi)[:, None] + (rand(size, 1) - 0.5) * 0.5 * torch.linspace(
+        turned = (draw.uniform(size) * 2 * math.pi)[:, None] + (draw.uniform(size, 1) - 0.5) * 0.5 * torch.linspace(
             -1, 1, x.shape[1], device=device
         )  # the line of sight turns with a person who crosses the picture
         x = x @ ring(turned, zero[:, None]).transpose(-1, -2)
         low, high = (math.radians(e) for e in self.elevation)
-        camera = ring(zero, low + rand(size) * (high - low))
-        roll = randn(size) * math.radians(self.roll)
+        camera = ring(zero, low + draw.uniform(size) * (high - low))
+        roll = draw.normal(size) * math.radians(self.roll)
         spin = torch.zeros(size, 3, 3, device=device)
         spin[:, 0, 0], spin[:, 0, 1], spin[:, 1, 0], spin[:, 1, 1] = roll.cos(), -roll.sin(), roll.sin(), roll.cos()
         spin[:, 2, 2] = 1
         seen = x @ (spin @ camera)[:, None].transpose(-1, -2)  # (B, T, P, 3) in the given camera's axes
-        distance = (2.5 + 8 * rand(size)[:, None, None] ** 1.5) / UNIT_METRES
+        distance = (2.5 + 8 * draw.uniform(size)[:, None, None] ** 1.5) / UNIT_METRES
         nearness = 1 / (1 + seen[..., 2] / distance).clamp(min=0.3)
         nearness[:, :, -1] = 1
-        size_error = torch.exp(0.06 * randn(size))[:, None, None, None]
+        size_error = torch.exp(0.06 * draw.normal(size))[:, None, None, None]
         given = seen[..., :2] * nearness[..., None] * size_error
         detected, confidence = corrupt(given, self.noise, self.library.mirror, self._groups(device), generator)
         angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=device)
         views = project(ring(angle, angle * 0)[:, None], x[:, None])  # (B, V, T, P, 2)
-        level = 1 + (rand(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
-        noise3d = randn(*x.shape)
+        level = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
+        noise3d = draw.normal(*x.shape)
         noisy = self.schedule.add_noise(views, level, project(ring(angle, angle * 0)[:, None], noise3d[:, None]))
         return {"views": views, "given": given, "detected": detected, "frames": frames, "noisy": noisy,
                 "confidence": confidence * frames[..., None], "level": level}  # fmt: skip
 
-    def loss(self, network: torch.nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, network: Callable[..., Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scalar terms; ``loss`` is minimised."""
         device = batch["views"].device
         angle = torch.tensor([0.0, *(math.radians(a) for a in STAGE4_AZIMUTHS)], device=device)

@@ -7,7 +7,6 @@ optimiser, step and the state of the random generator.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Any, Literal, Protocol
 import torch
 from lightning_fabric import Fabric
 from mvlift.diffusion.network import MotionDenoiser
-from torch import Tensor, nn
+from torch import Tensor
 
 __all__ = ["DiffusionTask", "TrainOptions", "load_checkpoint", "train"]
 
@@ -30,7 +29,7 @@ class DiffusionTask(Protocol):
         """Random training batch on the device."""
         ...
 
-    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, network: Callable[..., Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scalar terms; ``loss`` is minimised."""
         ...
 
@@ -102,7 +101,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def _save(path: Path, content: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     torch.save(content, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def train(
@@ -153,7 +152,7 @@ def train(
     sums: dict[str, Tensor] = {}
 
     def checkpoint() -> None:
-        states = fabric.all_gather(generator.get_state().to(fabric.device)).cpu()
+        states = torch.as_tensor(fabric.all_gather(generator.get_state().to(fabric.device))).cpu()
         states = states.view(fabric.world_size, -1)
         if fabric.is_global_zero:
             _save(path, {"network": {k: v.cpu() for k, v in network.state_dict().items()},

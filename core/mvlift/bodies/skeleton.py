@@ -46,9 +46,7 @@ class BodySkeleton:
         """Rest joints (J, 3) and keypoints (K, 3) at a shape (B,)."""
         return self.rest_joints + self.shape_joints @ betas, self.rest_points + self.shape_points @ betas
 
-    def posed(
-        self, betas: FloatArray, rotations: FloatArray, translation: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def posed(self, betas: FloatArray, rotations: FloatArray, translation: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Forward kinematics.
 
         Args:
@@ -72,4 +70,6 @@ class BodySkeleton:
         # LBS: sum_j w_kj (R_j (p_k - rest_j) + position_j)
         offset = position - np.einsum("tjab,jb->tja", world, joints)
         blended = np.einsum("kj,tjab->tkab", self.point_weights, world)
-        return position, np.einsum("tkab,kb->tka", blended, points) + np.einsum("kj,tja->tka", self.point_weights, offset)
+        return position, np.einsum("tkab,kb->tka", blended, points) + np.einsum(
+            "kj,tja->tka", self.point_weights, offset
+        )

@@ -1,7 +1,7 @@
 """The denoiser: a transformer over temporal patches, with optional attention across views.
 
-One network serves both diffusion models. Stage 1 (``views`` = 1) reads noisy 2D motion and epipolar lines; stage 4 reads
-several noisy views and the given view, and attends across views after attending over time.
+One network serves both diffusion models. Stage 1 (``views`` = 1) reads noisy 2D motion and epipolar lines; stage 4
+reads several noisy views and the given view, and attends across views after attending over time.
 """
 
 from __future__ import annotations
@@ -135,15 +135,15 @@ class MotionDenoiser(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        for module in self.modules():
+        residual = 0.02 / math.sqrt(2 * self.config.layers)
+        for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
+                zero = name in ("head", "modulate.1")
+                into_residual = name.endswith((".out", "feed.3"))
+                nn.init.trunc_normal_(module.weight, std=residual if into_residual else 0.02)
+                if zero:
+                    nn.init.zeros_(module.weight)
                 nn.init.zeros_(module.bias)
-        nn.init.zeros_(self.modulate[-1].weight)
-        nn.init.zeros_(self.head.weight)
-        for block in self.blocks:
-            for last in (block.time.out, block.feed[-1], *([block.views.out] if block.views is not None else [])):
-                nn.init.trunc_normal_(last.weight, std=0.02 / math.sqrt(2 * self.config.layers))
 
     def forward(self, features: Tensor, level: Tensor, views: Tensor, frames: Tensor | None = None) -> Tensor:
         """X_0 of every view.

@@ -93,7 +93,7 @@ def running_percentile(values: FloatArray, window: int, percentile: float) -> Fl
 def _root(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> FloatArray:
     """(T, 2) mean of the root keypoints; the offset between them carries over when only some are seen."""
     columns = [subject.layout.index(name) for name in subject.root]
-    own, here = points[:, columns], seen[:, columns]
+    own, here = points[:, columns], np.asarray(seen[:, columns], dtype=bool)
     every = here.all(1)
     offset = (own - own.mean(1, keepdims=True))[every]
     typical = np.median(offset, axis=0) if len(offset) else np.zeros((len(columns), 2))
@@ -109,7 +109,7 @@ def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, b
     for a, b, metres in bones:
         end, end_seen = points[:, index[a]], seen[:, index[a]]
         start, start_seen = (np.zeros_like(end), end_seen) if b == "root" else (points[:, index[b]], seen[:, index[b]])
-        here = end_seen & start_seen
+        here: NDArray[np.bool_] = np.asarray(end_seen & start_seen, dtype=bool)
         if here.sum() < max(3, 0.05 * len(points)):
             continue
         length = fill_gaps(np.linalg.norm(end - start, axis=1)[:, None], here)[:, 0]
@@ -141,11 +141,11 @@ def normalise(
     Raises:
         LiftError: the root or every bone is missing throughout, or the person is smaller than a few pixels.
     """
-    points = np.asarray(points, dtype=np.float64)
-    seen = np.asarray(confidence) > 0
+    points_px: FloatArray = np.asarray(points, dtype=np.float64)
+    seen = np.greater(np.asarray(confidence, dtype=np.float64), 0)
     focal, centre = K[0, 0], K[:2, 2]
-    root = _root(points, seen, subject)
-    rays = np.concatenate([(points - centre) / focal, np.ones((*points.shape[:2], 1))], -1)  # (T, K, 3)
+    root = _root(points_px, seen, subject)
+    rays = np.concatenate([(points_px - centre) / focal, np.ones((*points_px.shape[:2], 1))], -1)  # (T, K, 3)
     root_rays = np.concatenate([(root - centre) / focal, np.ones((len(root), 1))], -1)  # (T, 3)
     turn = _turn(root_rays)
     local = np.einsum("tab,tkb->tka", turn, rays)

@@ -121,7 +121,7 @@ def _line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _fit_tilt(points: Tensor, given: GivenView, tilt: Tensor) -> Tensor:
-    """One Gauss-Newton step of elevation and roll (H, 2) so that ``points`` (H, T, P, 3) project onto the given view."""
+    """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the given view."""
     weight = (given.confidence / (TILT_SIGMA**2 * 10)).sqrt()[..., None]
 
     def residual(angles: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ def _run(
     find_tilt: bool,
     progress: Callable[[], None],
 ) -> Sampled:
-    """Sample X (H, T, P, 3): each step denoises the views' windows, averages them and triangulates with the given view."""
+    """Sample X (H, T, P, 3): each step denoises the views' windows, averages and triangulates with the given view."""
     count = options.hypotheses
     shape = (count, *given.x.shape[:2], 3)
     tilt = given.tilt.expand(count, 2)

@@ -1,6 +1,6 @@
 """Parallel-projection views about the root, and points triangulated from them.
 
-The lifting frame is upright: x right, y down, z forward from the given camera's azimuth, origin at the root of each frame.
+The lifting frame is upright: x right, y down, z forward from the given camera's azimuth, origin at the root.
 A view is a rotation M (world to view); it sees a point X at (M X)_{xy}. Rotations have orthonormal rows, so standard
 normal noise in 3D is standard normal in every view and agrees between views: diffusion can run on X itself.
 """
@@ -23,7 +23,7 @@ def ring(azimuth: Tensor, elevation: Tensor) -> Tensor:
     Returns:
         (..., 3, 3) world to view.
     """
-    azimuth, elevation = torch.broadcast_tensors(azimuth, elevation)
+    azimuth, elevation = azimuth + 0 * elevation, elevation + 0 * azimuth
     ca, sa, ce, se = azimuth.cos(), azimuth.sin(), elevation.cos(), elevation.sin()
     zero = torch.zeros_like(ca)
     rows = [ca, zero, sa, sa * se, ce, -ca * se, -sa * ce, se, ca * ce]

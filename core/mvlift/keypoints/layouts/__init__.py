@@ -59,7 +59,9 @@ class Layout:
         try:
             return self.names.index(name)
         except ValueError:
-            raise KeypointError(f"Layout {self.name} has no keypoint {name!r}; it has {', '.join(self.names)}.") from None
+            raise KeypointError(
+                f"Layout {self.name} has no keypoint {name!r}; it has {', '.join(self.names)}."
+            ) from None
 
     def mirrored(self) -> NDArray[np.int64]:
         """(J,) column of each keypoint's left/right partner (itself where it has none)."""

@@ -1,0 +1,36 @@
+# MVLift for Blender. `make lift` lifts the bundled example; `make test` runs every check. Both set everything up first.
+PYTHON ?= python3.11
+TORCH  ?= torch==2.13.0
+EXTRAS ?= preview,training,bodies,smpl,dev
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+
+.PHONY: setup test lint types unit lift bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3.11 python3.11-venv"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]" "$(TORCH)"
+	touch $@
+
+test: lint types unit
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check core training tests
+
+types: $(STAMP)
+	$(BIN)/mypy core/mvlift training/mvlift_training
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest tests
+
+clean:
+	rm -rf $(VENV) out dist build
+
+-include wheels/extension.mk
