@@ -109,7 +109,7 @@ def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, b
     for a, b, metres in bones:
         end, end_seen = points[:, index[a]], seen[:, index[a]]
         start, start_seen = (np.zeros_like(end), end_seen) if b == "root" else (points[:, index[b]], seen[:, index[b]])
-        here: NDArray[np.bool_] = np.asarray(end_seen & start_seen, dtype=bool)
+        here: NDArray[np.bool_] = np.logical_and(end_seen, start_seen)
         if here.sum() < max(3, 0.05 * len(points)):
             continue
         length = fill_gaps(np.linalg.norm(end - start, axis=1)[:, None], here)[:, 0]
@@ -142,7 +142,7 @@ def normalise(
         LiftError: the root or every bone is missing throughout, or the person is smaller than a few pixels.
     """
     points_px: FloatArray = np.asarray(points, dtype=np.float64)
-    seen = np.greater(np.asarray(confidence, dtype=np.float64), 0)
+    seen: NDArray[np.bool_] = np.asarray(confidence, dtype=np.float64) > 0
     focal, centre = K[0, 0], K[:2, 2]
     root = _root(points_px, seen, subject)
     rays = np.concatenate([(points_px - centre) / focal, np.ones((*points_px.shape[:2], 1))], -1)  # (T, K, 3)

@@ -1,0 +1,112 @@
+"""Network weights: safetensors with their config in the header, shipped here or named by the user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.errors import ModelError
+
+__all__ = ["describe_model", "load_denoiser", "model_names", "model_path", "save_denoiser"]
+
+_FOLDER = Path(__file__).parent
+
+
+def model_names() -> list[str]:
+    """Names of the weights that come with MVLift."""
+    return sorted(p.stem for p in _FOLDER.glob("*.safetensors"))
+
+
+def model_path(name: str | Path) -> Path:
+    """File of some weights, by name or path.
+
+    Raises:
+        ModelError: there is no such file.
+    """
+    path = Path(name) if str(name).endswith(".safetensors") else _FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        known = ", ".join(model_names()) or "none"
+        raise ModelError(f"There are no weights {str(name)!r}.", f"Weights that come with MVLift: {known}.")
+    return path
+
+
+def describe_model(name: str | Path) -> dict[str, Any]:
+    """Header of a weights file: kind, config, schedule, provenance.
+
+    Raises:
+        ModelError: not a weights file of MVLift.
+    """
+    path = model_path(name)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get("mvlift")
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a safetensors file ({error}).", "Install the weights again.") from error
+    if header is None:
+        raise ModelError(f"{path}: these are not weights of MVLift.", "Export them with `mvlift-train`.")
+    return dict(json.loads(header))
+
+
+def save_denoiser(
+    network: MotionDenoiser, schedule: CosineSchedule, kind: str, path: Path, provenance: Mapping[str, Any]
+) -> None:
+    """Write weights in half precision with their config; atomically.
+
+    Args:
+        network: the denoiser.
+        schedule: noise schedule that it was trained with.
+        kind: "line" (stage 1) or "multiview" (stage 4).
+        path: of the .safetensors file.
+        provenance: data, seed, scores; values that JSON can hold.
+    """
+    header = {
+        "kind": kind,
+        "config": asdict(network.config),
+        "schedule": asdict(schedule),
+        "provenance": dict(provenance),
+    }
+    tensors = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
+    temporary = path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata={"mvlift": json.dumps(header)})
+    temporary.replace(path)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, changed: int, kind: str, device: str) -> tuple[MotionDenoiser, CosineSchedule]:
+    header = describe_model(path)
+    if header.get("kind") != kind:
+        raise ModelError(f"{path}: a {header.get('kind')} model, expected a {kind} model.", "Choose other weights.")
+    network = MotionDenoiser(DenoiserConfig(**header["config"]))
+    with safe_open(path, framework="pt") as file:
+        state = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 (not a dict)
+    missing, unknown = network.load_state_dict(state, strict=False)
+    if missing or unknown:
+        raise ModelError(
+            f"{path}: keys missing {list(missing)[:3]}, unknown {list(unknown)[:3]}.", "Use weights of this version."
+        )
+    return network.eval().requires_grad_(False).to(device), CosineSchedule(**header["schedule"])
+
+
+def load_denoiser(name: str | Path, kind: str, device: torch.device | str) -> tuple[MotionDenoiser, CosineSchedule]:
+    """A denoiser ready to use, kept in memory for the next call.
+
+    Args:
+        name: shipped name or path of a .safetensors file.
+        kind: "line" or "multiview".
+        device: where it runs.
+
+    Raises:
+        ModelError: no such file, another kind, or keys that do not fit.
+    """
+    path = model_path(name).resolve()
+    return _load(path, path.stat().st_mtime_ns, kind, str(device))

@@ -1,0 +1,184 @@
+"""Configs: typed dataclasses, read from YAML; an unknown key is an error, not a silent default."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from mvlift.diffusion.samplers import SamplerName
+from mvlift.errors import MvliftError
+
+from mvlift_training.detector_noise import DetectorNoise
+from mvlift_training.trainer import TrainOptions
+
+__all__ = ["ConfigError", "NetworkOptions", "Stage2Options", "Stage3Options", "TrainConfig", "load_config", "plain"]
+
+T = TypeVar("T")
+
+
+class ConfigError(MvliftError):
+    """A config file has a key or value that does not fit."""
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Size of both denoisers: width d, transformer layers, heads, frames in one token, dropout."""
+
+    width: int = 384
+    layers: int = 8
+    heads: int = 6
+    patch: int = 4
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage1Options:
+    """Line conditioning of stage 1; see ``stage1.LineTask``."""
+
+    line_weight: float = 1.0
+    line_noise: float = 0.03
+    unconditional: float = 0.1
+
+
+@dataclass(frozen=True)
+class Stage2Options:
+    """How training sequences become 3D.
+
+    Attributes:
+        method: "loop" triangulates inside sampling; "sds" is the paper's optimisation.
+        sampler: of "loop".
+        steps: of "loop".
+        hypotheses: samples a sequence, of which stage 3 keeps the most plausible one.
+        elevation: assumed elevation of the cameras, degrees.
+        sds_iterations: of "sds".
+    """
+
+    method: Literal["loop", "sds"] = "loop"
+    sampler: SamplerName = "ddim"
+    steps: int = 20
+    hypotheses: int = 2
+    elevation: float = 7.0
+    sds_iterations: int = 5000
+
+
+@dataclass(frozen=True)
+class Stage3Options:
+    """What stage 3 keeps.
+
+    Attributes:
+        max_reprojection: largest median reprojection error, as a share of the body's height in the picture.
+        max_energy: largest median energy of the pose prior.
+        rounds: self-training rounds: lift with stage 4, fit, train stage 4 again.
+    """
+
+    max_reprojection: float = 0.03
+    max_energy: float = 6.0
+    rounds: int = 1
+
+
+@dataclass(frozen=True)
+class Stage4Options:
+    """Cameras and bodies of stage 4; see ``stage4.ViewTask``."""
+
+    limb_spread: float = 0.06
+    elevation: tuple[float, float] = (-12.0, 30.0)
+    roll: float = 3.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A whole run: ``mvlift-train all --config FILE``.
+
+    Attributes:
+        subject: name or file of the subject.
+        data: 2D data set (``mvlift-train prepare``).
+        folder: of checkpoints and results.
+        name: of the exported weights: NAME-stage1, NAME-stage4.
+        seed: of everything random.
+        window: frames in a training window.
+        device: "auto", "cpu", "cuda", "mps".
+        devices: processes or GPUs.
+        threads: CPU threads a process; 0 leaves torch's default.
+        network, stage1, train1, stage2, stage3, stage4, train4, noise: see their classes.
+    """
+
+    subject: str = "human"
+    data: Path = Path("../shared/data/human/train_2d.npz")
+    folder: Path = Path("runs/human")
+    name: str = "human"
+    seed: int = 1
+    window: int = 96
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    devices: int = 1
+    threads: int = 0
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    stage1: Stage1Options = field(default_factory=Stage1Options)
+    train1: TrainOptions = field(default_factory=TrainOptions)
+    stage2: Stage2Options = field(default_factory=Stage2Options)
+    stage3: Stage3Options = field(default_factory=Stage3Options)
+    stage4: Stage4Options = field(default_factory=Stage4Options)
+    train4: TrainOptions = field(default_factory=TrainOptions)
+    noise: DetectorNoise = field(default_factory=DetectorNoise)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _build(kind, value, where)
+    if origin is Literal:
+        if value not in typing.get_args(kind):
+            raise ConfigError(f"{where}: {value!r}", f"Choose one of {', '.join(map(str, typing.get_args(kind)))}.")
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _value(typing.get_args(kind)[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{where}: {value!r} is not a list.", "Write [first, second].")
+        return tuple(_value(k, v, where) for k, v in zip(typing.get_args(kind), value, strict=True))
+    if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float, str))):
+        raise ConfigError(f"{where}: {value!r} is not a number.", "Write a number.")
+    if kind is bool and not isinstance(value, bool):
+        raise ConfigError(f"{where}: {value!r} is not true or false.", "Write true or false.")
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {value!r} is not a {kind.__name__}.", "Correct the value.") from error
+
+
+def _build(kind: type[T], values: Any, where: str) -> T:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: {values!r} is not a mapping.", "Write key: value lines.")
+    hints = typing.get_type_hints(kind)
+    unknown = set(values) - set(hints)
+    if unknown:
+        raise ConfigError(f"{where}: unknown keys {sorted(unknown)}.", f"Known keys: {', '.join(sorted(hints))}.")
+    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def load_config(path: Path) -> TrainConfig:
+    """A run's config; ``data`` and ``folder`` stay relative to the working directory.
+
+    Raises:
+        ConfigError: not YAML, or a key or value that does not fit.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{path}: {error}", "Give a YAML file such as training/mvlift_training/configs/human.yaml."
+        ) from error
+    return _build(TrainConfig, content or {}, path.name)
+
+
+def plain(config: object) -> Any:
+    """A config as values that JSON can hold."""
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        return {f.name: plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    if isinstance(config, (tuple, list)):
+        return [plain(v) for v in config]
+    return str(config) if isinstance(config, Path) else config

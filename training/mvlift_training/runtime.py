@@ -1,0 +1,77 @@
+"""What every stage shares: devices, networks from checkpoints, provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from mvlift.diffusion.conditioning import LINE_FEATURES, VIEW_FEATURES
+from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.lifting.subjects import Subject
+
+from mvlift_training.config import ConfigError, TrainConfig, plain
+from mvlift_training.trainer import load_checkpoint
+
+__all__ = ["export_provenance", "fabric_for", "fresh_network", "trained_network"]
+
+
+def fabric_for(config: TrainConfig, precision: str) -> Fabric:
+    """Launched Fabric for the config's device; under ``torchrun`` or SLURM the environment says how many."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    kind = config.device
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    fabric = Fabric(accelerator=kind, devices=config.devices, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
+
+
+def fresh_network(config: TrainConfig, subject: Subject, kind: str) -> MotionDenoiser:
+    """An untrained "line" or "multiview" network, the same for a seed."""
+    torch.manual_seed(config.seed)
+    features = LINE_FEATURES if kind == "line" else VIEW_FEATURES
+    n = config.network
+    return MotionDenoiser(
+        DenoiserConfig(
+            points=len(subject.layout.names) + 1,
+            features=features,
+            width=n.width,
+            layers=n.layers,
+            heads=n.heads,
+            patch=n.patch,
+            cross_view=kind == "multiview",
+            dropout=n.dropout,
+        )
+    )
+
+
+def trained_network(
+    config: TrainConfig, subject: Subject, kind: str, stage: str, device: torch.device
+) -> tuple[MotionDenoiser, CosineSchedule, dict[str, Any]]:
+    """A stage's averaged weights from its checkpoint, with the checkpoint's provenance.
+
+    Raises:
+        ConfigError: the stage has not been trained, or with another network size.
+    """
+    path = config.folder / stage / "last.pt"
+    if not path.is_file():
+        raise ConfigError(f"{path} does not exist.", f"Run `mvlift-train {stage}` first.")
+    checkpoint = load_checkpoint(path)
+    network = fresh_network(config, subject, kind)
+    try:
+        network.load_state_dict(checkpoint["average"])
+    except RuntimeError as error:
+        raise ConfigError(f"{path} holds another network.", "Use the config that it was trained with.") from error
+    facts = {"steps": checkpoint["step"], "seconds": round(checkpoint["spent"]), **checkpoint["provenance"]}
+    return network.to(device).eval().requires_grad_(False), CosineSchedule(), facts
+
+
+def export_provenance(config: TrainConfig, digest: str) -> dict[str, Any]:
+    """What a checkpoint says of its making."""
+    from importlib.metadata import version
+
+    return {"config": plain(config), "data": Path(config.data).name, "digest": digest, "version": version("mvlift")}

@@ -1,0 +1,102 @@
+"""Stage 2: 3D from 2D for every training sequence, with the model of stage 1 (or of stage 4 in a self-training round).
+
+Each sequence's result is a file of its own, so a killed run goes on where it was; ranks share the sequences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from mvlift.diffusion.network import MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.lifting.normalise import NormalisedMotion, intrinsics, normalise
+from mvlift.lifting.sampling import GivenView, Sampled, SampleOptions, sample_lines, sample_views
+from mvlift.lifting.subjects import Subject
+from rich.progress import track
+
+from mvlift_training.config import TrainConfig
+from mvlift_training.motion_data import SequenceSet
+
+__all__ = ["given_view", "lift_sequences", "lifted_path"]
+
+
+def given_view(motion: NormalisedMotion, elevation: float, device: torch.device | str) -> GivenView:
+    """Normalised motion as the samplers take it, with an assumed elevation in degrees and no roll."""
+
+    def tensor(values: Any) -> torch.Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=device)
+
+    return GivenView(
+        tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor([math.radians(elevation), 0.0])
+    )
+
+
+def lifted_path(folder: Path, index: int) -> Path:
+    """File of one sequence's lifted motion."""
+    return folder / f"{index:05d}.npz"
+
+
+def _shares(count: int, fabric: Fabric) -> Iterator[int]:
+    yield from range(fabric.global_rank, count, fabric.world_size)
+
+
+def _sample(
+    config: TrainConfig,
+    network: MotionDenoiser,
+    schedule: CosineSchedule,
+    given: GivenView,
+    generator: torch.Generator,
+    subject: Subject,
+) -> Sampled:
+    options = SampleOptions(
+        sampler=config.stage2.sampler,
+        steps=config.stage2.steps,
+        window=config.window,
+        stride=config.window // 2,
+        hypotheses=config.stage2.hypotheses,
+    )
+    if network.config.cross_view:
+        return sample_views(network, given, schedule, options, generator)
+    if config.stage2.method == "sds":
+        from mvlift_training.stage2_sds import sds_lift
+
+        return sds_lift(network, schedule, given, config.stage2.sds_iterations, generator)
+    return sample_lines(network, given, schedule, options, generator)
+
+
+def lift_sequences(
+    config: TrainConfig,
+    subject: Subject,
+    sequences: SequenceSet,
+    network: MotionDenoiser,
+    schedule: CosineSchedule,
+    folder: Path,
+    fabric: Fabric,
+) -> None:
+    """Lift every sequence that has no result yet.
+
+    Writes per sequence ``points`` (H, T, P, 3), root-relative in the camera's axes, network units, and ``tilt`` (H, 2).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [i for i in _shares(len(sequences.points), fabric) if not lifted_path(folder, i).is_file()]
+    for i in track(todo, description="stage 2", disable=not fabric.is_global_zero):
+        K = intrinsics(sequences.image_size[i])
+        motion = normalise(sequences.points[i], sequences.confidence[i], subject, K)
+        given = given_view(motion, config.stage2.elevation, fabric.device)
+        generator = torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i)
+        lifted = _sample(config, network, schedule, given, generator, subject)
+        temporary = folder / f"{i:05d}.tmp.npz"
+        np.savez(
+            temporary,
+            points=lifted.in_camera().cpu().numpy().astype(np.float32),
+            tilt=lifted.tilt.cpu().numpy(),
+            depth=motion.depth,
+        )
+        temporary.replace(lifted_path(folder, i))
+    fabric.barrier()
