@@ -63,10 +63,6 @@ def _sample(
     )
     if network.config.cross_view:
         return sample_views(network, given, schedule, options, generator)
-    if config.stage2.method == "sds":
-        from mvlift_training.stage2_sds import sds_lift
-
-        return sds_lift(network, schedule, given, config.stage2.sds_iterations, generator)
     return sample_lines(network, given, schedule, options, generator)
 
 

@@ -94,12 +94,12 @@ def _root(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> Floa
     """(T, 2) mean of the root keypoints; the offset between them carries over when only some are seen."""
     columns = [subject.layout.index(name) for name in subject.root]
     own, here = points[:, columns], np.asarray(seen[:, columns], dtype=bool)
-    every = here.all(1)
+    every, some = np.asarray(here.all(1)), np.asarray(here.any(1))
     offset = (own - own.mean(1, keepdims=True))[every]
     typical = np.median(offset, axis=0) if len(offset) else np.zeros((len(columns), 2))
     weight = here[..., None].astype(np.float64)
     mean = ((own - typical) * weight).sum(1) / np.maximum(weight.sum(1), 1)
-    return fill_gaps(np.where(every[:, None], own.mean(1), mean), here.any(1))
+    return fill_gaps(np.where(every[:, None], own.mean(1), mean), some)
 
 
 def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, bones: tuple[Bone, ...]) -> FloatArray:
@@ -167,7 +167,7 @@ def normalise(
         moved = np.einsum("tab,tb->ta", turn[:-1], np.diff(root_rays, axis=0))[:, :2] * focal
         step[:-1], step[-1] = moved / per_unit[:-1], moved[-1] / per_unit[-1]
     x = np.concatenate([flat / per_unit[:, None], VELOCITY_GAIN * step[:, None]], 1)
-    root_seen = seen[:, [subject.layout.index(n) for n in subject.root]].any(1)
+    root_seen = np.asarray(seen[:, [subject.layout.index(n) for n in subject.root]].any(1))
     weights = np.concatenate([confidence, root_seen[:, None].astype(np.float64)], 1)
     x = np.where(weights[..., None] > 0, np.clip(x, -8, 8), 0.0)
     return NormalisedMotion(x=x, confidence=weights, turn=turn, root=root, pixels_per_metre=scale, K=K)
