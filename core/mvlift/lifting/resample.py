@@ -42,4 +42,6 @@ def from_model_rate(values: NDArray[np.float64], frames: int, fps: Fraction) -> 
     """Values (S, ...) at ``MODEL_FPS`` back at the clip's ``frames`` frames and rate."""
     if fps == MODEL_FPS and len(values) == frames:
         return values
-    return _interpolate(values, np.minimum(np.arange(frames, dtype=np.float64) * float(MODEL_FPS / fps), len(values) - 1))
+    return _interpolate(
+        values, np.minimum(np.arange(frames, dtype=np.float64) * float(MODEL_FPS / fps), len(values) - 1)
+    )
