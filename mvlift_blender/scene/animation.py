@@ -1,0 +1,151 @@
+"""The one place that knows how Blender's animation API changed.
+
+Blender 4.2 and 4.3 keep F-curves in the Action; 4.4 adds slots, layers and channelbags and keeps the old way as a
+shortcut; 5.0 removes the shortcut. Keys are written with ``foreach_set``: one call a curve, whatever its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_curves", "new_curves"]
+
+CONSTANT: Final = 0
+LINEAR: Final = 1
+BEZIER: Final = 2
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The F-curves of one Action for one data-block.
+
+    Attributes:
+        action: the Action.
+        container: what holds ``fcurves`` and ``groups``: the Action itself before 4.4, a channelbag since.
+    """
+
+    action: Any
+    container: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.container.fcurves)
+
+    def find(self, data_path: str, index: int = 0) -> Any | None:
+        """The curve of one channel, or None."""
+        return self.container.fcurves.find(data_path, index=index)
+
+    def group(self, name: str) -> Any:
+        """The channel group of that name, made when there is none."""
+        return self.container.groups.get(name) or self.container.groups.new(name)
+
+    def write(
+        self, data_path: str, frames: Array, values: Array, *, group: str = "", interpolation: int = LINEAR
+    ) -> None:
+        """Replace the keys of a property.
+
+        Args:
+            data_path: as in ``keyframe_insert``.
+            frames: (N,) scene frames, ascending, fractions allowed.
+            values: (N, C) one column for each array index of the property; C = 1 for a plain number.
+            group: name of the channel group, none when empty.
+            interpolation: LINEAR, CONSTANT or BEZIER.
+        """
+        coordinates = np.empty((len(frames), 2), dtype=np.float32)
+        coordinates[:, 0] = frames
+        for index, column in enumerate(np.asarray(values).T):
+            curve = self.find(data_path, index)
+            if curve is None:
+                curve = self.container.fcurves.new(data_path, index=index)
+                if group:
+                    curve.group = self.group(group)
+            else:
+                curve.keyframe_points.clear()
+            coordinates[:, 1] = column
+            _set_keys(curve, coordinates, interpolation)
+
+    def read(self, data_path: str, channels: int, frames: Array) -> Array | None:
+        """(N, C) values of a property at scene frames (N,), or None when no channel of it has a curve."""
+        curves = [self.find(data_path, index) for index in range(channels)]
+        if all(curve is None for curve in curves):
+            return None
+        values = np.zeros((len(frames), channels))
+        for index, curve in enumerate(curves):
+            if curve is not None:
+                values[:, index] = _evaluate(curve, frames)
+        return values
+
+    def key_frames(self, data_path: str, index: int = 0) -> Array:
+        """(N,) scene frames of a channel's keys, empty when it has none."""
+        curve = self.find(data_path, index)
+        return np.empty(0) if curve is None else _coordinates(curve)[:, 0].astype(np.float64)
+
+
+def _set_keys(curve: Any, coordinates: NDArray[np.float32], interpolation: int) -> None:
+    points = curve.keyframe_points
+    count = len(coordinates)
+    points.add(count)
+    points.foreach_set("co", coordinates.ravel())
+    points.foreach_set("interpolation", np.full(count, interpolation, dtype=np.uint8))
+    points.foreach_set("select_control_point", np.zeros(count, dtype=bool))
+    curve.update()
+
+
+def _coordinates(curve: Any) -> NDArray[np.float32]:
+    coordinates = np.empty(2 * len(curve.keyframe_points), dtype=np.float32)
+    curve.keyframe_points.foreach_get("co", coordinates)
+    return coordinates.reshape(-1, 2)
+
+
+def _evaluate(curve: Any, frames: Array) -> Array:
+    keys = _coordinates(curve)
+    modes = np.empty(len(keys), dtype=np.uint8)
+    curve.keyframe_points.foreach_get("interpolation", modes)
+    if len(keys) and (modes == LINEAR).all() and not curve.modifiers:
+        return np.interp(frames, keys[:, 0], keys[:, 1])
+    return np.array([curve.evaluate(float(frame)) for frame in frames])
+
+
+def new_curves(target: Any, name: str) -> Curves:
+    """A new Action of that name on a data-block, in place of the one it has (which stays in the file)."""
+    action = bpy.data.actions.new(name)
+    animation = target.animation_data_create()
+    if not hasattr(action, "slots"):
+        action.id_root = target.id_type
+        animation.action = action
+        return Curves(action, action)
+    slot = action.slots.new(id_type=target.id_type, name=target.name)
+    strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
+    animation.action = action
+    animation.action_slot = slot
+    return Curves(action, strip.channelbag(slot, ensure=True))
+
+
+def current_curves(target: Any) -> Curves | None:
+    """The curves that animate a data-block through its Action, or None."""
+    animation = target.animation_data
+    if animation is None or animation.action is None:
+        return None
+    action = animation.action
+    if not hasattr(action, "slots"):
+        return Curves(action, action)
+    slot = animation.action_slot
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot) if slot is not None else None
+            if bag is not None:
+                return Curves(action, bag)
+    return None
+
+
+def clear_action(target: Any) -> None:
+    """Take the Action off a data-block; the Action stays in the file."""
+    if target.animation_data is not None:
+        target.animation_data.action = None

@@ -1,0 +1,72 @@
+"""The armature: SMPL's joints as bones that point at their children and bend about their X axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+import numpy as np
+from mvlift.motion import LiftedMotion
+from numpy.typing import NDArray
+
+from .preserve import active_only
+from .rig_data import BoneGeometry, bone_geometry, rig_data
+
+__all__ = ["new_armature", "rest_axes", "rest_heads"]
+
+Array = NDArray[np.float64]
+
+
+def new_armature(context: Any, motion: LiftedMotion, name: str, collection: Any, lift: float) -> Any:
+    """An armature object in rest pose, at the world's origin, facing -Y, in ``collection``.
+
+    Args:
+        motion: whose body it is.
+        name: of the object and its data.
+        collection: that it is linked to; it must be in the view layer.
+        lift: metres by which the rest body is raised to stand on the floor.
+    """
+    data = bpy.data.armatures.new(name)
+    armature = bpy.data.objects.new(name, data)
+    collection.objects.link(armature)
+    context.view_layer.update()
+    geometry = bone_geometry(motion, lift)
+    with active_only(context, armature):
+        bpy.ops.object.mode_set(mode="EDIT")
+        _make_bones(data, motion, geometry)
+        bpy.ops.object.mode_set(mode="OBJECT")
+    _colour_bones(data, motion.body)
+    for bone in armature.pose.bones:
+        bone.rotation_mode = "QUATERNION"
+    armature.show_in_front = True
+    return armature
+
+
+def _make_bones(data: Any, motion: LiftedMotion, geometry: BoneGeometry) -> None:
+    for j, (name, parent) in enumerate(zip(motion.joint_names, motion.parents, strict=True)):
+        bone = data.edit_bones.new(name)
+        bone.head, bone.tail = geometry.heads[j], geometry.tails[j]
+        bone.align_roll(geometry.rolls[j])
+        if parent >= 0:
+            bone.parent = data.edit_bones[motion.joint_names[parent]]
+            bone.use_connect = bool(np.allclose(geometry.heads[j], geometry.tails[parent], atol=1e-6))
+
+
+def _colour_bones(data: Any, body: str) -> None:
+    colours = rig_data(body).colours
+    for bone in data.bones:
+        side = bone.name.split("_")[0].lower()
+        bone.color.palette = colours.get(side, colours["middle"])
+
+
+def rest_axes(armature: Any, names: Sequence[str]) -> Array:
+    """(J, 3, 3) rest axes of the named bones in armature space; columns are X, Y, Z."""
+    bones = armature.data.bones
+    return np.array([bones[name].matrix_local.to_3x3() for name in names], dtype=np.float64)
+
+
+def rest_heads(armature: Any, names: Sequence[str]) -> Array:
+    """(J, 3) rest heads of the named bones in armature space, metres."""
+    bones = armature.data.bones
+    return np.array([bones[name].head_local for name in names], dtype=np.float64)

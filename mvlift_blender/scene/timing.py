@@ -1,0 +1,95 @@
+"""Frame rates: a clip lasts as many seconds in the scene as it does in the video, whatever the two rates are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .rotations import continuous, slerp
+
+__all__ = ["RateMode", "Timing", "rational_fps", "resample_rotations", "resample_values", "scene_fps", "set_scene_fps"]
+
+RateMode = Literal["CLIP", "SCENE"]
+Array = NDArray[np.float64]
+
+_WHOLE: Final = (12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
+_KNOWN: Final = tuple(Fraction(n) for n in _WHOLE) + tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 240))
+
+
+def rational_fps(rate: float) -> Fraction:
+    """The exact rate that a rounded one stands for: 23.976 is 24000/1001."""
+    nearest = min(_KNOWN, key=lambda known: abs(float(known) - rate))
+    if abs(float(nearest) - rate) <= 2e-4 * rate:
+        return nearest
+    return Fraction(rate).limit_denominator(1001)
+
+
+def scene_fps(scene: Any) -> Fraction:
+    """Exact frame rate of a scene."""
+    return rational_fps(scene.render.fps / scene.render.fps_base)
+
+
+def set_scene_fps(scene: Any, fps: Fraction) -> None:
+    """Give a scene an exact rate: 30000/1001 as 30 over a base of 1.001."""
+    whole = max(1, round(fps))
+    scene.render.fps = whole
+    scene.render.fps_base = float(whole / fps)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where a clip's samples lie in the scene.
+
+    Attributes:
+        count: samples in the clip.
+        clip_fps: the clip's rate.
+        fps: the scene's rate.
+        start: scene frame of the first sample.
+    """
+
+    count: int
+    clip_fps: Fraction
+    fps: Fraction
+    start: int
+
+    @property
+    def frames(self) -> Array:
+        """(N,) scene frames to key: whole ones, and the clip's exact end where that is a fraction of a frame."""
+        if self.clip_fps == self.fps:
+            return self.start + np.arange(self.count, dtype=np.float64)
+        length = (self.count - 1) / self.clip_fps * self.fps
+        whole = np.arange(int(length) + 1, dtype=np.float64)
+        frames = whole if length == int(length) else np.append(whole, float(length))
+        return self.start + frames
+
+    @property
+    def samples(self) -> Array:
+        """(N,) place of each of ``frames`` in the clip, in samples."""
+        if self.clip_fps == self.fps:
+            return np.arange(self.count, dtype=np.float64)
+        return np.minimum((self.frames - self.start) * float(self.clip_fps / self.fps), self.count - 1)
+
+
+def resample_values(values: Array, samples: Array) -> Array:
+    """(T, ...) at fractional rows (N,), linearly."""
+    lower, t = _split(values.shape[0], samples)
+    t = t.reshape(-1, *[1] * (values.ndim - 1))
+    return values[lower] * (1 - t) + values[np.minimum(lower + 1, len(values) - 1)] * t
+
+
+def resample_rotations(q: Array, samples: Array) -> Array:
+    """(T, J, 4) quaternions at fractional rows (N,), spherically, signs continuous."""
+    lower, t = _split(q.shape[0], samples)
+    if not t.any():
+        return q[lower]
+    upper = np.minimum(lower + 1, len(q) - 1)
+    return continuous(slerp(q[lower], q[upper], np.broadcast_to(t[:, None], q[lower].shape[:-1])))
+
+
+def _split(count: int, samples: Array) -> tuple[NDArray[np.int64], Array]:
+    lower = np.clip(np.floor(samples).astype(np.int64), 0, count - 1)
+    return lower, samples - lower

@@ -1,0 +1,50 @@
+"""Tests against Blender as a Python module; they also run inside a real Blender (see run_in_blender.py)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+# Set before the first import of bpy: preferences, extensions and their wheels stay in a folder of the test's own.
+if "bpy" not in sys.modules and ("PYTEST_XDIST_WORKER" in os.environ or "BLENDER_USER_RESOURCES" not in os.environ):
+    os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="mvlift-blender-")
+
+try:
+    import bpy
+except ImportError:
+    bpy = None
+
+# without Blender only test_blender_present.py is collected, which says so
+collect_ignore_glob = [] if bpy is not None else ["test_[!b]*.py"]
+
+_status = 0
+
+
+@pytest.fixture(autouse=True)
+def empty_scene() -> None:
+    """Every test starts in an empty scene; extensions stay enabled."""
+    if bpy is not None:
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    global _status
+    _status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # Blender before 5.0, as a module, hangs or crashes in its destructors when Python classes stay registered; the
+    # report is written by now, so leave without running them.
+    if bpy is None or hasattr(config, "workerinput") or bpy.app.binary_path:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_status)
