@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 from mvlift.motion import Camera, LiftedMotion
 
-ORDER = """pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot right_foot
+ORDER = """
+pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot right_foot
 neck left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hand
 right_hand"""
 NAMES = tuple(ORDER.split())

@@ -5,17 +5,16 @@ Each sequence's result is a file of its own, so a killed run goes on where it wa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.normalise import NormalisedMotion, intrinsics, normalise
+from mvlift.lifting.normalise import intrinsics, normalise
+from mvlift.lifting.sampled import given_view
 from mvlift.lifting.sampling import GivenView, Sampled, SampleOptions, sample_lines, sample_views
 from mvlift.lifting.subjects import Subject
 from rich.progress import track
@@ -23,18 +22,7 @@ from rich.progress import track
 from mvlift_training.config import TrainConfig
 from mvlift_training.motion_data import SequenceSet
 
-__all__ = ["given_view", "lift_sequences", "lifted_path"]
-
-
-def given_view(motion: NormalisedMotion, elevation: float, device: torch.device | str) -> GivenView:
-    """Normalised motion as the samplers take it, with an assumed elevation in degrees and no roll."""
-
-    def tensor(values: Any) -> torch.Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=device)
-
-    return GivenView(
-        tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor([math.radians(elevation), 0.0])
-    )
+__all__ = ["lift_sequences", "lifted_path"]
 
 
 def lifted_path(folder: Path, index: int) -> Path:
@@ -84,7 +72,7 @@ def lift_sequences(
     for i in track(todo, description="stage 2", disable=not fabric.is_global_zero):
         K = intrinsics(sequences.image_size[i])
         motion = normalise(sequences.points[i], sequences.confidence[i], subject, K)
-        given = given_view(motion, config.stage2.elevation, fabric.device)
+        given = given_view(motion, fabric.device, config.stage2.elevation)
         generator = torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i)
         lifted = _sample(config, network, schedule, given, generator, subject)
         temporary = folder / f"{i:05d}.tmp.npz"

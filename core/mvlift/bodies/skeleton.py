@@ -6,10 +6,12 @@ linear in the shape, moved by linear blend skinning without pose blend shapes. T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mvlift.errors import BodyFileError
 
 __all__ = ["BodySkeleton"]
 
@@ -41,6 +43,24 @@ class BodySkeleton:
     shape_points: FloatArray
     point_weights: FloatArray
     shape_sigma: FloatArray
+
+    def with_keypoints(self, names: tuple[str, ...]) -> BodySkeleton:
+        """The same body with these of its keypoints, in this order.
+
+        Raises:
+            BodyFileError: it lacks one of them.
+        """
+        missing = [n for n in names if n not in self.keypoint_names]
+        if missing:
+            raise BodyFileError(f"The body has no keypoints {missing}.", f"It has {', '.join(self.keypoint_names)}.")
+        rows = [self.keypoint_names.index(n) for n in names]
+        return replace(
+            self,
+            keypoint_names=tuple(names),
+            rest_points=self.rest_points[rows],
+            shape_points=self.shape_points[rows],
+            point_weights=self.point_weights[rows],
+        )
 
     def shaped(self, betas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Rest joints (J, 3) and keypoints (K, 3) at a shape (B,)."""

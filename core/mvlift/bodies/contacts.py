@@ -1,0 +1,79 @@
+"""Which keypoints rest on the floor, and where the floor is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+__all__ = ["contact_probability", "floor_height", "level_up"]
+
+FloatArray = NDArray[np.float64]
+SPEED: Final = 0.45
+"""Metres a second at which a point is as likely moving as resting: lifted feet tremble."""
+SPEED_WIDTH: Final = 0.12
+HEIGHT: Final = 0.15
+"""Metres above the floor, likewise."""
+HEIGHT_WIDTH: Final = 0.05
+
+
+def floor_height(height: FloatArray) -> float:
+    """Height of the floor under contact points (T, C): the low end of each frame's lowest point."""
+    return float(np.percentile(height.min(1), 10))
+
+
+def contact_probability(points: FloatArray, up: FloatArray, floor: float, fps: float) -> FloatArray:
+    """(T, C) probability that each point rests on the floor, from its speed and height.
+
+    Args:
+        points: (T, C, 3) metres.
+        up: (3,) unit vector.
+        floor: height of the floor along ``up``.
+        fps: frames a second.
+    """
+    speed = np.zeros(points.shape[:2])
+    if len(points) > 1:
+        moved = np.linalg.norm(np.diff(points, axis=0), axis=-1) * fps
+        speed[:-1] = moved
+        speed[1:] = np.maximum(speed[1:], moved)
+    speed = gaussian_filter1d(speed, fps / 30, axis=0)
+    height = points @ up - floor
+    return np.asarray(
+        1 / (1 + np.exp((speed - SPEED) / SPEED_WIDTH)) / (1 + np.exp((np.abs(height) - HEIGHT) / HEIGHT_WIDTH))
+    )
+
+
+def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: float) -> FloatArray:
+    """The up direction for which the resting points lie in one level plane.
+
+    Weighted least squares on a small turn of ``up``, held by a Gaussian prior; one place to stand says nothing and
+    changes nothing.
+
+    Args:
+        points: (T, C, 3) metres.
+        contact: (T, C) probabilities.
+        up: (3,) first guess.
+        sigma: standard deviation of the guess, radians.
+
+    Returns:
+        (3,) unit vector.
+    """
+    weight = (contact**2).reshape(-1)
+    total = weight.sum()
+    if total < 1e-3:
+        return up
+    flat = points.reshape(-1, 3)
+    centred = flat - (weight[:, None] * flat).sum(0) / total
+    side = np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0])
+    side /= np.linalg.norm(side)
+    axes = np.stack([side, np.cross(up, side)], 1)  # (3, 2) turns of up
+    level = 0.03  # metres: how flat resting points are
+    frames = max(len(points) / 10, 1.0)  # ten frames of one step count as one observation
+    scale = frames / len(points) / level**2
+    a = centred @ axes
+    normal = scale * (a.T @ (a * weight[:, None])) + np.eye(2) / sigma**2
+    turn = -np.linalg.solve(normal, scale * (a.T @ (weight * (centred @ up))))
+    moved = up + axes @ np.clip(turn, -0.2, 0.2)
+    return np.asarray(moved / np.linalg.norm(moved))

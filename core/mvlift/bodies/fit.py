@@ -1,0 +1,385 @@
+"""Levenberg-Marquardt fit of a body to 2D keypoints and lifted 3D keypoints of a whole clip at once.
+
+The unknowns are the root's path and the joints' rotations in the camera's axes, with one shape for the clip. Contacts,
+floor, gravity and the pose prior's targets are estimated again between steps and held constant within one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.bodies.banded import MotionSystem
+from mvlift.bodies.contacts import contact_probability, floor_height, level_up
+from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
+from mvlift.bodies.kinematics import Kinematics, Posed, log_map
+from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.errors import LiftError
+
+__all__ = ["BodyFit", "FitOptions", "FitTargets", "PullsPoses", "fit_body"]
+
+FloatArray = NDArray[np.float64]
+
+REPROJECTION_SIGMA: Final = 0.012
+"""Metres at the body: how well a sure 2D keypoint is known."""
+TRANSLATION_ACCELERATION: Final = 0.012
+"""Metres a frame squared at 30 fps: how much a root's path bends."""
+ROTATION_ACCELERATION: Final = 0.12
+"""Radians a frame squared at 30 fps."""
+CONTACT_SPEED: Final = 0.008
+"""Metres a frame that a resting point may seem to move."""
+CONTACT_HEIGHT: Final = 0.02
+PRIOR_SIGMA: Final = 0.25
+"""Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
+LIMIT_SIGMA: Final = 0.1
+STATURE_SIGMA: Final = 0.002
+MAX_TURN: Final = 0.8
+
+
+class PullsPoses(Protocol):
+    """A pose prior, as the fit needs it."""
+
+    def pull(self, rotations: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Nearest plausible pose (N, 21, 3, 3) of body rotations (N, 21, 3, 3), and weights (N,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitTargets:
+    """What the body shall agree with, in the camera's axes (x right, y down, z forward).
+
+    Attributes:
+        points3d: (T, K, 3) lifted keypoints relative to the root, metres up to a common factor.
+        sigma3d: (T, K) their standard deviation in metres; infinite where nothing is known.
+        up: (3,) unit vector against gravity.
+        fps: frames a second.
+        pixels: (T, K, 2), or None for a fit to 3D alone (then ``points3d`` need not be relative to the root).
+        confidence: (T, K) of the pixels, 0 = missing.
+        K: (3, 3) intrinsics.
+    """
+
+    points3d: FloatArray
+    sigma3d: FloatArray
+    up: FloatArray
+    fps: float
+    pixels: FloatArray | None = None
+    confidence: FloatArray | None = None
+    K: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit goes.
+
+    Attributes:
+        iterations: Levenberg-Marquardt steps.
+        smoothing: factor on the smoothness of root and rotations.
+        stature: height of the person in metres, if known.
+        contacts: hold resting feet and keep them on a floor.
+        up_sigma: how far off the up direction may be, radians; 0 holds it.
+        shape: find the clip's shape; False holds ``betas``.
+        betas: (B,) to start from, zeros when None.
+        points_weight: factor on the 3D targets.
+    """
+
+    iterations: int = 10
+    smoothing: float = 1.0
+    stature: float | None = None
+    contacts: bool = True
+    up_sigma: float = 0.08
+    shape: bool = True
+    betas: tuple[float, ...] | None = None
+    points_weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class BodyFit:
+    """A fitted motion, still in the camera's axes.
+
+    Attributes:
+        betas: (B,) shape.
+        rotations: (T, J, 3, 3) relative to the parent; the root's relative to the camera's axes.
+        root: (T, 3) position of the root joint, metres.
+        points: (T, K, 3) keypoints.
+        up: (3,) against gravity.
+        floor: height of the floor along ``up``.
+        contacts: (T, C) probabilities.
+        size: factor that was applied to ``points3d``.
+        cost: of each step.
+    """
+
+    betas: FloatArray
+    rotations: FloatArray
+    root: FloatArray
+    points: FloatArray
+    up: FloatArray
+    floor: float
+    contacts: FloatArray
+    size: float
+    cost: list[float] = field(default_factory=list)
+
+
+class _Fit:
+    """State of one fit; each ``_add_*`` puts one residual into the normal equations."""
+
+    def __init__(
+        self, skeleton: BodySkeleton, rig: BodyRig, targets: FitTargets, options: FitOptions, prior: PullsPoses | None
+    ) -> None:
+        self.kinematics = Kinematics(skeleton, rig)
+        self.skeleton, self.rig, self.targets, self.options, self.prior = skeleton, rig, targets, options, prior
+        index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
+        self.root_points = [index[n] for n in rig.root]
+        self.contact_points = [index[n] for n in rig.contacts if n in index]
+        joints = skeleton.joint_names
+        spread = np.array([rig.spread(n) for n in joints])
+        self.rest_weight = 1 / spread**2
+        self.limits = [(joints.index(n), bounds) for n, bounds in rig.limits.items()]
+        self.betas = np.zeros(len(skeleton.shape_sigma)) if options.betas is None else np.array(options.betas)
+        self.up, self.floor = targets.up / np.linalg.norm(targets.up), 0.0
+        self.contacts = np.zeros((len(targets.points3d), len(self.contact_points)))
+        self.plausible: tuple[FloatArray, FloatArray] | None = None
+        self.cost = 0.0
+        if options.stature is not None and options.betas is None:
+            self._scale_to(options.stature)
+        self.size = relative_size(targets.points3d, skeleton, rig, self.betas) if targets.pixels is not None else 1.0
+        self.points3d = targets.points3d * self.size
+        self.rotations = starting_rotations(self.points3d, skeleton, rig, self.betas)
+        self.root = self._starting_root()
+
+    def _stature(self) -> tuple[float, FloatArray]:
+        """Standing height in metres and its derivative by the shape, from the rest pose's extent."""
+        joints, points = self.skeleton.shaped(self.betas)
+        both = np.concatenate([joints[:, 1], points[:, 1]])
+        change = np.concatenate([self.skeleton.shape_joints[:, 1], self.skeleton.shape_points[:, 1]])
+        top, low = int(both.argmax()), int(both.argmin())
+        skull = 1.09  # the eyes are at about 0.93 of the height, the ankle's heel keypoint at 0.01
+        return skull * float(both[top] - both[low]), skull * (change[top] - change[low])
+
+    def _scale_to(self, stature: float) -> None:
+        for _ in range(3):
+            height, slope = self._stature()
+            weight = slope * self.skeleton.shape_sigma**2
+            self.betas = self.betas + weight * (stature - height) / max(float(slope @ weight), 1e-9)
+
+    def _starting_root(self) -> FloatArray:
+        t = self.targets
+        frames = len(self.points3d)
+        posed = self.kinematics.pose(self.betas, self.rotations, np.zeros((frames, 3)))
+        if t.pixels is None or t.confidence is None or t.K is None:
+            return np.asarray(self.points3d[:, self.root_points].mean(1) - posed.points[:, self.root_points].mean(1))
+        own = -posed.points[:, self.root_points].mean(1)
+        return own + camera_path(self.points3d, t.pixels, t.confidence, t.K, t.fps)
+
+    def _add_points3d(self, system: MotionSystem, posed: Posed, jacobian: FloatArray, shape: FloatArray | None) -> None:
+        points, sigma = posed.points, self.targets.sigma3d
+        if self.targets.pixels is not None:  # relative to the root
+            points = points - points[:, self.root_points].mean(1, keepdims=True)
+            jacobian = jacobian - jacobian[:, self.root_points].mean(1, keepdims=True)
+            if shape is not None:
+                shape = shape - shape[:, self.root_points].mean(1, keepdims=True)
+        residual = points - self.points3d
+        away = np.linalg.norm(residual, axis=-1) / (2 * sigma)
+        weight = self.options.points_weight / sigma**2 / (1 + away**2)  # Cauchy
+        self._add(system, residual, weight, jacobian, shape)
+
+    def _add_pixels(self, system: MotionSystem, posed: Posed, jacobian: FloatArray, shape: FloatArray | None) -> None:
+        t = self.targets
+        if t.pixels is None or t.confidence is None or t.K is None:
+            return
+        focal = t.K[0, 0]
+        depth = np.maximum(posed.points[..., 2:], 0.2)
+        residual = focal * posed.points[..., :2] / depth + t.K[:2, 2] - t.pixels
+        sigma = REPROJECTION_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True)
+        away = np.linalg.norm(residual, axis=-1) / (4 * sigma)
+        weight = t.confidence / sigma**2 / (1 + away**2)
+        scale = (focal / depth)[..., None]
+        slope = -(posed.points[..., :2] / depth)[..., None]
+
+        def seen(j: FloatArray) -> FloatArray:
+            return np.asarray(scale * (j[..., :2, :] + slope * j[..., 2:, :]))
+
+        self._add(system, residual, weight, seen(jacobian), None if shape is None else seen(shape))
+
+    def _add(
+        self,
+        system: MotionSystem,
+        residual: FloatArray,
+        weight: FloatArray,
+        jacobian: FloatArray,
+        shape: FloatArray | None,
+    ) -> None:
+        """Residual (T, K, n), weight (T, K), jacobian (T, K, n, D)."""
+        frames, _, n = residual.shape
+        self.cost += float((weight[..., None] * residual**2).sum())
+        system.add(
+            residual.reshape(frames, -1),
+            np.repeat(weight, n, axis=1),
+            jacobian.reshape(frames, -1, system.dof),
+            None if shape is None else shape.reshape(frames, -1, system.shared),
+        )
+
+    def _add_contacts(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
+        points, j = posed.points[:, self.contact_points], jacobian[:, self.contact_points]
+        frames = len(points)
+        still = 30 / self.targets.fps
+        both = np.minimum(self.contacts[1:], self.contacts[:-1]) / (CONTACT_SPEED * still) ** 2
+        moved = np.diff(points, axis=0).reshape(frames - 1, -1)
+        system.add_difference(moved, np.repeat(both, 3, axis=1), j.reshape(frames, -1, system.dof))
+        height = points @ self.up - self.floor
+        weight = (self.contacts + (height < 0)) / CONTACT_HEIGHT**2
+        system.add(height, weight, np.einsum("a,tkad->tkd", self.up, j))
+
+    def _add_poses(self, system: MotionSystem) -> None:
+        """Rest, joint limits and the pose prior, whose residuals are the rotations themselves."""
+        frames = len(self.rotations)
+        vector = log_map(self.rotations)
+        force = self.rest_weight[:, None] * vector  # weight times residual
+        weight = np.broadcast_to(self.rest_weight[:, None], vector.shape).copy()
+        for j, bounds in self.limits:
+            beyond = vector[:, j] - np.clip(vector[:, j], bounds[:, 0], bounds[:, 1])
+            stiff = (beyond != 0) / LIMIT_SIGMA**2
+            weight[:, j] += stiff
+            force[:, j] += stiff * beyond
+        if self.plausible is not None:
+            target, sure = self.plausible
+            rows = slice(1, 1 + target.shape[1])
+            away = log_map(self.rotations[:, rows] @ target.transpose(0, 1, 3, 2))
+            pull = (sure / PRIOR_SIGMA**2)[:, None, None]
+            weight[:, rows] += pull
+            force[:, rows] += pull * away
+        residual, total = np.zeros((frames, system.dof)), np.zeros((frames, system.dof))
+        for g, group in enumerate(self.kinematics.groups):
+            columns = slice(3 + 3 * g, 6 + 3 * g)
+            for j, share in group:
+                total[:, columns] += share**2 * weight[:, j]
+                residual[:, columns] += share * force[:, j]
+        system.add_diagonal(residual / np.maximum(total, 1e-12), total)
+
+    def _add_smoothness(self, system: MotionSystem) -> None:
+        if len(self.root) < 3:
+            return
+        rate = (self.targets.fps / 30) ** 4 * self.options.smoothing
+        weight = np.full(system.dof, rate / ROTATION_ACCELERATION**2)
+        weight[:3] = rate / TRANSLATION_ACCELERATION**2
+        steps = np.zeros((len(self.root) - 1, system.dof))
+        steps[:, :3] = np.diff(self.root, axis=0)
+        lead = [group[0][0] for group in self.kinematics.groups]
+        turned = log_map(self.rotations[1:, lead] @ self.rotations[:-1, lead].transpose(0, 1, 3, 2))
+        shares = np.array([group[0][1] for group in self.kinematics.groups])
+        steps[:, 3:] = (turned / shares[:, None]).reshape(len(steps), -1)
+        system.add_acceleration(np.diff(steps, axis=0), weight)
+
+    def _add_shape(self, system: MotionSystem) -> None:
+        weight = 1 / self.skeleton.shape_sigma**2
+        system.corner += np.diag(weight)
+        system.corner_gradient += weight * self.betas
+        if self.options.stature is not None:
+            height, slope = self._stature()
+            system.corner += np.outer(slope, slope) / STATURE_SIGMA**2
+            system.corner_gradient += slope * (height - self.options.stature) / STATURE_SIGMA**2
+
+    def _observe(self, posed: Posed, step: int) -> None:
+        """Estimate anew what a step holds constant."""
+        if self.options.contacts and step >= 3 and step % 2 == 1 and self.contact_points:
+            points = posed.points[:, self.contact_points]
+            self.floor = floor_height(points @ self.up)
+            self.contacts = contact_probability(points, self.up, self.floor, self.targets.fps)
+            if self.options.up_sigma > 0 and step >= 5:
+                self.up = level_up(points, self.contacts, self.targets.up, self.options.up_sigma)
+                self.floor = floor_height(points @ self.up)
+        if self.prior is not None and step % 2 == 1:
+            self.plausible = self.prior.pull(self.rotations[:, 1 : 1 + self.rig.prior_joints])
+
+    def run(self, progress: Callable[[float], None]) -> BodyFit:
+        """All steps; a step that would not lower the damped model is damped more."""
+        costs = []
+        frames = len(self.root)
+        for step in range(self.options.iterations):
+            posed = self.kinematics.pose(self.betas, self.rotations, self.root)
+            self._observe(posed, step)
+            shape_now = self.options.shape and 1 <= step < self.options.iterations - 1 and step % 2 == 1
+            system = MotionSystem(frames, self.kinematics.dof, len(self.betas) if shape_now else 0)
+            jacobian = self.kinematics.jacobian(posed)
+            shape = self.kinematics.shape_jacobian(posed) if shape_now else None
+            self.cost = 0.0
+            self._add_points3d(system, posed, jacobian, shape)
+            self._add_pixels(system, posed, jacobian, shape)
+            if self.contacts.any() and frames > 1:
+                self._add_contacts(system, posed, jacobian)
+            self._add_poses(system)
+            self._add_smoothness(system)
+            if shape_now:
+                self._add_shape(system)
+            costs.append(self.cost)
+            self._move(*system.solve(1e-3))
+            progress((step + 1) / self.options.iterations)
+        return self._result(costs)
+
+    def _move(self, own: FloatArray, shared: FloatArray) -> None:
+        self.root = self.root + np.clip(own[:, :3], -1, 1)
+        turn = own[:, 3:].reshape(len(own), -1, 3)
+        angle = np.linalg.norm(turn, axis=-1, keepdims=True)
+        self.rotations = self.kinematics.moved_by(
+            self.rotations, turn * np.minimum(1, MAX_TURN / np.maximum(angle, 1e-9))
+        )
+        if len(shared):
+            self.betas = self.betas + shared
+
+    def _result(self, costs: list[float]) -> BodyFit:
+        posed = self.kinematics.pose(self.betas, self.rotations, self.root)
+        points = posed.points[:, self.contact_points]
+        if points.size:
+            self.floor = floor_height(points @ self.up)
+            self.contacts = contact_probability(points, self.up, self.floor, self.targets.fps)
+        return BodyFit(
+            betas=self.betas,
+            rotations=self.rotations,
+            root=self.root,
+            points=posed.points,
+            up=self.up,
+            floor=self.floor,
+            contacts=self.contacts,
+            size=self.size,
+            cost=costs,
+        )
+
+
+def fit_body(
+    skeleton: BodySkeleton,
+    rig: BodyRig,
+    targets: FitTargets,
+    options: FitOptions | None = None,
+    prior: PullsPoses | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> BodyFit:
+    """Fit a body to a clip.
+
+    Args:
+        skeleton: the body; its keypoints are the targets' columns.
+        rig: how it may move.
+        targets: what it shall agree with.
+        options: see ``FitOptions``.
+        prior: pose prior, or None.
+        progress: called with the share that is done.
+
+    Raises:
+        LiftError: shapes disagree, or the solution is not finite.
+    """
+    if targets.points3d.shape[1] != len(skeleton.keypoint_names):
+        raise LiftError(
+            f"{targets.points3d.shape[1]} keypoints for a body with {len(skeleton.keypoint_names)}.",
+            "Use skeleton.with_keypoints(layout.names).",
+        )
+    options = options or FitOptions()
+    sigma = np.where(np.isfinite(targets.sigma3d), targets.sigma3d, 1e6)
+    try:
+        fitted = _Fit(skeleton, rig, replace(targets, sigma3d=sigma), options, prior).run(progress)
+    except np.linalg.LinAlgError as error:
+        raise LiftError(f"The body fit has no solution ({error}).", "Check the keypoints of this clip.") from error
+    if not (np.isfinite(fitted.rotations).all() and np.isfinite(fitted.root).all()):
+        raise LiftError("The body fit diverged.", "Check the keypoints of this clip and the focal length.")
+    return fitted

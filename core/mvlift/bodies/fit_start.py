@@ -1,0 +1,104 @@
+"""First pose of a fit: torso by Procrustes, limbs by their directions, the root's path from apparent size."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, median_filter
+
+from mvlift.bodies.kinematics import exp_map
+from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.skeleton import BodySkeleton
+
+__all__ = ["camera_path", "relative_size", "starting_rotations"]
+
+FloatArray = NDArray[np.float64]
+
+
+def relative_size(points: FloatArray, skeleton: BodySkeleton, rig: BodyRig, betas: FloatArray) -> float:
+    """Factor that brings lifted keypoints (T, K, 3) to the size of the skeleton (median bone lengths)."""
+    index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
+    rest = skeleton.shaped(betas)[1]
+    own = given = 0.0
+    for a, b in rig.size:
+        own += float(np.linalg.norm(rest[index[a]] - rest[index[b]]))
+        given += float(np.median(np.linalg.norm(points[:, index[a]] - points[:, index[b]], axis=-1)))
+    return own / max(given, 1e-6)
+
+
+def _procrustes(rest: FloatArray, points: FloatArray) -> FloatArray:
+    """(T, 3, 3) rotations R with points ≈ R rest; rest (N, 3), points (T, N, 3)."""
+    covariance = np.einsum("tni,nj->tij", points - points.mean(1, keepdims=True), rest - rest.mean(0))
+    u, _, v = np.linalg.svd(covariance)
+    sign = np.sign(np.linalg.det(u @ v))
+    u[..., -1] *= sign[:, None]
+    return np.asarray(u @ v)
+
+
+def starting_rotations(points: FloatArray, skeleton: BodySkeleton, rig: BodyRig, betas: FloatArray) -> FloatArray:
+    """(T, J, 3, 3) rotations relative to the parents that point the limbs along lifted keypoints (T, K, 3)."""
+    index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
+    rest = skeleton.shaped(betas)[1]
+    torso = [index[n] for n in rig.torso]
+    frames, joints = len(points), len(skeleton.joint_names)
+    world = np.empty((frames, joints, 3, 3))
+    local = np.tile(np.eye(3), (frames, joints, 1, 1))
+    for j, parent in enumerate(skeleton.parents):
+        if parent < 0:
+            world[:, j] = local[:, j] = _procrustes(rest[torso], points[:, torso])
+            continue
+        world[:, j] = world[:, parent]
+        ends = rig.aim.get(skeleton.joint_names[j])
+        if ends is None:
+            continue
+        a, b = index[ends[0]], index[ends[1]]
+        bone = (rest[b] - rest[a]) / np.linalg.norm(rest[b] - rest[a])
+        wanted = points[:, b] - points[:, a]
+        wanted = wanted / np.maximum(np.linalg.norm(wanted, axis=-1, keepdims=True), 1e-9)
+        current = world[:, parent] @ bone
+        axis = np.cross(current, wanted)
+        sin = np.linalg.norm(axis, axis=-1, keepdims=True)
+        angle = np.arctan2(sin, (current * wanted).sum(-1, keepdims=True))
+        world[:, j] = exp_map(axis / np.maximum(sin, 1e-9) * angle) @ world[:, parent]
+        local[:, j] = world[:, parent].transpose(0, 2, 1) @ world[:, j]
+    return local
+
+
+def camera_path(
+    points: FloatArray, pixels: FloatArray, confidence: FloatArray, K: FloatArray, fps: float
+) -> FloatArray:
+    """(T, 3) translation that makes root-relative keypoints project onto the pixels; depth smoothed over time.
+
+    Per frame the weighted least squares of (X + t_x) - u (Z + t_z) = 0 is linear in t.
+
+    Args:
+        points: (T, K, 3) metres, camera axes.
+        pixels: (T, K, 2).
+        confidence: (T, K).
+        K: (3, 3).
+        fps: frames a second.
+    """
+    rays = (pixels - K[:2, 2]) / K[0, 0]
+    x, y, z = np.moveaxis(points, -1, 0)
+    u, v = rays[..., 0], rays[..., 1]
+    w = confidence
+    normal = np.zeros((len(points), 3, 3))
+    right = np.zeros((len(points), 3))
+    normal[:, 0, 0] = normal[:, 1, 1] = w.sum(1)
+    normal[:, 0, 2] = normal[:, 2, 0] = -(w * u).sum(1)
+    normal[:, 1, 2] = normal[:, 2, 1] = -(w * v).sum(1)
+    normal[:, 2, 2] = (w * (u**2 + v**2)).sum(1)
+    du, dv = u * z - x, v * z - y
+    right[:, 0], right[:, 1] = (w * du).sum(1), (w * dv).sum(1)
+    right[:, 2] = -(w * (u * du + v * dv)).sum(1)
+    known = np.flatnonzero((w > 0).sum(1) >= 3)
+    if not len(known):
+        return np.tile([0.0, 0.0, 3.0], (len(points), 1))
+    depth = np.linalg.solve(normal[known] + 1e-9 * np.eye(3), right[known][..., None])[:, 2, 0]
+    depth = np.interp(np.arange(len(points)), known, np.clip(depth, 0.5, 100))
+    depth = median_filter(depth, min(2 * round(fps / 2) + 1, 2 * len(depth) - 1), mode="nearest")
+    depth = gaussian_filter1d(depth, 0.2 * fps, mode="nearest")
+    aside = np.stack([(w * (r * (z + depth[:, None]) - p)).sum(1) for r, p in ((u, x), (v, y))], 1)
+    aside = aside[known] / w[known].sum(1)[:, None]
+    aside = np.stack([np.interp(np.arange(len(points)), known, column) for column in aside.T], 1)
+    return np.concatenate([aside, depth[:, None]], 1)

@@ -1,0 +1,184 @@
+"""Forward kinematics of a skeleton with analytic derivatives, vectorised over frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.skeleton import BodySkeleton
+
+__all__ = ["Kinematics", "Posed", "exp_map", "log_map"]
+
+FloatArray = NDArray[np.float64]
+
+
+def exp_map(vector: FloatArray) -> FloatArray:
+    """(..., 3, 3) rotations of axis-angle vectors (..., 3), Rodrigues' formula."""
+    angle = np.sqrt((vector**2).sum(-1))[..., None, None]
+    x, y, z = np.moveaxis(vector, -1, 0)
+    zero = np.zeros_like(x)
+    k = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*vector.shape, 3)
+    small = angle < 1e-6
+    safe = np.where(small, 1.0, angle)
+    a = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
+    b = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
+    return np.asarray(np.eye(3) + a * k + b * (k @ k))
+
+
+def log_map(rotation: FloatArray) -> FloatArray:
+    """(..., 3) axis-angle vectors of rotations (..., 3, 3), angles in [0, π]."""
+    w = np.stack(
+        [
+            rotation[..., 2, 1] - rotation[..., 1, 2],
+            rotation[..., 0, 2] - rotation[..., 2, 0],
+            rotation[..., 1, 0] - rotation[..., 0, 1],
+        ],
+        -1,
+    )
+    cos = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
+    sin = np.sqrt((w**2).sum(-1)) / 2
+    angle = np.arctan2(sin, cos)
+    factor = np.where(sin > 1e-7, angle / np.maximum(2 * sin, 1e-12), 0.5)
+    vector = factor[..., None] * w
+    turned = (sin <= 1e-5) & (cos < 0)
+    if turned.any():  # near π the axis is the largest column of (R + I) / 2
+        half = (rotation[turned] + np.eye(3)) / 2
+        column = np.argmax(np.diagonal(half, axis1=-2, axis2=-1), -1)
+        axis = np.take_along_axis(half, column[:, None, None], -1)[..., 0]
+        vector[turned] = axis / np.linalg.norm(axis, axis=-1, keepdims=True) * angle[turned, None]
+    return np.asarray(vector)
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A body in T poses.
+
+    Attributes:
+        world: (T, J, 3, 3) world rotations of the joints.
+        joints: (T, J, 3) metres.
+        points: (T, K, 3) keypoints, metres.
+        rest_joints, rest_points: (J, 3), (K, 3) at the shape that was posed.
+    """
+
+    world: FloatArray
+    joints: FloatArray
+    points: FloatArray
+    rest_joints: FloatArray
+    rest_points: FloatArray
+
+
+class Kinematics:
+    """Poses a skeleton and differentiates its keypoints.
+
+    Degrees of freedom of a frame, D = 3 + 3 G: root translation, then one rotation vector for each of the rig's groups.
+    A group's rotation vector e turns joint j by R_j <- exp(share_j e) R_j, in the axes of j's parent.
+
+    Args:
+        skeleton: the body, with the keypoints to pose.
+        rig: its groups.
+    """
+
+    def __init__(self, skeleton: BodySkeleton, rig: BodyRig) -> None:
+        self.skeleton = skeleton
+        self.parents = skeleton.parents
+        names = skeleton.joint_names
+        self.groups = [[(names.index(n), share) for n, share in group.items()] for group in rig.groups]
+        self.dof = 3 + 3 * len(self.groups)
+        joints = len(names)
+        below = np.zeros((joints, joints))  # [a, j] = 1 where j is a or hangs below a
+        for j in range(joints):
+            at = j
+            while at >= 0:
+                below[at, j] = 1
+                at = self.parents[at]
+        self.moved = skeleton.point_weights @ below.T  # (K, J): share of a point that a joint moves
+        self._below = below
+        self._pairs = [
+            (g, j, share, np.flatnonzero(self.moved[:, j] > 0))
+            for g, group in enumerate(self.groups)
+            for j, share in group
+        ]
+        self._rigid = bool((skeleton.point_weights.max(1) == 1).all())
+        self._bone = skeleton.point_weights.argmax(1)
+
+    def pose(self, betas: FloatArray, rotations: FloatArray, translation: FloatArray) -> Posed:
+        """Forward kinematics.
+
+        Args:
+            betas: (B,).
+            rotations: (T, J, 3, 3) relative to the parent.
+            translation: (T, 3) position of the root joint.
+        """
+        rest, points = self.skeleton.shaped(betas)
+        world = np.empty_like(rotations)
+        position = np.empty(rotations.shape[:-1])
+        for j, parent in enumerate(self.parents):
+            if parent < 0:
+                world[:, j], position[:, j] = rotations[:, j], translation
+            else:
+                world[:, j] = world[:, parent] @ rotations[:, j]
+                position[:, j] = position[:, parent] + world[:, parent] @ (rest[j] - rest[parent])
+        if self._rigid:
+            bone = self._bone
+            posed = position[:, bone] + (world[:, bone] @ (points - rest[bone])[:, :, None])[..., 0]
+        else:
+            weights = self.skeleton.point_weights
+            offset = position - np.einsum("tjab,jb->tja", world, rest)
+            blended = np.einsum("kj,tjab->tkab", weights, world)
+            posed = np.einsum("tkab,kb->tka", blended, points) + np.einsum("kj,tja->tka", weights, offset)
+        return Posed(world, position, posed, rest, points)
+
+    def _arms(self, posed: Posed, j: int, points: NDArray[np.int64]) -> FloatArray:
+        """(T, n, 3) of the points about joint j, scaled by the share that the joint moves."""
+        if self._rigid:
+            return posed.points[:, points] - posed.joints[:, j, None]
+        weights = self.skeleton.point_weights[points] * self._below[j]  # (n, J)
+        offset = posed.joints - np.einsum("tjab,jb->tja", posed.world, posed.rest_joints)
+        blended = np.einsum("kj,tjab->tkab", weights, posed.world)
+        part = np.einsum("tkab,kb->tka", blended, posed.rest_points[points]) + np.einsum("kj,tja->tka", weights, offset)
+        return np.asarray(part - weights.sum(1)[None, :, None] * posed.joints[:, j, None])
+
+    def jacobian(self, posed: Posed) -> FloatArray:
+        """(T, K, 3, D) derivative of the keypoints by the degrees of freedom."""
+        frames, keypoints = posed.points.shape[:2]
+        out = np.zeros((frames, keypoints, 3, self.dof))
+        out[..., [0, 1, 2], [0, 1, 2]] = 1
+        for g, j, share, points in self._pairs:
+            parent = self.parents[j]
+            axes = np.broadcast_to(np.eye(3), (frames, 3, 3)) if parent < 0 else posed.world[:, parent]
+            arm = self._arms(posed, j, points)  # (T, n, 3)
+            for c in range(3):
+                a = share * axes[:, None, :, c]
+                column = out[..., 3 + 3 * g + c]
+                column[:, points, 0] += a[..., 1] * arm[..., 2] - a[..., 2] * arm[..., 1]
+                column[:, points, 1] += a[..., 2] * arm[..., 0] - a[..., 0] * arm[..., 2]
+                column[:, points, 2] += a[..., 0] * arm[..., 1] - a[..., 1] * arm[..., 0]
+        return out
+
+    def shape_jacobian(self, posed: Posed) -> FloatArray:
+        """(T, K, 3, B) derivative of the keypoints by the shape."""
+        s = self.skeleton
+        moved = np.zeros((*posed.joints.shape, s.shape_joints.shape[2]))
+        for j, parent in enumerate(self.parents):
+            if parent >= 0:
+                moved[:, j] = moved[:, parent] + posed.world[:, parent] @ (s.shape_joints[j] - s.shape_joints[parent])
+        if self._rigid:
+            bone = self._bone
+            return np.asarray(moved[:, bone] + posed.world[:, bone] @ (s.shape_points - s.shape_joints[bone]))
+        w = s.point_weights
+        local = np.einsum("tjac,jcb->tjab", posed.world, s.shape_joints)
+        return np.asarray(
+            np.einsum("kj,tjab->tkab", w, moved - local)
+            + np.einsum("kj,tjac,kcb->tkab", w, posed.world, s.shape_points, optimize=True)
+        )
+
+    def moved_by(self, rotations: FloatArray, step: FloatArray) -> FloatArray:
+        """Rotations (T, J, 3, 3) after a step of the groups (T, G, 3)."""
+        out = rotations.copy()
+        for g, group in enumerate(self.groups):
+            for j, share in group:
+                out[:, j] = exp_map(share * step[:, g]) @ rotations[:, j]
+        return out

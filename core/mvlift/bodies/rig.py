@@ -1,0 +1,84 @@
+"""How a fit may move a body: joints that turn together, spread about rest, soft limits. One data file for each body."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import BodyFileError
+
+__all__ = ["BodyRig", "get_rig"]
+
+FloatArray = NDArray[np.float64]
+_DATA: Final = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class BodyRig:
+    """What a fit knows of a body beyond its skeleton.
+
+    Attributes:
+        groups: each free rotation of the fit: joint name -> share of the rotation that it takes.
+        rest_spread: joint name, or its ending -> standard deviation about the rest pose, radians.
+        limits: joint name -> (lower, upper) radians for the x, y and z components of its axis-angle rotation.
+        torso: keypoints of the rigid torso, from which the first pose of the root comes.
+        aim: joint -> the (from, to) keypoints that its first pose points along.
+        size: bones (from, to) whose lengths measure scale.
+        root: keypoints whose mean is the root of lifted 3D keypoints.
+        contacts: keypoints that may rest on the floor.
+        prior_joints: number of joints after the root that the pose prior sees, 0 for none.
+    """
+
+    groups: tuple[Mapping[str, float], ...]
+    rest_spread: Mapping[str, float]
+    limits: Mapping[str, FloatArray]
+    torso: tuple[str, ...]
+    aim: Mapping[str, tuple[str, str]]
+    size: tuple[tuple[str, str], ...]
+    root: tuple[str, ...]
+    contacts: tuple[str, ...]
+    prior_joints: int
+
+    __hash__ = object.__hash__
+
+    def spread(self, joint: str) -> float:
+        """Standard deviation of a joint about rest, radians; infinite where the file says nothing."""
+        if joint in self.rest_spread:
+            return self.rest_spread[joint]
+        return next((s for ending, s in self.rest_spread.items() if joint.endswith("_" + ending)), float("inf"))
+
+
+@cache
+def get_rig(name: str | Path) -> BodyRig:
+    """A rig by name ("human"), or from a file.
+
+    Raises:
+        BodyFileError: there is none, or a key is missing.
+    """
+    path = Path(name) if str(name).endswith(".json") else _DATA / f"{name}_rig.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return BodyRig(
+            groups=tuple(dict(group) for group in data["groups"]),
+            rest_spread=dict(data["rest_spread"]),
+            limits={k: np.radians(np.array(v, dtype=np.float64)) for k, v in data["limits"].items()},
+            torso=tuple(data["torso"]),
+            aim={k: (a, b) for k, (a, b) in data["aim"].items()},
+            size=tuple((a, b) for a, b in data["size"]),
+            root=tuple(data["root"]),
+            contacts=tuple(data["contacts"]),
+            prior_joints=int(data["prior_joints"]),
+        )
+    except OSError as error:
+        raise BodyFileError(
+            f"There is no rig {str(name)!r}: {error}.", "Name a file such as human_rig.json."
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BodyFileError(f"{path}: not a rig file ({error!r}).", "Compare it with human_rig.json.") from error

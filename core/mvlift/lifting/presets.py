@@ -1,0 +1,47 @@
+"""Presets: how much work a lift does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mvlift.errors import LiftError
+from mvlift.lifting.sampling import SampleOptions
+
+__all__ = ["PRESETS", "Preset", "PresetName", "get_preset"]
+
+PresetName = Literal["fast", "quality", "paper"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One point between speed and care.
+
+    Attributes:
+        sampling: of the multi-view model.
+        fit_iterations: Levenberg-Marquardt steps of the body fit.
+        as_published: triangulate and fit by gradient descent, as the paper does.
+    """
+
+    sampling: SampleOptions
+    fit_iterations: int = 12
+    as_published: bool = False
+
+
+PRESETS: Final[dict[PresetName, Preset]] = {
+    "fast": Preset(SampleOptions("ddim", steps=6), fit_iterations=10),
+    "quality": Preset(SampleOptions("ddim", steps=15, hypotheses=4), fit_iterations=18),
+    "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
+}
+
+
+def get_preset(name: str) -> Preset:
+    """A preset by name.
+
+    Raises:
+        LiftError: there is none of that name.
+    """
+    for key, preset in PRESETS.items():
+        if key == name:
+            return preset
+    raise LiftError(f"There is no preset {name!r}.", f"Presets: {', '.join(PRESETS)}.")

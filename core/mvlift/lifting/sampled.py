@@ -1,0 +1,133 @@
+"""From a clip to sampled 3D keypoints in the camera's axes: normalise, sample, agree between hypotheses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mvlift.diffusion.network import MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.lifting.normalise import UNIT_METRES, NormalisedMotion, normalise
+from mvlift.lifting.resample import from_model_rate, to_model_rate
+from mvlift.lifting.sampling import (
+    TILT_MEAN,
+    GivenView,
+    Sampled,
+    SampleOptions,
+    camera_tilt,
+    sample_lines,
+    sample_views,
+)
+from mvlift.lifting.subjects import Subject
+
+__all__ = ["LiftedPoints", "lift_points"]
+
+FloatArray = NDArray[np.float64]
+SPREAD_FLOOR: Final = 0.05
+"""Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
+
+
+@dataclass(frozen=True, eq=False)
+class LiftedPoints:
+    """3D keypoints as the diffusion model sees them, before a body is fitted.
+
+    Attributes:
+        points: (T, K, 3) metres (of an average body), relative to the root, camera axes (x right, y down, z forward).
+        sigma: (T, K) metres, how far samples disagree.
+        up: (3,) the world's up direction in camera axes.
+        depth: (T,) first estimate of the root's depth, metres.
+    """
+
+    points: FloatArray
+    sigma: FloatArray
+    up: FloatArray
+    depth: FloatArray
+
+
+def given_view(motion: NormalisedMotion, device: torch.device | str, elevation: float | None = None) -> GivenView:
+    """Normalised motion as the samplers take it; elevation in degrees, or the prior's mean."""
+
+    def tensor(values: object) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=device)
+
+    tilt = TILT_MEAN if elevation is None else (math.radians(elevation), 0.0)
+    return GivenView(tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor(tilt))
+
+
+def _agreed(lifted: Sampled) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean of the hypotheses that agree with the medoid (T, P, 3), their spread (T, P), tilt (2,).
+
+    The medoid is the hypothesis with the least mean distance to the others; one that lies further from it than twice
+    the median is another reading of the same picture and would blur the mean.
+    """
+    points = lifted.in_camera()
+    if len(points) == 1:
+        return points[0], points.new_zeros(points.shape[1:3]), lifted.tilt[0]
+    distance = (points[:, None] - points[None]).norm(dim=-1).mean((-1, -2))  # (H, H)
+    medoid = int(distance.sum(1).argmin())
+    near = distance[medoid] <= 2 * distance[medoid].median()
+    kept = points[near]
+    return kept.mean(0), (kept - kept.mean(0)).norm(dim=-1).mean(0), lifted.tilt[near].mean(0)
+
+
+def lift_points(
+    points: FloatArray,
+    confidence: FloatArray,
+    fps: Fraction,
+    K: FloatArray,
+    subject: Subject,
+    network: MotionDenoiser,
+    schedule: CosineSchedule,
+    options: SampleOptions,
+    generator: torch.Generator,
+    device: torch.device | str,
+    progress: Callable[[float], None] = lambda _: None,
+) -> LiftedPoints:
+    """Sample the 3D keypoints of a clip.
+
+    Args:
+        points: (T, K, 2) pixels in the subject's layout.
+        confidence: (T, K), 0 = missing.
+        fps: of the clip; networks see it at their own rate.
+        K: (3, 3) intrinsics.
+        subject: what is lifted.
+        network: stage-4 model, or stage-1 model (then the lines are its condition).
+        schedule: of its training.
+        options: sampler, steps, windows, hypotheses.
+        generator: randomness.
+        device: where the network runs.
+        progress: called with the share that is done.
+    """
+    model_points, model_confidence = to_model_rate(points, confidence, fps)
+    motion = normalise(model_points, model_confidence, subject, K)
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        progress(done / options.steps)
+
+    draw = sample_views if network.config.cross_view else sample_lines
+    size = -(-options.window // network.config.patch) * network.config.patch
+    lifted = draw(
+        network, given_view(motion, device), schedule, replace(options, window=size), generator, progress=count
+    )
+    mean, spread, tilt = _agreed(lifted)
+    keypoints = len(subject.layout.names)
+    up = -camera_tilt(tilt)[:, 1].double().cpu().numpy()
+    sampled = mean[:, :keypoints].double().cpu().numpy() * UNIT_METRES
+    sigma = np.hypot(spread[:, :keypoints].double().cpu().numpy() * UNIT_METRES, SPREAD_FLOOR)
+    return LiftedPoints(
+        points=from_model_rate(sampled, len(points), fps),
+        sigma=from_model_rate(sigma, len(points), fps),
+        up=up,
+        depth=from_model_rate(motion.depth, len(points), fps),
+    )
