@@ -73,18 +73,25 @@ class Stage3Options:
     Attributes:
         max_reprojection: largest median reprojection error, as a share of the body's height in the picture.
         max_energy: largest median energy of the pose prior.
+        max_disagreement: largest median distance of the body to the lifted keypoints, metres.
+        max_speed: fastest root, metres a second.
         rounds: self-training rounds: lift with stage 4, fit, train stage 4 again.
+        workers: processes that fit; 0 takes every core.
     """
 
     max_reprojection: float = 0.03
     max_energy: float = 6.0
+    max_disagreement: float = 0.12
+    max_speed: float = 9.0
+    workers: int = 0
     rounds: int = 1
 
 
 @dataclass(frozen=True)
 class Stage4Options:
-    """Cameras and bodies of stage 4; see ``stage4.ViewTask``."""
+    """Cameras and bodies of stage 4, see ``stage4.ViewTask``; ``warm_start`` begins with stage 1's weights."""
 
+    warm_start: bool = True
     limb_spread: float = 0.06
     elevation: tuple[float, float] = (-12.0, 30.0)
     roll: float = 3.0

@@ -25,7 +25,7 @@ __all__ = ["BodyFit", "FitOptions", "FitTargets", "PullsPoses", "fit_body"]
 
 FloatArray = NDArray[np.float64]
 
-REPROJECTION_SIGMA: Final = 0.012
+REPROJECTION_SIGMA: Final = 0.008
 """Metres at the body: how well a sure 2D keypoint is known."""
 TRANSLATION_ACCELERATION: Final = 0.012
 """Metres a frame squared at 30 fps: how much a root's path bends."""
@@ -33,8 +33,8 @@ ROTATION_ACCELERATION: Final = 0.12
 """Radians a frame squared at 30 fps."""
 CONTACT_SPEED: Final = 0.008
 """Metres a frame that a resting point may seem to move."""
-CONTACT_HEIGHT: Final = 0.02
-PRIOR_SIGMA: Final = 0.25
+CONTACT_HEIGHT: Final = 0.04
+PRIOR_SIGMA: Final = 0.15
 """Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
 LIMIT_SIGMA: Final = 0.1
 STATURE_SIGMA: Final = 0.002

@@ -31,7 +31,7 @@ from mvlift.lifting.subjects import Subject
 __all__ = ["LiftedPoints", "lift_points"]
 
 FloatArray = NDArray[np.float64]
-SPREAD_FLOOR: Final = 0.05
+SPREAD_FLOOR: Final = 0.13
 """Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
 
 

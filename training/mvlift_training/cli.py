@@ -1,0 +1,145 @@
+"""`mvlift-train prepare | stage1 | stage2 | stage3 | stage4 | all | export | prior | evaluate`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from mvlift.errors import MvliftError
+from rich.console import Console
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Turn keypoint files of any supported format into a 2D data set."""
+
+    inputs: tyro.conf.Positional[list[Path]]
+    """Files or folders."""
+    output: Path
+    """The .npz to write."""
+    subject: str = "human"
+    """Whose keypoints are kept."""
+    fps: float = 30.0
+    """Frame rate of files that do not say theirs."""
+    width: int = 0
+    """Picture width of files that do not say theirs; 0 guesses from the keypoints."""
+    height: int = 0
+    """Picture height, likewise."""
+    min_frames: int = 40
+    """Shortest stretch that is kept."""
+    min_seen: float = 0.6
+    """Least share of keypoints seen."""
+    smoothing: float = 1.0
+    """Strength of the cleaning."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Run a stage; a run found in the config's folder is resumed."""
+
+    config: Path
+    """YAML file, such as training/mvlift_training/configs/human.yaml."""
+    round: int = 1
+    """Self-training round (stages 2 to 4)."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run all four stages with the config's self-training rounds, and export the weights."""
+
+    config: Path
+    """YAML file."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a run's weights as safetensors."""
+
+    config: Path
+    """YAML file of the run."""
+    folder: Path
+    """Where to."""
+
+
+Command = (
+    Annotated[Prepare, tyro.conf.subcommand("prepare")]
+    | Annotated[Stage, tyro.conf.subcommand("stage1")]
+    | Annotated[Stage, tyro.conf.subcommand("stage2")]
+    | Annotated[Stage, tyro.conf.subcommand("stage3")]
+    | Annotated[Stage, tyro.conf.subcommand("stage4")]
+    | Annotated[Run, tyro.conf.subcommand("all")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+)
+
+
+def _prepare(options: Prepare) -> None:
+    from mvlift.lifting.subjects import get_subject
+
+    from mvlift_training.prepare import PrepareOptions, prepare
+
+    size = (options.width, options.height) if options.width and options.height else None
+    chosen = PrepareOptions(
+        fps=options.fps,
+        image_size=size,
+        min_frames=options.min_frames,
+        min_seen=options.min_seen,
+        smoothing=options.smoothing,
+    )
+    console = Console(stderr=True)
+    count = prepare(options.inputs, options.output, get_subject(options.subject), chosen, console)
+    console.print(f"{count} sequences in {options.output}")
+
+
+def _stage(name: str, options: Stage) -> None:
+    from mvlift_training import stages
+    from mvlift_training.config import load_config
+
+    config = load_config(options.config)
+    match name:
+        case "stage1":
+            stages.stage1(config)
+        case "stage2":
+            stages.stage2(config, options.round)
+        case "stage3":
+            stages.stage3(config, options.round)
+        case _:
+            stages.stage4(config, options.round)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point; returns the exit code (0 done, 1 failed with a message, 2 wrong usage)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["prior"]:
+        from mvlift_training.prior import main as prior_main
+
+        return int(prior_main(given[1:]) or 0)
+    if given[:1] == ["evaluate"]:
+        from mvlift_training.evaluation.cli import main as evaluate_main
+
+        return int(evaluate_main(given[1:]) or 0)
+    command = tyro.cli(Command, args=given, prog="mvlift-train")  # type: ignore[arg-type, var-annotated]
+    try:
+        match command:
+            case Prepare():
+                _prepare(command)
+            case Stage():
+                _stage(given[0], command)
+            case Run():
+                from mvlift_training import stages
+                from mvlift_training.config import load_config
+
+                stages.run_all(load_config(command.config))
+            case Export():
+                from mvlift_training import stages
+                from mvlift_training.config import load_config
+
+                stages.export(load_config(command.config), command.folder)
+    except MvliftError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}")
+        return 1
+    return 0

@@ -1,0 +1,243 @@
+"""`mvlift-train prior`: the pose prior, trained on rotations solved from mocap."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from mvlift.bodies import default_human_skeleton
+from mvlift.bodies.pose_prior import PosePrior, PosePriorNetwork
+from mvlift.errors import MvliftError
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from roma import rotmat_to_rotvec, rotvec_to_rotmat
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mvlift_training.motion_data import file_digest
+from mvlift_training.prior_data import MocapPoses, solve_mocap
+
+__all__ = ["PriorConfig", "main", "train_prior"]
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """Training of the pose prior.
+
+    Attributes:
+        data: mocap npz (``points3d names start length fps``).
+        folder: of the solved rotations and the checkpoint.
+        output: .safetensors to write.
+        every: use every n-th frame.
+        epochs: passes over the poses.
+        batch: poses in a step.
+        learning_rate: peak of a cosine.
+        divergence: weight of the Kullback-Leibler term.
+        corruption: share of poses whose input is spoilt, while the target stays clean.
+        max_error: metres, poses solved worse than this are left out.
+        held_out: every n-th clip is kept for the scores.
+        threads: CPU threads, 0 = torch's default.
+        seed: of everything random.
+    """
+
+    data: Path = Path("../shared/data/human/mocap_for_prior.npz")
+    folder: Path = Path("runs/prior")
+    output: Path = Path("runs/prior/human-prior.safetensors")
+    every: int = 3
+    epochs: int = 60
+    batch: int = 512
+    learning_rate: float = 1e-3
+    divergence: float = 0.005
+    corruption: float = 0.5
+    max_error: float = 0.05
+    held_out: int = 10
+    threads: int = 0
+    seed: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Poses:
+    train: Tensor
+    """(N, 21, 3, 3)"""
+    held: Tensor
+    mirror: list[int] = field(default_factory=list)
+    """(21,) partner joint on the other side."""
+
+
+def _split(poses: MocapPoses, config: PriorConfig) -> _Poses:
+    good = poses.error <= config.max_error
+    names = default_human_skeleton().joint_names[1:22]
+    swap = {"left": "right", "right": "left"}
+    mirror = [names.index(swap.get(n.split("_")[0], n.split("_")[0]) + n[len(n.split("_")[0]) :]) for n in names]
+    held = poses.clip % config.held_out == 0
+    rotations = torch.as_tensor(poses.rotations, dtype=torch.float32)
+    return _Poses(rotations[good & ~held], rotations[good & held], mirror)
+
+
+def _mirrored(rotations: Tensor, partner: list[int]) -> Tensor:
+    """Poses (N, 21, 3, 3) with left and right exchanged: conjugation by the reflection of x."""
+    flip = torch.tensor([-1.0, 1.0, 1.0])
+    return rotations[:, partner] * flip[:, None] * flip
+
+
+def depth_flipped(rotations: Tensor) -> Tensor:
+    """Limbs bent the wrong way: rotations (N, 21, 3, 3) mirrored front to back."""
+    flip = torch.tensor([1.0, 1.0, -1.0])
+    return rotations * flip[:, None] * flip
+
+
+def _spoilt(rotations: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Inputs as a bad lift gives them: small noise everywhere, a few joints far off, some limbs bent backwards."""
+    count = len(rotations)
+    uniform = torch.rand(count, 4, generator=generator)
+    noise = torch.randn(count, 21, 3, generator=generator) * (0.25 * uniform[:, :1] ** 2)[..., None]
+    rare = (torch.rand(count, 21, generator=generator) < 0.1) & (uniform[:, 1:2] < 0.3)
+    noise = noise + torch.randn(count, 21, 3, generator=generator) * 0.6 * rare[..., None]
+    backwards = (torch.rand(count, 21, generator=generator) < 0.3) & (uniform[:, 2:3] < 0.25)
+    out = torch.where(backwards[..., None, None], depth_flipped(rotations), rotations)
+    out = rotvec_to_rotmat(noise.reshape(-1, 3)).view_as(out) @ out
+    return torch.where((uniform[:, 3] < share)[:, None, None, None], out, rotations)
+
+
+def _vectors(rotations: Tensor) -> Tensor:
+    return rotmat_to_rotvec(rotations.reshape(-1, 3, 3)).reshape(len(rotations), -1)
+
+
+def _joints(rotations: Tensor) -> Tensor:
+    """(N, 24, 3) joints of the default body with a level root."""
+    skeleton = default_human_skeleton()
+    rest = torch.as_tensor(skeleton.rest_joints, dtype=torch.float32)
+    world: list[Tensor] = []
+    place: list[Tensor] = []
+    eye = torch.eye(3).expand(len(rotations), 3, 3)
+    for j, parent in enumerate(skeleton.parents):
+        if parent < 0:
+            world.append(eye)
+            place.append(torch.zeros(len(rotations), 3))
+            continue
+        world.append(world[parent] @ (rotations[:, j - 1] if j <= 21 else eye))
+        place.append(place[parent] + world[parent] @ (rest[j] - rest[parent]))
+    return torch.stack(place, 1)
+
+
+def _loss(network: PosePriorNetwork, given: Tensor, clean: Tensor, weight: float, generator: torch.Generator) -> Tensor:
+    mean, scale = network.encode(_vectors(given))
+    latent = mean + scale * torch.randn(mean.shape, generator=generator)
+    out = network.decode(latent)
+    joints = (_joints(out) - _joints(clean)).abs().mean()
+    geodesic = (out - clean).pow(2).sum((-1, -2)).clamp(min=1e-8).sqrt().mean()  # 2 √2 sin(θ/2)
+    divergence = (scale.pow(2) + mean.pow(2) - 1 - 2 * scale.clamp(min=1e-6).log()).mul(0.5).sum(1).mean()
+    return 20 * joints + geodesic + weight * divergence
+
+
+def _area(real: NDArray[np.float64], wrong: NDArray[np.float64]) -> float:
+    """Share of (real, wrong) pairs in which the wrong pose has the higher energy."""
+    order = np.argsort(np.concatenate([real, wrong]))
+    ranks = np.empty(len(order))
+    ranks[order] = np.arange(1, len(order) + 1)
+    count = len(wrong)
+    return float((ranks[len(real) :].sum() - count * (count + 1) / 2) / (count * len(real)))
+
+
+def _scores(network: PosePriorNetwork, poses: _Poses) -> tuple[float, dict[str, float]]:
+    held = poses.held[::3]
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        out = network.eval().decode(network.encode(_vectors(held))[0])
+        spoilt = _spoilt(held, 1.0, generator)
+        repaired = network.decode(network.encode(_vectors(spoilt))[0])
+        angle = _vectors(out @ held.transpose(-1, -2)).view(len(held), 21, 3).norm(dim=-1)
+        scale = float(angle.pow(2).mean().sqrt())
+        prior = PosePrior(network, scale)
+        real = prior.energy(held.double().numpy())
+        wrong = prior.energy(depth_flipped(held).double().numpy())
+        return scale, {
+            "held_out_poses": float(len(held)),
+            "reconstruction_degrees": math.degrees(float(angle.mean())),
+            "reconstruction_mm": 1000 * float((_joints(out) - _joints(held)).norm(dim=-1).mean()),
+            "spoilt_mm": 1000 * float((_joints(spoilt) - _joints(held)).norm(dim=-1).mean()),
+            "repaired_mm": 1000 * float((_joints(repaired) - _joints(held)).norm(dim=-1).mean()),
+            "energy_real": float(real.mean()),
+            "energy_backwards": float(wrong.mean()),
+            "auc_backwards": _area(real, wrong),
+        }
+
+
+def train_prior(config: PriorConfig) -> dict[str, float]:
+    """Solve the mocap, train, write the weights with their provenance; a killed run goes on.
+
+    Returns:
+        Scores on the clips that were held out.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    config.folder.mkdir(parents=True, exist_ok=True)
+    poses = _split(solve_mocap(config.data, config.folder / "poses.npz", config.every), config)
+    network = PosePriorNetwork()
+    optimiser = torch.optim.Adam(network.parameters(), config.learning_rate, weight_decay=1e-5)
+    checkpoint = config.folder / "last.pt"
+    first = 0
+    if checkpoint.is_file():
+        saved = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        first = saved["epoch"]
+    for epoch in track(range(first, config.epochs), "pose prior"):
+        generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
+        for group in optimiser.param_groups:
+            group["lr"] = config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * epoch / config.epochs)))
+        network.train()
+        for rows in torch.randperm(len(poses.train), generator=generator).split(config.batch):
+            clean = poses.train[rows]
+            turned = torch.rand(len(rows), generator=generator) < 0.5
+            clean = torch.where(turned[:, None, None, None], _mirrored(clean, poses.mirror), clean)
+            loss = _loss(network, _spoilt(clean, config.corruption, generator), clean, config.divergence, generator)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+        state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1}
+        temporary = checkpoint.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(checkpoint)
+    scale, scores = _scores(network, poses)
+    _write(config, network, scale, scores)
+    return scores
+
+
+def _write(config: PriorConfig, network: PosePriorNetwork, scale: float, scores: dict[str, float]) -> None:
+    header: dict[str, Any] = {
+        "kind": "prior",
+        "scale": scale,
+        "provenance": {
+            "data": config.data.name,
+            "digest": file_digest(config.data),
+            "config": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(config).items()},
+            "scores": scores,
+        },
+    }
+    tensors = {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in network.state_dict().items()}
+    config.output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = config.output.with_suffix(".tmp")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata={"mvlift": json.dumps(header)})
+    temporary.replace(config.output)
+
+
+def main(arguments: list[str]) -> int:
+    """`mvlift-train prior`."""
+    config = tyro.cli(PriorConfig, args=arguments, prog="mvlift-train prior")
+    console = Console(stderr=True)
+    try:
+        scores = train_prior(config)
+    except MvliftError as error:
+        console.print(f"[red]error:[/red] {error}")
+        return 1
+    console.print(f"wrote {config.output}: " + ", ".join(f"{k} {v:.3g}" for k, v in scores.items()))
+    return 0

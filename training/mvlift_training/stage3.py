@@ -1,0 +1,199 @@
+"""Stage 3: bodies fitted to the lifted sequences, the plausible ones kept as strictly consistent 3D motion.
+
+Each sequence's fit is a file of its own, made by worker processes (the fit is numpy on one core), so a killed run goes
+on where it was. The motions that pass the filters become one library; stage 4 sees it through any camera it likes.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, fit_body
+from mvlift.bodies.pose_prior import PosePrior
+from mvlift.errors import LiftError
+from mvlift.lifting.body_of import body_of
+from mvlift.lifting.normalise import UNIT_METRES, intrinsics
+from mvlift.lifting.sampled import SPREAD_FLOOR
+from mvlift.lifting.sampling import camera_tilt
+from mvlift.lifting.subjects import Subject, get_subject
+from mvlift.lifting.world import world_axes
+from rich.console import Console
+from rich.progress import track
+
+from mvlift_training.config import Stage3Options, TrainConfig
+from mvlift_training.motion_data import SequenceSet
+from mvlift_training.stage2 import lifted_path
+from mvlift_training.stage4 import write_motion_library
+
+__all__ = ["FittedMotion", "build_library"]
+
+SIGMA: Final = SPREAD_FLOOR
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMotion:
+    """One candidate of a sequence.
+
+    Attributes:
+        points: (T, K, 3) world, z up, metres.
+        reprojection: median distance to the given keypoints as a share of the body's height in the picture.
+        agreement: metres, median distance of the fitted body to the lifted keypoints.
+        energy: median energy of the pose prior.
+        travel: metres a second, 99th percentile of the root's speed.
+    """
+
+    points: np.ndarray
+    reprojection: float
+    agreement: float
+    energy: float
+    travel: float
+
+    @property
+    def score(self) -> float:
+        """Lower is more plausible; each term is about 1 for a good fit."""
+        return self.agreement / 0.06 + self.reprojection / 0.01 + self.energy
+
+    def plausible(self, options: Stage3Options) -> bool:
+        """Whether stage 4 may learn from it."""
+        return (
+            self.reprojection <= options.max_reprojection
+            and self.energy <= options.max_energy
+            and self.agreement <= options.max_disagreement
+            and self.travel <= options.max_speed
+        )
+
+
+def _measure(fitted: BodyFit, targets: FitTargets, prior: PosePrior | None, root: list[int]) -> FittedMotion:
+    assert targets.K is not None
+    assert targets.pixels is not None
+    assert targets.confidence is not None
+    depth = np.maximum(fitted.points[..., 2:], 0.1)
+    seen = targets.K[0, 0] * fitted.points[..., :2] / depth + targets.K[:2, 2]
+    metre = targets.K[0, 0] / np.median(depth)
+    distance = np.linalg.norm(seen - targets.pixels, axis=-1)[targets.confidence > 0]
+    local = fitted.points - fitted.points[:, root].mean(1, keepdims=True)
+    away = np.linalg.norm(local - targets.points3d * fitted.size, axis=-1)
+    axes = world_axes(fitted.up)
+    steps = np.linalg.norm(np.diff(fitted.root, axis=0), axis=-1) * targets.fps
+    return FittedMotion(
+        points=(fitted.points @ axes.T - [0, 0, fitted.floor]).astype(np.float32),
+        reprojection=float(np.median(distance)) / float(metre * 1.7),
+        agreement=float(np.median(away)),
+        energy=0.0 if prior is None else float(np.median(prior.energy(fitted.rotations[:, 1:22]))),
+        travel=float(np.percentile(steps, 99)) if len(steps) else 0.0,
+    )
+
+
+def _candidates(
+    lifted: Path, points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], fps: float, subject: Subject
+) -> Iterator[FittedMotion]:
+    """Fit every hypothesis of a sequence; those that cannot be fitted are left out."""
+    skeleton, rig, prior = body_of(subject)
+    root = [subject.layout.index(n) for n in subject.root]
+    keypoints = len(subject.layout.names)
+    with np.load(lifted) as data:
+        hypotheses, tilts = data["points"].astype(np.float64), data["tilt"].astype(np.float64)
+    for hypothesis, tilt in zip(hypotheses, tilts, strict=True):
+        targets = FitTargets(
+            points3d=hypothesis[:, :keypoints] * UNIT_METRES,
+            sigma3d=np.full((len(hypothesis), keypoints), SIGMA),
+            up=-camera_tilt(torch.as_tensor(tilt))[:, 1].numpy(),
+            fps=fps,
+            pixels=points,
+            confidence=confidence,
+            K=intrinsics(size),
+        )
+        try:
+            fitted = fit_body(skeleton, rig, targets, FitOptions(iterations=10), prior)
+        except LiftError:
+            continue
+        yield _measure(fitted, targets, prior, root)
+
+
+def _fit_one(
+    index: int, lifted: Path, out: Path, points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], fps: float,
+    subject: str,
+) -> int:  # fmt: skip
+    candidates = list(_candidates(lifted, points, confidence, size, fps, get_subject(subject)))
+    best = min(candidates, key=lambda c: c.score, default=None)
+    moved, measures = np.zeros((0, 0, 3), np.float32), [np.inf] * 4
+    if best is not None:
+        moved, measures = best.points, [best.reprojection, best.agreement, best.energy, best.travel]
+    temporary = out.with_suffix(".tmp.npz")
+    np.savez(temporary, points=moved, measures=np.array(measures))
+    temporary.replace(out)
+    return index
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _fit_all(config: TrainConfig, sequences: SequenceSet, lifted: Path, folder: Path, fabric: Fabric) -> None:
+    mine = range(fabric.global_rank, len(sequences.points), fabric.world_size)
+    todo = [i for i in mine if not lifted_path(folder, i).is_file()]
+    workers = config.stage3.workers or max(1, (os.cpu_count() or 1) // fabric.world_size)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by the workers' BLAS when they start
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, max(len(todo), 1)), context, _one_thread) as pool:
+        jobs = [
+            pool.submit(_fit_one, i, lifted_path(lifted, i), lifted_path(folder, i), sequences.points[i],
+                        sequences.confidence[i], sequences.image_size[i], sequences.fps, config.subject)
+            for i in sorted(todo, key=lambda i: -len(sequences.points[i]))
+        ]  # fmt: skip
+        for job in track(as_completed(jobs), "stage 3", len(jobs), disable=not fabric.is_global_zero):
+            job.result()
+    fabric.barrier()
+
+
+def build_library(
+    config: TrainConfig,
+    subject: Subject,
+    sequences: SequenceSet,
+    lifted: Path,
+    folder: Path,
+    fabric: Fabric,
+    console: Console,
+) -> None:
+    """Fit, filter and write ``motions.npz`` and ``report.json`` into ``folder``.
+
+    Raises:
+        LiftError: nothing passed the filters.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _fit_all(config, sequences, lifted, folder, fabric)
+    if not fabric.is_global_zero:
+        return
+    kept, dropped = [], []
+    for i, clip in enumerate(sequences.clips):
+        with np.load(lifted_path(folder, i)) as data:
+            motion = FittedMotion(data["points"], *(float(v) for v in data["measures"]))
+        if motion.plausible(config.stage3) and np.isfinite(motion.points).all():
+            kept.append(motion)
+        else:
+            dropped.append({"clip": clip, "reprojection": motion.reprojection, "agreement": motion.agreement,
+                            "energy": motion.energy, "speed": motion.travel})  # fmt: skip
+    if not kept:
+        raise LiftError("Stage 3 kept nothing.", "Train stage 1 longer, or widen the limits in stage3 of the config.")
+    write_motion_library(folder / "motions.npz", [m.points for m in kept], subject.layout.names, sequences.fps)
+    report = {
+        "sequences": len(sequences.points),
+        "kept": len(kept),
+        "frames": sum(len(m.points) for m in kept),
+        "median_reprojection": float(np.median([m.reprojection for m in kept])),
+        "median_agreement_m": float(np.median([m.agreement for m in kept])),
+        "median_energy": float(np.median([m.energy for m in kept])),
+        "dropped": dropped,
+    }
+    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    console.print(f"stage 3 kept {len(kept)} of {len(sequences.points)} sequences, {report['frames']} frames")

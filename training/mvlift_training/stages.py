@@ -1,0 +1,143 @@
+"""The four stages as functions of a config; each goes on where a killed run stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.lifting.subjects import get_subject
+from mvlift.models import save_denoiser
+from rich.console import Console
+
+from mvlift_training.config import TrainConfig, plain
+from mvlift_training.motion_data import MotionWindows, load_sequences
+from mvlift_training.runtime import export_provenance, fabric_for, fresh_network, trained_network
+from mvlift_training.stage1 import LineTask
+from mvlift_training.stage2 import lift_sequences
+from mvlift_training.stage3 import build_library
+from mvlift_training.stage4 import MotionLibrary, ViewTask
+from mvlift_training.trainer import train
+from mvlift_training.warm_start import start_from_line
+
+__all__ = ["export", "run_all", "stage1", "stage2", "stage3", "stage4"]
+
+_console = Console(stderr=True)
+
+
+def _report(stage: str, step: int, means: dict[str, float]) -> None:
+    if step % 500 == 0:
+        _console.print(f"{stage} step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in means.items()))
+
+
+def stage1(config: TrainConfig) -> None:
+    """Train the line-conditioned model on the 2D data set."""
+    subject = get_subject(config.subject)
+    fabric = fabric_for(config, config.train1.precision)
+    sequences = load_sequences(config.data)
+    windows = MotionWindows(sequences, subject, config.window, fabric.device)
+    task = LineTask(
+        windows, CosineSchedule(), config.stage1.line_weight, config.stage1.line_noise, config.stage1.unconditional
+    )
+    train(
+        fresh_network(config, subject, "line"),
+        task,
+        config.train1,
+        config.folder / "stage1",
+        fabric=fabric,
+        seed=config.seed,
+        provenance=export_provenance(config, sequences.digest),
+        on_log=lambda step, means: _report("stage 1", step, means),
+    )
+
+
+def _round_folder(config: TrainConfig, stage: str, number: int) -> Path:
+    return config.folder / (stage if number == 1 else f"{stage}-round{number}")
+
+
+def stage2(config: TrainConfig, number: int = 1) -> None:
+    """Lift the data set: round 1 with stage 1's model, later rounds with the last round's stage 4."""
+    subject = get_subject(config.subject)
+    fabric = fabric_for(config, "32-true")
+    kind, source = (
+        ("line", "stage1") if number == 1 else ("multiview", _round_folder(config, "stage4", number - 1).name)
+    )
+    network, schedule, _ = trained_network(config, subject, kind, source, fabric.device)
+    sequences = load_sequences(config.data)
+    lift_sequences(config, subject, sequences, network, schedule, _round_folder(config, "stage2", number), fabric)
+
+
+def stage3(config: TrainConfig, number: int = 1) -> None:
+    """Fit bodies to the lifted sequences and keep the plausible ones."""
+    fabric = fabric_for(config, "32-true")
+    build_library(
+        config,
+        get_subject(config.subject),
+        load_sequences(config.data),
+        _round_folder(config, "stage2", number),
+        _round_folder(config, "stage3", number),
+        fabric,
+        _console,
+    )
+
+
+def stage4(config: TrainConfig, number: int = 1) -> None:
+    """Train the multi-view model on stage 3's motions; a later round starts from the earlier round's weights."""
+    subject = get_subject(config.subject)
+    fabric = fabric_for(config, config.train4.precision)
+    library = MotionLibrary(
+        _round_folder(config, "stage3", number) / "motions.npz", subject, config.window, fabric.device
+    )
+    task = ViewTask(
+        library,
+        subject,
+        CosineSchedule(),
+        config.noise,
+        config.stage4.limb_spread,
+        config.stage4.elevation,
+        config.stage4.roll,
+    )
+    network = fresh_network(config, subject, "multiview")
+    if number == 1 and config.stage4.warm_start:
+        start_from_line(network, trained_network(config, subject, "line", "stage1", torch.device("cpu"))[0])
+    if number > 1:
+        before = _round_folder(config, "stage4", number - 1).name
+        network, _, _ = trained_network(config, subject, "multiview", before, fabric.device)
+        network.requires_grad_(True)
+    train(
+        network,
+        task,
+        config.train4,
+        _round_folder(config, "stage4", number),
+        fabric=fabric,
+        seed=config.seed + 100 * number,
+        provenance=export_provenance(config, load_sequences(config.data).digest),
+        on_log=lambda step, means: _report("stage 4", step, means),
+    )
+
+
+def export(config: TrainConfig, folder: Path) -> list[Path]:
+    """Write the trained networks as safetensors into a folder, with their provenance in the header."""
+    subject = get_subject(config.subject)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    last = _round_folder(config, "stage4", max(1, config.stage3.rounds)).name
+    for kind, stage, name in (("line", "stage1", "stage1"), ("multiview", last, "stage4")):
+        network, schedule, facts = trained_network(config, subject, kind, stage, torch.device("cpu"))
+        path = folder / f"{config.name}-{name}.safetensors"
+        save_denoiser(network, schedule, kind, path, {**facts, "config": plain(config)})
+        written.append(path)
+    return written
+
+
+def run_all(config: TrainConfig) -> None:
+    """All four stages, with self-training rounds, and the export into the run's folder."""
+    stage1(config)
+    for number in range(1, max(1, config.stage3.rounds) + 1):
+        again = config if number == 1 else replace(config, seed=config.seed + number)
+        stage2(again, number)
+        stage3(again, number)
+        stage4(config, number)
+    for path in export(config, config.folder / "export"):
+        _console.print(f"wrote {path}")
