@@ -1,4 +1,4 @@
-"""`mvlift-train prepare | stage1 | stage2 | stage3 | stage4 | all | export | prior | evaluate`."""
+"""`mvlift-train prepare | stage1 | stage2 | stage3 | stage4 | all | export | prior | fid | elepose | evaluate`."""
 
 from __future__ import annotations
 
@@ -122,6 +122,14 @@ def main(arguments: list[str] | None = None) -> int:
         from mvlift_training.evaluation.cli import main as evaluate_main
 
         return int(evaluate_main(given[1:]) or 0)
+    if given[:1] == ["fid"]:
+        from mvlift_training.evaluation.fid import main as fid_main
+
+        return int(fid_main(given[1:]) or 0)
+    if given[:1] == ["elepose"]:
+        from mvlift_training.elepose import main as elepose_main
+
+        return int(elepose_main(given[1:]) or 0)
     command = tyro.cli(Command, args=given, prog="mvlift-train")  # type: ignore[arg-type, var-annotated]
     try:
         match command:

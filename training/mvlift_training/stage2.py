@@ -21,6 +21,7 @@ from rich.progress import track
 
 from mvlift_training.config import TrainConfig
 from mvlift_training.motion_data import SequenceSet
+from mvlift_training.sds import SdsOptions, distil_views
 
 __all__ = ["lift_sequences", "lifted_path"]
 
@@ -49,6 +50,8 @@ def _sample(
         stride=config.window // 2,
         hypotheses=config.stage2.hypotheses,
     )
+    if config.stage2.method == "sds" and not network.config.cross_view:
+        return distil_views(network, given, schedule, SdsOptions(config.stage2.sds_iterations), generator)
     if network.config.cross_view:
         return sample_views(network, given, schedule, options, generator)
     return sample_lines(network, given, schedule, options, generator)

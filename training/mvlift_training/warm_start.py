@@ -1,4 +1,4 @@
-"""Stage 4 begins with what stage 1 knows of motion: the parts of both networks that do the same work are carried over."""
+"""Stage 4 begins with what stage 1 knows of motion: parts that do the same work in both networks carry over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["start_from_line"]
 
 
 def _parts(values: Tensor, width: int, old: int, new: int, pick: list[int]) -> Tensor:
-    """Modulation rows (3 old width, ...) or (3 old, width) regrouped for blocks of ``new`` parts; new parts are zero."""
+    """Modulation rows (3 old width, ...) or (3 old, width) regrouped for ``new`` parts; those it adds are zero."""
     rows = values.view(3, old, *([width] if values.dim() == 1 or values.shape[0] != 3 * old else []), *values.shape[1:])
     out = rows.new_zeros(3, new, *rows.shape[2:])
     out[:, pick] = rows

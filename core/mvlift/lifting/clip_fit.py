@@ -36,13 +36,12 @@ def _part(targets: FitTargets, rows: slice) -> FitTargets:
     )
 
 
-def _blend(before: BodyFit, after: BodyFit, overlap: int) -> tuple[FloatArray, FloatArray]:
-    """Root (n, 3) and rotations (n, J, 3, 3) that pass from one window's end to the next one's start."""
+def _blend(root: FloatArray, rotations: FloatArray, part: BodyFit, overlap: int) -> tuple[FloatArray, FloatArray]:
+    """Root (n, 3) and rotations (n, J, 3, 3) that pass from what is there (n frames) to the start of a window."""
     share = (np.arange(overlap) + 1.0) / (overlap + 1)
-    first, second = before.root[-overlap:], after.root[:overlap]
-    a, b = before.rotations[-overlap:], after.rotations[:overlap]
-    turn = log_map(b @ a.transpose(0, 1, 3, 2))
-    return first + share[:, None] * (second - first), exp_map(share[:, None, None] * turn) @ a
+    turn = log_map(part.rotations[:overlap] @ rotations.transpose(0, 1, 3, 2))
+    passed = root + share[:, None] * (part.root[:overlap] - root)
+    return passed, exp_map(share[:, None, None] * turn) @ rotations
 
 
 def fit_clip(
@@ -70,31 +69,23 @@ def fit_clip(
     up = np.mean([p.up for p in probes], axis=0)
     held = replace(options, betas=tuple(float(b) for b in betas), shape=False, up_sigma=0.0)
     level = replace(targets, up=up / np.linalg.norm(up))
-    roots: list[FloatArray] = []
-    rotations: list[FloatArray] = []
-    last: BodyFit | None = None
-    first = 0
-    while True:
-        stop = min(first + window, frames)
-        start = stop - window if stop == frames and frames - first < OVERLAP * 2 else first
-        rows = slice(start, stop)
-        part = fit_body(
-            skeleton, rig, _part(level, rows), held, prior, lambda f, a=first, b=stop: progress((a + f * (b - a)) / frames)
-        )
-        if last is None:
-            roots.append(part.root)
-            rotations.append(part.rotations)
-        else:
-            overlap = sum(len(r) for r in roots) - start
-            root, rotation = _blend(last, part, overlap)
-            roots[-1], rotations[-1] = roots[-1][:-overlap], rotations[-1][:-overlap]
-            roots += [root, part.root[overlap:]]
-            rotations += [rotation, part.rotations[overlap:]]
-        last = part
-        if stop == frames:
-            break
-        first = stop - OVERLAP
-    return _whole(skeleton, rig, level, betas, np.concatenate(roots), np.concatenate(rotations), probes, last.size)
+    root = np.empty((frames, 3))
+    rotations = np.empty((frames, len(skeleton.joint_names), 3, 3))
+    done = 0
+    size = 1.0
+    while done < frames:
+        stop = min(max(done - OVERLAP, 0) + window, frames)
+        start = max(0, stop - window)
+
+        def tell(share: float, begin: int = start, end: int = stop) -> None:
+            progress((begin + share * (end - begin)) / frames)
+
+        part = fit_body(skeleton, rig, _part(level, slice(start, stop)), held, prior, tell)
+        both = slice(start, done)
+        root[both], rotations[both] = _blend(root[both], rotations[both], part, done - start)
+        root[done:stop], rotations[done:stop] = part.root[done - start :], part.rotations[done - start :]
+        done, size = stop, part.size
+    return _whole(skeleton, rig, level, betas, root, rotations, probes, size)
 
 
 def _whole(

@@ -7,40 +7,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
-from mvlift.bodies.kinematics import log_map
 from mvlift.bodies.pose_prior import PosePrior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError
-from mvlift.keypoints import clean_clip, map_clip
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
-from mvlift.lifting.normalise import intrinsics
+from mvlift.lifting.given import GivenClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
-from mvlift.lifting.published import lift_as_published
-from mvlift.lifting.sampled import LiftedPoints, lift_points
+from mvlift.lifting.published import drawn_as_published, fit_as_published
+from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
 from mvlift.lifting.subjects import Subject, get_subject
-from mvlift.lifting.world import world_axes
+from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser, model_names
-from mvlift.motion import Camera, LiftedMotion
+from mvlift.motion import LiftedMotion
 
-__all__ = ["DeviceName", "lift", "pick_device"]
+__all__ = ["fit_lifted", "lift", "pick_device"]
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[str, float], None]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-MIN_FRAMES: Final = 4
-MIN_SEEN: Final = 3
-"""Keypoints that a frame needs to count, at least a tenth of the clip."""
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -75,70 +69,6 @@ class _Clock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-@dataclass(frozen=True, eq=False)
-class _Given:
-    """A clip ready for lifting, and what had to be assumed."""
-
-    raw: KeypointClip
-    clip: KeypointClip
-    fps: Fraction
-    image_size: tuple[int, int]
-    K: FloatArray
-    assumptions: tuple[str, ...]
-
-
-def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
-    """A picture that holds every keypoint, of a usual shape."""
-    far = clip.points[clip.seen].max(0)
-    wide, high = max(float(far[0]), 16.0), max(float(far[1]), 16.0)
-    for w, h in ((640, 480), (1280, 720), (1920, 1080), (3840, 2160)):
-        if wide <= w and high <= h:
-            return w, h
-        if wide <= h and high <= w and high > wide:
-            return h, w
-    return int(np.ceil(wide)), int(np.ceil(high))
-
-
-def _check(clip: KeypointClip, subject: Subject) -> None:
-    if len(clip) < MIN_FRAMES:
-        raise LiftError(f"The clip has {len(clip)} frames; at least {MIN_FRAMES} are needed.", "Use a longer clip.")
-    full = clip.seen.sum(1) >= MIN_SEEN
-    if full.sum() < max(MIN_FRAMES, len(clip) // 10):
-        raise LiftError(
-            f"Only {int(full.sum())} of {len(clip)} frames have {MIN_SEEN} or more keypoints of a {subject.name}.",
-            "Check the keypoint layout, and choose a frame range in which the subject is seen.",
-        )
-
-
-def _given(
-    clip: KeypointClip,
-    subject: Subject,
-    fps: Fraction | float | None,
-    image_size: tuple[int, int] | None,
-    focal: float | None,
-    smoothing: float,
-) -> _Given:
-    mapped = map_clip(clip, subject.layout)
-    _check(mapped, subject)
-    assumed = list(clip.assumptions)
-    rate = Fraction(fps).limit_denominator(100_000) if fps is not None else clip.fps
-    if rate is None:
-        rate = Fraction(30)
-        assumed.append("The frame rate is unknown; 30 frames per second were assumed.")
-    size = image_size or clip.image_size
-    if size is None:
-        size = _guessed_size(mapped)
-        assumed.append(f"The image size is unknown; {size[0]}x{size[1]} was assumed.")
-    if focal is None:
-        assumed.append("The focal length is unknown; 1.1 times the longer side of the picture was assumed.")
-    elif not 0.1 * max(size) < focal < 50 * max(size):
-        raise LiftError(f"A focal length of {focal:g} pixels does not fit {size[0]}x{size[1]}.", "Give it in pixels.")
-    mapped = replace(mapped, fps=rate, image_size=size)
-    clean = clean_clip(mapped, smoothing=smoothing) if smoothing > 0 else mapped
-    _check(clean, subject)
-    return _Given(mapped, clean, rate, size, intrinsics(size, focal), tuple(assumed))
-
-
 def _network(
     subject: Subject, models: dict[str, str] | None, device: torch.device
 ) -> tuple[MotionDenoiser, CosineSchedule, str]:
@@ -152,15 +82,16 @@ def _network(
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
 
 
-def _fit(
-    given: _Given,
+def fit_lifted(
+    given: GivenClip,
     lifted: LiftedPoints,
     body: tuple[BodySkeleton, Any, PosePrior | None],
     preset: Preset,
     height: float | None,
     smoothing: float,
-    progress: Callable[[float], None],
+    progress: Callable[[float], None] = lambda _: None,
 ) -> BodyFit:
+    """Fit a subject's body to a prepared clip and its lifted keypoints; arguments as ``lift``."""
     skeleton, rig, prior = body
     targets = FitTargets(
         points3d=lifted.points,
@@ -173,48 +104,6 @@ def _fit(
     )
     options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=height)
     return fit_clip(skeleton, rig, targets, options, prior, progress)
-
-
-def _keypoint_confidence(confidence: FloatArray, sigma: FloatArray) -> FloatArray:
-    """How far a 3D keypoint rests on what was seen: 2D confidence, less where samples disagree by decimetres."""
-    return np.asarray(confidence / (1 + (sigma / 0.25) ** 2))
-
-
-def _motion(
-    given: _Given, fitted: BodyFit, sigma: FloatArray, skeleton: BodySkeleton, contacts: tuple[str, ...]
-) -> LiftedMotion:
-    axes = world_axes(fitted.up)
-    root = fitted.points.mean(1)[0] @ axes.T
-    origin = np.array([root[0], root[1], fitted.floor])
-    rest, _ = skeleton.shaped(fitted.betas)
-    rotations = fitted.rotations.copy()
-    rotations[:, 0] = axes @ rotations[:, 0]
-    camera = Camera(
-        K=given.K.astype(np.float32),
-        R=axes.T.astype(np.float32),
-        t=(axes.T @ origin).astype(np.float32),
-        image_size=given.image_size,
-    )
-    points = fitted.points @ axes.T - origin
-    error = np.linalg.norm(camera.project(points.astype(np.float32)) - given.raw.points, axis=-1)
-    return LiftedMotion(
-        body="smpl",
-        joint_names=skeleton.joint_names,
-        parents=skeleton.parents,
-        rest_joints=rest.astype(np.float32),
-        betas=fitted.betas.astype(np.float32),
-        translation=(fitted.root @ axes.T - origin - rest[0]).astype(np.float32),
-        rotations=log_map(rotations).astype(np.float32),
-        keypoints=points.astype(np.float32),
-        keypoint_names=given.clip.layout.names,
-        keypoint_confidence=_keypoint_confidence(given.clip.confidence, sigma).astype(np.float32),
-        reprojection_error=np.where(given.raw.seen, error, np.nan).astype(np.float32),
-        contacts=fitted.contacts.astype(np.float32),
-        contact_names=contacts,
-        camera=camera,
-        fps=given.fps,
-        first_frame=given.raw.first_frame,
-    )
 
 
 def lift(
@@ -267,31 +156,28 @@ def lift(
         network, schedule, name = _network(who, models, where)
         body = body_of(who)
     with clock.stage("prepare"):
-        given = _given(clip, who, fps, image_size, focal, smoothing)
+        given = prepare_clip(clip, who, fps, image_size, focal, smoothing)
         points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
     generator = torch.Generator().manual_seed(seed)
-    if how.as_published:
-        fitted, sigma = lift_as_published(
-            points, confidence, given.K, who, body, network, schedule, how.sampling, generator, where, clock.stage, tell
-        )
-    else:
-        with clock.stage("sample"):
-            lifted = lift_points(
-                points, confidence, given.fps, given.K, who, network, schedule, how.sampling, generator, where,
-                lambda share: tell("sample", share),
-            )  # fmt: skip
-        with clock.stage("fit"):
-            fitted = _fit(given, lifted, body, how, height, smoothing, lambda share: tell("fit", share))
-        sigma = lifted.sigma
+    sampler = drawn_as_published if how.as_published else drawn_by
+    draw = sampler(network, schedule, how.sampling, generator, lambda share: tell("sample", share))
+    with clock.stage("sample"):
+        lifted = lift_points(points, confidence, given.fps, given.K, who, draw, where)
+    with clock.stage("fit"):
+        if how.as_published:
+            rate = float(given.fps)
+            fitted = fit_as_published(lifted, points, confidence, given.K, rate, body, lambda share: tell("fit", share))
+        else:
+            fitted = fit_lifted(given, lifted, body, how, height, smoothing, lambda share: tell("fit", share))
     with clock.stage("write"):
-        motion = _motion(given, fitted, sigma, body[0], body[1].contacts)
+        motion = motion_in_world(given, fitted, lifted.sigma, body[0], body[1].contacts)
     tell("write", 1.0)
     return replace(motion, metadata=_metadata(clip, given, preset, seed, smoothing, height, name, where, clock))
 
 
 def _metadata(
     clip: KeypointClip,
-    given: _Given,
+    given: GivenClip,
     preset: str,
     seed: int,
     smoothing: float,

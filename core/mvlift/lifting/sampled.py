@@ -28,9 +28,11 @@ from mvlift.lifting.sampling import (
 )
 from mvlift.lifting.subjects import Subject
 
-__all__ = ["LiftedPoints", "lift_points"]
+__all__ = ["Draw", "LiftedPoints", "drawn_by", "given_view", "lift_points"]
 
 FloatArray = NDArray[np.float64]
+Draw = Callable[[GivenView], Sampled]
+"""Draws 3D motion for a given view."""
 SPREAD_FLOOR: Final = 0.13
 """Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
 
@@ -78,18 +80,42 @@ def _agreed(lifted: Sampled) -> tuple[Tensor, Tensor, Tensor]:
     return kept.mean(0), (kept - kept.mean(0)).norm(dim=-1).mean(0), lifted.tilt[near].mean(0)
 
 
+def drawn_by(
+    network: MotionDenoiser,
+    schedule: CosineSchedule,
+    options: SampleOptions,
+    generator: torch.Generator,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Draw:
+    """The sampler that fits a network: its views if it is a stage-4 model, its lines if it is a stage-1 model.
+
+    Args:
+        network: denoiser.
+        schedule: of its training.
+        options: sampler, steps, windows, hypotheses.
+        generator: randomness.
+        progress: called with the share that is done.
+    """
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        progress(done / options.steps)
+
+    size = -(-options.window // network.config.patch) * network.config.patch
+    draw = sample_views if network.config.cross_view else sample_lines
+    return lambda given: draw(network, given, schedule, replace(options, window=size), generator, progress=count)
+
+
 def lift_points(
     points: FloatArray,
     confidence: FloatArray,
     fps: Fraction,
     K: FloatArray,
     subject: Subject,
-    network: MotionDenoiser,
-    schedule: CosineSchedule,
-    options: SampleOptions,
-    generator: torch.Generator,
+    draw: Draw,
     device: torch.device | str,
-    progress: Callable[[float], None] = lambda _: None,
 ) -> LiftedPoints:
     """Sample the 3D keypoints of a clip.
 
@@ -99,35 +125,18 @@ def lift_points(
         fps: of the clip; networks see it at their own rate.
         K: (3, 3) intrinsics.
         subject: what is lifted.
-        network: stage-4 model, or stage-1 model (then the lines are its condition).
-        schedule: of its training.
-        options: sampler, steps, windows, hypotheses.
-        generator: randomness.
-        device: where the network runs.
-        progress: called with the share that is done.
+        draw: sampler, see ``drawn_by``.
+        device: where it runs.
     """
     model_points, model_confidence = to_model_rate(points, confidence, fps)
     motion = normalise(model_points, model_confidence, subject, K)
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        progress(done / options.steps)
-
-    draw = sample_views if network.config.cross_view else sample_lines
-    size = -(-options.window // network.config.patch) * network.config.patch
-    lifted = draw(
-        network, given_view(motion, device), schedule, replace(options, window=size), generator, progress=count
-    )
-    mean, spread, tilt = _agreed(lifted)
+    mean, spread, tilt = _agreed(draw(given_view(motion, device)))
     keypoints = len(subject.layout.names)
-    up = -camera_tilt(tilt)[:, 1].double().cpu().numpy()
     sampled = mean[:, :keypoints].double().cpu().numpy() * UNIT_METRES
     sigma = np.hypot(spread[:, :keypoints].double().cpu().numpy() * UNIT_METRES, SPREAD_FLOOR)
     return LiftedPoints(
         points=from_model_rate(sampled, len(points), fps),
         sigma=from_model_rate(sigma, len(points), fps),
-        up=up,
+        up=-camera_tilt(tilt)[:, 1].double().cpu().numpy(),
         depth=from_model_rate(motion.depth, len(points), fps),
     )

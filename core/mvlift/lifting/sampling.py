@@ -21,7 +21,16 @@ from mvlift.geometry.lines import lines_from_view
 from mvlift.lifting.views import project, ring, triangulate
 from mvlift.lifting.windows import Windows
 
-__all__ = ["STAGE4_AZIMUTHS", "GivenView", "SampleOptions", "Sampled", "camera_tilt", "sample_lines", "sample_views"]
+__all__ = [
+    "STAGE4_AZIMUTHS",
+    "GivenView",
+    "SampleOptions",
+    "Sampled",
+    "camera_tilt",
+    "line_of_sight",
+    "sample_lines",
+    "sample_views",
+]
 
 HELD: Final = 20.0
 """Weight of a confident given point in triangulation, relative to a generated view's."""
@@ -104,7 +113,7 @@ def camera_tilt(tilt: Tensor) -> Tensor:
     return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], -1).unflatten(-1, (3, 3)) @ upright
 
 
-def _line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
+def line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
     """The upright frame that follows the line of sight, so that the given view always has azimuth 0 in it.
 
     Args:
@@ -125,7 +134,7 @@ def _fit_tilt(points: Tensor, given: GivenView, tilt: Tensor) -> Tensor:
     weight = (given.confidence / (TILT_SIGMA**2 * 10)).sqrt()[..., None]
 
     def residual(angles: Tensor) -> Tensor:
-        rotation, _ = _line_of_sight(given.turn, angles)
+        rotation, _ = line_of_sight(given.turn, angles)
         data = weight * (project(rotation, points) - given.x)
         prior = (angles - torch.tensor(TILT_MEAN).to(angles)) / torch.tensor(TILT_SPREAD).to(angles)
         return torch.cat([data.flatten(1), prior], 1)
@@ -171,7 +180,7 @@ def _run(
         if find_tilt:
             alone = triangulate(views[:, None].expand(count, -1, -1, -1, -1), clean, ones.expand(count, -1, -1, -1))
             tilt = _fit_tilt(alone, given, _fit_tilt(alone, given, tilt))
-        rotation, _ = _line_of_sight(given.turn, tilt)
+        rotation, _ = line_of_sight(given.turn, tilt)
         cameras = torch.cat([rotation[:, None], views[:, None].expand(count, -1, len(given.x), -1, -1)], 1)
         weights = torch.cat([held * given.confidence[None], ones]).expand(count, -1, -1, -1)
         progress()
@@ -182,13 +191,51 @@ def _run(
 
     with torch.inference_mode():
         following = sample(options.sampler, step, schedule, noise, options.steps)
-        _, follow = _line_of_sight(given.turn, tilt)
+        _, follow = line_of_sight(given.turn, tilt)
         return Sampled(points=following @ follow, tilt=tilt)
 
 
-def _windows(frames: int, options: SampleOptions, patch: int) -> Windows:
+def windows_of(frames: int, options: SampleOptions, patch: int) -> Windows:
     size = min(options.window, math.ceil(frames / patch) * patch)
     return Windows(frames, size, options.stride)
+
+
+def line_denoiser(
+    network: nn.Module, given: GivenView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
+) -> tuple[Tensor, Denoiser]:
+    """Generated views (V, 3, 3) of stage 1 and the function that denoises them, each view for itself."""
+    angle = torch.tensor([math.radians(a) for a in azimuths], device=given.x.device)
+    views = ring(angle, given.tilt[0])
+    rotation, _ = line_of_sight(given.turn, given.tilt[None])
+    lines = lines_from_view(given.x, rotation[0], views[:, None])  # (V, T, P, 3)
+    has_line = ((given.confidence > 0) & with_lines).expand(len(views), -1, -1)
+
+    def denoise(noisy: Tensor, level: int, rows: Tensor, inside: Tensor) -> Tensor:
+        features = line_features(noisy, lines[:, rows].transpose(0, 1), has_line[:, rows].transpose(0, 1))
+        w, v = features.shape[:2]
+        n = torch.full((w * v,), level, device=noisy.device)
+        code = noisy.new_zeros(w * v, 1, 8)
+        mask = inside.to(noisy.device).repeat_interleave(v, 0)
+        return network(features.flatten(0, 1)[:, None], n, code, mask)[:, 0].unflatten(0, (w, v)).to(noisy)
+
+    return views, denoise
+
+
+def view_denoiser(network: nn.Module, given: GivenView) -> tuple[Tensor, Denoiser]:
+    """Generated views (V, 3, 3) of stage 4 and the function that denoises them together."""
+    angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=given.x.device)
+    views = ring(angle, torch.zeros_like(angle))
+    flags = torch.tensor([1.0] + [0.0] * len(views), device=given.x.device)
+    codes = view_code(torch.cat([angle[:1] * 0, angle]), torch.zeros_like(flags), flags)
+
+    def denoise(noisy: Tensor, level: int, rows: Tensor, inside: Tensor) -> Tensor:
+        features = view_features(noisy, given.x[rows], given.confidence[rows])
+        w = len(features)
+        n = torch.full((w,), level, device=noisy.device)
+        clean = network(features, n, codes.expand(w, -1, -1), inside.to(noisy.device))
+        return clean[:, 1:].to(noisy)
+
+    return views, denoise
 
 
 def sample_lines(
@@ -219,21 +266,8 @@ def sample_lines(
     Returns:
         The motion, with the given tilt: single views cannot tell it.
     """
-    angle = torch.tensor([math.radians(a) for a in azimuths], device=given.x.device)
-    views = ring(angle, given.tilt[0])
-    rotation, _ = _line_of_sight(given.turn, given.tilt[None])
-    lines = lines_from_view(given.x, rotation[0], views[:, None])  # (V, T, P, 3)
-    has_line = ((given.confidence > 0) & with_lines).expand(len(views), -1, -1)
-
-    def denoise(noisy: Tensor, level: int, rows: Tensor, inside: Tensor) -> Tensor:
-        features = line_features(noisy, lines[:, rows].transpose(0, 1), has_line[:, rows].transpose(0, 1))
-        w, v = features.shape[:2]
-        n = torch.full((w * v,), level, device=noisy.device)
-        code = noisy.new_zeros(w * v, 1, 8)
-        mask = inside.to(noisy.device).repeat_interleave(v, 0)
-        return network(features.flatten(0, 1)[:, None], n, code, mask)[:, 0].unflatten(0, (w, v)).to(noisy)
-
-    windows = _windows(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
+    views, denoise = line_denoiser(network, given, azimuths, with_lines)
+    windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
     return _run(
         given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=False, progress=progress
     )
@@ -253,19 +287,8 @@ def sample_views(
 
     Arguments and result as ``sample_lines``.
     """
-    angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=given.x.device)
-    views = ring(angle, torch.zeros_like(angle))
-    flags = torch.tensor([1.0] + [0.0] * len(views), device=given.x.device)
-    codes = view_code(torch.cat([angle[:1] * 0, angle]), torch.zeros_like(flags), flags)
-
-    def denoise(noisy: Tensor, level: int, rows: Tensor, inside: Tensor) -> Tensor:
-        features = view_features(noisy, given.x[rows], given.confidence[rows])
-        w = len(features)
-        n = torch.full((w,), level, device=noisy.device)
-        clean = network(features, n, codes.expand(w, -1, -1), inside.to(noisy.device))
-        return clean[:, 1:].to(noisy)
-
-    windows = _windows(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
+    views, denoise = view_denoiser(network, given)
+    windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
     return _run(
         given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=True, progress=progress
     )

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["world_axes"]
+from mvlift.bodies.fit import BodyFit
+from mvlift.bodies.kinematics import log_map
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.lifting.given import GivenClip
+from mvlift.motion import Camera, LiftedMotion
+
+__all__ = ["motion_in_world", "world_axes"]
 
 FloatArray = NDArray[np.float64]
 
@@ -21,3 +27,54 @@ def world_axes(up: FloatArray) -> FloatArray:
         forward = np.array([0.0, -1.0, 0.0]) + up[1] * up
     forward /= np.linalg.norm(forward)
     return np.stack([np.cross(forward, up), forward, up])
+
+
+def _keypoint_confidence(confidence: FloatArray, sigma: FloatArray) -> FloatArray:
+    """How far a 3D keypoint rests on what was seen: 2D confidence, less where samples disagree by decimetres."""
+    return np.asarray(confidence / (1 + (sigma / 0.25) ** 2))
+
+
+def motion_in_world(
+    given: GivenClip, fitted: BodyFit, sigma: FloatArray, skeleton: BodySkeleton, contacts: tuple[str, ...]
+) -> LiftedMotion:
+    """A fit in the camera's axes as motion in the world, its first root above the origin.
+
+    Args:
+        given: the clip.
+        fitted: body in the camera's axes.
+        sigma: (T, K) metres, how sure the lifted keypoints are.
+        skeleton: that was fitted.
+        contacts: names of the contact keypoints.
+    """
+    axes = world_axes(fitted.up)
+    root = fitted.points.mean(1)[0] @ axes.T
+    origin = np.array([root[0], root[1], fitted.floor])
+    rest, _ = skeleton.shaped(fitted.betas)
+    rotations = fitted.rotations.copy()
+    rotations[:, 0] = axes @ rotations[:, 0]
+    camera = Camera(
+        K=given.K.astype(np.float32),
+        R=axes.T.astype(np.float32),
+        t=(axes.T @ origin).astype(np.float32),
+        image_size=given.image_size,
+    )
+    points = fitted.points @ axes.T - origin
+    error = np.linalg.norm(camera.project(points.astype(np.float32)) - given.raw.points, axis=-1)
+    return LiftedMotion(
+        body="smpl",
+        joint_names=skeleton.joint_names,
+        parents=skeleton.parents,
+        rest_joints=rest.astype(np.float32),
+        betas=fitted.betas.astype(np.float32),
+        translation=(fitted.root @ axes.T - origin - rest[0]).astype(np.float32),
+        rotations=log_map(rotations).astype(np.float32),
+        keypoints=points.astype(np.float32),
+        keypoint_names=given.clip.layout.names,
+        keypoint_confidence=_keypoint_confidence(given.clip.confidence.astype(np.float64), sigma).astype(np.float32),
+        reprojection_error=np.where(given.raw.seen, error, np.nan).astype(np.float32),
+        contacts=fitted.contacts.astype(np.float32),
+        contact_names=contacts,
+        camera=camera,
+        fps=given.fps,
+        first_frame=given.raw.first_frame,
+    )

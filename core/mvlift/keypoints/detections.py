@@ -1,0 +1,121 @@
+"""What a reader hands over: the detections of a file, row by row, before people are told apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.layouts import Layout
+
+__all__ = ["Detections", "Rows", "Units"]
+
+Units = Literal["unknown", "pixels", "fraction", "percent"]
+
+
+@dataclass
+class Detections:
+    """N detections of J keypoints.
+
+    Attributes:
+        frame: (N,) 0-based frame number in the video.
+        points: (N, J, 2) x right, y down, in ``units``; NaN or (0, 0) where missing.
+        confidence: (N, J) as written, None when the file has none.
+        names: the keypoints' names as written, or None when the file does not name them.
+        layouts: layouts to choose from where there are no names; empty for every layout with J keypoints.
+        layout: set when the file says the layout for certain.
+        person: (N,) id as written, "" for none; None when the file has no ids.
+        ids_certain: the ids come from a person (an annotation tool), not from a tracker.
+        span: first and last frame that the detector looked at, where the file tells.
+        units: what the coordinates are.
+        image_size: (width, height).
+        notes: sentences for the user about what was decided.
+        format: variant of the reader's format, for the report, when it differs from the reader's name.
+        metadata: further facts, values that JSON can hold.
+    """
+
+    frame: NDArray[np.int64]
+    points: NDArray[np.float64]
+    confidence: NDArray[np.float64] | None = None
+    names: tuple[str, ...] | None = None
+    layouts: tuple[str, ...] = ()
+    layout: Layout | None = None
+    person: NDArray[np.str_] | None = None
+    ids_certain: bool = False
+    span: tuple[int, int] | None = None
+    units: Units = "unknown"
+    image_size: tuple[int, int] | None = None
+    fps: Fraction | None = None
+    notes: list[str] = field(default_factory=list)
+    format: str = ""
+    metadata: dict[str, object] = field(default_factory=dict)
+
+
+class Rows:
+    """Collects detections one by one, as plain lists, and makes arrays of them at once."""
+
+    def __init__(self) -> None:
+        self._frames: list[int] = []
+        self._values: list[Sequence[object]] = []
+        self._people: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, frame: int, values: Sequence[object], person: object = "") -> None:
+        """One detection.
+
+        Args:
+            frame: 0-based frame number.
+            values: flat x, y, confidence, x, y, confidence, ...; None or NaN where missing. Empty lists are skipped.
+            person: id as written, "" for none.
+        """
+        if values:
+            self._frames.append(frame)
+            self._values.append(values)
+            self._people.append("" if person is None else str(person))
+
+    def build(self, name: str, columns: int = 3) -> Detections:
+        """The detections as arrays.
+
+        Args:
+            name: file name for messages.
+            columns: numbers per keypoint, 2 (no confidence) or 3.
+
+        Raises:
+            KeypointError: there are none, or the lists are not of numbers.
+        """
+        if not self._frames:
+            raise KeypointError(f"{name} holds no detected person.", "Run the detector on a video that shows one.")
+        lengths = Counter(map(len, self._values))
+        length = lengths.most_common(1)[0][0]
+        if length % columns:
+            raise KeypointError(
+                f"{name}: a person has {length} numbers, which is not a multiple of {columns}.",
+                "Export the keypoints as x, y, confidence.",
+            )
+        keep = [i for i, v in enumerate(self._values) if len(v) == length]
+        try:
+            values = np.array([self._values[i] for i in keep], dtype=np.float64).reshape(len(keep), -1, columns)
+            frame = np.array([self._frames[i] for i in keep], dtype=np.int64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise KeypointError(
+                f"{name}: the keypoints are not numbers ({error}).", "Export the file again."
+            ) from error
+        people = np.array([self._people[i] for i in keep], dtype=np.str_)
+        notes = []
+        if len(keep) < len(self._values):
+            notes.append(f"{len(self._values) - len(keep)} detections have another number of keypoints: left out.")
+        return Detections(
+            frame=frame,
+            points=values[..., :2],
+            confidence=values[..., 2] if columns == 3 else None,
+            person=people if (people != "").any() else None,
+            notes=notes,
+        )

@@ -1,0 +1,110 @@
+"""What a lift starts from: a clip in the subject's layout, cleaned, with rate, size and camera settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import LiftError
+from mvlift.keypoints import clean_clip, map_clip
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.lifting.normalise import intrinsics
+from mvlift.lifting.subjects import Subject
+
+__all__ = ["GivenClip", "prepare_clip"]
+
+FloatArray = NDArray[np.float64]
+MIN_FRAMES: Final = 4
+MIN_SEEN: Final = 3
+"""Keypoints that a frame needs to count, at least a tenth of the clip."""
+
+
+@dataclass(frozen=True, eq=False)
+class GivenClip:
+    """A clip ready for lifting, and what had to be assumed.
+
+    Attributes:
+        raw: in the subject's layout, as it was given.
+        clip: the same without outliers, smoothed.
+        fps: exact frame rate.
+        image_size: (width, height).
+        K: (3, 3) intrinsics.
+        assumptions: sentences for the user.
+    """
+
+    raw: KeypointClip
+    clip: KeypointClip
+    fps: Fraction
+    image_size: tuple[int, int]
+    K: FloatArray
+    assumptions: tuple[str, ...]
+
+
+def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
+    """A picture that holds every keypoint, of a usual shape."""
+    far = clip.points[clip.seen].max(0)
+    wide, high = max(float(far[0]), 16.0), max(float(far[1]), 16.0)
+    for w, h in ((640, 480), (1280, 720), (1920, 1080), (3840, 2160)):
+        if wide <= w and high <= h:
+            return w, h
+        if wide <= h and high <= w and high > wide:
+            return h, w
+    return int(np.ceil(wide)), int(np.ceil(high))
+
+
+def _check(clip: KeypointClip, subject: Subject) -> None:
+    if len(clip) < MIN_FRAMES:
+        raise LiftError(f"The clip has {len(clip)} frames; at least {MIN_FRAMES} are needed.", "Use a longer clip.")
+    full = clip.seen.sum(1) >= MIN_SEEN
+    if full.sum() < max(MIN_FRAMES, len(clip) // 10):
+        raise LiftError(
+            f"Only {int(full.sum())} of {len(clip)} frames have {MIN_SEEN} or more keypoints of a {subject.name}.",
+            "Check the keypoint layout, and choose a frame range in which the subject is seen.",
+        )
+
+
+def prepare_clip(
+    clip: KeypointClip,
+    subject: Subject,
+    fps: Fraction | float | None,
+    image_size: tuple[int, int] | None,
+    focal: float | None,
+    smoothing: float,
+) -> GivenClip:
+    """Map, check and clean a clip.
+
+    Args:
+        clip: one track.
+        subject: whose layout it is mapped onto.
+        fps: overrides the clip's rate.
+        image_size: overrides the clip's size.
+        focal: in pixels, or None for the default.
+        smoothing: strength of the cleaning, 0 for none.
+
+    Raises:
+        LiftError: too short, too empty, or a focal length that cannot be.
+        KeypointError: the layout does not fit the subject.
+    """
+    mapped = map_clip(clip, subject.layout)
+    _check(mapped, subject)
+    assumed = list(clip.assumptions)
+    rate = Fraction(fps).limit_denominator(100_000) if fps is not None else clip.fps
+    if rate is None:
+        rate = Fraction(30)
+        assumed.append("The frame rate is unknown; 30 frames per second were assumed.")
+    size = image_size or clip.image_size
+    if size is None:
+        size = _guessed_size(mapped)
+        assumed.append(f"The image size is unknown; {size[0]}x{size[1]} was assumed.")
+    if focal is None:
+        assumed.append("The focal length is unknown; 1.1 times the longer side of the picture was assumed.")
+    elif not 0.1 * max(size) < focal < 50 * max(size):
+        raise LiftError(f"A focal length of {focal:g} pixels does not fit {size[0]}x{size[1]}.", "Give it in pixels.")
+    mapped = replace(mapped, fps=rate, image_size=size)
+    clean = clean_clip(mapped, smoothing=smoothing) if smoothing > 0 else mapped
+    _check(clean, subject)
+    return GivenClip(mapped, clean, rate, size, intrinsics(size, focal), tuple(assumed))

@@ -1,0 +1,195 @@
+"""The body fit on a walk of our own making, whose truth is known."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mvlift.bodies import default_human_skeleton
+from mvlift.bodies.banded import MotionSystem
+from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
+from mvlift.bodies.kinematics import Kinematics, exp_map, log_map
+from mvlift.bodies.rig import get_rig
+from mvlift.errors import BodyFileError, LiftError
+from mvlift.lifting.clip_fit import fit_clip
+from mvlift.lifting.world import world_axes
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+import make_walk
+
+SKELETON = default_human_skeleton()
+RIG = get_rig("human")
+ROOT = [SKELETON.keypoint_names.index(n) for n in RIG.root]
+
+
+def walk(frames: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """World points, pixels, and the camera's world-to-camera rotation."""
+    world = make_walk.world_points()[:frames]
+    tilt = np.radians(7)
+    forward = np.array([0, np.cos(tilt), -np.sin(tilt)])
+    down = np.array([0, -np.sin(tilt), -np.cos(tilt)])
+    return world, make_walk.pixels(world), np.stack([[1.0, 0, 0], down, forward])
+
+
+def targets(frames: int = 60, depth_share: float = 1.0, up_error: float = 0.0) -> tuple[FitTargets, np.ndarray]:
+    world, pixels, R = walk(frames)
+    local = (world - world[:, ROOT].mean(1, keepdims=True)) @ R.T
+    local[..., 2] *= depth_share
+    up = exp_map(np.array([up_error, 0.0, 0.0])) @ R[:, 2]
+    K = np.array([[make_walk.FOCAL, 0, 640.0], [0, make_walk.FOCAL, 360.0], [0, 0, 1]])
+    sigma = np.full(local.shape[:2], 0.1)
+    wanted = FitTargets(local, sigma, up, 30.0, pixels, np.ones(local.shape[:2]), K)
+    return wanted, world
+
+
+def errors(fitted: object, world: np.ndarray) -> tuple[float, float]:
+    """Mean distance of keypoints about the root, and of the root's path, in millimetres, after yaw and one scale."""
+    from mvlift_training.evaluation.alignment import align
+
+    axes = world_axes(fitted.up)  # type: ignore[attr-defined]
+    points = fitted.points @ axes.T  # type: ignore[attr-defined]
+    placed = align(points, world, ROOT, list(range(world.shape[1]))).apply(points)
+    root, true_root = placed[:, ROOT].mean(1), world[:, ROOT].mean(1)
+    local = np.linalg.norm((placed - root[:, None]) - (world - true_root[:, None]), axis=-1).mean()
+    return 1000 * float(local), 1000 * float(np.linalg.norm(root - true_root, axis=-1).mean())
+
+
+def test_exponential_and_logarithm_agree_up_to_half_a_turn() -> None:
+    random = np.random.default_rng(0)
+    axis = random.normal(size=(200, 3))
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    angle = np.concatenate([[0.0, 1e-9, np.pi - 1e-7, np.pi - 1e-4], random.uniform(0, np.pi, 196)])
+    vector = axis * angle[:, None]
+    rotation = exp_map(vector)
+    assert np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max() < 1e-12
+    assert np.abs(exp_map(log_map(rotation)) - rotation).max() < 1e-6
+    assert np.abs(log_map(rotation)[4:] - vector[4:]).max() < 1e-6
+
+
+def test_kinematics_agree_with_the_skeleton_and_with_finite_differences() -> None:
+    random = np.random.default_rng(1)
+    rotations = exp_map(0.5 * random.normal(size=(3, 24, 3)))
+    root, betas = random.normal(size=(3, 3)), random.normal(size=10)
+    kinematics = Kinematics(SKELETON, RIG)
+    posed = kinematics.pose(betas, rotations, root)
+    joints, points = SKELETON.posed(betas, rotations, root - SKELETON.shaped(betas)[0][0])
+    assert np.abs(posed.joints - joints).max() < 1e-12
+    assert np.abs(posed.points - points).max() < 1e-12
+    jacobian, step = kinematics.jacobian(posed), 1e-6
+    for d in random.choice(kinematics.dof, 12, replace=False):
+        turn = np.zeros((3, len(kinematics.groups), 3))
+        moved = root.copy()
+        if d < 3:
+            moved[:, d] += step
+        else:
+            turn[:, (d - 3) // 3, (d - 3) % 3] = step
+        there = kinematics.pose(betas, kinematics.moved_by(rotations, turn), moved).points
+        assert np.abs((there - posed.points) / step - jacobian[..., d]).max() < 1e-5
+    shape = kinematics.shape_jacobian(posed)
+    for b in range(10):
+        there = kinematics.pose(betas + step * np.eye(10)[b], rotations, root).points
+        assert np.abs((there - posed.points) / step - shape[..., b]).max() < 1e-5
+
+
+def test_the_banded_system_solves_the_dense_normal_equations() -> None:
+    random = np.random.default_rng(2)
+    frames, dof, shared = 6, 5, 3
+    system = MotionSystem(frames, dof, shared)
+    size = frames * dof
+    dense, right = np.zeros((size + shared, size + shared)), np.zeros(size + shared)
+
+    def note(row: np.ndarray, residual: float, weight: float) -> None:
+        nonlocal dense, right
+        dense += weight * np.outer(row, row)
+        right += weight * residual * row
+
+    a, b = random.normal(size=(frames, 9, dof)), random.normal(size=(frames, 9, shared))
+    r, w = random.normal(size=(frames, 9)), random.uniform(0.5, 2, (frames, 9))
+    system.add(r, w, a, b)
+    c, rd, wd = (random.normal(size=(frames, 4, dof)), random.normal(size=(frames - 1, 4)),
+                 random.uniform(0.5, 2, (frames - 1, 4)))  # fmt: skip
+    system.add_difference(rd, wd, c)
+    ra, wa = random.normal(size=(frames - 2, dof)), random.uniform(0.5, 2, dof)
+    system.add_acceleration(ra, wa)
+    for t in range(frames):
+        for i in range(9):
+            row = np.zeros(size + shared)
+            row[t * dof : (t + 1) * dof], row[size:] = a[t, i], b[t, i]
+            note(row, r[t, i], w[t, i])
+        for i in range(4):
+            if t < frames - 1:
+                row = np.zeros(size + shared)
+                row[(t + 1) * dof : (t + 2) * dof], row[t * dof : (t + 1) * dof] = c[t + 1, i], -c[t, i]
+                note(row, rd[t, i], wd[t, i])
+        for i in range(dof):
+            if t < frames - 2:
+                row = np.zeros(size + shared)
+                row[[t * dof + i, (t + 1) * dof + i, (t + 2) * dof + i]] = 1, -2, 1
+                note(row, ra[t, i], wa[i])
+    expected = -np.linalg.solve(dense + 1e-9 * np.eye(size + shared), right)
+    own, clip = system.solve(0.0)
+    assert np.abs(np.concatenate([own.ravel(), clip]) - expected).max() < 1e-6
+
+
+def test_good_targets_give_the_walk_back() -> None:
+    wanted, world = targets()
+    fitted = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=12))
+    local, root = errors(fitted, world)
+    assert local < 20
+    assert root < 40
+    assert fitted.cost[-1] < 0.2 * fitted.cost[0]
+    assert np.linalg.norm(fitted.points - fitted.points[:, ROOT].mean(1, keepdims=True), axis=-1).max() < 1.5
+
+
+def test_flattened_targets_stay_sane_and_sit_on_the_pixels() -> None:
+    wanted, world = targets(depth_share=0.0)
+    fitted = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=12))
+    K = wanted.K
+    assert K is not None
+    assert wanted.pixels is not None
+    seen = fitted.points @ K.T
+    away = np.linalg.norm(seen[..., :2] / seen[..., 2:] - wanted.pixels, axis=-1)
+    assert np.median(away) < 4
+    assert errors(fitted, world)[0] < 160
+
+
+def test_contacts_level_a_tilted_guess_and_keep_the_feet_still() -> None:
+    wanted, world = targets(frames=120, up_error=0.1)
+    held = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=14, up_sigma=0.0))
+    free = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=14, up_sigma=0.15))
+    true_up = walk(120)[2][:, 2]
+    before, after = (np.degrees(np.arccos(np.clip(f.up @ true_up, -1, 1))) for f in (held, free))
+    assert before == pytest.approx(np.degrees(0.1), abs=0.1)
+    assert after < 0.6 * before
+    feet = [SKELETON.keypoint_names.index(n) for n in RIG.contacts]
+    still = np.linalg.norm(np.diff(world[:, feet], axis=0), axis=-1) < 0.002
+    moved = np.linalg.norm(np.diff(free.points[:, feet], axis=0), axis=-1)
+    assert np.median(moved[still]) < 0.006
+
+
+def test_a_given_height_fixes_the_scale() -> None:
+    wanted, _ = targets(frames=20)
+    heights = []
+    for stature in (1.5, 1.9):
+        fitted = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=8, stature=stature))
+        joints, points = SKELETON.shaped(fitted.betas)
+        heights.append(np.concatenate([joints, points])[:, 1].max() - np.concatenate([joints, points])[:, 1].min())
+    assert heights[1] / heights[0] == pytest.approx(1.9 / 1.5, rel=0.01)
+
+
+def test_a_long_clip_in_windows_equals_the_clip_in_one() -> None:
+    wanted, world = targets(frames=150)
+    whole = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=10))
+    parts = fit_clip(SKELETON, RIG, wanted, FitOptions(iterations=10), None, window=100)
+    assert len(parts.root) == 150
+    assert abs(errors(whole, world)[0] - errors(parts, world)[0]) < 12
+    step = np.linalg.norm(np.diff(parts.points, 2, axis=0), axis=-1)
+    assert step.max() < 3 * np.linalg.norm(np.diff(whole.points, 2, axis=0), axis=-1).max()
+
+
+def test_wrong_input_is_refused() -> None:
+    wanted, _ = targets(frames=10)
+    with pytest.raises(LiftError, match="keypoints for a body"):
+        fit_body(SKELETON.with_keypoints(("nose", "neck")), RIG, wanted)
+    with pytest.raises(BodyFileError, match="no keypoints"):
+        SKELETON.with_keypoints(("tail",))

@@ -1,0 +1,1 @@
+"""Evaluation: one alignment rule, one set of metrics, one table for every method."""

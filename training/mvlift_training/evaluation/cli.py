@@ -1,0 +1,160 @@
+"""`mvlift-train evaluate`: the validation table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from mvlift.errors import ModelError, MvliftError
+from mvlift.lifting.subjects import Subject, get_subject
+from mvlift.models import describe_model
+from rich.console import Console
+from rich.progress import Progress
+
+from mvlift_training.evaluation.data import Sequence, load_validation
+from mvlift_training.evaluation.fid import FeatureNetwork, features, frechet_distance, load_features
+from mvlift_training.evaluation.methods import Setting, external, method, method_names
+from mvlift_training.evaluation.metrics import LABELS, Prediction
+from mvlift_training.evaluation.table import Method, Scores, markdown, run_row, write_scores
+from mvlift_training.motion_data import file_digest
+
+__all__ = ["EvaluateOptions", "evaluate", "main"]
+
+DEFAULT_ROWS = ("flat", "full", "full (fast)", "stage 1 only", "stage 2 only", "SMPLify")
+SUMMARY = ("t_root", "t_root_axis", "mpjpe", "pa_mpjpe", "pa_mpjpe_clip", "j2d", "j2d_c", "fid", "acceleration",
+           "skating", "mirrored")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What is evaluated."""
+
+    data: Path = Path("../shared/data/human/validation.npz")
+    """Validation npz."""
+    subject: str = "human"
+    """What is lifted."""
+    rows: tuple[str, ...] = DEFAULT_ROWS
+    """Rows by name; "all" for every one."""
+    external: dict[str, Path] = field(default_factory=dict)
+    """Name and folder of other systems' results."""
+    models: dict[str, str] = field(default_factory=dict)
+    """Role (line, multiview) and weights, instead of the shipped ones."""
+    inputs: tuple[str, ...] = ("clean", "noisy")
+    """Which inputs."""
+    frames: int | None = None
+    """Only the first so many frames of each sequence."""
+    every: int = 1
+    """Only every n-th sequence."""
+    seed: int = 0
+    """Of sampling."""
+    device: str = "cpu"
+    """Of the networks."""
+    threads: int = 0
+    """CPU threads, 0 = torch's default."""
+    sds_iterations: int = 5000
+    """Of the rows that distil."""
+    elepose: Path = Path("runs/elepose/elepose.safetensors")
+    """Weights of the ElePose row."""
+    categories: bool = False
+    """Print MPJPE by category too."""
+    output: Path | None = None
+    """JSON of every number."""
+
+
+def _fid(
+    network: FeatureNetwork, predictions: list[Prediction | None], sequences: list[Sequence], subject: Subject
+) -> float:
+    made = [p.points for p in predictions if p is not None and len(p.points) >= 32]
+    true = [s.truth for s in sequences if len(s.truth) >= 32]
+    if not made:
+        return float("nan")
+    return frechet_distance(features(network, made, subject), features(network, true, subject))
+
+
+def noise_distance(sequences: list[Sequence], subject: Subject) -> float:
+    """Median distance in pixels between noisy and clean keypoints of the scored joints: what J2D is compared with."""
+    columns = [sequences[0].names.index(n) for n in subject.score_keypoints]
+    away = [np.linalg.norm(s.noisy - s.clean, axis=-1)[:, columns].ravel() for s in sequences]
+    return float(np.nanmedian(np.concatenate(away)))
+
+
+def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
+    """Run every row on every input.
+
+    Raises:
+        MvliftError: data or weights are missing.
+    """
+    subject = get_subject(options.subject)
+    sequences = load_validation(options.data, options.frames, options.every)
+    setting = Setting(subject, options.models, options.device, options.sds_iterations, options.elepose)
+    names = method_names(setting) if options.rows == ("all",) else list(options.rows)
+    methods: dict[str, Method] = {name: method(name, setting) for name in names}
+    methods |= {name: external(folder, setting) for name, folder in options.external.items()}
+    try:
+        extractor: FeatureNetwork | None = load_features()
+    except ModelError as error:
+        console.print(f"[yellow]FID left out:[/yellow] {error}")
+        extractor = None
+    scores = []
+    with Progress(console=console, transient=True) as progress:
+        for name, run in methods.items():
+            for kind in options.inputs:
+                row, predictions = run_row(name, run, sequences, subject, kind == "noisy", options.seed, progress)
+                if extractor is not None:
+                    row.extra["fid"] = _fid(extractor, predictions, sequences, subject)
+                scores.append(row)
+                console.print(f"{name} {kind}: MPJPE {row.value('mpjpe'):.1f} PA {row.value('pa_mpjpe'):.1f} "
+                              f"T_root {row.value('t_root'):.1f} failed {len(row.failed)}")  # fmt: skip
+    return scores
+
+
+def _facts(options: EvaluateOptions, subject: Subject) -> dict[str, Any]:
+    models: dict[str, Any] = {}
+    for role in ("line", "multiview", "prior"):
+        name = options.models.get(role, subject.models.get(role, ""))
+        try:
+            models[role] = {"name": name, **describe_model(name).get("provenance", {})}
+        except ModelError:
+            models[role] = None
+    return {
+        "data": options.data.name,
+        "digest": file_digest(options.data),
+        "seed": options.seed,
+        "frames": options.frames,
+        "every": options.every,
+        "mvlift": version("mvlift"),
+        "torch": torch.__version__,
+        "models": models,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """`mvlift-train evaluate`."""
+    options = tyro.cli(EvaluateOptions, args=arguments, prog="mvlift-train evaluate")
+    console = Console(stderr=True)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    LABELS["fid"] = "FID"
+    try:
+        scores = evaluate(options, console)
+        subject = get_subject(options.subject)
+        noise = noise_distance(load_validation(options.data, options.frames, options.every), subject)
+    except MvliftError as error:
+        console.print(f"[red]error:[/red] {error}")
+        return 1
+    print(f"seed {options.seed}; {options.data.name}; means over sequences; noise of the noisy input {noise:.2f} px\n")
+    print(markdown(scores, SUMMARY))
+    print("\nmedians over sequences\n")
+    print(markdown(scores, [k for k in SUMMARY if k not in ("fid", "mirrored")], "median"))
+    if options.categories:
+        for category in sorted({c["category"] for s in scores for c in s.clips}):
+            print(f"\n{category}\n")
+            print(markdown(scores, ("t_root", "mpjpe", "pa_mpjpe"), category=category))
+    if options.output is not None:
+        write_scores(options.output, scores, {**_facts(options, subject), "noise_px": noise})
+    return 0

@@ -1,0 +1,116 @@
+"""Validation sequences: 2D input, clean and noisy, with 3D truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from mvlift.errors import KeypointError
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.layouts import get_layout
+from numpy.typing import NDArray
+
+__all__ = ["Sequence", "load_validation"]
+
+FloatArray = NDArray[np.float64]
+_KEYS = {
+    "names",
+    "fps",
+    "start",
+    "length",
+    "image_size",
+    "xy",
+    "noisy_xy",
+    "noisy_confidence",
+    "points3d",
+    "K",
+    "R",
+    "t",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """One camera's view of one motion.
+
+    Attributes:
+        name: clip and camera.
+        category: kind of motion.
+        clean: keypoints without noise, (T, K, 2), NaN where outside the picture.
+        noisy: as a detector gives them.
+        noisy_confidence: (T, K).
+        truth: (T, K, 3) world, metres, z up.
+        K, R, t: true camera; no method is told K.
+        image_size: (width, height).
+        names: (K,) keypoint names.
+        fps: frames a second.
+    """
+
+    name: str
+    category: str
+    clean: FloatArray
+    noisy: FloatArray
+    noisy_confidence: FloatArray
+    truth: FloatArray
+    K: FloatArray
+    R: FloatArray
+    t: FloatArray
+    image_size: tuple[int, int]
+    names: tuple[str, ...]
+    fps: Fraction
+
+    def clip(self, noisy: bool, layout: str = "openpose24") -> KeypointClip:
+        """The input of a method."""
+        points = self.noisy if noisy else self.clean
+        confidence = self.noisy_confidence if noisy else np.isfinite(self.clean).all(-1).astype(np.float64)
+        return KeypointClip(
+            points=np.nan_to_num(points).astype(np.float32),
+            confidence=np.where(np.isfinite(points).all(-1), confidence, 0).astype(np.float32),
+            layout=get_layout(layout),
+            fps=self.fps,
+            image_size=self.image_size,
+            source_format="validation",
+        )
+
+
+def load_validation(path: Path, frames: int | None = None, every: int = 1) -> list[Sequence]:
+    """Sequences of a validation file.
+
+    Args:
+        path: npz, see docs/evaluation.md for its keys.
+        frames: only the first so many frames of each.
+        every: only every n-th sequence.
+
+    Raises:
+        KeypointError: a key is missing.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        missing = _KEYS - set(file.files)
+        if missing:
+            raise KeypointError(f"{path}: keys {sorted(missing)} are missing.", "Give a validation set with 3D truth.")
+        data = {key: file[key] for key in file.files}
+    names = tuple(str(n) for n in data["names"])
+    fps = Fraction(float(data["fps"])).limit_denominator(1001)
+    out = []
+    for i in range(0, len(data["start"]), every):
+        first, length = int(data["start"][i]), int(data["length"][i])
+        rows = slice(first, first + min(length, frames or length))
+        out.append(
+            Sequence(
+                name=f"{data['clip'][i]}#{i}" if "clip" in data else str(i),
+                category=str(data["category"][i]) if "category" in data else "",
+                clean=data["xy"][rows].astype(np.float64),
+                noisy=data["noisy_xy"][rows].astype(np.float64),
+                noisy_confidence=data["noisy_confidence"][rows].astype(np.float64),
+                truth=data["points3d"][rows].astype(np.float64),
+                K=data["K"][i].astype(np.float64),
+                R=data["R"][i].astype(np.float64),
+                t=data["t"][i].astype(np.float64),
+                image_size=(int(data["image_size"][i][0]), int(data["image_size"][i][1])),
+                names=names,
+                fps=fps,
+            )
+        )
+    return out

@@ -1,0 +1,217 @@
+"""The rows of the table. All but ``flat`` and ``external`` end in one body fit and differ in where depth is from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from mvlift.bodies.fit import FitOptions, FitTargets
+from mvlift.diffusion.network import MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.errors import ModelError
+from mvlift.lifting.body_of import body_of
+from mvlift.lifting.clip_fit import fit_clip
+from mvlift.lifting.given import GivenClip, prepare_clip
+from mvlift.lifting.independent import sample_independently
+from mvlift.lifting.normalise import intrinsics, normalise
+from mvlift.lifting.pipeline import fit_lifted, lift
+from mvlift.lifting.presets import get_preset
+from mvlift.lifting.sampled import Draw, lift_points
+from mvlift.lifting.sampling import GivenView, Sampled, SampleOptions, sample_lines
+from mvlift.lifting.subjects import Subject
+from mvlift.lifting.world import motion_in_world
+from mvlift.models import load_denoiser
+from mvlift.motion import LiftedMotion
+
+from mvlift_training.evaluation.data import Sequence
+from mvlift_training.evaluation.metrics import Prediction
+from mvlift_training.evaluation.table import Method
+from mvlift_training.sds import SdsOptions, distil_points, distil_views
+
+__all__ = ["Setting", "external", "method", "method_names"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What rows share.
+
+    Attributes:
+        subject: what is lifted.
+        models: role -> weights, instead of the subject's.
+        device: of the networks.
+        sds_iterations: of the rows that distil.
+        elepose: weights of the ElePose row.
+    """
+
+    subject: Subject
+    models: dict[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    sds_iterations: int = 5000
+    elepose: Path | None = None
+
+
+def _prediction(motion: LiftedMotion, began: float) -> Prediction:
+    return Prediction(
+        points=motion.keypoints.astype(np.float64),
+        pixels=motion.camera.project(motion.keypoints).astype(np.float64),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _flat(setting: Setting) -> Method:
+    """Every joint at one depth: the floor that knows nothing."""
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        clip = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0).clip
+        K = intrinsics(sequence.image_size)
+        rays = (clip.points.astype(np.float64) - K[:2, 2]) / K[0, 0]
+        points = np.stack([rays[..., 0], np.ones_like(rays[..., 0]), -rays[..., 1]], -1)
+        return Prediction(points, clip.points.astype(np.float64))
+
+    return run
+
+
+def _full(setting: Setting, preset: str) -> Method:
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        began = time.perf_counter()
+        clip = sequence.clip(noisy)
+        motion = lift(
+            clip, subject=setting.subject, preset=preset, seed=seed, models=setting.models, device=setting.device
+        )
+        return _prediction(motion, began)
+
+    return run
+
+
+Sampler = Callable[[MotionDenoiser, GivenView, CosineSchedule, torch.Generator], Sampled]
+
+
+def _line_network(setting: Setting) -> tuple[MotionDenoiser, CosineSchedule]:
+    name = setting.models.get("line", setting.subject.models["line"])
+    return load_denoiser(name, "line", setting.device)
+
+
+def _lifted_by(setting: Setting, draw: Draw, given: GivenClip) -> LiftedMotion:
+    points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
+    lifted = lift_points(points, confidence, given.fps, given.K, setting.subject, draw, setting.device)
+    body = body_of(setting.subject)
+    fitted = fit_lifted(given, lifted, body, get_preset("quality"), None, 1.0)
+    return motion_in_world(given, fitted, lifted.sigma, body[0], body[1].contacts)
+
+
+def _from_lines(setting: Setting, sampler: Sampler) -> Method:
+    """3D keypoints from the stage-1 network by some sampler, then the usual body fit."""
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        network, schedule = _line_network(setting)
+        began = time.perf_counter()
+        given = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0)
+        generator = torch.Generator().manual_seed(seed)
+        motion = _lifted_by(setting, lambda view: sampler(network, view, schedule, generator), given)
+        return _prediction(motion, began)
+
+    return run
+
+
+def _smplify(setting: Setting) -> Method:
+    """2D reprojection with pose prior, shape, smoothness and contacts, started from a standing pose at every frame."""
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        began = time.perf_counter()
+        given = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0)
+        points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
+        motion = normalise(points, confidence, setting.subject, given.K)
+        metres = (points - motion.root[:, None]) / motion.pixels_per_metre[:, None, None]
+        flat = np.concatenate([metres, np.zeros_like(metres[..., :1])], -1)
+        skeleton, rig, prior = body_of(setting.subject)
+        targets = FitTargets(
+            points3d=flat,
+            sigma3d=np.full(flat.shape[:2], np.inf),
+            up=np.array([0.0, -1.0, 0.0]),
+            fps=float(given.fps),
+            pixels=points,
+            confidence=confidence,
+            K=given.K,
+        )
+        fitted = fit_clip(skeleton, rig, targets, FitOptions(iterations=30), prior)
+        lifted = motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, rig.contacts)
+        return _prediction(lifted, began)
+
+    return run
+
+
+def _elepose(setting: Setting) -> Method:
+    from mvlift_training.elepose import load_elepose
+
+    if setting.elepose is None:
+        raise ModelError("The ElePose row needs its weights.", "Train them with `mvlift-train elepose`.")
+    lifter = load_elepose(setting.elepose)
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        began = time.perf_counter()
+        given = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0)
+        return _prediction(_lifted_by(setting, lifter, given), began)
+
+    return run
+
+
+def external(folder: Path, setting: Setting) -> Method:
+    """Results of another system: FOLDER/NAME.npz (``NAME.noisy.npz`` for noisy input) with ``points3d`` (T, K, 3) in
+    metres, z up, in the subject's keypoint order, and optionally ``pixels`` (T, K, 2)."""
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        stem = sequence.name.replace("/", "_")
+        path = folder / (f"{stem}.noisy.npz" if noisy else f"{stem}.npz")
+        if not path.is_file():
+            raise ModelError(f"{path} does not exist.", "Write one file for each sequence.")
+        with np.load(path, allow_pickle=False) as data:
+            if "points3d" not in data.files or data["points3d"].shape != sequence.truth.shape:
+                raise ModelError(f"{path}: no points3d of shape {sequence.truth.shape}.", "See docs/evaluation.md.")
+            pixels = data["pixels"].astype(np.float64) if "pixels" in data.files else None
+            return Prediction(data["points3d"].astype(np.float64), pixels)
+
+    return run
+
+
+def _rows(setting: Setting) -> dict[str, Callable[[], Method]]:
+    loop = SampleOptions("ddim", steps=15)
+    slow = SampleOptions("ancestral", steps=100)
+    sds = SdsOptions(iterations=setting.sds_iterations)
+    unlined = replace(sds, lines=False)
+    return {
+        "flat": lambda: _flat(setting),
+        "full": lambda: _full(setting, "quality"),
+        "full (fast)": lambda: _full(setting, "fast"),
+        "stage 1 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_independently(n, g, s, loop, r)),
+        "stage 2 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_lines(n, g, s, loop, r)),
+        "stage 2 only (SDS)": lambda: _from_lines(setting, lambda n, g, s, r: distil_views(n, g, s, sds, r)),
+        "SDS for 3D": lambda: _from_lines(setting, lambda n, g, s, r: distil_points(n, g, s, sds, r)),
+        "SDS for 3D, no lines": lambda: _from_lines(setting, lambda n, g, s, r: distil_points(n, g, s, unlined, r)),
+        "SMPLify": lambda: _smplify(setting),
+        "MAS": lambda: _from_lines(
+            setting,
+            lambda n, g, s, r: sample_lines(n, g, s, slow, r, with_lines=False),
+        ),
+        "ElePose": lambda: _elepose(setting),
+    }
+
+
+def method_names(setting: Setting) -> list[str]:
+    """Names of the rows."""
+    return list(_rows(setting))
+
+
+def method(name: str, setting: Setting) -> Method:
+    """A row by name.
+
+    Raises:
+        ModelError: there is none of that name, or its weights are missing.
+    """
+    rows = _rows(setting)
+    if name not in rows:
+        raise ModelError(f"There is no row {name!r}.", f"Rows: {', '.join(rows)}.")
+    return rows[name]()

@@ -1,0 +1,110 @@
+"""Errors of one clip's prediction, all in millimetres or pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from mvlift.lifting.subjects import Subject
+from numpy.typing import NDArray
+
+from mvlift_training.evaluation.alignment import align, procrustes
+from mvlift_training.evaluation.data import Sequence
+
+__all__ = ["LABELS", "Prediction", "measure"]
+
+FloatArray = NDArray[np.float64]
+LABELS: Final = {
+    "t_root": "T_root (mm)",
+    "t_root_axis": "T_root per axis (mm)",
+    "mpjpe": "MPJPE (mm)",
+    "pa_mpjpe": "PA-MPJPE (mm)",
+    "pa_mpjpe_clip": "PA-MPJPE clip (mm)",
+    "t_root_metric": "T_root unscaled (mm)",
+    "mpjpe_metric": "MPJPE unscaled (mm)",
+    "j2d": "J2D (px)",
+    "j2d_c": "J2D^C (px)",
+    "acceleration": "acceleration (mm/frame²)",
+    "skating": "skating (mm/frame)",
+    "mirrored": "mirrored (share)",
+}
+CONTACT_HEIGHT: Final = 0.12
+CONTACT_SPEED: Final = 0.012
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a method says of a clip.
+
+    Attributes:
+        points: (T, K, 3) keypoints, z up, metres, in the subject's order.
+        pixels: (T, K, 2) the same through the method's own camera, or None when it has none.
+        seconds: that it took.
+    """
+
+    points: FloatArray
+    pixels: FloatArray | None
+    seconds: float = 0.0
+
+
+def _skating(points: FloatArray, truth: FloatArray, feet: list[int]) -> float:
+    """Mean distance a frame that feet move while the true feet rest on the floor; NaN where they never do."""
+    true_feet = truth[:, feet]
+    if len(truth) < 2:
+        return float("nan")
+    speed = np.linalg.norm(np.diff(true_feet, axis=0), axis=-1)
+    low = true_feet[1:, :, 2] < np.nanpercentile(true_feet[..., 2], 5) + CONTACT_HEIGHT
+    rest = (speed < CONTACT_SPEED) & low
+    if not rest.any():
+        return float("nan")
+    moved = np.linalg.norm(np.diff(points[:, feet], axis=0), axis=-1)
+    return float(1000 * moved[rest].mean())
+
+
+def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
+    """All errors of a prediction; see ``LABELS``. J2D is against the clean keypoints, whatever the input was."""
+    index = {n: i for i, n in enumerate(sequence.names)}
+    scored = [index[n] for n in subject.score_keypoints]
+    root = [index[n] for n in subject.root]
+    feet = [index[n] for n in ("l_ankle", "r_ankle") if n in index]
+    truth, points = sequence.truth, prediction.points
+    fitted = align(points, truth, root, scored).apply(points)
+    metric = align(points, truth, root, scored, scale=False).apply(points)
+
+    def root_error(p: FloatArray) -> FloatArray:
+        return np.asarray(p[:, root].mean(1) - truth[:, root].mean(1))
+
+    def local(p: FloatArray) -> FloatArray:
+        return np.asarray(p[:, scored] - p[:, root].mean(1, keepdims=True))
+
+    def distance(a: FloatArray, b: FloatArray) -> float:
+        return float(1000 * np.linalg.norm(a - b, axis=-1).mean())
+
+    aligned = procrustes(points[:, scored], truth[:, scored])
+    mirrored = procrustes(points[:, scored] * [1, -1, 1], truth[:, scored])
+    whole = procrustes(points[:, scored].reshape(1, -1, 3), truth[:, scored].reshape(1, -1, 3))
+    out = {
+        "t_root": float(1000 * np.linalg.norm(root_error(fitted), axis=-1).mean()),
+        "t_root_axis": float(1000 * np.abs(root_error(fitted)).mean()),
+        "mpjpe": distance(local(fitted), local(truth)),
+        "pa_mpjpe": distance(aligned, truth[:, scored]),
+        "pa_mpjpe_clip": distance(whole.reshape(aligned.shape), truth[:, scored]),
+        "t_root_metric": float(1000 * np.linalg.norm(root_error(metric), axis=-1).mean()),
+        "mpjpe_metric": distance(local(metric), local(truth)),
+        "acceleration": distance(np.diff(fitted[:, scored], 2, axis=0), np.diff(truth[:, scored], 2, axis=0)),
+        "skating": _skating(fitted, truth, feet),
+        "mirrored": float(distance(mirrored, truth[:, scored]) < distance(aligned, truth[:, scored])),
+        "j2d": float("nan"),
+        "j2d_c": float("nan"),
+    }
+    if prediction.pixels is not None:
+        seen = np.isfinite(sequence.clean).all(-1)[:, scored]
+        away = prediction.pixels[:, scored] - sequence.clean[:, scored]
+        out["j2d"] = float(np.linalg.norm(away, axis=-1)[seen].mean())
+        own = prediction.pixels[:, root].mean(1, keepdims=True)
+        centre = sequence.clean[:, root].mean(1, keepdims=True)
+        away = (prediction.pixels[:, scored] - own) - (sequence.clean[:, scored] - centre)
+        norm = np.linalg.norm(away, axis=-1)
+        out["j2d_c"] = float(norm[seen & np.isfinite(norm)].mean())
+    return out
