@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,3 +107,24 @@ class LiftedMotion:
 
     def __len__(self) -> int:
         return int(self.translation.shape[0])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the motion as ``.npz`` (AMASS keys and all else) or ``.bvh``; see `mvlift.motion_files`.
+
+        Raises:
+            MotionFileError: it cannot be written so.
+        """
+        from mvlift.motion_files import save_motion
+
+        return save_motion(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> LiftedMotion:
+        """Read what ``save`` wrote as npz.
+
+        Raises:
+            MotionFileError: it is not such a file.
+        """
+        from mvlift.motion_files import load_motion
+
+        return load_motion(path)

@@ -67,16 +67,18 @@ class _Coupling(nn.Module):
 
     def __init__(self, size: int, flip: bool, width: int = 256) -> None:
         super().__init__()
-        self.flip, self.half = flip, size // 2
-        rest = size - self.half
-        inside, outside = (rest, self.half) if flip else (self.half, rest)
+        self.flip, self.split = flip, size // 2
+        rest = size - self.split
+        inside, outside = (rest, self.split) if flip else (self.split, rest)
         self.net = nn.Sequential(nn.Linear(inside, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
                                  nn.Linear(width, 2 * outside))  # fmt: skip
-        nn.init.zeros_(self.net[-1].weight)
-        nn.init.zeros_(self.net[-1].bias)
+        last = self.net[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        a, b = x[:, : self.half], x[:, self.half :]
+        a, b = x[:, : self.split], x[:, self.split :]
         keep, move = (b, a) if self.flip else (a, b)
         scale, shift = self.net(keep).chunk(2, -1)
         scale = 2 * torch.tanh(scale / 2)

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
-__all__ = ["contact_probability", "floor_height", "level_up"]
+__all__ = ["contact_probability", "floor_height", "level_up", "resting"]
 
 FloatArray = NDArray[np.float64]
 SPEED: Final = 0.45
@@ -17,6 +17,8 @@ SPEED_WIDTH: Final = 0.12
 HEIGHT: Final = 0.15
 """Metres above the floor, likewise."""
 HEIGHT_WIDTH: Final = 0.05
+LEVEL: Final = 0.1
+"""Metres from one level that resting points seem to be: soles roll, depth is uncertain."""
 
 
 def floor_height(height: FloatArray) -> float:
@@ -24,13 +26,13 @@ def floor_height(height: FloatArray) -> float:
     return float(np.percentile(height.min(1), 10))
 
 
-def contact_probability(points: FloatArray, up: FloatArray, floor: float, fps: float) -> FloatArray:
+def contact_probability(points: FloatArray, up: FloatArray, floor: float | FloatArray, fps: float) -> FloatArray:
     """(T, C) probability that each point rests on the floor, from its speed and height.
 
     Args:
         points: (T, C, 3) metres.
         up: (3,) unit vector.
-        floor: height of the floor along ``up``.
+        floor: height of the floor along ``up``, one for all or (T, 1).
         fps: frames a second.
     """
     speed = np.zeros(points.shape[:2])
@@ -45,7 +47,17 @@ def contact_probability(points: FloatArray, up: FloatArray, floor: float, fps: f
     )
 
 
-def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: float) -> FloatArray:
+def resting(points: FloatArray, up: FloatArray, fps: float) -> FloatArray:
+    """(T, C) probability that a point rests on the ground under it, wherever that is.
+
+    Like ``contact_probability``, but heights count from the lowest point of the seconds around, so that a floor which
+    still seems to slope does not hide its contacts.
+    """
+    lowest = minimum_filter1d((points @ up).min(1), 2 * round(0.6 * fps) + 1, mode="nearest")
+    return contact_probability(points, up, lowest[:, None], fps)
+
+
+def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: float, fps: float) -> FloatArray:
     """The up direction for which the resting points lie in one level plane.
 
     Weighted least squares on a small turn of ``up``, held by a Gaussian prior; one place to stand says nothing and
@@ -56,6 +68,7 @@ def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: flo
         contact: (T, C) probabilities.
         up: (3,) first guess.
         sigma: standard deviation of the guess, radians.
+        fps: frames per second.
 
     Returns:
         (3,) unit vector.
@@ -69,9 +82,8 @@ def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: flo
     side = np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0])
     side /= np.linalg.norm(side)
     axes = np.stack([side, np.cross(up, side)], 1)  # (3, 2) turns of up
-    level = 0.03  # metres: how flat resting points are
-    frames = max(len(points) / 10, 1.0)  # ten frames of one step count as one observation
-    scale = frames / len(points) / level**2
+    seconds = max(len(points) / fps, 0.3)  # the frames of one step are one observation
+    scale = seconds / len(points) / LEVEL**2
     a = centred @ axes
     normal = scale * (a.T @ (a * weight[:, None])) + np.eye(2) / sigma**2
     turn = -np.linalg.solve(normal, scale * (a.T @ (weight * (centred @ up))))

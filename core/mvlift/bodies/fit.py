@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.bodies.banded import MotionSystem
-from mvlift.bodies.contacts import contact_probability, floor_height, level_up
+from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
 from mvlift.bodies.kinematics import Kinematics, Posed, log_map
 from mvlift.bodies.rig import BodyRig
@@ -33,6 +33,9 @@ ROTATION_ACCELERATION: Final = 0.12
 """Radians a frame squared at 30 fps."""
 CONTACT_SPEED: Final = 0.008
 """Metres a frame that a resting point may seem to move."""
+SHAPE_WEIGHT: Final = 1.0
+VELOCITY_SIGMA: Final = 0.015
+"""Metres a frame at 30 fps, of the lifted velocity of the root."""
 CONTACT_HEIGHT: Final = 0.04
 PRIOR_SIGMA: Final = 0.15
 """Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
@@ -60,6 +63,8 @@ class FitTargets:
         pixels: (T, K, 2), or None for a fit to 3D alone (then ``points3d`` need not be relative to the root).
         confidence: (T, K) of the pixels, 0 = missing.
         K: (3, 3) intrinsics.
+        velocity: (T, 3) metres a frame, lifted velocity of the root to the next frame (the last row is not used), of
+            the same size as ``points3d``; or None.
     """
 
     points3d: FloatArray
@@ -69,6 +74,7 @@ class FitTargets:
     pixels: FloatArray | None = None
     confidence: FloatArray | None = None
     K: FloatArray | None = None
+    velocity: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -78,9 +84,9 @@ class FitOptions:
     Attributes:
         iterations: Levenberg-Marquardt steps.
         smoothing: factor on the smoothness of root and rotations.
+        up_sigma: how far off the up direction may be, radians; 0 holds it.
         stature: height of the person in metres, if known.
         contacts: hold resting feet and keep them on a floor.
-        up_sigma: how far off the up direction may be, radians; 0 holds it.
         shape: find the clip's shape; False holds ``betas``.
         betas: (B,) to start from, zeros when None.
         points_weight: factor on the 3D targets.
@@ -89,8 +95,8 @@ class FitOptions:
     iterations: int = 10
     smoothing: float = 1.0
     stature: float | None = None
-    contacts: bool = True
     up_sigma: float = 0.08
+    contacts: bool = True
     shape: bool = True
     betas: tuple[float, ...] | None = None
     points_weight: float = 1.0
@@ -233,6 +239,17 @@ class _Fit:
         weight = (self.contacts + (height < 0)) / CONTACT_HEIGHT**2
         system.add(height, weight, np.einsum("a,tkad->tkd", self.up, j))
 
+    def _add_velocity(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
+        """The lifted path of the root: what the models know of walking, where size alone says little of depth."""
+        if self.targets.velocity is None:
+            return
+        wanted = self.targets.velocity[:-1] * self.size
+        residual = np.diff(posed.points[:, self.root_points].mean(1), axis=0) - wanted
+        sigma = VELOCITY_SIGMA * 30 / self.targets.fps
+        away = np.linalg.norm(residual, axis=-1, keepdims=True) / (3 * sigma)
+        weight = np.broadcast_to(1 / sigma**2 / (1 + away**2), residual.shape)
+        system.add_difference(residual, weight, jacobian[:, self.root_points].mean(1))
+
     def _add_poses(self, system: MotionSystem) -> None:
         """Rest, joint limits and the pose prior, whose residuals are the rotations themselves."""
         frames = len(self.rotations)
@@ -274,7 +291,8 @@ class _Fit:
         system.add_acceleration(np.diff(steps, axis=0), weight)
 
     def _add_shape(self, system: MotionSystem) -> None:
-        weight = 1 / self.skeleton.shape_sigma**2
+        # what is wrong with lifted bone lengths is wrong in every frame: a second counts as one observation
+        weight = SHAPE_WEIGHT * max(len(self.root) / self.targets.fps, 1.0) / self.skeleton.shape_sigma**2
         system.corner += np.diag(weight)
         system.corner_gradient += weight * self.betas
         if self.options.stature is not None:
@@ -289,7 +307,8 @@ class _Fit:
             self.floor = floor_height(points @ self.up)
             self.contacts = contact_probability(points, self.up, self.floor, self.targets.fps)
             if self.options.up_sigma > 0 and step >= 5:
-                self.up = level_up(points, self.contacts, self.targets.up, self.options.up_sigma)
+                rest = resting(points, self.up, self.targets.fps)
+                self.up = level_up(points, rest, self.targets.up, self.options.up_sigma, self.targets.fps)
                 self.floor = floor_height(points @ self.up)
         if self.prior is not None and step % 2 == 1:
             self.plausible = self.prior.pull(self.rotations[:, 1 : 1 + self.rig.prior_joints])
@@ -310,6 +329,8 @@ class _Fit:
             self._add_pixels(system, posed, jacobian, shape)
             if self.contacts.any() and frames > 1:
                 self._add_contacts(system, posed, jacobian)
+            if frames > 1:
+                self._add_velocity(system, posed, jacobian)
             self._add_poses(system)
             self._add_smoothness(system)
             if shape_now:

@@ -41,6 +41,19 @@ def _ancestry(parents: tuple[int, ...]) -> FloatArray:
     return matrix
 
 
+def joints_of_keypoints() -> dict[str, tuple[str, ...]]:
+    """Keypoints of the default human that are a joint, or the middle of joints."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, (joint, where) in _read("human_skeleton.json")["keypoints"].items():
+        if isinstance(where[0], str):
+            found[name] = tuple(where)
+        elif not any(where):
+            found[name] = (joint,)
+            if name.startswith("l_"):
+                found["r_" + name[2:]] = (joint.replace("left", "right"),)
+    return found
+
+
 @cache
 def default_human_skeleton() -> BodySkeleton:
     """SMPL's 24 joints at the neutral body's rest positions, with shape directions of our own.

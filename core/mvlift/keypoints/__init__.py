@@ -3,5 +3,15 @@
 from mvlift.keypoints.cleaning import clean_clip
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.mapping import map_clip
+from mvlift.keypoints.reading import Inspection, inspect_keypoints, read_keypoints
+from mvlift.keypoints.writing import write_keypoints
 
-__all__ = ["KeypointClip", "clean_clip", "map_clip"]
+__all__ = [
+    "Inspection",
+    "KeypointClip",
+    "clean_clip",
+    "inspect_keypoints",
+    "map_clip",
+    "read_keypoints",
+    "write_keypoints",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -123,7 +124,7 @@ def _short_gaps(seen: BoolArray, longest: int) -> BoolArray:
     """(T,) unseen frames in runs of at most ``longest`` between seen ones."""
     known = np.flatnonzero(seen)
     fill = np.zeros(len(seen), dtype=np.bool_)
-    for a, b in zip(known[:-1], known[1:], strict=True):
+    for a, b in pairwise(known):
         if 1 < b - a <= longest + 1:
             fill[a + 1 : b] = True
     return fill

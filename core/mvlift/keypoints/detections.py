@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mvlift.errors import KeypointError
 from mvlift.keypoints.layouts import Layout
 
-__all__ = ["Detections", "Rows", "Units"]
+__all__ = ["Detections", "Poses", "Rows", "Units"]
 
 Units = Literal["unknown", "pixels", "fraction", "percent"]
 
@@ -118,4 +118,58 @@ class Rows:
             confidence=values[..., 2] if columns == 3 else None,
             person=people if (people != "").any() else None,
             notes=notes,
+        )
+
+
+_HOLE: Final = (np.nan, np.nan)
+
+
+class Poses:
+    """Collects detections that are written as lists of (x, y), with the confidences in a list of their own."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, Sequence[Any], Sequence[Any] | None, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, frame: int, points: Sequence[Any], scores: Sequence[Any] | None = None, person: object = "") -> None:
+        """One detection.
+
+        Args:
+            frame: 0-based frame number.
+            points: (J, 2) x and y; further columns are ignored, None stands for a missing keypoint.
+            scores: (J,) confidences, None where the file has none.
+            person: id as written, "" for none.
+        """
+        if len(points):
+            self._rows.append((frame, points, scores, "" if person is None else str(person)))
+
+    def build(self, name: str) -> Detections:
+        """The detections as arrays.
+
+        Raises:
+            KeypointError: there are none, or they are not of numbers.
+        """
+        if not self._rows:
+            raise KeypointError(f"{name} holds no detected person.", "Run the detector on a video that shows one.")
+        joints = Counter(len(points) for _, points, _, _ in self._rows).most_common(1)[0][0]
+        kept = [r for r in self._rows if len(r[1]) == joints and (r[2] is None or len(r[2]) == joints)]
+        try:
+            points = np.array([[_HOLE if p is None else p[:2] for p in r[1]] for r in kept], dtype=np.float64)
+            unsure = [r[2] for r in kept]
+            scores = np.array([np.ones(joints) if s is None else s for s in unsure], dtype=np.float64)
+            frame = np.array([r[0] for r in kept], dtype=np.int64)
+        except (TypeError, ValueError, OverflowError, IndexError, KeyError) as error:
+            raise KeypointError(
+                f"{name}: the keypoints are not numbers ({error}).", "Export the file again."
+            ) from error
+        people = np.array([r[3] for r in kept], dtype=np.str_)
+        left_out = len(self._rows) - len(kept)
+        return Detections(
+            frame=frame,
+            points=points.reshape(len(kept), joints, 2),
+            confidence=None if all(s is None for s in unsure) else scores,
+            person=people if (people != "").any() else None,
+            notes=[f"{left_out} detections have another number of keypoints: left out."] if left_out else [],
         )

@@ -1,4 +1,4 @@
-"""Reading numpy archives without running anything that they contain."""
+"""Reading numpy archives, HDF5 and XML without running, fetching or unfolding anything that they contain."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 
-__all__ = ["load_npy", "load_npz", "unpickle"]
+__all__ = ["Hdf5", "load_npy", "load_npz", "parse_xml", "unpickle"]
 
 _MAX_BYTES: Final = 2 << 30
 _REMEDY: Final = "Export the keypoints again, as json or csv if the program can."
@@ -116,3 +118,102 @@ def load_npz(data: bytes, name: str) -> dict[str, NDArray[np.generic]]:
             return {i.filename[:-4]: load_npy(archive.read(i), f"{name}[{i.filename[:-4]}]") for i in infos}
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError) as error:
         raise KeypointError(f"{name} is not a readable npz archive ({error}).", _REMEDY) from error
+
+
+class Hdf5:
+    """An HDF5 file in memory. Links to other files are not followed, and sizes are bounded.
+
+    Args:
+        data: the file's content.
+        name: for messages.
+
+    Raises:
+        KeypointError: h5py is not installed, or the file is damaged.
+    """
+
+    def __init__(self, data: bytes, name: str) -> None:
+        try:
+            import h5py
+        except ImportError as error:
+            raise KeypointError(
+                f"{name} is an HDF5 file, and the package h5py that reads it is not installed.",
+                "Install h5py, or export csv (DeepLabCut, SLEAP) instead.",
+            ) from error
+        self.name = name
+        self._links = (h5py.ExternalLink, h5py.SoftLink)
+        self._group = h5py.Group
+        try:
+            self._file: Any = h5py.File(io.BytesIO(data), "r")
+        except (OSError, RuntimeError, ValueError) as error:
+            raise KeypointError(f"{name} is not a readable HDF5 file ({error}).", _REMEDY) from error
+
+    def _find(self, path: str) -> Any:
+        """The group or dataset at a path such as ``poseest/points``, None where there is none."""
+        found = self._file
+        for part in path.strip("/").split("/"):
+            if not isinstance(found, self._group) or isinstance(found.get(part, getlink=True), self._links):
+                return None
+            found = found.get(part)
+        return found
+
+    def keys(self, path: str = "") -> list[str]:
+        """Names in a group."""
+        group = self._find(path) if path else self._file
+        return list(group) if isinstance(group, self._group) else []
+
+    def __contains__(self, path: str) -> bool:
+        return self._find(path) is not None
+
+    def array(self, path: str) -> NDArray[Any]:
+        """A dataset's values.
+
+        Raises:
+            KeypointError: there is none, it lies outside the file, is too large or damaged.
+        """
+        found = self._find(path)
+        if found is None or isinstance(found, self._group):
+            raise KeypointError(f"{self.name} has no data called {path}.", _REMEDY)
+        try:
+            if found.external or found.is_virtual:
+                raise KeypointError(f"{self.name}: {path} lies in another file.", _REMEDY)
+            if found.nbytes > _MAX_BYTES:
+                raise KeypointError(f"{self.name}: {path} has more than 2 GB.", "Cut the clip into shorter ones.")
+            return np.asarray(found[()])
+        except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+            raise KeypointError(f"{self.name}: {path} cannot be read ({error}).", _REMEDY) from error
+
+    def attributes(self, path: str = "") -> dict[str, Any]:
+        """What is attached to a group or dataset, bytes for text; attributes that cannot be read are left out."""
+        found = self._find(path) if path else self._file
+        values: dict[str, Any] = {}
+        for key in list(found.attrs) if found is not None else ():
+            try:
+                values[str(key)] = found.attrs[key]
+            except (OSError, RuntimeError, ValueError, TypeError, KeyError):
+                continue
+        return values
+
+
+def parse_xml(data: bytes, name: str) -> Element:
+    """An XML document without a document type, hence without entities that could unfold or be fetched.
+
+    Raises:
+        KeypointError: it is not XML, or it declares a document type.
+    """
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise KeypointError(f"{name} declares a document type or entities, which are refused.", _REMEDY)
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.buffer_text = True
+    try:
+        parser.Parse(data, True)
+        return builder.close()
+    except (expat.ExpatError, AssertionError, ValueError) as error:
+        raise KeypointError(f"{name} is not valid XML ({error}).", _REMEDY) from error

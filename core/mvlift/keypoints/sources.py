@@ -1,4 +1,4 @@
-"""What the user pointed at: one file, or a folder or zip of one file per frame. Sizes are bounded; nothing is executed."""
+"""What the user pointed at: a file, or a folder or zip of one file per frame. Sizes are bounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mvlift.errors import KeypointError
+from mvlift.keypoints.safe import Hdf5, load_npy, load_npz
 
 try:
     import orjson
@@ -32,10 +36,14 @@ _MAX_RATIO: Final = 400  # uncompressed / compressed; json of keypoints reaches 
 _SNIFFED: Final = 8
 
 
+def _stem(name: str) -> str:
+    """A file name without extension and without the ``_jpg.rf.<hash>`` that Roboflow appends."""
+    return re.sub(r"(_[a-z]{3,4})?\.rf\.\w{8,40}$", "", re.sub(r"\.(?=\w*[A-Za-z])\w{1,5}$", "", name))
+
+
 def last_number(name: str) -> int | None:
     """The last group of digits in a file name without folder and extension, as detectors number frames."""
-    stem = re.sub(r"\.\w{1,5}$", "", re.split(r"[\\/]", name)[-1])
-    found = re.findall(r"\d{1,15}", stem)
+    found = re.findall(r"\d{1,15}", _stem(re.split(r"[\\/]", name)[-1]))
     return int(found[-1]) if found else None
 
 
@@ -55,8 +63,7 @@ def number_files(names: Sequence[str]) -> tuple[list[tuple[str, int]], list[str]
     series: dict[str, dict[int, str]] = {}
     for name in sorted(names, key=_natural):
         number = last_number(name)
-        stem = re.sub(r"\.\w{1,5}$", "", name)
-        prefix = re.sub(r"\d{1,15}(?!.*\d)", "#", stem, count=1)
+        prefix = re.sub(r"\d{1,15}(?!.*\d)", "#", _stem(name), count=1)
         if number is not None:
             series.setdefault(prefix, {}).setdefault(number, name)
     best = max(series.values(), key=len, default={})
@@ -154,6 +161,30 @@ class Source:
         if self.is_series or self.suffix not in (".json", ".jsonl"):
             return None
         return parse_json(self.data, self.path.name)
+
+    @cached_property
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The single file's arrays when it is an npz, else none."""
+        return load_npz(self.data, self.path.name) if self.suffix == ".npz" and not self.is_series else {}
+
+    @cached_property
+    def array(self) -> NDArray[np.generic] | None:
+        """The single file's array when it is an npy, else None."""
+        return load_npy(self.data, self.path.name) if self.suffix == ".npy" and not self.is_series else None
+
+    @cached_property
+    def first_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """The arrays of the first file of a series of npz files, to recognise the format; empty for other files."""
+        if not self.is_series or self.suffix != ".npz":
+            return {}
+        name, data = next(self.items(self.names[:1]))
+        return load_npz(data, name)
+
+    @cached_property
+    def hdf5(self) -> Hdf5 | None:
+        """The single file when it is HDF5 (h5, slp), else None."""
+        is_hdf5 = self.suffix in (".h5", ".hdf5", ".slp") and not self.is_series
+        return Hdf5(self.data, self.path.name) if is_hdf5 else None
 
     @cached_property
     def first_documents(self) -> list[object]:

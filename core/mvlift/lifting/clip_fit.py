@@ -33,6 +33,7 @@ def _part(targets: FitTargets, rows: slice) -> FitTargets:
         sigma3d=targets.sigma3d[rows],
         pixels=None if targets.pixels is None else targets.pixels[rows],
         confidence=None if targets.confidence is None else targets.confidence[rows],
+        velocity=None if targets.velocity is None else targets.velocity[rows],
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mvlift import version
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
 from mvlift.bodies.pose_prior import PosePrior
 from mvlift.bodies.skeleton import BodySkeleton
@@ -24,7 +25,6 @@ from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.given import GivenClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
-from mvlift.lifting.published import drawn_as_published, fit_as_published
 from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
@@ -101,6 +101,7 @@ def fit_lifted(
         pixels=given.clip.points.astype(np.float64),
         confidence=given.clip.confidence.astype(np.float64),
         K=given.K,
+        velocity=lifted.velocity,
     )
     options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=height)
     return fit_clip(skeleton, rig, targets, options, prior, progress)
@@ -118,6 +119,7 @@ def lift(
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
     smoothing: float = 1.0,
+    body: str | None = None,
     models: dict[str, str] | None = None,
     progress: Progress | None = None,
 ) -> LiftedMotion:
@@ -134,6 +136,7 @@ def lift(
         image_size: overrides the clip's (width, height).
         seed: the same seed gives the same motion.
         smoothing: factor on every smoothness, 0 leaves detections and body as rough as they come.
+        body: a user's SMPL-family model file, instead of the default body.
         models: role ("multiview", "line") -> weights by name or path, instead of the subject's.
         progress: called with a stage's name and the share of it that is done; an exception from it ends the lift.
 
@@ -143,6 +146,7 @@ def lift(
     Raises:
         LiftError: the clip cannot be lifted, or the device or the weights are missing.
         KeypointError: the clip's layout does not fit the subject.
+        BodyFileError: the body file cannot be used.
     """
     if height is not None and not 0.3 <= height <= 3.0:
         raise LiftError(f"A height of {height:g} is not that of a person.", "Give metres, such as 1.75.")
@@ -154,25 +158,32 @@ def lift(
     with clock.stage("load"):
         where = pick_device(device)
         network, schedule, name = _network(who, models, where)
-        body = body_of(who)
+        fitted_body = body_of(who, body)
     with clock.stage("prepare"):
         given = prepare_clip(clip, who, fps, image_size, focal, smoothing)
         points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
     generator = torch.Generator().manual_seed(seed)
-    sampler = drawn_as_published if how.as_published else drawn_by
+    if how.as_published:
+        from mvlift.lifting.published import drawn_as_published, fit_as_published
+
+        sampler = drawn_as_published
+    else:
+        sampler = drawn_by
     draw = sampler(network, schedule, how.sampling, generator, lambda share: tell("sample", share))
     with clock.stage("sample"):
         lifted = lift_points(points, confidence, given.fps, given.K, who, draw, where)
     with clock.stage("fit"):
         if how.as_published:
             rate = float(given.fps)
-            fitted = fit_as_published(lifted, points, confidence, given.K, rate, body, lambda share: tell("fit", share))
+            fitted = fit_as_published(
+                lifted, points, confidence, given.K, rate, fitted_body, lambda share: tell("fit", share)
+            )
         else:
-            fitted = fit_lifted(given, lifted, body, how, height, smoothing, lambda share: tell("fit", share))
+            fitted = fit_lifted(given, lifted, fitted_body, how, height, smoothing, lambda share: tell("fit", share))
     with clock.stage("write"):
-        motion = motion_in_world(given, fitted, lifted.sigma, body[0], body[1].contacts)
+        motion = motion_in_world(given, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
     tell("write", 1.0)
-    return replace(motion, metadata=_metadata(clip, given, preset, seed, smoothing, height, name, where, clock))
+    return replace(motion, metadata=_metadata(clip, given, preset, seed, smoothing, height, body, name, where, clock))
 
 
 def _metadata(
@@ -182,23 +193,19 @@ def _metadata(
     seed: int,
     smoothing: float,
     height: float | None,
+    body: str | None,
     model: str,
     device: torch.device,
     clock: _Clock,
 ) -> dict[str, object]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        own = version("mvlift")
-    except PackageNotFoundError:
-        own = "unknown"
     return {
-        "mvlift": own,
+        "mvlift": version(),
         "model": model,
         "preset": preset,
         "seed": seed,
         "smoothing": smoothing,
         "height": height,
+        "body_file": body or "",
         "device": str(device),
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.normalise import UNIT_METRES, NormalisedMotion, normalise
-from mvlift.lifting.resample import from_model_rate, to_model_rate
+from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise
+from mvlift.lifting.resample import MODEL_FPS, from_model_rate, to_model_rate
 from mvlift.lifting.sampling import (
     TILT_MEAN,
     GivenView,
@@ -37,6 +37,10 @@ SPREAD_FLOOR: Final = 0.13
 """Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
 
 
+TILT_TRUST: Final = 0.6
+"""Share of the sampled tilt in the estimate, the rest is the usual tilt: both are off by about as much."""
+
+
 @dataclass(frozen=True, eq=False)
 class LiftedPoints:
     """3D keypoints as the diffusion model sees them, before a body is fitted.
@@ -46,12 +50,14 @@ class LiftedPoints:
         sigma: (T, K) metres, how far samples disagree.
         up: (3,) the world's up direction in camera axes.
         depth: (T,) first estimate of the root's depth, metres.
+        velocity: (T, 3) of the root, metres a frame of the clip, camera axes.
     """
 
     points: FloatArray
     sigma: FloatArray
     up: FloatArray
     depth: FloatArray
+    velocity: FloatArray
 
 
 def given_view(motion: NormalisedMotion, device: torch.device | str, elevation: float | None = None) -> GivenView:
@@ -108,6 +114,12 @@ def drawn_by(
     return lambda given: draw(network, given, schedule, replace(options, window=size), generator, progress=count)
 
 
+def _up(tilt: Tensor) -> FloatArray:
+    """(3,) up in camera axes for a sampled tilt (2,)."""
+    usual = torch.tensor(TILT_MEAN).to(tilt)
+    return np.asarray(-camera_tilt(usual + TILT_TRUST * (tilt - usual))[:, 1].double().cpu().numpy())
+
+
 def lift_points(
     points: FloatArray,
     confidence: FloatArray,
@@ -133,10 +145,12 @@ def lift_points(
     mean, spread, tilt = _agreed(draw(given_view(motion, device)))
     keypoints = len(subject.layout.names)
     sampled = mean[:, :keypoints].double().cpu().numpy() * UNIT_METRES
+    velocity = mean[:, keypoints].double().cpu().numpy() * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
     sigma = np.hypot(spread[:, :keypoints].double().cpu().numpy() * UNIT_METRES, SPREAD_FLOOR)
     return LiftedPoints(
         points=from_model_rate(sampled, len(points), fps),
         sigma=from_model_rate(sigma, len(points), fps),
-        up=-camera_tilt(tilt)[:, 1].double().cpu().numpy(),
+        up=_up(tilt),
         depth=from_model_rate(motion.depth, len(points), fps),
+        velocity=from_model_rate(velocity, len(points), fps),
     )

@@ -99,7 +99,7 @@ def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dic
         "j2d_c": float("nan"),
     }
     if prediction.pixels is not None:
-        seen = np.isfinite(sequence.clean).all(-1)[:, scored]
+        seen = np.asarray(np.isfinite(sequence.clean).all(-1))[:, scored]
         away = prediction.pixels[:, scored] - sequence.clean[:, scored]
         out["j2d"] = float(np.linalg.norm(away, axis=-1)[seen].mean())
         own = prediction.pixels[:, root].mean(1, keepdims=True)

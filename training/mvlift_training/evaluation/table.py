@@ -45,7 +45,7 @@ class Scores:
         """Mean or median of an error over sequences, of one category or all; NaN where nothing was measured."""
         if key in self.extra:
             return self.extra[key]
-        values = [c[key] for c in self.clips if category is None or c["category"] == category]
+        values = [c.get(key, float("nan")) for c in self.clips if category is None or c["category"] == category]
         known = np.array([v for v in values if np.isfinite(v)])
         if not len(known):
             return float("nan")

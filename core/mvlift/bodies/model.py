@@ -1,0 +1,246 @@
+"""Body models with a skin: our mannequins and a user's SMPL-family files, through one loader and one skinning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.bodies.skeletons import default_human_skeleton, joints_of_keypoints
+from mvlift.bodies.smpl_file import read_body_file
+from mvlift.errors import BodyFileError
+
+__all__ = ["BodyModel", "load_body"]
+
+FloatArray = NDArray[np.float64]
+_DATA: Final = Path(__file__).parent / "data"
+_DEFAULTS: Final = {"human": "mannequin.npz"}
+_MOST_BETAS: Final = 16
+
+
+@dataclass(frozen=True, eq=False)
+class BodyModel:
+    """A skinned body in its own rest frame (SMPL: x left, y up, z front), metres.
+
+    Attributes:
+        name: file or "mannequin".
+        kind: "smpl", "smplh", "smplx" or "smal".
+        joint_names: (J,) root first, every parent before its children.
+        parents: (J,) -1 for the root.
+        template: (V, 3) vertices at zero shape.
+        faces: (F, 3).
+        weights: (V, J) rows sum to 1.
+        regressor: (J, V) joints from vertices.
+        shape_directions: (V, 3, B).
+        pose_directions: (V, 3, 9 (J - 1)) corrective shapes, or None.
+        own: the keypoints of a default body, which knows them; None for a file.
+    """
+
+    name: str
+    kind: str
+    joint_names: tuple[str, ...]
+    parents: tuple[int, ...]
+    template: FloatArray
+    faces: NDArray[np.int64]
+    weights: FloatArray
+    regressor: FloatArray
+    shape_directions: FloatArray
+    pose_directions: FloatArray | None = None
+    own: BodySkeleton | None = None
+
+    def shaped(self, betas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Vertices (V, 3) and rest joints (J, 3) at a shape (B,), which may be shorter than the model's."""
+        used = min(len(betas), self.shape_directions.shape[2])
+        vertices = self.template + self.shape_directions[..., :used] @ np.asarray(betas, np.float64)[:used]
+        return vertices, self.regressor @ vertices
+
+    def posed(
+        self, betas: FloatArray, rotations: FloatArray, translation: FloatArray, scaling: float = 1.0
+    ) -> FloatArray:
+        """Linear blend skinning (Loper et al. 2015, eq. 2-10).
+
+        Args:
+            betas: (B,) shape.
+            rotations: (T, J, 3, 3) of each joint relative to its parent, the root's relative to the world.
+            translation: (T, 3) metres, added after scaling.
+            scaling: of the posed body.
+
+        Returns:
+            (T, V, 3) vertices, metres.
+        """
+        vertices, joints = self.shaped(betas)
+        frames, count = rotations.shape[:2]
+        world = np.empty((frames, count, 3, 3))
+        place = np.empty((frames, count, 3))
+        for j, parent in enumerate(self.parents):
+            if parent < 0:
+                world[:, j], place[:, j] = rotations[:, j], joints[j]
+            else:
+                world[:, j] = world[:, parent] @ rotations[:, j]
+                place[:, j] = place[:, parent] + world[:, parent] @ (joints[j] - joints[parent])
+        offset = place - np.einsum("tjab,jb->tja", world, joints)
+        out = np.empty((frames, len(vertices), 3))
+        for t in range(frames):
+            rest = vertices
+            if self.pose_directions is not None:
+                feature = (rotations[t, 1:] - np.eye(3)).reshape(-1)
+                rest = rest + self.pose_directions @ feature[: self.pose_directions.shape[2]]
+            blended = (self.weights @ world[t].reshape(count, 9)).reshape(-1, 3, 3)
+            out[t] = np.einsum("vab,vb->va", blended, rest) + self.weights @ offset[t]
+        return out * scaling + translation[:, None]
+
+    def reduced(self) -> BodyModel:
+        """The same body with SMPL's 24 joints: fingers, jaw and eyes are taken as part of hand and head."""
+        picked = _tables()["smpl_joints"].get(self.kind)
+        if picked is None:
+            return self
+        folded = np.zeros((len(self.template), len(picked)))
+        for j in range(len(self.parents)):
+            at = j
+            while at not in picked:
+                at = self.parents[at]
+            folded[:, picked.index(at)] += self.weights[:, j]
+        parents = [self.parents[j] for j in picked]
+        return replace(
+            self,
+            kind="smpl",
+            joint_names=default_human_skeleton().joint_names,
+            parents=tuple(-1 if p < 0 else picked.index(p) for p in parents),
+            weights=folded,
+            regressor=self.regressor[picked],
+            pose_directions=None if self.pose_directions is None else self.pose_directions[..., : 9 * 21],
+        )
+
+    def skeleton(self, keypoints: tuple[str, ...] | None = None) -> BodySkeleton:
+        """What a fit needs: joints and keypoints, linear in the shape.
+
+        Raises:
+            BodyFileError: the body has no such keypoint.
+        """
+        whole = self.own if self.own is not None else _skeleton_of_file(self.reduced())
+        return whole if keypoints is None else whole.with_keypoints(keypoints)
+
+
+def _tables() -> dict[str, Any]:
+    return dict(json.loads((_DATA / "smpl_keypoints.json").read_text(encoding="utf-8")))
+
+
+def _skeleton_of_file(body: BodyModel) -> BodySkeleton:
+    """Keypoints of a user's file: known vertices for the public topologies, else where the default body has them."""
+    reference = default_human_skeleton()
+    count = len(reference.joint_names)
+    if body.kind != "smpl":
+        raise BodyFileError(f"{body.name} is a {body.kind} body: not a person's.", "Choose an SMPL file.")
+    regressor = body.regressor
+    rest = regressor @ body.template
+    shapes = np.einsum("jv,vab->jab", regressor, body.shape_directions)
+    vertices = _tables()["vertices"].get(str(len(body.template)), {})
+    names = reference.keypoint_names
+    points, weights = np.zeros((len(names), 3)), np.zeros((len(names), count))
+    shape_points = np.zeros((len(names), 3, shapes.shape[2]))
+    folded, of_joints = body.weights, joints_of_keypoints()
+    for k, name in enumerate(names):
+        if name in vertices:
+            v = vertices[name]
+            points[k], shape_points[k], weights[k] = body.template[v], body.shape_directions[v], folded[v]
+            continue
+        if name in of_joints:
+            rows = [reference.joint_names.index(n) for n in of_joints[name]]
+            points[k], shape_points[k] = rest[rows].mean(0), shapes[rows].mean(0)
+            weights[k] = reference.point_weights[k]
+            continue
+        j = int(reference.point_weights[k].argmax())
+        wanted = rest[j] + reference.rest_points[k] - reference.rest_joints[j]
+        v = int(np.linalg.norm(body.template - wanted, axis=1).argmin())
+        points[k], shape_points[k], weights[k] = body.template[v], body.shape_directions[v], folded[v]
+    return BodySkeleton(
+        joint_names=reference.joint_names,
+        parents=reference.parents,
+        rest_joints=rest,
+        shape_joints=shapes,
+        keypoint_names=names,
+        rest_points=points,
+        shape_points=shape_points,
+        point_weights=weights,
+        shape_sigma=np.ones(shapes.shape[2]),
+    )
+
+
+def _joint_names(kind: str, count: int) -> tuple[str, ...]:
+    human = default_human_skeleton().joint_names
+    if kind == "smal":
+        return tuple(_tables()["smal_joints"][:count])
+    names = human[: min(count, 22 if kind in ("smplh", "smplx") else 24)]
+    return names + tuple(f"joint_{i}" for i in range(len(names), count))
+
+
+def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
+    template = np.asarray(arrays["v_template"], np.float64)
+    regressor, weights = np.asarray(arrays["J_regressor"], np.float64), np.asarray(arrays["weights"], np.float64)
+    tree, shapes = arrays["kintree_table"], np.asarray(arrays["shapedirs"], np.float64)
+    count = regressor.shape[0]
+    problems = []
+    if template.ndim != 2 or template.shape[1] != 3:
+        problems.append(f"v_template is {template.shape}, not (vertices, 3)")
+    if regressor.shape != (count, len(template)):
+        problems.append(f"J_regressor is {regressor.shape} for {len(template)} vertices")
+    if weights.shape != (len(template), count):
+        problems.append(f"weights are {weights.shape} for {len(template)} vertices and {count} joints")
+    if tree.ndim != 2 or tree.shape[1] != count:
+        problems.append(f"kintree_table is {tree.shape} for {count} joints")
+    if shapes.ndim != 3 or shapes.shape[:2] != template.shape:
+        problems.append(f"shapedirs are {shapes.shape}")
+    if not all(np.isfinite(a).all() for a in (template, regressor, weights, shapes)):
+        problems.append("it holds NaN")
+    faces = np.asarray(arrays["f"])
+    if faces.ndim != 2 or faces.shape[1] != 3 or (faces.size and int(faces.max()) >= len(template)):
+        problems.append(f"f is {faces.shape} and names vertices that are not there")
+    kind = _tables()["kinds"].get(str(count))
+    if kind is None:
+        problems.append(f"{count} joints are those of no body that MVLift knows (SMPL has 24)")
+    if problems:
+        raise BodyFileError(f"{name}: {'; '.join(problems)}.", "Choose an SMPL, SMPL-H, SMPL-X or SMAL model file.")
+    parents = tree[0].astype(np.int64)
+    parents = np.where((parents < 0) | (parents >= count), -1, parents)
+    parents[0] = -1
+    if (parents[1:] < 0).any() or (parents >= np.arange(count)).any():
+        raise BodyFileError(f"{name}: kintree_table is no tree with parents first.", "Choose another model file.")
+    poses = arrays.get("posedirs")
+    posed = None
+    if poses is not None and poses.ndim == 3 and poses.shape[:2] == template.shape and np.any(poses):
+        posed = np.asarray(poses, np.float64)
+    return BodyModel(
+        name=name,
+        kind=str(kind),
+        joint_names=_joint_names(str(kind), count),
+        parents=tuple(int(p) for p in parents),
+        template=template,
+        faces=faces.astype(np.int64),
+        weights=weights,
+        regressor=regressor,
+        shape_directions=shapes[..., :_MOST_BETAS],
+        pose_directions=posed,
+    )
+
+
+@cache
+def load_body(path: str | Path | None = None, default: str = "human") -> BodyModel:
+    """A body model.
+
+    Args:
+        path: a user's SMPL, SMPL-H, SMPL-X or SMAL file (.npz or .pkl); None for the mannequin.
+        default: which mannequin ("human").
+
+    Raises:
+        BodyFileError: the file cannot be used; the message says why.
+    """
+    if path is not None:
+        return _checked(read_body_file(Path(path)), Path(path).name)
+    body = _checked(read_body_file(_DATA / _DEFAULTS[default]), "mannequin")
+    return replace(body, own=default_human_skeleton())

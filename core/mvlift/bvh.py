@@ -1,0 +1,93 @@
+"""BVH text of a motion: y up, centimetres, rotations in the order Z X Y."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.motion import LiftedMotion
+
+__all__ = ["bvh_text"]
+
+FloatArray = NDArray[np.float64]
+_UNITS: Final = 100.0
+# BVH is y up: world (x, y, z) -> (x, z, -y)
+_Y_UP: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+_END: Final = 0.05
+"""Metres of a bone that has no child."""
+
+
+def _children(parents: tuple[int, ...]) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in parents]
+    for j, parent in enumerate(parents):
+        if parent >= 0:
+            found[parent].append(j)
+    return found
+
+
+def _euler(rotvec: FloatArray) -> FloatArray:
+    """(T, J, 3) degrees about z, x, y for R = Rz Rx Ry, each without jumps."""
+    from scipy.spatial.transform import Rotation
+
+    frames, joints = rotvec.shape[:2]
+    angles = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_euler("ZXY").reshape(frames, joints, 3)
+    # the same rotation is also (z + pi, pi - x, y + pi): take whichever continues the last frame
+    other = angles * np.array([1, -1, 1]) + np.pi
+    for t in range(1, frames):
+        last = angles[t - 1]
+        a = last + (angles[t] - last + np.pi) % (2 * np.pi) - np.pi
+        b = last + (other[t] - last + np.pi) % (2 * np.pi) - np.pi
+        nearer = (np.abs(b - last).sum(-1) < np.abs(a - last).sum(-1))[:, None]
+        angles[t] = np.where(nearer, b, a)
+    return np.asarray(np.degrees(angles))
+
+
+def _hierarchy(motion: LiftedMotion, children: list[list[int]], order: list[int]) -> list[str]:
+    rest = np.asarray(motion.rest_joints, np.float64) * _UNITS
+    lines = ["HIERARCHY"]
+
+    def write(j: int, depth: int) -> None:
+        order.append(j)
+        pad = "  " * depth
+        parent = motion.parents[j]
+        offset = np.zeros(3) if parent < 0 else rest[j] - rest[parent]
+        lines.append(f"{pad}{'ROOT' if parent < 0 else 'JOINT'} {motion.joint_names[j]}")
+        lines.append(pad + "{")
+        lines.append(f"{pad}  OFFSET {offset[0]:.4f} {offset[1]:.4f} {offset[2]:.4f}")
+        position = "Xposition Yposition Zposition " if parent < 0 else ""
+        lines.append(f"{pad}  CHANNELS {6 if parent < 0 else 3} {position}Zrotation Xrotation Yrotation")
+        for child in children[j]:
+            write(child, depth + 1)
+        if not children[j]:
+            along = offset / max(float(np.linalg.norm(offset)), 1e-6) * _END * _UNITS
+            lines.extend(
+                [f"{pad}  End Site", f"{pad}  {{", f"{pad}    OFFSET {along[0]:.4f} {along[1]:.4f} {along[2]:.4f}"]
+            )
+            lines.append(f"{pad}  }}")
+        lines.append(pad + "}")
+
+    write(motion.parents.index(-1), 0)
+    return lines
+
+
+def bvh_text(motion: LiftedMotion) -> str:
+    """The motion as BVH.
+
+    The hierarchy is the body's rest pose (arms out), joints in depth-first order, one frame per frame of the motion.
+    """
+    from scipy.spatial.transform import Rotation
+
+    order: list[int] = []
+    lines = _hierarchy(motion, _children(motion.parents), order)
+    rotvec = np.asarray(motion.rotations, np.float64).copy()
+    root = motion.parents.index(-1)
+    turned = _Y_UP @ Rotation.from_rotvec(rotvec[:, root]).as_matrix()
+    rotvec[:, root] = Rotation.from_matrix(turned).as_rotvec()
+    place = (np.asarray(motion.translation, np.float64) + motion.rest_joints[root]) @ _Y_UP.T * _UNITS
+    angles = _euler(rotvec)[:, order].reshape(len(motion), -1)
+    lines += ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {float(1 / motion.fps):.8f}"]
+    rows = np.concatenate([place, angles], axis=1)
+    lines += [" ".join(f"{v:.4f}" for v in row) for row in rows.tolist()]
+    return "\n".join(lines) + "\n"

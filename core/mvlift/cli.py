@@ -1,0 +1,138 @@
+"""`mvlift lift | inspect | convert | models`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final
+
+import tyro
+from rich.console import Console
+
+from mvlift.errors import MvliftError
+
+__all__ = ["main"]
+
+_OUTPUTS: Final = (".npz", ".bvh", ".png", ".blend", ".fbx", ".glb", ".usd")
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What a keypoint file rarely says."""
+
+    fps: str = ""
+    """Frames per second of the video: 25, 29.97 or 30000/1001."""
+    size: str = ""
+    """Width and height of the video in pixels: 1920x1080."""
+    layout: str = ""
+    """Keypoint layout, where the guess is wrong."""
+    format: str = ""
+    """Reader, where the guess is wrong."""
+
+
+@dataclass(frozen=True)
+class Lift:
+    """Lift 2D keypoints to 3D motion."""
+
+    inputs: tyro.conf.Positional[list[Path]]
+    """Keypoint files, folders or zips; a folder of such clips with --batch."""
+    output: Annotated[list[Path], tyro.conf.arg(aliases=["-o"])]
+    """Files to write (.npz .bvh .png .blend .fbx .glb .usd); with several inputs, a folder and one extension."""
+    batch: bool = False
+    """Every file and folder inside the inputs is a clip."""
+    person: str = "best"
+    """Which person: best, all, or a track's name."""
+    frames: str = ""
+    """Frame range, such as 120-480."""
+    subject: str = "human"
+    """What is lifted."""
+    preset: str = "quality"
+    """fast, quality or paper."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps."""
+    height: float | None = None
+    """Standing height in metres, which sets the scale."""
+    focal: float | None = None
+    """Focal length in pixels."""
+    seed: int = 0
+    """The same seed gives the same motion."""
+    smoothing: float = 1.0
+    """Strength of every smoothing, 0 for none."""
+    body: Path | None = None
+    """An SMPL model file of your own instead of the default body."""
+    extensions: list[str] = field(default_factory=lambda: ["npz"])
+    """What to write for each clip when the output is a folder."""
+    jobs: int = 1
+    """Clips lifted at once."""
+    overwrite: bool = False
+    """Lift clips anew whose output is there."""
+    video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Say what keypoint files were recognised as."""
+
+    inputs: tyro.conf.Positional[list[Path]]
+    """Files, folders or zips."""
+    video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
+
+
+@dataclass(frozen=True)
+class Convert:
+    """Write a clip in another keypoint format."""
+
+    input: tyro.conf.Positional[Path]
+    """File, folder or zip."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """A folder or .zip (OpenPose), a .json (COCO) or a .csv (plain table)."""
+    person: str = "all"
+    """Which person: best, all, or a track's name."""
+    video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
+
+
+@dataclass(frozen=True)
+class Models:
+    """List the weights that come with MVLift."""
+
+
+Command = (
+    Annotated[Lift, tyro.conf.subcommand("lift")]
+    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
+    | Annotated[Models, tyro.conf.subcommand("models")]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; the exit code is 0 when everything worked, 1 when something failed, 2 for wrong arguments."""
+    command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
+    console = Console(stderr=True, highlight=False)
+    try:
+        failed = _run(command, console)
+    except MvliftError as error:
+        console.print(f"[red]mvlift: {error}[/red]", markup=True, soft_wrap=True)
+        failed = 1
+    except KeyboardInterrupt:
+        console.print("mvlift: interrupted; nothing half-written is left")
+        failed = 130
+    sys.exit(failed)
+
+
+def _run(command: Command, console: Console) -> int:
+    if isinstance(command, Lift):
+        from mvlift.commands.lift import run_lift
+
+        return run_lift(command, console)
+    if isinstance(command, Inspect):
+        from mvlift.commands.inspect import run_inspect
+
+        return run_inspect(command, console)
+    if isinstance(command, Convert):
+        from mvlift.commands.inspect import run_convert
+
+        return run_convert(command, console)
+    from mvlift.commands.inspect import run_models
+
+    return run_models(console)

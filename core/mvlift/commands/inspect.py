@@ -1,0 +1,82 @@
+"""`mvlift inspect`, `mvlift convert`, `mvlift models`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from mvlift.commands.shared import chosen_people, read_inputs
+from mvlift.errors import MvliftError
+from mvlift.keypoints.reading import Inspection
+
+if TYPE_CHECKING:
+    from mvlift.cli import Convert, Inspect
+
+__all__ = ["run_convert", "run_inspect", "run_models"]
+
+
+def run_inspect(command: Inspect, console: Console) -> int:
+    """Print what each input was recognised as."""
+    failed = 0
+    out = Console(file=sys.stdout, highlight=False)
+    for path in command.inputs:
+        try:
+            _show(read_inputs(path, command.video), out)
+        except MvliftError as error:
+            console.print(f"mvlift: {error}", style="red", markup=False, soft_wrap=True)
+            failed = 1
+    return failed
+
+
+def _show(found: Inspection, out: Console) -> None:
+    first, last = found.frames
+    best = found.clips[0]
+    out.print(f"[bold]{found.path}[/bold]", soft_wrap=True)
+    out.print(f"  {found.title} ({found.format}): {found.why}", markup=False, soft_wrap=True)
+    others = ", ".join(f"{n} ({misfit:.2f})" for n, misfit in found.alternatives[1:4])
+    out.print(f"  {found.layout.title}" + (f"; other layouts: {others}" if others else ""), markup=False)
+    size = f"{best.image_size[0]}x{best.image_size[1]}" if best.image_size else "unknown size"
+    rate = f"{float(best.fps):.5g} fps" if best.fps else "unknown frame rate"
+    out.print(f"  frames {first} to {last}, {size}, {rate}, coordinates in {found.units}")
+    table = Table("person", "frames", "from", "to", "gaps", "missing", "confidence", box=None, pad_edge=True)
+    for clip in found.clips[:20]:
+        table.add_row(
+            clip.track_id,
+            str(len(clip)),
+            str(clip.first_frame),
+            str(clip.first_frame + len(clip) - 1),
+            str(len(clip.gaps())),
+            f"{100 * (1 - clip.seen.mean()):.0f} %",
+            f"{clip.mean_confidence:.2f}",
+        )
+    out.print(table)
+    if len(found.clips) > 20:
+        out.print(f"  and {len(found.clips) - 20} more people")
+    for note in found.notes:
+        out.print(f"  {note}", markup=False, soft_wrap=True)
+
+
+def run_convert(command: Convert, console: Console) -> int:
+    """Write a clip in another format."""
+    from mvlift.keypoints.writing import write_keypoints
+
+    found = read_inputs(command.input, command.video)
+    people = chosen_people(found.clips, command.person)
+    write_keypoints(people, command.output)
+    console.print(f"{command.output}: {len(people)} people", markup=False, soft_wrap=True)
+    return 0
+
+
+def run_models(console: Console) -> int:
+    """List the weights."""
+    from mvlift.models import describe_model, model_names
+
+    table = Table("weights", "kind", "about", box=None)
+    for name in model_names():
+        about = describe_model(name)
+        table.add_row(name, str(about.get("kind", "")), str(about.get("about", about.get("data", ""))))
+    Console(file=sys.stdout).print(table)
+    return 0

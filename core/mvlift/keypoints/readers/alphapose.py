@@ -1,0 +1,102 @@
+"""AlphaPose's result json: a flat list of people with image names, or its ``cmu`` and ``open`` layouts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.detections import Detections, Rows
+from mvlift.keypoints.readers import reader
+from mvlift.keypoints.sources import Source, last_number
+
+__all__: list[str] = []
+
+_LAYOUTS: Final = {17: ("coco17",), 26: ("halpe26",), 133: ("coco133",), 136: ("halpe136",)}
+
+
+def _rows(document: object) -> list[dict[str, object]] | None:
+    """The people of a flat list that AlphaPose wrote (its image ids are file names)."""
+    if not isinstance(document, list) or not document or not isinstance(document[0], dict):
+        return None
+    first = document[0]
+    if "image_id" not in first or not isinstance(first.get("keypoints"), list):
+        return None
+    own = isinstance(first["image_id"], str) or "idx" in first or "box" in first
+    return document if own and first["keypoints"] and not isinstance(first["keypoints"][0], list) else None
+
+
+def _recognise(source: Source) -> str | None:
+    return "json list with image_id, keypoints, box or idx" if _rows(source.document) else None
+
+
+def _identity(value: object) -> str:
+    """Tracking writes whole numbers; without tracking there is [0.0], or lists of lists."""
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+
+
+@reader("alphapose", "AlphaPose", _recognise, rank=10)
+def _read(source: Source) -> Detections:
+    rows = Rows()
+    skipped = 0
+    for row in _rows(source.document) or []:
+        image = row.get("image_id") if isinstance(row, dict) else None
+        frame = image if isinstance(image, int) else last_number(str(image))
+        values = row.get("keypoints") if isinstance(row, dict) else None
+        if frame is None or not isinstance(values, list):
+            skipped += 1
+            continue
+        rows.add(frame, values, _identity(row.get("idx")))
+    if not len(rows):
+        raise KeypointError(
+            f"{source.path.name}: no image_id holds a frame number.", "Name the images by frame, such as 000012.jpg."
+        )
+    found = rows.build(source.path.name)
+    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+    if skipped:
+        found.notes.append(f"{skipped} rows without frame number or keypoints were left out.")
+    if found.person is not None and len(set(found.person.tolist())) == 1 and len(rows) > len(set(found.frame.tolist())):
+        found.person = None  # everybody has the same number: nothing was tracked
+    return found
+
+
+def _bodies(value: object) -> list[object] | None:
+    if not isinstance(value, dict):
+        return None
+    people = value.get("bodies", value.get("people"))
+    return people if isinstance(people, list) else None
+
+
+def _by_image(source: Source) -> list[tuple[int, list[object]]] | None:
+    document = source.document
+    if source.is_series:
+        if not any(isinstance(d, dict) and isinstance(d.get("bodies"), list) for d in source.first_documents):
+            return None
+        return [(frame, _bodies(d) or []) for frame, d in source.documents()]
+    if not isinstance(document, dict) or not document:
+        return None
+    if "bodies" in document:
+        return [(last_number(source.names[0]) or 0, _bodies(document) or [])]
+    found = [(last_number(str(k)), _bodies(v)) for k, v in document.items()]
+    if any(number is None or people is None for number, people in found):
+        return None
+    return [(number, people) for number, people in found if number is not None and people is not None]
+
+
+def _recognise_cmu(source: Source) -> str | None:
+    if source.is_series:
+        looks = any(isinstance(d, dict) and isinstance(d.get("bodies"), list) for d in source.first_documents)
+        return "json with bodies[].joints, one file per frame" if looks else None
+    return "json of {image: bodies or people}" if _by_image(source) else None
+
+
+@reader("alphapose-cmu", "AlphaPose in OpenPose's order", _recognise_cmu, rank=20)
+def _read_cmu(source: Source) -> Detections:
+    rows = Rows()
+    for frame, people in _by_image(source) or []:
+        for person in people:
+            values = person.get("joints", person.get("pose_keypoints_2d")) if isinstance(person, dict) else None
+            if isinstance(values, list):
+                rows.add(frame, values)
+    found = rows.build(source.path.name)
+    found.layouts = ("openpose18",) if found.points.shape[1] == 18 else ()
+    return found

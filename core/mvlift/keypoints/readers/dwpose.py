@@ -1,0 +1,90 @@
+"""DWPose's npz: ``bodies`` in fractions of the picture, with ``body_scores`` or ``subset``; one file for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.readers import reader
+from mvlift.keypoints.safe import load_npz
+from mvlift.keypoints.sources import Source
+
+__all__: list[str] = []
+
+_BODY: Final = 18  # OpenPose's order, whatever else DWPose found
+_SCORES: Final = ("body_scores", "bodies_score", "body_score", "subset", "score")
+
+
+def _recognise(source: Source) -> str | None:
+    arrays = source.first_arrays or source.arrays
+    return "npz with bodies" + (", one file per frame" if source.is_series else "") if "bodies" in arrays else None
+
+
+def _unwrapped(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays, where ``bodies`` is a dictionary {candidate, subset} with its content."""
+    bodies = arrays["bodies"]
+    if bodies.dtype.hasobject and bodies.ndim == 0 and isinstance(bodies.item(), dict):
+        inner = bodies.item()
+        return {**arrays, **inner, "bodies": np.asarray(inner.get("candidate"))}
+    return dict(arrays)
+
+
+def _frame(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """(people, 18, 2) points and (people, 18) scores of one file."""
+    arrays = _unwrapped(arrays)
+    bodies = arrays["bodies"]
+    if bodies.dtype.kind not in "fiu" or bodies.ndim < 2 or bodies.shape[-1] not in (2, 3, 4):
+        raise KeypointError(
+            f"{name}: bodies has shape {bodies.shape}, expected (18 n, 2).", "Save DWPose's own arrays."
+        )
+    candidates = bodies[..., :2].reshape(-1, 2).astype(np.float64)
+    found = next((arrays[k] for k in _SCORES if k in arrays), None)
+    if found is None or found.dtype.kind not in "fiu" or found.shape[-1] < _BODY:
+        return candidates[: len(candidates) // _BODY * _BODY].reshape(-1, _BODY, 2), None
+    scores = found.reshape(-1, found.shape[-1])[:, :_BODY].astype(np.float64)
+    whole = bool((scores == np.round(scores)).all())
+    if whole and (scores.max(initial=0) > 1 or len(candidates) != scores.size):  # numbers of candidates, -1 = missing
+        at = np.clip(scores.astype(np.int64), 0, max(len(candidates) - 1, 0))
+        points = candidates[at] if len(candidates) else np.zeros((*at.shape, 2))
+        return points, (scores >= 0).astype(np.float64)
+    if len(candidates) != scores.size:
+        raise KeypointError(
+            f"{name}: {len(candidates)} points in bodies, {scores.size} scores.", "Save DWPose's own arrays."
+        )
+    return candidates.reshape(*scores.shape, 2), scores
+
+
+def _frames(source: Source) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64] | None]]:
+    """(0-based frame, points, scores): files that begin with 1 are counted from 1."""
+    if not source.is_series:
+        points, scores = _frame(source.arrays, source.path.name)
+        for i in range(len(points)) if source.arrays["bodies"].ndim > 2 else [0]:
+            some = slice(i, i + 1) if source.arrays["bodies"].ndim > 2 else slice(None)
+            yield i, points[some], None if scores is None else scores[some]
+        return
+    numbered = source.numbered[0]
+    first = 1 if numbered[0][1] == 1 else 0
+    for (_, number), (name, data) in zip(numbered, source.items([n for n, _ in numbered]), strict=True):
+        yield number - first, *_frame(load_npz(data, name), name)
+
+
+@reader("dwpose", "DWPose npz", _recognise, rank=15)
+def _read(source: Source) -> Detections:
+    poses, numbers = Poses(), []
+    for number, points, scores in _frames(source):
+        numbers.append(number)
+        for i, one in enumerate(points):
+            poses.add(number, one.tolist(), None if scores is None else scores[i].tolist())
+    found = poses.build(source.path.name)
+    found.layouts = ("openpose18",)
+    found.span = (min(numbers), max(numbers))
+    if source.is_series:
+        found.notes += source.numbered[1]
+        if source.numbered[0][0][1] == 1:
+            found.notes.append("The files are numbered from 1: file 1 is the first frame.")
+    return found

@@ -1,0 +1,109 @@
+"""OpenPose's json, one file per frame, and what writes like it (rtmlib, Pose2Sim, Sports2D, tf-pose)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.detections import Detections, Rows
+from mvlift.keypoints.readers import reader
+from mvlift.keypoints.sources import Source, last_number
+
+__all__: list[str] = []
+
+_KEYS: Final = ("pose_keypoints_2d", "pose_keypoints")  # the second was written by 1.0 and 1.1
+_LAYOUTS: Final = {15: ("mpi15",), 18: ("openpose18",), 25: ("body25", "body25b"), 26: ("halpe26",)}
+
+
+def _people(document: object) -> list[object] | None:
+    if not isinstance(document, dict):
+        return None
+    people = document.get("people")
+    return people if isinstance(people, list) and "canvas_width" not in document else None
+
+
+def _is_person(person: object) -> bool:
+    return isinstance(person, dict) and any(k in person for k in _KEYS)
+
+
+def _recognise(source: Source) -> str | None:
+    documents = source.first_documents or [source.document]
+    lists = [p for p in map(_people, documents) if p is not None]
+    if len(lists) < max(1, len(documents) // 2):
+        return None
+    people = [p for found in lists for p in found]
+    if people and not any(map(_is_person, people)):
+        return None
+    return "json with people[].pose_keypoints_2d" + (", one file per frame" if source.is_series else "")
+
+
+def _values(person: object) -> list[object]:
+    if not isinstance(person, dict):
+        return []
+    values = next((person[k] for k in _KEYS if isinstance(person.get(k), list)), None)
+    return values or []
+
+
+def _identity(person: object) -> int | None:
+    """The tracked id where OpenPose was asked for one; -1 means none."""
+    given = person.get("person_id") if isinstance(person, dict) else None
+    if isinstance(given, list):
+        given = given[0] if given else None
+    return given if isinstance(given, int) and given >= 0 else None
+
+
+def _frames(source: Source) -> Iterator[tuple[int, object]]:
+    if source.is_series:
+        yield from source.documents()
+    else:
+        yield last_number(source.names[0]) or 0, source.document
+
+
+@reader("openpose", "OpenPose", _recognise, rank=10)
+def _read(source: Source) -> Detections:
+    rows, first, last, slots = Rows(), None, 0, 0
+    for frame, document in _frames(source):
+        people = _people(document)
+        if people is None:
+            continue
+        first, last = (frame if first is None else first), frame
+        slots = max(slots, len(people))
+        for person in people:
+            rows.add(frame, _values(person), "" if (who := _identity(person)) is None else who)
+    if first is None or not len(rows):
+        raise KeypointError(
+            f"{source.path.name}: no frame of the OpenPose files shows a person.", "Run the detector again."
+        )
+    found = rows.build(source.path.name)
+    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+    found.span = (first, last)
+    found.notes += source.numbered[1] if source.is_series else []
+    return found
+
+
+def _aggregate(source: Source) -> dict[str, list[object]] | None:
+    """{name of a frame: flat list}, as scripts gather OpenPose's files into one."""
+    document = source.document
+    if not isinstance(document, dict) or len(document) < 2:
+        return None
+    lists = [v for v in document.values() if isinstance(v, list) and all(isinstance(n, int | float) for n in v[:4])]
+    lengths = {len(v) for v in lists if v}
+    if len(lists) != len(document) or len(lengths) != 1 or (length := lengths.pop()) % 3 or length // 3 < 15:
+        return None
+    return document if sum(last_number(str(k)) is not None for k in document) > 0.9 * len(document) else None
+
+
+def _recognise_aggregate(source: Source) -> str | None:
+    return "json of {frame: flat list of x, y, confidence}" if _aggregate(source) else None
+
+
+@reader("openpose-aggregate", "OpenPose, frames in one file", _recognise_aggregate, rank=40)
+def _read_aggregate(source: Source) -> Detections:
+    rows = Rows()
+    for count, (key, values) in enumerate((_aggregate(source) or {}).items()):
+        number = last_number(key)
+        rows.add(count if number is None else number, values)
+    found = rows.build(source.path.name)
+    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+    return found

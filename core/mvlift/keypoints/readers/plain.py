@@ -1,0 +1,114 @@
+"""MVLift's own csv, one keypoint a row: ``frame,person,keypoint,x,y,confidence`` (person and confidence may be absent).
+
+Lines that start with ``#`` give facts: ``# fps=30000/1001``, ``# size=1920x1080``, ``# first_frame=0``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.readers import reader
+from mvlift.keypoints.sources import Source
+
+__all__ = ["HEADER"]
+
+HEADER: Final = ("frame", "person", "keypoint", "x", "y", "confidence")
+_SPELLINGS: Final = {
+    "frame_id": "frame",
+    "frame_idx": "frame",
+    "person_id": "person",
+    "track": "person",
+    "keypoint_name": "keypoint",
+    "joint": "keypoint",
+    "score": "confidence",
+    "conf": "confidence",
+    "likelihood": "confidence",
+}
+
+
+def _facts_and_header(source: Source) -> tuple[dict[str, str], list[str], str]:
+    """Facts of the comment lines, the header's column names, and the rows' text."""
+    lines = source.text.splitlines()
+    facts: dict[str, str] = {}
+    start = 0
+    while start < len(lines) and lines[start].startswith("#"):
+        for key, value in re.findall(r"(\w+)\s*=\s*(\S+)", lines[start]):
+            facts[key] = value
+        start += 1
+    header = lines[start].split(",") if start < len(lines) else []
+    names = [_SPELLINGS.get(h.strip().strip('"').lower(), h.strip().strip('"').lower()) for h in header]
+    return facts, names, "\n".join(lines[start + 1 :])
+
+
+def _recognise(source: Source) -> str | None:
+    if source.suffix not in (".csv", ".tsv", ".txt") or source.is_series:
+        return None
+    names = _facts_and_header(source)[1]
+    if {"frame", "keypoint", "x", "y"} <= set(names) and "z" not in names:
+        return "csv with a row for each keypoint"
+    return None
+
+
+def _number(text: str) -> float:
+    text = text.strip()
+    return float(text) if text else np.nan
+
+
+@reader("csv", "Keypoint table (csv)", _recognise, rank=30)
+def _read(source: Source) -> Detections:
+    facts, names, body = _facts_and_header(source)
+    at = {n: names.index(n) for n in HEADER if n in names}
+    rows = [r for r in csv.reader(io.StringIO(body)) if len(r) > max(at.values())]
+    try:
+        frames = np.array([int(float(r[at["frame"]])) for r in rows], dtype=np.int64)
+        xy = np.array([(_number(r[at["x"]]), _number(r[at["y"]])) for r in rows])
+        score = np.array([_number(r[at["confidence"]]) for r in rows]) if "confidence" in at else None
+    except (ValueError, OverflowError) as error:
+        raise KeypointError(f"{source.path.name}: {error}.", f"Write numbers under {', '.join(at)}.") from error
+    if not len(rows):
+        raise KeypointError(f"{source.path.name} has a header and no rows.", "Export it again.")
+    people = [r[at["person"]].strip() for r in rows] if "person" in at else [""] * len(rows)
+    keypoints = list(dict.fromkeys(r[at["keypoint"]].strip() for r in rows))
+    keys = {key: i for i, key in enumerate(dict.fromkeys(zip(frames.tolist(), people, strict=True)))}
+    row = np.array([keys[k] for k in zip(frames.tolist(), people, strict=True)])
+    column = np.array([keypoints.index(r[at["keypoint"]].strip()) for r in rows])
+    points = np.full((len(keys), len(keypoints), 2), np.nan)
+    points[row, column] = xy
+    confidence = None
+    if score is not None:
+        confidence = np.zeros((len(keys), len(keypoints)))
+        confidence[row, column] = np.nan_to_num(score)
+    return Detections(
+        frame=np.array([k[0] for k in keys]),
+        points=points,
+        confidence=confidence,
+        names=tuple(keypoints),
+        person=np.array([k[1] for k in keys]) if any(people) else None,
+        ids_certain=facts.get("ids") == "certain",
+        fps=_fps(facts.get("fps"), source),
+        image_size=_size(facts.get("size"), source),
+    )
+
+
+def _fps(text: str | None, source: Source) -> Fraction | None:
+    try:
+        return Fraction(text) if text else None
+    except (ValueError, ZeroDivisionError):
+        raise KeypointError(f"{source.path.name}: fps={text} is no frame rate.", "Write # fps=30000/1001.") from None
+
+
+def _size(text: str | None, source: Source) -> tuple[int, int] | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if not found:
+        raise KeypointError(f"{source.path.name}: size={text} is no size.", "Write # size=1920x1080.")
+    return int(found[1]), int(found[2])

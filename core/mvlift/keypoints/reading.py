@@ -1,0 +1,113 @@
+"""`read_keypoints`: any supported file, folder or zip becomes clips, one per person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.assemble import Assembled, assemble
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.layouts import Layout, get_layout
+from mvlift.keypoints.readers import find_reader, get_reader
+from mvlift.keypoints.sources import open_source
+
+__all__ = ["Inspection", "inspect_keypoints", "read_keypoints"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was recognised.
+
+    Attributes:
+        path: what was read.
+        format: the reader's name.
+        title: the format's name for people.
+        why: what gave it away.
+        layout: of the keypoints.
+        alternatives: other layouts with as many keypoints and how badly they fit, best first.
+        units: "pixels", "fraction", "percent" or "centred" (-1 to 1), as found in the file.
+        clips: the people, best first.
+        notes: what was assumed or left out.
+    """
+
+    path: Path
+    format: str
+    title: str
+    why: str
+    layout: Layout
+    alternatives: tuple[tuple[str, float], ...]
+    units: str
+    clips: tuple[KeypointClip, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        """First and last frame number that shows anybody."""
+        return min(c.first_frame for c in self.clips), max(c.first_frame + len(c) - 1 for c in self.clips)
+
+
+def _checked_fps(fps: Fraction | float | None) -> Fraction | None:
+    if fps is None or isinstance(fps, Fraction):
+        return fps
+    near = Fraction(round(fps * 1001), 1001)  # 29.97 means 30000/1001
+    whole = Fraction(round(near * 1001 / 1000) * 1000, 1001)
+    return whole if abs(float(whole) - fps) < 0.005 and fps != round(fps) else Fraction(fps).limit_denominator(1001)
+
+
+def inspect_keypoints(
+    path: str | Path,
+    *,
+    fps: Fraction | float | None = None,
+    image_size: tuple[int, int] | None = None,
+    layout: Layout | str | None = None,
+    format: str | None = None,
+) -> Inspection:
+    """Read a file, folder or zip and say what it was taken for.
+
+    Args:
+        path: what the detector or the annotation tool wrote.
+        fps: of the video.
+        image_size: (width, height) of the video in pixels.
+        layout: of the keypoints, where the file does not name them and the guess is wrong.
+        format: reader to use, instead of recognition.
+
+    Raises:
+        KeypointError: it cannot be read; the message says why and what to do.
+    """
+    where = Path(path)
+    source = open_source(where)
+    how, why = (get_reader(format), "as asked") if format else find_reader(source)
+    wanted = get_layout(layout) if isinstance(layout, str) else layout
+    try:
+        found = how.read(source)
+        if not len(found.frame):
+            raise KeypointError(f"{where.name} ({how.title}) shows nobody.", "Run the detector again.")
+        made: Assembled = assemble(found, where.name, found.format or how.name, _checked_fps(fps), image_size, wanted)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise KeypointError(
+            f"{where.name} looks like {how.title}, but is not written as such ({type(error).__name__}: {error}).",
+            "Export it again, or name its format.",
+        ) from error
+    clips = tuple(replace(c, source=where) for c in made.clips)
+    return Inspection(
+        where, found.format or how.name, how.title, why, made.layout, made.alternatives, made.units, clips, made.notes
+    )
+
+
+def read_keypoints(
+    path: str | Path,
+    *,
+    fps: Fraction | float | None = None,
+    image_size: tuple[int, int] | None = None,
+    layout: Layout | str | None = None,
+    format: str | None = None,
+) -> list[KeypointClip]:
+    """One clip for each person in a file, folder or zip, best first; arguments as `inspect_keypoints`.
+
+    Raises:
+        KeypointError: it cannot be read; the message says why and what to do.
+    """
+    found = inspect_keypoints(path, fps=fps, image_size=image_size, layout=layout, format=format)
+    return list(found.clips)

@@ -1,0 +1,157 @@
+"""Motion files: npz with AMASS keys and everything else beside them, and BVH."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import MvliftError
+from mvlift.files import whole_file
+from mvlift.keypoints.safe import load_npz
+from mvlift.motion import Camera, LiftedMotion, ObjectMotion
+
+__all__ = ["MotionFileError", "load_motion", "save_motion"]
+
+VERSION: Final = 1
+_KIND: Final = "mvlift-motion"
+
+
+class MotionFileError(MvliftError):
+    """A motion file cannot be read or written."""
+
+
+def save_motion(motion: LiftedMotion, path: str | Path) -> Path:
+    """Write a motion; the extension says how.
+
+    Args:
+        motion: what to write.
+        path: ``.npz`` (AMASS keys ``poses trans betas gender mocap_framerate`` and all else) or ``.bvh``.
+
+    Returns:
+        The path.
+
+    Raises:
+        MotionFileError: the extension is not known or the folder cannot be written.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in (".npz", ".bvh"):
+        raise MotionFileError(f"{target.name}: {suffix or 'no extension'} is not written here.", "Use .npz or .bvh.")
+    try:
+        with whole_file(target) as part:
+            if suffix == ".npz":
+                np.savez_compressed(part, **_arrays(motion))  # type: ignore[arg-type]
+            else:
+                from mvlift.bvh import bvh_text
+
+                part.write_text(bvh_text(motion), encoding="ascii", errors="replace")
+    except OSError as error:
+        raise MotionFileError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
+    return target
+
+
+def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
+    camera = motion.camera
+    arrays: dict[str, Any] = {
+        "poses": motion.rotations.reshape(len(motion), -1),
+        "trans": motion.translation,
+        "betas": motion.betas,
+        "gender": motion.gender,
+        "mocap_framerate": float(motion.fps),
+        "kind": _KIND,
+        "version": VERSION,
+        "body": motion.body,
+        "joint_names": np.array(motion.joint_names),
+        "parents": np.array(motion.parents),
+        "rest_joints": motion.rest_joints,
+        "keypoints": motion.keypoints,
+        "keypoint_names": np.array(motion.keypoint_names),
+        "keypoint_confidence": motion.keypoint_confidence,
+        "reprojection_error": motion.reprojection_error,
+        "contacts": motion.contacts,
+        "contact_names": np.array(motion.contact_names),
+        "camera_K": camera.K,
+        "camera_R": camera.R,
+        "camera_t": camera.t,
+        "camera_size": np.array(camera.image_size),
+        "fps": np.array([motion.fps.numerator, motion.fps.denominator]),
+        "first_frame": motion.first_frame,
+        "metadata": json.dumps(dict(motion.metadata)),
+        "object_names": np.array([o.name for o in motion.objects], dtype=np.str_),
+    }
+    for i, thing in enumerate(motion.objects):
+        for key in ("position", "rotation", "size", "points"):
+            arrays[f"object{i}_{key}"] = getattr(thing, key)
+        arrays[f"object{i}_point_names"] = np.array(thing.point_names, dtype=np.str_)
+    return {k: np.asarray(v) for k, v in arrays.items()}
+
+
+def load_motion(path: str | Path) -> LiftedMotion:
+    """Read a motion that ``save_motion`` wrote as npz.
+
+    Raises:
+        MotionFileError: it is none, is damaged, or is of a later version.
+    """
+    source = Path(path)
+    try:
+        arrays = load_npz(source.read_bytes(), source.name)
+    except OSError as error:
+        raise MotionFileError(f"{source} cannot be read ({error.strerror}).", "Check the path.") from error
+    except MvliftError as error:
+        raise MotionFileError(error.message, "Lift the clip again.") from error
+    if str(arrays.get("kind", "")) != _KIND:
+        raise MotionFileError(f"{source.name} is no motion of MVLift ({', '.join(list(arrays)[:8])}).", "Lift a clip.")
+    if int(arrays["version"]) > VERSION:
+        raise MotionFileError(f"{source.name} is of version {int(arrays['version'])}.", "Update MVLift to read it.")
+    try:
+        return _motion(arrays)
+    except (KeyError, ValueError, IndexError) as error:
+        raise MotionFileError(f"{source.name} is damaged ({error!r}).", "Lift the clip again.") from error
+
+
+def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
+    def names(key: str) -> tuple[str, ...]:
+        return tuple(str(n) for n in arrays[key])
+
+    frames, joints = len(arrays["trans"]), len(arrays["joint_names"])
+    numerator, denominator = (int(v) for v in arrays["fps"])
+    width, height = (int(v) for v in arrays["camera_size"])
+    floats = {k: np.asarray(v, np.float32) for k, v in arrays.items() if v.dtype.kind == "f"}
+    things = tuple(
+        ObjectMotion(
+            name=name,
+            position=floats[f"object{i}_position"],
+            rotation=floats[f"object{i}_rotation"],
+            size=floats[f"object{i}_size"],
+            points=floats[f"object{i}_points"],
+            point_names=names(f"object{i}_point_names"),
+        )
+        for i, name in enumerate(names("object_names"))
+    )
+    return LiftedMotion(
+        body=str(arrays["body"]),
+        joint_names=names("joint_names"),
+        parents=tuple(int(p) for p in arrays["parents"]),
+        rest_joints=floats["rest_joints"],
+        betas=floats["betas"],
+        translation=floats["trans"],
+        rotations=floats["poses"].reshape(frames, joints, 3),
+        keypoints=floats["keypoints"],
+        keypoint_names=names("keypoint_names"),
+        keypoint_confidence=floats["keypoint_confidence"],
+        reprojection_error=floats["reprojection_error"],
+        contacts=floats["contacts"],
+        contact_names=names("contact_names"),
+        camera=Camera(floats["camera_K"], floats["camera_R"], floats["camera_t"], (width, height)),
+        fps=Fraction(numerator, denominator),
+        first_frame=int(arrays["first_frame"]),
+        objects=things,
+        gender=str(arrays["gender"]),
+        metadata=json.loads(str(arrays["metadata"])),
+    )

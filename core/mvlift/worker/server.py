@@ -1,0 +1,144 @@
+"""The engine process: waits for jobs on its standard input, lifts, and reports."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from mvlift.errors import MvliftError
+from mvlift.worker.protocol import PROTOCOL, LiftOptions, read_messages, write_message
+
+__all__ = ["main"]
+
+_SHARES: Final = {"prepare": (0.0, 0.02), "sample": (0.02, 0.72), "fit": (0.72, 0.97), "write": (0.97, 1.0)}
+_TITLES: Final = {
+    "prepare": "Preparing",
+    "sample": "Imagining other views",
+    "fit": "Fitting the body",
+    "write": "Writing",
+}
+
+
+class _Cancelled(Exception):
+    """The client gave the job up."""
+
+
+class _Engine:
+    def __init__(self, out: BinaryIO) -> None:
+        self._out, self._lock = out, threading.Lock()
+        self._cancelled: set[int] = set()
+        self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def say(self, what: str, /, **content: object) -> None:
+        with self._lock:
+            write_message(self._out, {"is": what, **content})
+
+    def listen(self, stream: BinaryIO) -> None:
+        """Take in messages; the process ends when the client goes away, even in the middle of a job."""
+        try:
+            for message in read_messages(stream):
+                if message.get("do") == "cancel":
+                    self._cancelled.add(int(message.get("job", -1)))
+                else:
+                    self.jobs.put(message)
+        except ValueError as error:
+            sys.stderr.write(f"mvlift.worker: {error}\n")
+        finally:
+            os._exit(0)
+
+    def lift(self, message: dict[str, Any]) -> None:
+        from mvlift.keypoints.clip_file import load_clip
+        from mvlift.lifting.pipeline import lift
+        from mvlift.motion_files import save_motion
+
+        job = int(message["job"])
+        options = LiftOptions.from_json(message["options"])
+        clip = load_clip(Path(message["clip"]))
+        if options.frames is not None:
+            clip = clip.restricted(*options.frames)
+
+        def progress(stage: str, share: float) -> None:
+            if job in self._cancelled:
+                raise _Cancelled
+            low, high = _SHARES.get(stage, (0.0, 1.0))
+            self.say("progress", job=job, stage=_TITLES.get(stage, stage), fraction=low + (high - low) * share)
+
+        arguments = {k: v for k, v in options.__dict__.items() if k != "frames"}
+        motion = lift(clip, **arguments, progress=progress)
+        save_motion(motion, message["out"])
+        for sentence in motion.metadata.get("assumptions", []):  # type: ignore[attr-defined]
+            self.say("warning", job=job, message=sentence)
+        self.say("result", job=job, file=message["out"])
+
+    def describe(self) -> dict[str, object]:
+        """What this interpreter has."""
+        import torch
+
+        cuda = torch.cuda.is_available()
+        return {
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda or "",
+            "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if cuda else [],
+            "gpu_memory": [torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]
+            if cuda
+            else [],
+            "mps": torch.backends.mps.is_available(),
+            "threads": torch.get_num_threads(),
+        }
+
+    def work(self) -> None:
+        """Jobs, one after the other."""
+        import mvlift.lifting.pipeline  # noqa: F401  (warm before the first job)
+
+        while (message := self.jobs.get()) is not None:
+            job = int(message.get("job", -1))
+            try:
+                if message.get("do") == "lift":
+                    self.lift(message)
+                elif message.get("do") == "describe":
+                    self.say("description", job=job, **self.describe())
+                else:
+                    raise ValueError(f"unknown request {message.get('do')!r}")
+            except _Cancelled:
+                self.say("cancelled", job=job)
+            except MvliftError as error:
+                kind = type(error).__name__
+                self.say("error", job=job, kind=kind, message=error.message, remedy=error.remedy)
+            except MemoryError:
+                self.say("error", job=job, kind="EngineError", message="The engine ran out of memory.", remedy=_SHORTER)
+            except Exception as error:
+                self._unexpected(job, error)
+
+    def _unexpected(self, job: int, error: Exception) -> None:
+        traceback.print_exc()
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        memory = "out of memory" in text.lower()
+        self.say(
+            "error",
+            job=job,
+            kind="EngineError",
+            message="The device ran out of memory." if memory else f"The engine failed: {text}.",
+            remedy=_SHORTER if memory else "Please report this with the log.",
+            detail=traceback.format_exc(),
+        )
+
+
+_SHORTER: Final = "Lift a shorter frame range, or choose the processor as device."
+
+
+def main() -> None:
+    """Run until standard input closes."""
+    # whatever else prints must not reach the pipe of the protocol
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    engine = _Engine(out)
+    from mvlift import version
+
+    engine.say("hello", protocol=PROTOCOL, mvlift=version(), python=sys.version.split()[0], pid=os.getpid())
+    threading.Thread(target=engine.listen, args=(sys.stdin.buffer,), daemon=True).start()
+    engine.work()

@@ -1,0 +1,91 @@
+"""Keypoint clips by source, read once: the scene keeps names and choices, the numbers stay here."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
+from mvlift.errors import KeypointError
+from mvlift.keypoints import KeypointClip, read_keypoints
+
+__all__ = ["clip_of", "forget", "parse_fps", "read_clips"]
+
+_KEPT: Final = 16
+_Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
+_clips: OrderedDict[_Key, tuple[KeypointClip, ...]] = OrderedDict()
+
+
+def parse_fps(text: str) -> Fraction | None:
+    """A frame rate from what was typed: "25", "29.97", "30000/1001"; None for nothing.
+
+    Raises:
+        ValueError: the text is no frame rate; the message says so to the user.
+    """
+    from .scene.timing import rational_fps
+
+    text = text.strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a frame rate; type 25, 29.97 or 30000/1001") from None
+    if not 0 < fps <= 10_000:
+        raise ValueError(f"{text} frames per second is not a frame rate")
+    return fps if "/" in text or fps.denominator == 1 else rational_fps(float(fps))
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def read_clips(
+    source: str | Path, fps: Fraction | None = None, size: tuple[int, int] | None = None
+) -> tuple[KeypointClip, ...]:
+    """The people of a keypoint file or folder, best first.
+
+    Args:
+        source: file or folder; Blender's ``//`` is the .blend's folder.
+        fps: the video's rate, when the file does not say it.
+        size: the video's (width, height) in pixels, when the file does not say it.
+
+    Raises:
+        KeypointError: the file is missing or is none that MVLift reads.
+    """
+    path = Path(bpy.path.abspath(str(source)))
+    if not path.exists():
+        raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
+    key: _Key = (str(path), _modified(path), fps, size)
+    if key not in _clips:
+        _clips[key] = tuple(read_keypoints(path, fps=fps, image_size=size))
+        while len(_clips) > _KEPT:
+            _clips.popitem(last=False)
+    _clips.move_to_end(key)
+    return _clips[key]
+
+
+def clip_of(settings: Any, person: Any) -> KeypointClip:
+    """A listed person's clip, with the panel's frame rate and image size.
+
+    Raises:
+        KeypointError: the source is gone or holds that track no more.
+    """
+    clips = read_clips(person.source, settings.clip_fps(person), settings.clip_size(person))
+    for clip in clips:
+        if clip.track_id == person.track:
+            return clip
+    raise KeypointError(
+        f"{person.source} holds no person {person.track!r} any more; it has {', '.join(c.track_id for c in clips)}.",
+        "Import it again.",
+    )
+
+
+def forget() -> None:
+    """Let go of every clip."""
+    _clips.clear()

@@ -1,0 +1,146 @@
+"""2D keypoints drawn over the video: a viewport draw handler that follows the timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import bpy
+import numpy as np
+from mvlift.keypoints import KeypointClip
+from numpy.typing import NDArray
+
+__all__ = ["Overlay", "redraw", "screen_frame"]
+
+Array = NDArray[np.float64]
+
+_LEFT: Final = (0.20, 0.60, 1.00)
+_RIGHT: Final = (1.00, 0.45, 0.20)
+_MIDDLE: Final = (0.95, 0.90, 0.35)
+
+
+def redraw() -> None:
+    """Ask every 3D viewport to draw itself again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
+
+
+def side_colour(name: str) -> tuple[float, float, float]:
+    """Blue for left, orange for right, yellow for the middle."""
+    return {"l_": _LEFT, "r_": _RIGHT}.get(name[:2], _MIDDLE)
+
+
+def screen_frame(context: Any, size: tuple[int, int]) -> Array:
+    """(2, 3) affine map from video pixels to region pixels.
+
+    In the camera view it is the camera's frame; elsewhere the video's rectangle, fitted into the region.
+    """
+    region, view = context.region, context.region_data
+    camera = context.scene.camera
+    if view is not None and view.view_perspective == "CAMERA" and camera is not None and camera.type == "CAMERA":
+        from bpy_extras.view3d_utils import location_3d_to_region_2d
+
+        corners = [camera.matrix_world @ corner for corner in camera.data.view_frame(scene=context.scene)]
+        points = [location_3d_to_region_2d(region, view, corner) for corner in corners]
+        if all(point is not None for point in points):
+            xy = np.array([tuple(point) for point in points], dtype=np.float64)
+            return _box_map(xy.min(0), xy.max(0), size)
+    margin = 0.06 * min(region.width, region.height)
+    room = np.array([region.width, region.height]) - 2 * margin
+    scale = float(min(room / np.array(size)))
+    half = 0.5 * scale * np.array(size)
+    middle = 0.5 * np.array([region.width, region.height])
+    return _box_map(middle - half, middle + half, size)
+
+
+def _box_map(low: Array, high: Array, size: tuple[int, int]) -> Array:
+    """Video pixels (y down) to a box of region pixels (y up); the video keeps its shape inside the box."""
+    scale = float(min((high - low) / np.array(size)))
+    middle = 0.5 * (low + high)
+    return np.array(
+        [[scale, 0, middle[0] - 0.5 * scale * size[0]], [0, -scale, middle[1] + 0.5 * scale * size[1]]],
+        dtype=np.float64,
+    )
+
+
+def skeleton_lines(clip: KeypointClip, row: int, frame: Array) -> tuple[Array, Array, Array, Array]:
+    """Segments (2S, 2) with colours (2S, 4), and points (P, 2) with colours (P, 4), in region pixels, of one frame."""
+    xy = clip.points[row] @ frame[:, :2].T + frame[:, 2]
+    confidence = clip.confidence[row]
+    index = {name: j for j, name in enumerate(clip.layout.names)}
+    pairs = [
+        (index[a], index[b]) for a, b in clip.layout.bones if confidence[index[a]] > 0 and confidence[index[b]] > 0
+    ]
+    colours = np.array([(*side_colour(name), 1.0) for name in clip.layout.names])
+    colours[:, 3] = 0.25 + 0.75 * confidence
+    seen = confidence > 0
+    ends = np.array(pairs, dtype=np.int64).reshape(-1)
+    # a bone takes the colour of its outer end
+    outer = np.repeat(np.array([b for _, b in pairs], dtype=np.int64), 2)
+    return xy[ends], colours[outer], xy[seen], colours[seen]
+
+
+class Overlay:
+    """The draw handler. One is alive while the extension is enabled."""
+
+    def __init__(self, clip_at: Callable[[Any], tuple[KeypointClip, int, tuple[int, int]] | None]) -> None:
+        """``clip_at(context)`` gives the clip to draw, its row at the current frame and the video's size, or None."""
+        self._clip_at = clip_at
+        self._handle: Any = None
+
+    def add(self) -> None:
+        """Start to draw; nothing happens in background mode, where there is nothing to draw on."""
+        if self._handle is None and not bpy.app.background:
+            self._handle = bpy.types.SpaceView3D.draw_handler_add(self._draw, (), "WINDOW", "POST_PIXEL")
+
+    def remove(self) -> None:
+        """Stop to draw."""
+        if self._handle is not None:
+            bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
+            self._handle = None
+
+    def _draw(self) -> None:
+        context = bpy.context
+        found = self._clip_at(context)
+        if found is None:
+            return
+        clip, row, size = found
+        frame = screen_frame(context, size)
+        _draw_frame(size, frame)
+        if 0 <= row < len(clip):
+            _draw_skeleton(*skeleton_lines(clip, row, frame), context.preferences.system.ui_scale)
+
+
+def _draw_frame(size: tuple[int, int], frame: Array) -> None:
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    corners = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]], [0, 0]]) @ frame[:, :2].T + frame[:, 2]
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    gpu.state.blend_set("ALPHA")
+    shader.uniform_float("color", (1, 1, 1, 0.35))
+    batch_for_shader(shader, "LINE_STRIP", {"pos": corners.astype(np.float32)}).draw(shader)
+    gpu.state.blend_set("NONE")
+
+
+def _draw_skeleton(lines: Array, line_colours: Array, points: Array, point_colours: Array, scale: float) -> None:
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    gpu.state.blend_set("ALPHA")
+    if len(lines):
+        shader = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR")
+        flat = np.pad(lines, ((0, 0), (0, 1))).astype(np.float32)
+        batch = batch_for_shader(shader, "LINES", {"pos": flat, "color": line_colours.astype(np.float32)})
+        shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+        shader.uniform_float("lineWidth", 2.5 * scale)
+        batch.draw(shader)
+    if len(points):
+        shader = gpu.shader.from_builtin("FLAT_COLOR")
+        gpu.state.point_size_set(6.0 * scale)
+        flat = np.pad(points, ((0, 0), (0, 1))).astype(np.float32)
+        batch_for_shader(shader, "POINTS", {"pos": flat, "color": point_colours.astype(np.float32)}).draw(shader)
+        gpu.state.point_size_set(1.0)
+    gpu.state.blend_set("NONE")
