@@ -30,6 +30,14 @@ types: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests
 
+# The bundled clip, lifted: out/walk.npz, out/walk.bvh and a picture of it, out/walk.png
+lift: $(STAMP)
+	mkdir -p out
+	$(BIN)/mvlift lift examples/walk.zip -o out/walk.npz out/walk.bvh out/walk.png --fps 30 --image-size 1280x720
+
+bench: $(STAMP)
+	$(BIN)/python tools/bench.py $(PARTS)
+
 clean:
 	rm -rf $(VENV) out dist build
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from mvlift.keypoints.reading import inspect_keypoints, read_keypoints
     from mvlift.lifting.pipeline import lift
     from mvlift.motion import LiftedMotion
+    from mvlift.motion_files import load_motion
 
-__all__ = ["KeypointClip", "LiftedMotion", "MvliftError", "inspect_keypoints", "lift", "read_keypoints", "version"]
+__all__ = ["KeypointClip", "LiftedMotion", "MvliftError", "inspect_keypoints", "lift", "load_motion", "read_keypoints",
+           "version"]  # fmt: skip
 
 _HOMES: Final = {
     "KeypointClip": "mvlift.keypoints.clip",
@@ -29,6 +31,7 @@ _HOMES: Final = {
     "MvliftError": "mvlift.errors",
     "inspect_keypoints": "mvlift.keypoints.reading",
     "lift": "mvlift.lifting.pipeline",
+    "load_motion": "mvlift.motion_files",
     "read_keypoints": "mvlift.keypoints.reading",
 }
 

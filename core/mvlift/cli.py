@@ -23,7 +23,7 @@ class VideoFacts:
 
     fps: str = ""
     """Frames per second of the video: 25, 29.97 or 30000/1001."""
-    size: str = ""
+    image_size: str = ""
     """Width and height of the video in pixels: 1920x1080."""
     layout: str = ""
     """Keypoint layout, where the guess is wrong."""
@@ -67,6 +67,8 @@ class Lift:
     """Clips lifted at once."""
     overwrite: bool = False
     """Lift clips anew whose output is there."""
+    timings: bool = False
+    """Print one JSON object per clip to standard output: seconds of each stage, loading the model apart."""
     video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
 
 
@@ -76,6 +78,8 @@ class Inspect:
 
     inputs: tyro.conf.Positional[list[Path]]
     """Files, folders or zips."""
+    json: bool = False
+    """One JSON object per input instead of text."""
     video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
 
 

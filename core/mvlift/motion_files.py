@@ -31,7 +31,7 @@ def save_motion(motion: LiftedMotion, path: str | Path) -> Path:
 
     Args:
         motion: what to write.
-        path: ``.npz`` (AMASS keys ``poses trans betas gender mocap_framerate`` and all else) or ``.bvh``.
+        path: ``.npz`` (AMASS keys ``poses trans betas gender mocap_frame_rate`` and all else) or ``.bvh``.
 
     Returns:
         The path.
@@ -63,6 +63,7 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
         "trans": motion.translation,
         "betas": motion.betas,
         "gender": motion.gender,
+        "mocap_frame_rate": float(motion.fps),
         "mocap_framerate": float(motion.fps),
         "kind": _KIND,
         "version": VERSION,
@@ -70,7 +71,7 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
         "joint_names": np.array(motion.joint_names),
         "parents": np.array(motion.parents),
         "rest_joints": motion.rest_joints,
-        "keypoints": motion.keypoints,
+        "keypoints3d": motion.keypoints,
         "keypoint_names": np.array(motion.keypoint_names),
         "keypoint_confidence": motion.keypoint_confidence,
         "reprojection_error": motion.reprojection_error,
@@ -79,7 +80,7 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
         "camera_K": camera.K,
         "camera_R": camera.R,
         "camera_t": camera.t,
-        "camera_size": np.array(camera.image_size),
+        "image_size": np.array(camera.image_size),
         "fps": np.array([motion.fps.numerator, motion.fps.denominator]),
         "first_frame": motion.first_frame,
         "metadata": json.dumps(dict(motion.metadata)),
@@ -121,7 +122,7 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
 
     frames, joints = len(arrays["trans"]), len(arrays["joint_names"])
     numerator, denominator = (int(v) for v in arrays["fps"])
-    width, height = (int(v) for v in arrays["camera_size"])
+    width, height = (int(v) for v in arrays["image_size"])
     floats = {k: np.asarray(v, np.float32) for k, v in arrays.items() if v.dtype.kind == "f"}
     things = tuple(
         ObjectMotion(
@@ -142,7 +143,7 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
         betas=floats["betas"],
         translation=floats["trans"],
         rotations=floats["poses"].reshape(frames, joints, 3),
-        keypoints=floats["keypoints"],
+        keypoints=floats["keypoints3d"],
         keypoint_names=names("keypoint_names"),
         keypoint_confidence=floats["keypoint_confidence"],
         reprojection_error=floats["reprojection_error"],

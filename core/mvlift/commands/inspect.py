@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +16,7 @@ from mvlift.keypoints.reading import Inspection
 if TYPE_CHECKING:
     from mvlift.cli import Convert, Inspect
 
-__all__ = ["run_convert", "run_inspect", "run_models"]
+__all__ = ["as_json", "run_convert", "run_inspect", "run_models"]
 
 
 def run_inspect(command: Inspect, console: Console) -> int:
@@ -24,11 +25,45 @@ def run_inspect(command: Inspect, console: Console) -> int:
     out = Console(file=sys.stdout, highlight=False)
     for path in command.inputs:
         try:
-            _show(read_inputs(path, command.video), out)
+            found = read_inputs(path, command.video)
+            if command.json:
+                print(json.dumps(as_json(found)))
+            else:
+                _show(found, out)
         except MvliftError as error:
             console.print(f"mvlift: {error}", style="red", markup=False, soft_wrap=True)
             failed = 1
     return failed
+
+
+def as_json(found: Inspection) -> dict[str, Any]:
+    """What was recognised, as values that JSON can hold; sizes and rates that nobody knows are null."""
+    best = found.clips[0]
+    return {
+        "path": str(found.path),
+        "format": found.format,
+        "why": found.why,
+        "layout": found.layout.name,
+        "layouts": [{"name": name, "misfit": round(misfit, 4)} for name, misfit in found.alternatives],
+        "units": found.units,
+        "frames": found.frames[1] - found.frames[0] + 1,
+        "first": found.frames[0],
+        "last": found.frames[1],
+        "fps": float(best.fps) if best.fps else None,
+        "image_size": list(best.image_size) if best.image_size else None,
+        "people": [
+            {
+                "id": clip.track_id,
+                "first": clip.first_frame,
+                "last": clip.first_frame + len(clip) - 1,
+                "mean_confidence": round(clip.mean_confidence, 4),
+                "missing": round(float(1 - clip.seen.mean()), 4),
+                "gaps": [[int(a), int(b)] for a, b in clip.gaps()],
+            }
+            for clip in found.clips
+        ],
+        "assumptions": list(found.notes),
+    }
 
 
 def _show(found: Inspection, out: Console) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -46,6 +47,7 @@ class _Outcome:
     seconds: float = 0.0
     error: str = ""
     skipped: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
 
 
 def write_motion(motions: list[tuple[KeypointClip, LiftedMotion]], output: Path) -> None:
@@ -142,6 +144,8 @@ def _lift_task(task: _Task, command: Lift, lift: Callable[[KeypointClip, Tell], 
         for i, clip in enumerate(people):
             motion = lift(clip, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
             motions.append((clip, motion))
+            for stage, seconds in dict(motion.metadata.get("timings", {})).items():  # type: ignore[call-overload]
+                outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
         for output in task.outputs:
             write_motion(motions, output)
         outcome.people, outcome.frames = len(motions), sum(len(m) for _, m in motions)
@@ -170,7 +174,7 @@ def run_lift(command: Lift, console: Console) -> int:
 
             outcomes.append(_lift_task(task, command, lambda c, t: _lift_here(c, options, t), tell))
             bars.remove_task(bar)
-            _report_one(outcomes[-1], task, console)
+            _report_one(outcomes[-1], task, console, command.timings)
     return _report(outcomes, tasks, command, console)
 
 
@@ -200,15 +204,17 @@ def _run_parallel(tasks: list[_Task], command: Lift, options: LiftOptions, bars:
         done: dict[int, _Outcome] = {}
         for future in as_completed(waiting):
             done[waiting[future]] = future.result()
-            _report_one(done[waiting[future]], tasks[waiting[future]], bars.console)
+            _report_one(done[waiting[future]], tasks[waiting[future]], bars.console, command.timings)
             bars.advance(bar)
     while not engines.empty():
         engines.get().close()
     return [done[i] for i in range(len(tasks))]
 
 
-def _report_one(outcome: _Outcome, task: _Task, console: Console) -> None:
+def _report_one(outcome: _Outcome, task: _Task, console: Console, timings: bool) -> None:
     name = task.source.name
+    if timings and not outcome.error:
+        print(json.dumps({"clip": str(outcome.source), "frames": outcome.frames, **outcome.timings}), flush=True)
     if outcome.error:
         console.print(f"{name}: {outcome.error}", style="red", markup=False, soft_wrap=True)
     elif outcome.skipped:

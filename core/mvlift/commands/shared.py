@@ -43,7 +43,7 @@ def parse_size(text: str) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"(\d{1,6})[x,](\d{1,6})", text)
     if not found or not int(found[1]) or not int(found[2]):
-        raise MvliftError(f"--size {text} is no size.", "Give width and height, such as 1920x1080.")
+        raise MvliftError(f"--image-size {text} is no size.", "Give width and height, such as 1920x1080.")
     return int(found[1]), int(found[2])
 
 
@@ -66,7 +66,7 @@ def read_inputs(path: Path, video: VideoFacts) -> Inspection:
     return inspect_keypoints(
         path,
         fps=parse_fps(video.fps),
-        image_size=parse_size(video.size),
+        image_size=parse_size(video.image_size),
         layout=video.layout or None,
         format=video.format or None,
     )

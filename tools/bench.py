@@ -1,0 +1,182 @@
+"""Benchmarks of the engine, each figure from a process of its own, ratios from one run.
+
+python tools/bench.py presets     fast, quality and paper on one 120-frame clip, one CPU thread
+python tools/bench.py rate        frames a second of fast on two threads
+python tools/bench.py long        time and memory of a ten-minute clip against a one-minute clip
+python tools/bench.py readers     3,000 OpenPose files; a 300 MB COCO json
+python tools/bench.py all
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+VALIDATION = ROOT.parent / "shared/data/human/validation.npz"
+WALK = ROOT / "examples/walk.zip"
+
+
+def apart(measurement: str, threads: int, **arguments: object) -> dict[str, Any]:
+    """Run a measurement of this file in a fresh process with so many threads; its JSON result."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    command = [sys.executable, __file__, "--one", measurement, json.dumps(arguments)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def the_walk(frames: int) -> Any:
+    """The bundled walk, to and fro for as long as asked."""
+    from mvlift.keypoints import read_keypoints
+
+    clip = read_keypoints(WALK, fps=Fraction(30), image_size=(1280, 720))[0]
+    period = 2 * len(clip) - 2
+    order = np.arange(frames) % period
+    order = np.where(order < len(clip), order, period - order)
+    return replace(clip, points=clip.points[order], confidence=clip.confidence[order])
+
+
+def one_preset(preset: str, frames: int) -> dict[str, Any]:
+    """Seconds and errors of one preset on a validation clip with known 3D, or on the walk where there is none."""
+    import mvlift
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    sequence = None
+    clip = the_walk(frames)
+    if VALIDATION.is_file():
+        from mvlift_training.evaluation.data import load_validation
+
+        sequence = next(s for s in load_validation(VALIDATION, frames) if len(s.truth) == frames)
+        clip = sequence.clip(noisy=False)
+    mvlift.lift(the_walk(8), preset="fast")  # imports, weights, first calls
+    began = time.perf_counter()
+    motion = mvlift.lift(clip, preset=preset)
+    result: dict[str, Any] = {"seconds": time.perf_counter() - began, **motion.metadata["timings"]}
+    if sequence is not None:
+        from mvlift.lifting.subjects import get_subject
+        from mvlift_training.evaluation.metrics import Prediction, measure
+
+        pixels = motion.camera.project(motion.keypoints).astype(np.float64)
+        errors = measure(Prediction(motion.keypoints.astype(np.float64), pixels), sequence, get_subject("human"))
+        result |= {k: errors[k] for k in ("t_root", "mpjpe", "pa_mpjpe", "j2d")}
+    return result
+
+
+def one_length(preset: str, frames: int) -> dict[str, Any]:
+    """Seconds and peak memory of a clip of some length, loading apart."""
+    import mvlift
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    mvlift.lift(the_walk(8), preset="fast")
+    clip = the_walk(frames)
+    began = time.perf_counter()
+    mvlift.lift(clip, preset=preset)
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def one_reading(path: str) -> dict[str, Any]:
+    """Seconds and peak memory of reading a file or folder."""
+    from mvlift.keypoints import read_keypoints
+
+    began = time.perf_counter()
+    clips = read_keypoints(path)
+    seconds = time.perf_counter() - began
+    return {
+        "seconds": seconds,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "people": len(clips),
+    }
+
+
+def presets() -> None:
+    """How fast and how good the presets are."""
+    found = {}
+    for preset in ("fast", "quality", "paper"):
+        found[preset] = apart("one_preset", 1, preset=preset, frames=120)
+        print(preset, json.dumps({k: round(v, 3) for k, v in found[preset].items()}), flush=True)
+    ratio = found["paper"]["seconds"] / found["fast"]["seconds"]
+    print(f"fast is {ratio:.0f} times faster than paper (120 frames, one CPU thread)")
+
+
+def rate() -> None:
+    """Whether fast keeps up with video."""
+    found = apart("one_length", 2, preset="fast", frames=900)
+    print(f"fast: {900 / found['seconds']:.1f} frames a second (900 frames, two CPU threads)")
+
+
+def long() -> None:
+    """Whether cost is linear and memory bounded."""
+    minute = apart("one_length", 2, preset="fast", frames=1800)
+    ten = apart("one_length", 2, preset="fast", frames=18000)
+    ratio = ten["seconds"] / minute["seconds"] / 10
+    print(
+        f"1 minute: {minute['seconds']:.1f} s, {minute['megabytes']:.0f} MB; 10 minutes: {ten['seconds']:.1f} s, "
+        f"{ten['megabytes']:.0f} MB; {ratio:.2f} times linear"
+    )
+
+
+def readers() -> None:
+    """Reading many files, and a big one."""
+    clip = the_walk(3000)
+    with tempfile.TemporaryDirectory() as folder:
+        from mvlift.keypoints import write_keypoints
+
+        write_keypoints([clip], Path(folder) / "openpose")
+        found = apart("one_reading", 1, path=str(Path(folder) / "openpose"))
+        print(f"3,000 OpenPose files: {found['seconds']:.2f} s, {found['megabytes']:.0f} MB")
+        big = Path(folder) / "big.json"
+        _coco(big, 300_000_000)
+        found = apart("one_reading", 1, path=str(big))
+        print(f"COCO json of {big.stat().st_size / 1e6:.0f} MB: {found['seconds']:.1f} s, {found['megabytes']:.0f} MB")
+
+
+def _coco(path: Path, size: int) -> None:
+    random = np.random.default_rng(0)
+    with path.open("w") as file:
+        file.write("[")
+        frame = 0
+        while file.tell() < size:
+            for person in range(4):
+                xy = np.add(random.uniform(0, 60, (17, 2)), (200 * person + 40, 300))
+                row = np.concatenate([xy, np.full((17, 1), 0.9)], 1).ravel().tolist()
+                entry = {"image_id": frame, "category_id": 1, "keypoints": row, "score": 0.9}
+                file.write((", " if frame or person else "") + json.dumps(entry))
+            frame += 1
+        file.write("]")
+
+
+PARTS: dict[str, Callable[[], None]] = {"presets": presets, "rate": rate, "long": long, "readers": readers}
+
+
+def main() -> None:
+    """Run the parts that were asked for."""
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(globals()[sys.argv[2]](**json.loads(sys.argv[3]))))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["all"], choices=[*PARTS, "all"])
+    chosen = parser.parse_args().parts
+    for name, part in PARTS.items():
+        if name in chosen or "all" in chosen:
+            print(f"\n{name}: {part.__doc__}", flush=True)
+            part()
+
+
+if __name__ == "__main__":
+    main()
