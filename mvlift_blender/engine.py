@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mvlift.errors import EngineError, MvliftError
-from mvlift.keypoints import KeypointClip
+from mvlift.keypoints.clip import KeypointClip
 from mvlift.motion import LiftedMotion
-from mvlift.worker.client import EngineClient, Failure, LiftOptions, Progress, Result, Warning
+from mvlift.worker.client import Cancelled, EngineClient, Failure, LiftOptions, Message, Progress, Result, Warning
 
-__all__ = ["EngineSource", "LiftQueue", "LiftRequest", "QueueState", "close_engine", "shared_client"]
+__all__ = [
+    "EngineSource",
+    "LiftQueue",
+    "LiftRequest",
+    "QueueState",
+    "bundled_packages",
+    "close_engine",
+    "explain",
+    "portable_package",
+    "shared_client",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class QueueState:
     stage: str = "Starting the engine"
     fraction: float = 0.0
     left: float | None = None
+    cancelled: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -73,21 +85,42 @@ def close_engine() -> None:
         client.close()
 
 
+def bundled_packages() -> Path:
+    """The folder from which Blender took ``mvlift``: the extension's packages, or a source tree."""
+    import mvlift
+
+    return Path(mvlift.__file__).resolve().parents[1]
+
+
 def portable_package(folder: Path) -> Path:
     """A folder that holds nothing but the ``mvlift`` package, for an interpreter other than Blender's.
 
-    The bundled packages around it are built for Blender's Python and must not reach another one.
-    """
-    import mvlift
+    The bundled packages around it are built for Blender's Python and must not reach another one. A copy of another
+    version is left alone: a second Blender may be using it.
 
-    package = Path(mvlift.__file__).parent
-    target = folder / "engine" / f"{abs(hash((str(package), package.stat().st_mtime_ns))):x}"
+    Args:
+        folder: that copies are kept in.
+    """
+    package = bundled_packages() / "mvlift"
+    target = folder / "engine" / _fingerprint(package)
     if not (target / "mvlift").is_dir():
-        partial = target.with_suffix(".part")
+        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(package, partial / "mvlift", ignore=shutil.ignore_patterns("__pycache__"))
-        partial.rename(target)
+        try:
+            partial.rename(target)
+        except OSError:  # another Blender was first
+            shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _fingerprint(package: Path) -> str:
+    """Changes when a file of the package does."""
+    facts = hashlib.sha256()
+    for path in sorted(p for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        stat = path.stat()
+        facts.update(f"{path.relative_to(package)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+    return facts.hexdigest()[:16]
 
 
 class LiftQueue:
@@ -104,7 +137,7 @@ class LiftQueue:
         self._client, self._requests = client, list(requests)
         self._error: BaseException | None = None
         self._job: int | None = None
-        self._started = time.monotonic()
+        self._began = self._latest = time.monotonic()
         self._start = threading.Thread(target=self._open, daemon=True)
         self._start.start()
 
@@ -121,6 +154,8 @@ class LiftQueue:
         Raises:
             MvliftError: a lift failed, or the engine did.
         """
+        if self.state.cancelled:
+            return False
         if self._start.is_alive():
             return True
         if self._error is not None:
@@ -128,27 +163,32 @@ class LiftQueue:
         if self._job is None:
             self._submit()
         for message in self._client.poll():
+            if isinstance(message, Cancelled):
+                self.state.cancelled = True
+                return False
             if not self._take(message):
                 continue
             if len(self.done) == len(self._requests):
                 return False
             self._submit()
+        self._estimate()
         return True
 
     def _submit(self) -> None:
         request = self._requests[len(self.done)]
+        if self._job is None:
+            self._began = time.monotonic()
         self._job = self._client.submit_lift(request.clip, request.options)
 
-    def _take(self, message: Any) -> bool:
+    def _take(self, message: Message) -> bool:
         """True when the message ends the current request."""
         state, count = self.state, len(self._requests)
         request = self._requests[len(self.done)]
         if isinstance(message, Progress):
             which = f"{request.name}: " if count > 1 else ""
             state.stage = which + message.stage
-            state.fraction = (len(self.done) + message.fraction) / count
-            elapsed = time.monotonic() - self._started
-            state.left = elapsed / state.fraction * (1 - state.fraction) if state.fraction > 0.02 else None
+            state.fraction = max(state.fraction, (len(self.done) + message.fraction) / count)
+            self._latest = time.monotonic()
         elif isinstance(message, Warning):
             state.warnings.append(message.message)
         elif isinstance(message, Failure):
@@ -158,26 +198,42 @@ class LiftQueue:
             return True
         return False
 
+    def _estimate(self) -> None:
+        state = self.state
+        if state.fraction > 0.02:
+            total = (self._latest - self._began) / state.fraction
+            state.left = max(0.0, self._began + total - time.monotonic())
+
     def cancel(self) -> None:
-        """Give up; the engine stays warm where it can."""
-        if self._job is not None and self._client.alive:
+        """Give up; the engine stays warm where it can. ``poll`` ends within a second."""
+        if self._job is not None and self._client.busy:
             self._client.cancel()
+        else:  # nothing was handed over yet; an engine that is starting goes on, for the next lift
+            self.state.cancelled = True
 
     def run(
         self, on_change: Callable[[QueueState], None] = lambda _state: None
     ) -> list[tuple[LiftRequest, LiftedMotion]]:
-        """Block until everything is lifted; for background mode and scripts."""
+        """Block until everything is lifted; for background mode and scripts.
+
+        Raises:
+            MvliftError: a lift failed, or the engine did.
+        """
         shown = ("", -1.0)
         while self.poll():
             if shown != (self.state.stage, self.state.fraction):
                 shown = (self.state.stage, self.state.fraction)
                 on_change(self.state)
-            time.sleep(0.01)
+            time.sleep(0.005)
         return self.done
 
 
 def explain(error: BaseException) -> str | None:
     """The sentence for an expected error, or None for a bug."""
-    if isinstance(error, EngineError):
-        return f"The engine failed: {error}"
+    if isinstance(error, EngineError) and "No module named" in error.message:
+        missing = error.message.rpartition("No module named")[2].strip(" ').")
+        return (
+            f"The engine's Python has no {missing}. In the extension's preferences choose an interpreter that has "
+            "torch, or install the edition of MVLift that brings it."
+        )
     return str(error) if isinstance(error, MvliftError) else None

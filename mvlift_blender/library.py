@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import bpy
 from mvlift.errors import KeypointError
-from mvlift.keypoints import KeypointClip, read_keypoints
+from mvlift.keypoints.clip import KeypointClip
+
+from .scene.timing import rational_fps
 
 __all__ = ["clip_of", "forget", "parse_fps", "read_clips"]
 
@@ -24,8 +26,6 @@ def parse_fps(text: str) -> Fraction | None:
     Raises:
         ValueError: the text is no frame rate; the message says so to the user.
     """
-    from .scene.timing import rational_fps
-
     text = text.strip().replace(",", ".")
     if not text:
         return None
@@ -63,6 +63,8 @@ def read_clips(
         raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
     key: _Key = (str(path), _modified(path), fps, size)
     if key not in _clips:
+        from mvlift.keypoints.reading import read_keypoints
+
         _clips[key] = tuple(read_keypoints(path, fps=fps, image_size=size))
         while len(_clips) > _KEPT:
             _clips.popitem(last=False)

@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mvlift.keypoints import KeypointClip
+from mvlift.errors import KeypointError
+from mvlift.keypoints.clip import KeypointClip
 
-from .library import read_clips
+from .library import parse_fps, read_clips
+from .video import MOVIES
 
-__all__ = ["add_people", "describe", "import_sources", "why_not"]
+__all__ = ["add_people", "ask_for", "describe", "import_sources", "sources_of", "why_not"]
+
+_LEAST_FRAMES = 2
 
 
-def import_sources(settings: Any, sources: Iterable[Path]) -> list[KeypointClip]:
+def sources_of(paths: Sequence[Path]) -> list[Path]:
+    """What to read when the user chose these files: a picture's file of a numbered series stands for its folder.
+
+    Raises:
+        KeypointError: nothing was chosen.
+    """
+    sources: dict[Path, None] = {}
+    for path in paths:
+        sources[path.parent if _one_of_a_series(path) else path] = None
+    if not sources:
+        raise KeypointError("No file was chosen.", "Choose keypoint files, or a folder of them.")
+    return list(sources)
+
+
+def _one_of_a_series(path: Path) -> bool:
+    """True for ``clip_000000000012_keypoints.json`` beside others that differ in that number only."""
+    found = re.fullmatch(r"(.*?)(\d{4,15})(_keypoints|_pose|)", path.stem)
+    if found is None or not path.is_file():
+        return False
+    pattern = f"{glob_safe(found[1])}{'[0-9]' * len(found[2])}{found[3]}{path.suffix}"
+    for count, _ in enumerate(path.parent.glob(pattern), 1):
+        if count >= _LEAST_FRAMES:
+            return True
+    return False
+
+
+def glob_safe(text: str) -> str:
+    """The text with glob's own signs taken literally."""
+    return re.sub(r"([*?[])", r"[\1]", text)
+
+
+def import_sources(settings: Any, sources: Iterable[Path], replace: bool = False) -> list[KeypointClip]:
     """Read keypoint files and folders and list their people; those of a source that was listed before are replaced.
+
+    Args:
+        settings: of the scene.
+        sources: files, folders, zips.
+        replace: empty the list first.
 
     Returns:
         the clips that were added.
@@ -23,16 +65,36 @@ def import_sources(settings: Any, sources: Iterable[Path]) -> list[KeypointClip]
     Raises:
         KeypointError: one cannot be read; then the list is as it was.
     """
-    from .library import parse_fps
-
-    fps, size = parse_fps(settings.fps), (settings.image_width, settings.image_height)
+    fps, size = _typed_fps(settings), (settings.image_width, settings.image_height)
     read = [(source, read_clips(source, fps, size if min(size) > 0 else None)) for source in sources]
+    if replace:
+        settings.people.clear()
     added: list[KeypointClip] = []
     for source, clips in read:
         _drop(settings, str(source))
         add_people(settings, str(source), clips)
         added.extend(clips)
+    if not settings.video:
+        video = _video_beside(read[0][0])
+        settings.video = str(video) if video is not None else ""
     return added
+
+
+def _typed_fps(settings: Any) -> Fraction | None:
+    try:
+        return parse_fps(settings.fps)
+    except ValueError as error:
+        raise KeypointError(str(error), "Correct the frame rate in the panel.") from error
+
+
+def _video_beside(source: Path) -> Path | None:
+    """The video next to a keypoint file whose name begins the file's name, when there is just one."""
+    stem = source.stem if source.is_file() else source.name
+    try:
+        beside = [p for p in source.parent.iterdir() if p.suffix.lower() in MOVIES and stem.startswith(p.stem)]
+    except OSError:
+        return None
+    return beside[0] if len(beside) == 1 else None
 
 
 def _drop(settings: Any, source: str) -> None:
@@ -55,7 +117,7 @@ def add_people(settings: Any, source: str, clips: Iterable[KeypointClip]) -> Non
             person.width, person.height = clip.image_size
         person.confidence, person.gaps = clip.mean_confidence, len(clip.gaps())
         person.missing = float(1 - np.mean(clip.seen))
-        person.notes = " ".join(clip.assumptions)
+        person.notes = "\n".join(clip.assumptions)
         if number == 0:
             settings.active = len(settings.people) - 1
             settings.range_first, settings.range_last = person.first, person.last
@@ -67,13 +129,23 @@ def describe(settings: Any, person: Any) -> list[str]:
     seconds = f", {person.frames / float(fps):.1f} s" if fps else ""
     rate = f"{float(fps):.5g} frames a second" if fps else "frame rate unknown"
     extent = f"{size[0]} x {size[1]} pixels" if size else "video size unknown"
-    gaps = f"{person.gaps} gaps, " if person.gaps else ""
+    gaps = "no gaps" if not person.gaps else "1 gap" if person.gaps == 1 else f"{person.gaps} gaps"
     return [
-        f"{person.format or 'keypoints'}, {person.layout}",
+        f"{person.format or 'keypoints'}: {person.layout}",
         f"Frames {person.first} to {person.last}{seconds}",
-        f"{rate}, {extent}",
-        f"{gaps}{100 * person.missing:.0f} % of the keypoints missing",
+        f"{extent}, {rate}",
+        f"{gaps}, {100 * person.missing:.0f} % of the keypoints missing",
     ]
+
+
+def ask_for(settings: Any) -> str:
+    """What the panel must still be told about the video, as a sentence; "" for nothing."""
+    missing = []
+    if any(settings.clip_size(person) is None for person in settings.people):
+        missing.append("the video's size")
+    if any(settings.clip_fps(person) is None for person in settings.people):
+        missing.append("its frame rate" if missing else "the video's frame rate")
+    return f"Give {' and '.join(missing)}, or pick the video" if missing else ""
 
 
 def why_not(settings: Any) -> str:

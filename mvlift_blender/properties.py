@@ -20,8 +20,9 @@ from bpy.props import (
 __all__ = ["CLASSES", "JobState", "LiftSettings", "Person", "add_properties", "remove_properties", "settings_of"]
 
 PRESETS = (
-    ("fast", "Fast", "About a second for four seconds of video on one processor core"),
-    ("quality", "Quality", "More sampling steps and more than one hypothesis; several times slower"),
+    ("fast", "Fast", "Few sampling steps; for a first look"),
+    ("quality", "Quality", "More sampling steps and several hypotheses; a few times slower"),
+    ("paper", "As Published", "The paper's own sampler and fit, step by step; a thousand times slower"),
 )
 DEVICES = (
     ("AUTO", "Automatic", "The graphics card where the engine can use one, otherwise the processor"),
@@ -169,6 +170,9 @@ class LiftSettings(bpy.types.PropertyGroup):
     write_range: BoolProperty(
         name="Scene Range", description="Make the scene's frame range that of the clip", default=True
     )
+    result: PointerProperty(
+        name="Result", description="The armature of the latest lift", type=bpy.types.Object, options={"HIDDEN"}
+    )
     overlay: BoolProperty(
         name="Keypoints",
         description="Draw the active person's 2D keypoints in the 3D viewport, over the video in the camera view",
@@ -187,7 +191,7 @@ class LiftSettings(bpy.types.PropertyGroup):
         """Exact frame rate of a person's clip: the panel's, else the file's, else None."""
         from .library import parse_fps
 
-        return parse_fps(self.fps) or parse_fps(person.fps)
+        return (None if self.fps_problem else parse_fps(self.fps)) or parse_fps(person.fps)
 
     def clip_size(self, person: Any) -> tuple[int, int] | None:
         """Size of the video in pixels: the panel's, else the file's, else None."""

@@ -108,11 +108,11 @@ def load_motion(path: str | Path) -> LiftedMotion:
         raise MotionFileError(error.message, "Lift the clip again.") from error
     if str(arrays.get("kind", "")) != _KIND:
         raise MotionFileError(f"{source.name} is no motion of MVLift ({', '.join(list(arrays)[:8])}).", "Lift a clip.")
-    if int(arrays["version"]) > VERSION:
-        raise MotionFileError(f"{source.name} is of version {int(arrays['version'])}.", "Update MVLift to read it.")
     try:
+        if int(arrays["version"]) > VERSION:
+            raise MotionFileError(f"{source.name} is of version {int(arrays['version'])}.", "Update MVLift to read it.")
         return _motion(arrays)
-    except (KeyError, ValueError, IndexError) as error:
+    except (KeyError, ValueError, IndexError, TypeError, ArithmeticError) as error:
         raise MotionFileError(f"{source.name} is damaged ({error!r}).", "Lift the clip again.") from error
 
 
@@ -121,6 +121,9 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
         return tuple(str(n) for n in arrays[key])
 
     frames, joints = len(arrays["trans"]), len(arrays["joint_names"])
+    for key in ("keypoints3d", "keypoint_confidence", "reprojection_error", "contacts"):
+        if len(arrays[key]) != frames:
+            raise ValueError(f"{key} has {len(arrays[key])} frames, trans {frames}")
     numerator, denominator = (int(v) for v in arrays["fps"])
     width, height = (int(v) for v in arrays["image_size"])
     floats = {k: np.asarray(v, np.float32) for k, v in arrays.items() if v.dtype.kind == "f"}

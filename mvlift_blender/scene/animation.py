@@ -14,7 +14,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_curves", "new_curves"]
+__all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_curves", "duplicate_action",
+           "new_curves"]
 
 CONSTANT: Final = 0
 LINEAR: Final = 1
@@ -143,6 +144,22 @@ def current_curves(target: Any) -> Curves | None:
             if bag is not None:
                 return Curves(action, bag)
     return None
+
+
+def duplicate_action(target: Any, name: str) -> Curves:
+    """Give a data-block a copy of its Action under another name; the old one stays in the file."""
+    animation = target.animation_data
+    copy = animation.action.copy()
+    copy.name = name
+    if not hasattr(copy, "slots"):
+        animation.action = copy
+        return Curves(copy, copy)
+    identifier = animation.action_slot.identifier
+    animation.action = copy
+    animation.action_slot = copy.slots[identifier]
+    curves = current_curves(target)
+    assert curves is not None  # the copy holds what the original did
+    return curves
 
 
 def clear_action(target: Any) -> None:

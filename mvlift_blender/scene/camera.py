@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from mathutils import Matrix
 from mvlift.motion import Camera
 from numpy.typing import NDArray
 
-__all__ = ["new_camera", "place_camera", "set_background", "set_render_size"]
+__all__ = ["new_camera", "place_camera", "sequence_of", "set_background", "set_render_size"]
 
 _SENSOR: Final = 36.0  # mm
 _IMAGES: Final = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".bmp", ".webp"})
@@ -69,7 +70,7 @@ def set_background(target: Any, video: Path, first_frame: int, start: int, frame
     image = bpy.data.images.load(str(video), check_existing=True)
     offset = first_frame
     if video.suffix.lower() in _IMAGES:
-        first, count = _sequence(video)
+        first, count, _ = sequence_of(video)
         image.source = "SEQUENCE" if count > 1 else "FILE"
         offset += first - 1
     background = target.data.background_images.new()
@@ -83,11 +84,16 @@ def set_background(target: Any, video: Path, first_frame: int, start: int, frame
     target.data.show_background_images = True
 
 
-def _sequence(picture: Path) -> tuple[int, int]:
-    """Lowest number and count of the pictures whose names differ from this one's only in their last number."""
+def sequence_of(picture: Path) -> tuple[int, int, Callable[[int], Path]]:
+    """The pictures whose names differ from this one's only in their last number.
+
+    Returns:
+        lowest number, count, and a function from a number to that picture's path.
+    """
     match = re.fullmatch(r"(.*?)(\d+)", picture.stem)
     if match is None:
-        return 1, 1
+        return 1, 1, lambda _number: picture
     pattern = re.compile(rf"{re.escape(match[1])}(\d+){re.escape(picture.suffix)}", re.IGNORECASE)
     numbers = [int(m[1]) for p in picture.parent.iterdir() if (m := pattern.fullmatch(p.name))]
-    return min(numbers), len(numbers)
+    stem, digits = match[1], len(match[2])
+    return min(numbers), len(numbers), lambda number: picture.with_name(f"{stem}{number:0{digits}d}{picture.suffix}")

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import bpy
 import numpy as np
-from mvlift.keypoints import KeypointClip
+from mvlift.keypoints.clip import KeypointClip
 from numpy.typing import NDArray
 
-__all__ = ["Overlay", "redraw", "screen_frame"]
+from .video_picture import VideoPicture
+
+__all__ = ["Overlay", "Shown", "redraw", "screen_frame", "side_colour", "skeleton_lines"]
 
 Array = NDArray[np.float64]
 
 _LEFT: Final = (0.20, 0.60, 1.00)
 _RIGHT: Final = (1.00, 0.45, 0.20)
 _MIDDLE: Final = (0.95, 0.90, 0.35)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is drawn in a frame.
+
+    Attributes:
+        clip: whose keypoints.
+        row: of the clip; outside it, only the video's rectangle is drawn.
+        size: (width, height) of the video in pixels.
+        video: the file, or None.
+        number: of the video's frame, 0-based.
+    """
+
+    clip: KeypointClip
+    row: int
+    size: tuple[int, int]
+    video: Path | None = None
+    number: int = 0
 
 
 def redraw() -> None:
@@ -85,10 +108,11 @@ def skeleton_lines(clip: KeypointClip, row: int, frame: Array) -> tuple[Array, A
 class Overlay:
     """The draw handler. One is alive while the extension is enabled."""
 
-    def __init__(self, clip_at: Callable[[Any], tuple[KeypointClip, int, tuple[int, int]] | None]) -> None:
-        """``clip_at(context)`` gives the clip to draw, its row at the current frame and the video's size, or None."""
-        self._clip_at = clip_at
+    def __init__(self, shown_at: Callable[[Any], Shown | None]) -> None:
+        """``shown_at(context)`` says what to draw, or None."""
+        self._shown_at = shown_at
         self._handle: Any = None
+        self._picture = VideoPicture()
 
     def add(self) -> None:
         """Start to draw; nothing happens in background mode, where there is nothing to draw on."""
@@ -100,28 +124,49 @@ class Overlay:
         if self._handle is not None:
             bpy.types.SpaceView3D.draw_handler_remove(self._handle, "WINDOW")
             self._handle = None
+        self._picture.forget()
 
     def _draw(self) -> None:
         context = bpy.context
-        found = self._clip_at(context)
-        if found is None:
+        shown = self._shown_at(context)
+        if shown is None:
             return
-        clip, row, size = found
-        frame = screen_frame(context, size)
-        _draw_frame(size, frame)
-        if 0 <= row < len(clip):
-            _draw_skeleton(*skeleton_lines(clip, row, frame), context.preferences.system.ui_scale)
+        frame = screen_frame(context, shown.size)
+        if shown.video is not None and not _in_camera_view(context):
+            self._picture.draw(shown.video, shown.number, _corners(shown.size, frame))
+        _draw_frame(_corners(shown.size, frame))
+        if 0 <= shown.row < len(shown.clip):
+            scale = context.preferences.system.ui_scale
+            _draw_skeleton(*skeleton_lines(shown.clip, shown.row, frame), scale)
 
 
-def _draw_frame(size: tuple[int, int], frame: Array) -> None:
+def _in_camera_view(context: Any) -> bool:
+    """True where the camera's own background shows the video."""
+    view, camera = context.region_data, context.scene.camera
+    return (
+        view is not None
+        and view.view_perspective == "CAMERA"
+        and camera is not None
+        and camera.type == "CAMERA"
+        and camera.data.show_background_images
+        and len(camera.data.background_images) > 0
+    )
+
+
+def _corners(size: tuple[int, int], frame: Array) -> Array:
+    """(4, 2) the video's corners in region pixels, from its upper left, clockwise."""
+    return np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]]) @ frame[:, :2].T + frame[:, 2]
+
+
+def _draw_frame(corners: Array) -> None:
     import gpu
     from gpu_extras.batch import batch_for_shader
 
-    corners = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]], [0, 0]]) @ frame[:, :2].T + frame[:, 2]
+    outline = np.concatenate([corners, corners[:1]])
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     gpu.state.blend_set("ALPHA")
     shader.uniform_float("color", (1, 1, 1, 0.35))
-    batch_for_shader(shader, "LINE_STRIP", {"pos": corners.astype(np.float32)}).draw(shader)
+    batch_for_shader(shader, "LINE_STRIP", {"pos": outline.astype(np.float32)}).draw(shader)
     gpu.state.blend_set("NONE")
 
 

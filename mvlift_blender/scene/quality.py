@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .animation import Curves
 from .timing import Timing, resample_values
 
-__all__ = ["CONFIDENCE", "ERROR", "doubtful_runs", "key_quality", "mark_doubtful"]
+__all__ = ["CONFIDENCE", "ERROR", "doubtful_runs", "frame_confidence", "frame_error", "key_quality", "mark_doubtful"]
 
 CONFIDENCE = "mvlift_confidence"
 ERROR = "mvlift_reprojection_error"

@@ -1,4 +1,4 @@
-"""What an Action remembers of the lift that made it, so that clean-up works in a reopened file too."""
+"""What an Action remembers of the lift that made it, so that clean-up and lifting again work in a reopened file too."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
-from mvlift.motion import LiftedMotion
+from mvlift.motion import Camera, LiftedMotion
 from numpy.typing import NDArray
 
 from .timing import Timing
 
-__all__ = ["LiftRecord", "read_record", "write_record"]
+__all__ = ["LiftRecord", "read_record", "replace_contacts", "write_record"]
 
 _KEY: Final = "mvlift"
 _VERSION: Final = 1
@@ -28,8 +28,10 @@ class LiftRecord:
         first_frame: number in the video of the first sample.
         contacts: (T, C) contact probabilities.
         contact_names: (C,).
+        camera: that reproduces the video.
         source: keypoint file, "" when unknown.
         track: which person of the file.
+        summary: what the panel says about the lift.
     """
 
     body: str
@@ -37,24 +39,30 @@ class LiftRecord:
     first_frame: int
     contacts: NDArray[np.float64]
     contact_names: tuple[str, ...]
+    camera: Camera
     source: str
     track: str
+    summary: str
 
 
-def write_record(action: Any, motion: LiftedMotion, timing: Timing, source: str, track: str) -> None:
+def write_record(action: Any, motion: LiftedMotion, timing: Timing, source: str, track: str, summary: str) -> None:
     """Keep a lift's facts as a custom property of its Action."""
+    camera = motion.camera
     action[_KEY] = {
         "version": _VERSION,
         "body": motion.body,
         "count": timing.count,
         "clip_fps": str(timing.clip_fps),
         "scene_fps": str(timing.fps),
-        "start": timing.start,
+        "start": float(timing.start),
         "first_frame": motion.first_frame,
         "contact_names": "\n".join(motion.contact_names),
         "contacts": np.asarray(motion.contacts, dtype=np.float64).ravel().tolist() or [0.0],
+        "camera": np.concatenate([np.ravel(camera.K), np.ravel(camera.R), camera.t]).astype(np.float64).tolist(),
+        "image_size": [int(v) for v in camera.image_size],
         "source": source,
         "track": track,
+        "summary": summary,
     }
 
 
@@ -66,7 +74,27 @@ def read_record(action: Any) -> LiftRecord | None:
     names = tuple(data["contact_names"].split("\n")) if data["contact_names"] else ()
     count = int(data["count"])
     contacts = np.array(data["contacts"], dtype=np.float64)[: count * len(names)].reshape(count, len(names))
-    timing = Timing(count, Fraction(data["clip_fps"]), Fraction(data["scene_fps"]), int(data["start"]))
+    lens = np.array(data["camera"], dtype=np.float32)
+    width, height = data["image_size"]
     return LiftRecord(
-        data["body"], timing, int(data["first_frame"]), contacts, names, data["source"], data["track"]
-    )  # fmt: skip
+        body=data["body"],
+        timing=Timing(count, Fraction(data["clip_fps"]), Fraction(data["scene_fps"]), float(data["start"])),
+        first_frame=int(data["first_frame"]),
+        contacts=contacts,
+        contact_names=names,
+        camera=Camera(lens[:9].reshape(3, 3), lens[9:18].reshape(3, 3), lens[18:21], (int(width), int(height))),
+        source=data["source"],
+        track=data["track"],
+        summary=data["summary"],
+    )
+
+
+def replace_contacts(action: Any, motion: LiftedMotion) -> None:
+    """Exchange the contacts of the video frames that a motion of the same clip covers."""
+    record = read_record(action)
+    if record is None or record.contact_names != tuple(motion.contact_names):
+        return
+    contacts, first = record.contacts.copy(), motion.first_frame - record.first_frame
+    rows = slice(max(first, 0), min(first + len(motion), len(contacts)))
+    contacts[rows] = motion.contacts[rows.start - first : rows.stop - first]
+    action[_KEY]["contacts"] = contacts.ravel().tolist()

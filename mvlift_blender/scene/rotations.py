@@ -15,6 +15,7 @@ __all__ = [
     "shortest_arc",
     "slerp",
     "to_matrix",
+    "to_vector",
 ]
 
 Array = NDArray[np.float64]
@@ -59,6 +60,14 @@ def to_matrix(q: Array) -> Array:
         [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
     ]
     return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+def to_vector(q: Array) -> Array:
+    """(..., 4) unit quaternions to (..., 3) axis times angle in radians, the short way round."""
+    q = np.where(q[..., :1] < 0, -q, q)
+    sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, q[..., :1])
+    return q[..., 1:] * np.where(sine < 1e-12, 2.0, angle / np.maximum(sine, 1e-12))
 
 
 def multiply(a: Array, b: Array) -> Array:

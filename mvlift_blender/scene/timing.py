@@ -48,30 +48,38 @@ class Timing:
         count: samples in the clip.
         clip_fps: the clip's rate.
         fps: the scene's rate.
-        start: scene frame of the first sample.
+        start: scene frame of the first sample; a fraction where people of one video begin at different frames.
     """
 
     count: int
     clip_fps: Fraction
     fps: Fraction
-    start: int
+    start: float
 
     @property
     def frames(self) -> Array:
-        """(N,) scene frames to key: whole ones, and the clip's exact end where that is a fraction of a frame."""
+        """(N,) scene frames to key: one a sample at equal rates, else whole ones and the clip's exact ends."""
         if self.clip_fps == self.fps:
             return self.start + np.arange(self.count, dtype=np.float64)
-        length = (self.count - 1) / self.clip_fps * self.fps
-        whole = np.arange(int(length) + 1, dtype=np.float64)
-        frames = whole if length == int(length) else np.append(whole, float(length))
-        return self.start + frames
+        last = self.start + float((self.count - 1) / self.clip_fps * self.fps)
+        whole = np.arange(np.ceil(self.start), np.floor(last + 1e-9) + 1)
+        ends = [f for f in (self.start, last) if not len(whole) or np.abs(whole - f).min() > 1e-9]
+        return np.sort(np.append(whole, ends))
+
+    def sample_at(self, frame: float) -> float:
+        """Place of a scene frame in the clip, in samples; outside the clip too."""
+        return (frame - self.start) * float(self.clip_fps / self.fps)
+
+    def frame_at(self, sample: float) -> float:
+        """Scene frame of a place in the clip."""
+        return self.start + sample * float(self.fps / self.clip_fps)
 
     @property
     def samples(self) -> Array:
         """(N,) place of each of ``frames`` in the clip, in samples."""
         if self.clip_fps == self.fps:
             return np.arange(self.count, dtype=np.float64)
-        return np.minimum((self.frames - self.start) * float(self.clip_fps / self.fps), self.count - 1)
+        return np.clip((self.frames - self.start) * float(self.clip_fps / self.fps), 0, self.count - 1)
 
 
 def resample_values(values: Array, samples: Array) -> Array:

@@ -21,7 +21,7 @@ from .camera import new_camera, set_background, set_render_size
 from .keyframes import key_motion
 from .objects import new_object
 from .preserve import undone_on_failure
-from .quality import key_quality, mark_doubtful
+from .quality import frame_error, key_quality, mark_doubtful
 from .record import write_record
 from .rig_data import rig_data
 from .timing import RateMode, Timing, scene_fps, set_scene_fps
@@ -49,7 +49,7 @@ class WriteOptions:
     """
 
     name: str = "Person"
-    start: int = 1
+    start: float = 1
     rate: RateMode = "CLIP"
     body: bool = True
     camera: bool = True
@@ -117,7 +117,7 @@ def _write(
     key_quality(armature, motion, timing, curves)
     limit = options.most_error * float(np.hypot(*motion.camera.image_size))
     doubtful = mark_doubtful(curves, motion, timing, options.least_confidence, limit) if options.markers else 0
-    write_record(curves.action, motion, timing, options.source, options.track)
+    write_record(curves.action, motion, timing, options.source, options.track, _summary(motion, doubtful))
     body = None
     if options.body and mesh is not None:
         body = new_body(mesh, motion, armature, f"{name} Body", collection, lift)
@@ -125,7 +125,7 @@ def _write(
         camera = _camera(scene, motion, options, timing, collection)
     objects = tuple(new_object(thing, timing, collection) for thing in motion.objects)
     if options.set_range:
-        scene.frame_start, scene.frame_end = options.start, int(np.floor(timing.frames[-1]))
+        scene.frame_start, scene.frame_end = int(np.ceil(options.start)), int(np.floor(timing.frames[-1]))
     context.view_layer.update()
     return WrittenMotion(collection, armature, curves, timing, body, camera, objects, doubtful)
 
@@ -133,10 +133,17 @@ def _write(
 def _camera(scene: Any, motion: LiftedMotion, options: WriteOptions, timing: Timing, collection: Any) -> Any:
     camera = new_camera(motion.camera, f"{options.name} Camera", collection)
     if options.video is not None:
-        set_background(camera, options.video, motion.first_frame, options.start, len(timing.frames))
+        set_background(camera, options.video, motion.first_frame, int(options.start), len(timing.frames))
     set_render_size(scene, motion.camera.image_size)
     scene.camera = camera
     return camera
+
+
+def _summary(motion: LiftedMotion, doubtful: int) -> str:
+    seconds = f"{len(motion)} frames, {len(motion) / float(motion.fps):.1f} s"
+    error = f"{float(np.median(frame_error(motion))):.1f} pixels from the keypoints (median)"
+    check = f"{doubtful} doubtful parts are marked" if doubtful else "no doubtful parts"
+    return "\n".join([seconds, error, check])
 
 
 def _rest_height(motion: LiftedMotion, mesh: BodyMesh | None) -> float:

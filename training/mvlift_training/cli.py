@@ -36,6 +36,8 @@ class Prepare:
     """Least share of keypoints seen."""
     smoothing: float = 1.0
     """Strength of the cleaning."""
+    licence: str = ""
+    """Of the footage; kept with every sequence."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def _prepare(options: Prepare) -> None:
         min_frames=options.min_frames,
         min_seen=options.min_seen,
         smoothing=options.smoothing,
+        licence=options.licence,
     )
     console = Console(stderr=True)
     count = prepare(options.inputs, options.output, get_subject(options.subject), chosen, console)

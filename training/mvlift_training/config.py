@@ -146,14 +146,24 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{where}: {value!r} is not a list.", "Write [first, second].")
-        return tuple(_value(k, v, where) for k, v in zip(typing.get_args(kind), value, strict=True))
+        kinds = typing.get_args(kind)
+        if len(value) != len(kinds):
+            raise ConfigError(
+                f"{where}: {value!r} has {len(value)} values, not {len(kinds)}.", "Write [first, second]."
+            )
+        return tuple(_value(k, v, where) for k, v in zip(kinds, value, strict=True))
     if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float, str))):
         raise ConfigError(f"{where}: {value!r} is not a number.", "Write a number.")
     if kind is bool and not isinstance(value, bool):
         raise ConfigError(f"{where}: {value!r} is not true or false.", "Write true or false.")
+    if kind is str and not isinstance(value, (str, int, float)):
+        raise ConfigError(f"{where}: {value!r} is not a text.", "Write one text.")
     try:
-        return kind(value)
-    except (TypeError, ValueError) as error:
+        number = kind(float(value)) if kind is int else kind(value)  # YAML takes 1e5 for a text
+        if kind is int and number != float(value):
+            raise ValueError
+        return number
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{where}: {value!r} is not a {kind.__name__}.", "Correct the value.") from error
 
 
@@ -179,7 +189,7 @@ def load_config(path: Path) -> TrainConfig:
         raise ConfigError(
             f"{path}: {error}", "Give a YAML file such as training/mvlift_training/configs/human.yaml."
         ) from error
-    return _build(TrainConfig, content or {}, path.name)
+    return _build(TrainConfig, content or {}, str(path))
 
 
 def plain(config: object) -> Any:

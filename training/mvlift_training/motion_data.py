@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from mvlift.errors import KeypointError
-from mvlift.lifting.normalise import intrinsics, normalise
+from mvlift.errors import KeypointError, LiftError
+from mvlift.lifting.normalise import NormalisedMotion, intrinsics, normalise
 from mvlift.lifting.subjects import Subject
 from torch import Tensor
 
@@ -50,8 +51,17 @@ def load_sequences(path: Path) -> SequenceSet:
     """Read a 2D data set (keys ``names fps start length image_size xy`` and optionally ``confidence clip``).
 
     Raises:
-        KeypointError: a key is missing or shapes disagree.
+        KeypointError: there is no such file, a key is missing, shapes disagree, or it holds no sequence.
     """
+    if not path.is_file():
+        raise KeypointError(f"{path}: there is no such data set.", "Make it with `mvlift-train prepare`.")
+    try:
+        return _read_sequences(path)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise KeypointError(f"{path}: not a 2D data set ({error}).", "Make it with `mvlift-train prepare`.") from error
+
+
+def _read_sequences(path: Path) -> SequenceSet:
     with np.load(path, allow_pickle=False) as data:
         missing = {"names", "fps", "start", "length", "image_size", "xy"} - set(data.files)
         if missing:
@@ -62,6 +72,14 @@ def load_sequences(path: Path) -> SequenceSet:
         xy = np.nan_to_num(xy)
         rows = [slice(int(s), int(s) + int(n)) for s, n in zip(data["start"], data["length"], strict=True)]
         clips = data["clip"] if "clip" in data.files else np.arange(len(rows)).astype(str)
+        if not rows or any(r.stop <= r.start for r in rows):
+            raise KeypointError(f"{path}: it holds no or empty sequences.", "Make it with `mvlift-train prepare`.")
+        keypoints, last = len(data["names"]), max(r.stop for r in rows)
+        if xy.shape[1:] != (keypoints, 2) or len(xy) < last:
+            raise KeypointError(
+                f"{path}: xy is {xy.shape}, but {keypoints} names and {last} rows are named.",
+                "Make it with `mvlift-train prepare`.",
+            )
         return SequenceSet(
             points=[xy[r] for r in rows],
             confidence=[confidence[r] for r in rows],
@@ -93,12 +111,7 @@ class MotionWindows:
                 "Run `mvlift-train prepare` with that subject.",
             )
         self.window = window
-        motions = [
-            normalise(points, confidence, subject, intrinsics(size))
-            for points, confidence, size in zip(
-                sequences.points, sequences.confidence, sequences.image_size, strict=True
-            )
-        ]
+        motions = [self._normalised(sequences, i, subject) for i in range(len(sequences.points))]
         lengths = np.array([len(m.x) for m in motions])
         start = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         pad = np.zeros((window, *motions[0].x.shape[1:]))
@@ -111,6 +124,16 @@ class MotionWindows:
             np.concatenate([subject.layout.mirrored(), [len(sequences.names)]]), device=device
         )
         self.device = torch.device(device)
+
+    @staticmethod
+    def _normalised(sequences: SequenceSet, i: int, subject: Subject) -> NormalisedMotion:
+        try:
+            K = intrinsics(sequences.image_size[i])
+            return normalise(sequences.points[i], sequences.confidence[i], subject, K)
+        except LiftError as error:
+            raise KeypointError(
+                f"Sequence {sequences.clips[i]} of the data set: {error.message}", "Run `mvlift-train prepare` again."
+            ) from error
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """A random batch, left and right mirrored half of the time, slightly rolled and scaled.

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import numpy as np
-from mvlift.errors import KeypointError
+from mvlift.errors import KeypointError, LiftError
+from mvlift.files import whole_file
 from mvlift.keypoints import clean_clip, map_clip, read_keypoints
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.sources import SUFFIXES
+from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.resample import MODEL_FPS, to_model_rate
 from mvlift.lifting.subjects import Subject
 from rich.console import Console
 
 __all__ = ["PrepareOptions", "prepare"]
+
+SNIFFED: Final = 8
+"""Files that are opened to tell frames of one video from videos."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class PrepareOptions:
         min_confidence: keypoints below it count as missing.
         min_pixels: least height of the subject.
         smoothing: strength of the cleaning (0 leaves the detections as they are).
+        licence: of the footage, kept with every sequence.
     """
 
     fps: float = 30.0
@@ -39,15 +47,45 @@ class PrepareOptions:
     min_confidence: float = 0.2
     min_pixels: float = 60.0
     smoothing: float = 1.0
+    licence: str = ""
 
 
-def _inputs(folder: Path) -> Iterable[Path]:
-    """Things to read: the folder itself when a reader takes it whole, else what lies in it."""
-    if folder.is_file():
-        return [folder]
-    entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    files = [p for p in entries if p.is_file()]
-    return [folder] if files and len({p.suffix for p in files}) == 1 and len(files) > 20 else entries
+def _shows_one_frame(files: list[Path]) -> bool:
+    """Whether files are the frames of one video rather than videos: the first that shows somebody holds one frame."""
+    for file in files[:SNIFFED]:
+        try:
+            return all(len(clip) == 1 for clip in read_keypoints(file))
+        except KeypointError:
+            continue
+    return False
+
+
+def _inputs(path: Path) -> Iterator[Path]:
+    """Things to read in a file or folder: a folder of one file per frame is one, others are looked through.
+
+    Raises:
+        KeypointError: there is no such file or folder.
+    """
+    if not path.exists():
+        raise KeypointError(f"{path} does not exist.", "Name a keypoint file or a folder of them.")
+    if path.is_file():
+        yield path
+        return
+    entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
+    files = [p for p in entries if p.is_file() and p.suffix.lower() in (*SUFFIXES, ".zip")]
+    if len(files) > 1 and len({p.suffix for p in files}) == 1 and _shows_one_frame(files):
+        yield path
+    else:
+        yield from files
+    for folder in (p for p in entries if p.is_dir()):
+        yield from _inputs(folder)
+
+
+def _clips(source: Path, options: PrepareOptions) -> list[KeypointClip]:
+    """The people of a file; the size given by the user counts where the file does not say its own."""
+    clips = read_keypoints(source)
+    unknown = any(c.image_size is None or c.metadata.get("image_size_assumed") for c in clips)
+    return read_keypoints(source, image_size=options.image_size) if unknown and options.image_size else clips
 
 
 def _stretches(points: np.ndarray, confidence: np.ndarray, options: PrepareOptions) -> Iterable[slice]:
@@ -69,6 +107,35 @@ def _image_size(clip: KeypointClip, options: PrepareOptions) -> tuple[int, int]:
     return int(np.ceil(far[0] * 1.05)), int(np.ceil(far[1] * 1.05))
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One sequence of the data set: points (T, K, 2) pixels and confidence (T, K) at ``MODEL_FPS``."""
+
+    points: np.ndarray
+    confidence: np.ndarray
+    image_size: tuple[int, int]
+    name: str
+    category: str
+
+
+def _parts(clip: KeypointClip, source: Path, subject: Subject, options: PrepareOptions) -> Iterator[_Part]:
+    """The stretches of a clip that a model can learn from."""
+    mapped = map_clip(clip, subject.layout)
+    if options.smoothing > 0:
+        mapped = clean_clip(mapped, smoothing=options.smoothing)
+    sure = np.where(mapped.confidence >= options.min_confidence, mapped.confidence, 0).astype(np.float64)
+    fps = mapped.fps or Fraction(options.fps).limit_denominator(1001)
+    points, sure = to_model_rate(mapped.points.astype(np.float64), sure, fps)
+    size = _image_size(clip, options)
+    for rows in _stretches(points, sure, options):
+        try:
+            normalise(points[rows], sure[rows], subject, intrinsics(size))
+        except LiftError:  # the root or every bone that measures size is out of the picture
+            continue
+        name = f"{source.stem}:{clip.track_id}@{rows.start}"
+        yield _Part(points[rows], sure[rows], size, name, source.parent.name)
+
+
 def prepare(inputs: list[Path], output: Path, subject: Subject, options: PrepareOptions, console: Console) -> int:
     """Read, clean, cut and write a data set; files that cannot be read are named and passed over.
 
@@ -85,44 +152,34 @@ def prepare(inputs: list[Path], output: Path, subject: Subject, options: Prepare
     Raises:
         KeypointError: nothing usable was found.
     """
-    xy, weight, lengths, sizes, names = [], [], [], [], []
-    for source in (entry for folder in inputs for entry in _inputs(folder)):
+    parts: list[_Part] = []
+    for source in (entry for given in inputs for entry in _inputs(given)):
         try:
-            clips = read_keypoints(source, fps=options.fps, image_size=options.image_size)
+            clips = _clips(source, options)
         except KeypointError as error:
             console.print(f"[yellow]passed over[/yellow] {source}: {error}")
             continue
-        kept = 0
-        for clip in clips:
-            mapped = map_clip(clip, subject.layout)
-            if options.smoothing > 0:
-                mapped = clean_clip(mapped, smoothing=options.smoothing)
-            sure = np.where(mapped.confidence >= options.min_confidence, mapped.confidence, 0).astype(np.float64)
-            points, sure = to_model_rate(
-                mapped.points.astype(np.float64), sure, mapped.fps or Fraction(options.fps).limit_denominator(1001)
-            )
-            for rows in _stretches(points, sure, options):
-                xy.append(np.where(sure[rows, :, None] > 0, points[rows], np.nan).astype(np.float32))
-                weight.append(sure[rows].astype(np.float32))
-                lengths.append(rows.stop - rows.start)
-                sizes.append(_image_size(clip, options))
-                names.append(f"{source.stem}:{clip.track_id}@{rows.start}")
-                kept += 1
-        console.print(f"{source.name}: {len(clips)} tracks, {kept} sequences")
-    if not lengths:
+        found = [part for clip in clips for part in _parts(clip, source, subject, options)]
+        console.print(f"{source.name}: {len(clips)} tracks, {len(found)} sequences")
+        parts += found
+    if not parts:
         raise KeypointError("No sequence is long, large and complete enough.", "Lower --min-seen or --min-frames.")
-    temporary = output.with_suffix(".tmp.npz")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        temporary,
-        names=np.array(subject.layout.names),
-        fps=np.float32(MODEL_FPS),
-        start=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
-        length=np.array(lengths),
-        image_size=np.array(sizes),
-        clip=np.array(names),
-        xy=np.concatenate(xy),
-        confidence=np.concatenate(weight),
-    )
-    temporary.replace(output)
-    return len(lengths)
+    lengths = np.array([len(p.points) for p in parts])
+    confidence = np.concatenate([p.confidence for p in parts])
+    points = np.concatenate([p.points for p in parts])
+    with whole_file(output) as temporary:
+        np.savez_compressed(
+            temporary,
+            names=np.array(subject.layout.names),
+            fps=np.float32(MODEL_FPS),
+            start=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
+            length=lengths,
+            image_size=np.array([p.image_size for p in parts]),
+            clip=np.array([p.name for p in parts]),
+            set=np.array([output.stem] * len(parts)),
+            category=np.array([p.category for p in parts]),
+            licence=np.array([options.licence] * len(parts)),
+            xy=np.where(confidence[..., None] > 0, points, np.nan).astype(np.float32),
+            confidence=confidence.astype(np.float32),
+        )
+    return len(parts)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from mvlift.diffusion.conditioning import LINE_FEATURES, VIEW_FEATURES
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
@@ -18,14 +22,36 @@ from mvlift_training.trainer import load_checkpoint
 __all__ = ["export_provenance", "fabric_for", "fresh_network", "trained_network"]
 
 
+def _ranks(config: TrainConfig) -> tuple[int, int]:
+    """Processes a node and nodes: those that ``torchrun`` or SLURM started, else the config's on this machine."""
+    if TorchElasticEnvironment.detect():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])
+        return here, int(os.environ["WORLD_SIZE"]) // here
+    if SLURMEnvironment.detect():
+        nodes = int(os.environ.get("SLURM_NNODES", "1"))
+        return max(1, int(os.environ["SLURM_NTASKS"]) // nodes), nodes
+    return config.devices, 1
+
+
 def fabric_for(config: TrainConfig, precision: str) -> Fabric:
-    """Launched Fabric for the config's device; under ``torchrun`` or SLURM the environment says how many."""
+    """Launched Fabric for the config's device; under ``torchrun`` or SLURM the environment says how many.
+
+    Raises:
+        ConfigError: the device is not there.
+    """
     if config.threads:
         torch.set_num_threads(config.threads)
     kind = config.device
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    fabric = Fabric(accelerator=kind, devices=config.devices, precision=precision)  # type: ignore[arg-type]
+    devices, nodes = _ranks(config)
+    try:
+        fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"device {kind}, {devices} of them: {str(error).splitlines()[0]}",
+            "Correct device or devices in the config.",
+        ) from error
     fabric.launch()
     return fabric
 
@@ -59,7 +85,9 @@ def trained_network(
     """
     path = config.folder / stage / "last.pt"
     if not path.is_file():
-        raise ConfigError(f"{path} does not exist.", f"Run `mvlift-train {stage}` first.")
+        name, _, number = stage.partition("-round")
+        again = f" --round {number}" if number else ""
+        raise ConfigError(f"{path} does not exist.", f"Run `mvlift-train {name}{again}` first.")
     checkpoint = load_checkpoint(path)
     network = fresh_network(config, subject, kind)
     try:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from lightning_fabric import Fabric
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, fit_body
 from mvlift.bodies.pose_prior import PosePrior
 from mvlift.errors import LiftError
+from mvlift.files import whole_file
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.normalise import UNIT_METRES, intrinsics
 from mvlift.lifting.sampled import SPREAD_FLOOR
@@ -168,12 +169,28 @@ def build_library(
     """Fit, filter and write ``motions.npz`` and ``report.json`` into ``folder``.
 
     Raises:
-        LiftError: nothing passed the filters.
+        LiftError: sequences are not lifted yet, or nothing passed the filters.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    absent = [i for i in range(len(sequences.points)) if not lifted_path(lifted, i).is_file()]
+    if absent:
+        raise LiftError(
+            f"{lifted}: {len(absent)} of {len(sequences.points)} sequences are missing, such as {absent[0]:05d}.npz.",
+            "Run `mvlift-train stage2` first.",
+        )
     _fit_all(config, sequences, lifted, folder, fabric)
-    if not fabric.is_global_zero:
-        return
+    kept, dropped = _filtered(config, sequences, folder)
+    if not kept:  # on every rank, so that none waits for another
+        raise LiftError("Stage 3 kept nothing.", "Train stage 1 longer, or widen the limits in stage3 of the config.")
+    if fabric.is_global_zero:
+        _write(folder, subject, sequences, kept, dropped, console)
+    fabric.barrier()
+
+
+def _filtered(
+    config: TrainConfig, sequences: SequenceSet, folder: Path
+) -> tuple[list[FittedMotion], list[dict[str, Any]]]:
+    """The plausible motions, and why the others are not."""
     kept, dropped = [], []
     for i, clip in enumerate(sequences.clips):
         with np.load(lifted_path(folder, i)) as data:
@@ -183,8 +200,17 @@ def build_library(
         else:
             dropped.append({"clip": clip, "reprojection": motion.reprojection, "agreement": motion.agreement,
                             "energy": motion.energy, "speed": motion.travel})  # fmt: skip
-    if not kept:
-        raise LiftError("Stage 3 kept nothing.", "Train stage 1 longer, or widen the limits in stage3 of the config.")
+    return kept, dropped
+
+
+def _write(
+    folder: Path,
+    subject: Subject,
+    sequences: SequenceSet,
+    kept: list[FittedMotion],
+    dropped: list[dict[str, Any]],
+    console: Console,
+) -> None:
     write_motion_library(folder / "motions.npz", [m.points for m in kept], subject.layout.names, sequences.fps)
     report = {
         "sequences": len(sequences.points),
@@ -195,5 +221,6 @@ def build_library(
         "median_energy": float(np.median([m.energy for m in kept])),
         "dropped": dropped,
     }
-    (folder / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    with whole_file(folder / "report.json") as part:
+        part.write_text(json.dumps(report, indent=1), encoding="utf-8")
     console.print(f"stage 3 kept {len(kept)} of {len(sequences.points)} sequences, {report['frames']} frames")

@@ -50,10 +50,12 @@ class MotionLibrary:
         device: where batches are made.
 
     Raises:
-        KeypointError: the keypoints are not the subject's.
+        KeypointError: there is no such file, or the keypoints are not the subject's.
     """
 
     def __init__(self, path: Path, subject: Subject, window: int, device: torch.device | str) -> None:
+        if not path.is_file():
+            raise KeypointError(f"{path} does not exist.", "Run `mvlift-train stage3` first.")
         with np.load(path, allow_pickle=False) as data:
             names = tuple(str(n) for n in data["names"])
             points, start, length = data["points3d"].astype(np.float64), data["start"], data["length"]

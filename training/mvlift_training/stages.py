@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.files import whole_file
 from mvlift.lifting.subjects import get_subject
 from mvlift.models import save_denoiser
 from rich.console import Console
 
-from mvlift_training.config import TrainConfig, plain
+from mvlift_training.config import ConfigError, TrainConfig, plain
 from mvlift_training.motion_data import MotionWindows, load_sequences
 from mvlift_training.runtime import export_provenance, fabric_for, fresh_network, trained_network
 from mvlift_training.stage1 import LineTask
@@ -56,6 +60,25 @@ def _round_folder(config: TrainConfig, stage: str, number: int) -> Path:
     return config.folder / (stage if number == 1 else f"{stage}-round{number}")
 
 
+def _claim(folder: Path, source: dict[str, Any], fabric: Fabric) -> None:
+    """Say what a folder's results are made from, so that a later run does not mix them with others.
+
+    Raises:
+        ConfigError: it holds results of another model, data set or method.
+    """
+    path = folder / "source.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else source
+    fabric.barrier()
+    if found != source:
+        differ = [f"{k} {found.get(k)} instead of {source[k]}" for k in source if found.get(k) != source[k]]
+        raise ConfigError(
+            f"{folder} holds results of another run: {', '.join(differ)}.", "Delete it to make them anew."
+        )
+    if fabric.is_global_zero:
+        with whole_file(path) as part:
+            part.write_text(json.dumps(source, indent=1), encoding="utf-8")
+
+
 def stage2(config: TrainConfig, number: int = 1) -> None:
     """Lift the data set: round 1 with stage 1's model, later rounds with the last round's stage 4."""
     subject = get_subject(config.subject)
@@ -63,23 +86,23 @@ def stage2(config: TrainConfig, number: int = 1) -> None:
     kind, source = (
         ("line", "stage1") if number == 1 else ("multiview", _round_folder(config, "stage4", number - 1).name)
     )
-    network, schedule, _ = trained_network(config, subject, kind, source, fabric.device)
+    network, schedule, facts = trained_network(config, subject, kind, source, fabric.device)
     sequences = load_sequences(config.data)
-    lift_sequences(config, subject, sequences, network, schedule, _round_folder(config, "stage2", number), fabric)
+    folder = _round_folder(config, "stage2", number)
+    made = {"model": source, "model_steps": facts["steps"], "data": sequences.digest, **plain(config.stage2)}
+    _claim(folder, made, fabric)
+    lift_sequences(config, subject, sequences, network, schedule, folder, fabric)
 
 
 def stage3(config: TrainConfig, number: int = 1) -> None:
     """Fit bodies to the lifted sequences and keep the plausible ones."""
     fabric = fabric_for(config, "32-true")
-    build_library(
-        config,
-        get_subject(config.subject),
-        load_sequences(config.data),
-        _round_folder(config, "stage2", number),
-        _round_folder(config, "stage3", number),
-        fabric,
-        _console,
-    )
+    sequences = load_sequences(config.data)
+    lifted, folder = (_round_folder(config, stage, number) for stage in ("stage2", "stage3"))
+    source = lifted / "source.json"
+    made = json.loads(source.read_text(encoding="utf-8")) if source.is_file() else {"data": sequences.digest}
+    _claim(folder, made, fabric)
+    build_library(config, get_subject(config.subject), sequences, lifted, folder, fabric, _console)
 
 
 def stage4(config: TrainConfig, number: int = 1) -> None:

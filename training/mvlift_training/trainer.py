@@ -1,25 +1,41 @@
 """The training loop of stages 1 and 4: resumable, on one CPU, one GPU or many through Lightning Fabric.
 
 A checkpoint holds all that a resumed run needs to continue as if nothing had happened: weights, averaged weights,
-optimiser, step and the state of the random generator.
+optimiser, step and the states of the random generators.
 """
 
 from __future__ import annotations
 
-import json
+import pickle
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from types import FrameType
+from typing import Any, Final, Literal, Protocol
 
 import torch
 from lightning_fabric import Fabric
 from mvlift.diffusion.network import MotionDenoiser
+from mvlift.errors import MvliftError
 from torch import Tensor
 
-__all__ = ["DiffusionTask", "TrainOptions", "load_checkpoint", "train"]
+from mvlift_training.train_log import TrainLog
+
+__all__ = ["CheckpointError", "DiffusionTask", "TrainOptions", "TrainingStopped", "load_checkpoint", "train"]
+
+SYNC_STEPS: Final = 10
+"""Steps between the moments at which ranks agree on the time."""
+
+
+class CheckpointError(MvliftError):
+    """A checkpoint is damaged, or belongs to another network or data set."""
+
+
+class TrainingStopped(MvliftError):
+    """A signal ended the training after its checkpoint; what comes after must not run on half-trained weights."""
 
 
 class DiffusionTask(Protocol):
@@ -71,18 +87,48 @@ class TrainOptions:
 
 
 class _Stopped:
-    """Turns SIGTERM and SIGINT into a flag, so that a killed job saves before it ends."""
+    """Turns SIGTERM and SIGINT into a flag while training, so that a killed job saves before it ends."""
 
     def __init__(self) -> None:
         self.now = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            try:
-                signal.signal(number, self._set)
-            except ValueError:  # not the main thread: the caller handles signals
-                return
+        self._before: dict[int, Any] = {}
 
-    def _set(self, *_: object) -> None:
+    def __enter__(self) -> _Stopped:
+        if threading.current_thread() is threading.main_thread():  # elsewhere the caller handles signals
+            self._before = {n: signal.signal(n, self._set) for n in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
         self.now = True
+
+
+class _Clock:
+    """Seconds of training and the wish to stop, equal on every rank: ranks that disagree wait for each other forever.
+
+    Args:
+        fabric: launched.
+        spent: seconds of earlier runs.
+        stopped: this rank's wish.
+    """
+
+    def __init__(self, fabric: Fabric, spent: float, stopped: _Stopped) -> None:
+        self._fabric, self._stopped, self._began = fabric, stopped, time.monotonic() - spent
+        self.seconds, self.stop, self._fresh = spent, False, False
+
+    def read(self, step: int) -> None:
+        """Update ``seconds`` and ``stop``; called by all ranks at the same steps."""
+        seconds, stop = time.monotonic() - self._began, self._stopped.now
+        if self._fabric.world_size > 1:
+            if self._fresh and step % SYNC_STEPS:
+                return
+            own = torch.tensor([seconds, float(stop)], device=self._fabric.device)
+            seconds, flag = torch.as_tensor(self._fabric.all_reduce(own, reduce_op="max")).tolist()
+            stop = flag > 0
+        self.seconds, self.stop, self._fresh = seconds, stop, True
 
 
 def _rate(options: TrainOptions, done: float, step: int) -> float:
@@ -93,8 +139,15 @@ def _rate(options: TrainOptions, done: float, step: int) -> float:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content (tensors and plain values only)."""
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    """A checkpoint's content (tensors and plain values only).
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint ({error}).", "Delete it to train anew.") from error
     return content
 
 
@@ -102,6 +155,52 @@ def _save(path: Path, content: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     torch.save(content, temporary)
     temporary.replace(path)
+
+
+@dataclass
+class _State:
+    """What changes while training and what a checkpoint holds."""
+
+    average: dict[str, Tensor]
+    generator: torch.Generator
+    step: int = 0
+    spent: float = 0.0
+
+
+def _dropout_state(device: torch.device) -> Tensor:
+    """State of the generator that dropout draws from."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+def _resume(
+    path: Path, network: MotionDenoiser, optimiser: torch.optim.Optimizer, state: _State, fabric: Fabric, digest: object
+) -> None:
+    """Continue a checkpoint, if there is one."""
+    if not path.is_file():
+        return
+    saved = load_checkpoint(path)
+    found = saved["provenance"].get("digest")
+    if found != digest:
+        raise CheckpointError(
+            f"{path} was trained on data with digest {found}, these have {digest}.",
+            "Give the config another folder, or the data that it was trained on.",
+        )
+    try:
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} holds another network than the config's.", "Give the config another folder, or its old sizes."
+        ) from error
+    state.average, state.step, state.spent = saved["average"], saved["step"], saved["spent"]
+    if fabric.device.type != saved["device"]:
+        return
+    if fabric.global_rank < len(saved["generators"]):
+        state.generator.set_state(saved["generators"][fabric.global_rank])
+    if "dropout" in saved and fabric.device.type == "cuda":
+        torch.cuda.set_rng_state(saved["dropout"], fabric.device)
+    elif "dropout" in saved:
+        torch.set_rng_state(saved["dropout"])
 
 
 def train(
@@ -126,93 +225,79 @@ def train(
         seed: of batches and noise (each rank draws its own).
         provenance: kept in the checkpoint (config, data digest, version).
         on_log: called with the step and the mean terms since the last call.
+
+    Raises:
+        CheckpointError: the run in the folder is damaged, or of another network or data set.
+        TrainingStopped: SIGTERM or SIGINT came; the checkpoint is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "last.pt"
+    network.to(fabric.device)  # before the optimiser, whose restored moments follow the parameters' device
     optimiser = torch.optim.AdamW(
         network.parameters(), options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98)
     )
-    average = {k: v.detach().clone() for k, v in network.state_dict().items()}
     generator = torch.Generator(fabric.device).manual_seed(seed * 1_000_003 + fabric.global_rank)
-    step, spent = 0, 0.0
-    if path.is_file():
-        saved = load_checkpoint(path)
-        network.load_state_dict(saved["network"])
-        optimiser.load_state_dict(saved["optimiser"])
-        average, step, spent = saved["average"], saved["step"], saved["spent"]
-        if fabric.global_rank < len(saved["generators"]) and fabric.device.type == saved["device"]:
-            generator.set_state(saved["generators"][fabric.global_rank])
-    wrapped, optimiser = fabric.setup(network, optimiser)
-    model = torch.compile(wrapped) if options.compile else wrapped
-    average = {k: v.to(fabric.device) for k, v in average.items()}
-    parameters = dict(network.state_dict())
-    share = max(1, options.batch // fabric.world_size)
-    writer = _writer(folder, fabric)
-    stopped, began, saved_at = _Stopped(), time.monotonic() - spent, time.monotonic()
-    sums: dict[str, Tensor] = {}
+    state = _State({k: v.detach().clone() for k, v in network.state_dict().items()}, generator)
+    _resume(path, network, optimiser, state, fabric, provenance.get("digest"))
+    state.average = {k: v.to(fabric.device) for k, v in state.average.items()}
 
-    def checkpoint() -> None:
+    def checkpoint(seconds: float) -> None:
         states = torch.as_tensor(fabric.all_gather(generator.get_state().to(fabric.device))).cpu()
-        states = states.view(fabric.world_size, -1)
         if fabric.is_global_zero:
             _save(path, {"network": {k: v.cpu() for k, v in network.state_dict().items()},
-                         "average": {k: v.cpu() for k, v in average.items()},
-                         "optimiser": optimiser.state_dict(), "step": step, "spent": time.monotonic() - began,
-                         "generators": list(states), "device": fabric.device.type,
+                         "average": {k: v.cpu() for k, v in state.average.items()},
+                         "optimiser": optimiser.state_dict(), "step": state.step, "spent": seconds,
+                         "generators": list(states.view(fabric.world_size, -1)), "device": fabric.device.type,
+                         "dropout": _dropout_state(fabric.device),
                          "options": asdict(options), "provenance": provenance})  # fmt: skip
 
-    def over() -> bool:
-        late = options.minutes is not None and time.monotonic() - began > 60 * options.minutes
-        return bool(step >= options.steps or late or stopped.now)
-
-    network.train()
-    while not over():
-        elapsed = (time.monotonic() - began) / (60 * options.minutes) if options.minutes else 0.0
-        factor = _rate(options, max(step / options.steps, elapsed), step)
-        for group in optimiser.param_groups:
-            group["lr"] = options.learning_rate * factor
-        terms = task.loss(model, task.batch(share, generator))
-        fabric.backward(terms["loss"])
-        fabric.clip_gradients(wrapped, optimiser, max_norm=options.clip, error_if_nonfinite=False)
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        step += 1
-        decay = min(options.ema, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.values()), [parameters[k] for k in average], 1 - decay)
-        for key, value in terms.items():
-            sums[key] = sums.get(key, torch.zeros((), device=fabric.device)) + value.detach()
-        if step % options.log_every == 0:
-            means = {k: float(v) / options.log_every for k, v in sums.items()}
-            sums = {}
-            _log(folder, writer, step, means, time.monotonic() - began, fabric)
-            if on_log is not None:
-                on_log(step, means)
-        if fabric.world_size == 1 and time.monotonic() - saved_at > options.checkpoint_every:
-            checkpoint()
-            saved_at = time.monotonic()
-        elif fabric.world_size > 1 and step % 1000 == 0:
-            checkpoint()
-    checkpoint()
-    network.load_state_dict({k: v.to(fabric.device) for k, v in average.items()})
+    with _Stopped() as stopped, TrainLog(folder, state.step, options.log_every, fabric, on_log) as log:
+        clock = _Clock(fabric, state.spent, stopped)
+        _loop(network, optimiser, task, options, state, clock, fabric, checkpoint, log)
+    if clock.stop and state.step < options.steps:
+        raise TrainingStopped(
+            f"Training was stopped at step {state.step}; {path} holds it.", "Run the same command again to go on."
+        )
+    network.load_state_dict({k: v.to(fabric.device) for k, v in state.average.items()})
     return network.eval()
 
 
-def _writer(folder: Path, fabric: Fabric) -> Any:
-    if not fabric.is_global_zero:
-        return None
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
-
-
-def _log(folder: Path, writer: Any, step: int, means: dict[str, float], seconds: float, fabric: Fabric) -> None:
-    if not fabric.is_global_zero:
-        return
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, "seconds": round(seconds, 1), **means}) + "\n")
-    if writer is not None:
-        for key, value in means.items():
-            writer.add_scalar(key, value, step)
+def _loop(
+    network: MotionDenoiser,
+    optimiser: torch.optim.Optimizer,
+    task: DiffusionTask,
+    options: TrainOptions,
+    state: _State,
+    clock: _Clock,
+    fabric: Fabric,
+    checkpoint: Callable[[float], None],
+    log: TrainLog,
+) -> None:
+    """Steps until steps, time or a signal say stop; ends with a checkpoint."""
+    wrapped, stepper = fabric.setup(network, optimiser)
+    model = torch.compile(wrapped) if options.compile else wrapped
+    parameters = dict(network.state_dict())
+    share = max(1, options.batch // fabric.world_size)
+    allowed = 60 * options.minutes if options.minutes else float("inf")
+    saved_at = state.spent
+    network.train()
+    clock.read(state.step)
+    while state.step < options.steps and clock.seconds <= allowed and not clock.stop:
+        factor = _rate(options, max(state.step / options.steps, clock.seconds / allowed), state.step)
+        for group in optimiser.param_groups:
+            group["lr"] = options.learning_rate * factor
+        terms = task.loss(model, task.batch(share, state.generator))
+        fabric.backward(terms["loss"])
+        fabric.clip_gradients(wrapped, stepper, max_norm=options.clip, error_if_nonfinite=False)
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
+        state.step += 1
+        decay = min(options.ema, (1 + state.step) / (10 + state.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(state.average.values()), [parameters[k] for k in state.average], 1 - decay)
+        log.add(state.step, clock.seconds, terms)
+        clock.read(state.step)
+        if clock.seconds - saved_at > options.checkpoint_every:
+            checkpoint(clock.seconds)
+            saved_at = clock.seconds
+    checkpoint(clock.seconds)

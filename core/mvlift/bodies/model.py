@@ -101,17 +101,16 @@ class BodyModel:
         if picked is None:
             return self
         folded = np.zeros((len(self.template), len(picked)))
-        for j in range(len(self.parents)):
-            at = j
-            while at not in picked:
-                at = self.parents[at]
-            folded[:, picked.index(at)] += self.weights[:, j]
+        holder: list[int] = []  # of each joint: itself or its nearest ancestor among SMPL's
+        for j, parent in enumerate(self.parents):
+            holder.append(picked.index(j) if j in picked else holder[parent])
+            folded[:, holder[j]] += self.weights[:, j]
         parents = [self.parents[j] for j in picked]
         return replace(
             self,
             kind="smpl",
             joint_names=default_human_skeleton().joint_names,
-            parents=tuple(-1 if p < 0 else picked.index(p) for p in parents),
+            parents=tuple(-1 if p < 0 else holder[p] for p in parents),
             weights=folded,
             regressor=self.regressor[picked],
             pose_directions=None if self.pose_directions is None else self.pose_directions[..., : 9 * 21],

@@ -13,9 +13,24 @@ from numpy.typing import NDArray
 
 from mvlift.errors import BodyFileError
 
-__all__ = ["BodySkeleton"]
+__all__ = ["BodySkeleton", "Notion"]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Notion:
+    """Where somebody's keypoints may lie beside the body's.
+
+    Attributes:
+        keypoints: left or middle ones, which move together; right ones mirror them.
+        joint: whose bone they are fixed to (the left one).
+        sigma: standard deviations in metres along x (left), y (up) and z (front) of the rest pose; 0 = never.
+    """
+
+    keypoints: tuple[str, ...]
+    joint: str
+    sigma: tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +47,7 @@ class BodySkeleton:
         shape_points: (K, 3, B).
         point_weights: (K, J) skinning weights, rows sum to 1.
         shape_sigma: (B,) standard deviation of each coefficient over people (SMPL: 1).
+        notions: how many of the last coefficients move keypoints alone (``with_notions``).
     """
 
     joint_names: tuple[str, ...]
@@ -43,6 +59,7 @@ class BodySkeleton:
     shape_points: FloatArray
     point_weights: FloatArray
     shape_sigma: FloatArray
+    notions: int = 0
 
     def with_keypoints(self, names: tuple[str, ...]) -> BodySkeleton:
         """The same body with these of its keypoints, in this order.
@@ -60,6 +77,43 @@ class BodySkeleton:
             rest_points=self.rest_points[rows],
             shape_points=self.shape_points[rows],
             point_weights=self.point_weights[rows],
+        )
+
+    def with_notions(self, notions: tuple[Notion, ...]) -> BodySkeleton:
+        """The same body, whose keypoints may lie beside its joints: one more shape coefficient for each axis of a notion.
+
+        Every detector and every motion-capture skeleton has its own idea of where a hip is. Without these
+        coefficients the fit would widen the body's pelvis by a third to please it.
+
+        Raises:
+            BodyFileError: a notion names a joint that the body lacks.
+        """
+        points, weights, sigma = self.shape_points, self.point_weights.copy(), []
+        for notion in notions:
+            if notion.joint not in self.joint_names:
+                raise BodyFileError(f"The body has no joint {notion.joint}.", f"It has {', '.join(self.joint_names)}.")
+            pairs = [(k, 1.0) for k in notion.keypoints]
+            pairs += [("r_" + k[2:], -1.0) for k in notion.keypoints if k.startswith("l_")]
+            rows = [(self.keypoint_names.index(k), side) for k, side in pairs if k in self.keypoint_names]
+            for axis, spread in enumerate(notion.sigma):
+                if spread <= 0:
+                    continue
+                column = np.zeros((*points.shape[:2], 1))
+                for row, side in rows:
+                    column[row, axis] = spread * (side if axis == 0 else 1.0)
+                points = np.concatenate([points, column], 2)
+                sigma.append(1.0)
+            for row, side in rows:
+                joint = notion.joint if side > 0 else notion.joint.replace("left", "right")
+                weights[row] = np.eye(len(self.joint_names))[self.joint_names.index(joint)]
+        more = np.zeros((*self.shape_joints.shape[:2], len(sigma)))
+        return replace(
+            self,
+            shape_points=points,
+            shape_joints=np.concatenate([self.shape_joints, more], 2),
+            point_weights=weights,
+            shape_sigma=np.append(self.shape_sigma, sigma),
+            notions=self.notions + len(sigma),
         )
 
     def shaped(self, betas: FloatArray) -> tuple[FloatArray, FloatArray]:

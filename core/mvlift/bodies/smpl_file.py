@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,6 +94,16 @@ def _scalar(dtype: np.dtype[Any], data: bytes) -> object:
     return np.frombuffer(data, dtype=dtype)[0]
 
 
+def _from_buffer(
+    data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: str, axes: tuple[int, ...] | None = None
+) -> NDArray[Any]:
+    """An array as pickles of protocol 5 hold it."""
+    flat = np.frombuffer(data, dtype=dtype)  # refuses arrays of objects by itself
+    if axes is not None:
+        return flat.reshape(shape).transpose(axes)
+    return flat.reshape(shape, order="F" if order == "F" else "C")
+
+
 _ALLOWED: Final[dict[tuple[str, str], object]] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
@@ -106,9 +117,13 @@ _ALLOWED: Final[dict[tuple[str, str], object]] = {
     ("__builtin__", "slice"): slice,
     ("builtins", "slice"): slice,
 } | {
-    (f"numpy.{core}.multiarray", name): function
+    (f"numpy.{core}.{name}", called): function
     for core in ("core", "_core")
-    for name, function in (("_reconstruct", _empty_array), ("scalar", _scalar))
+    for name, called, function in (
+        ("multiarray", "_reconstruct", _empty_array),
+        ("multiarray", "scalar", _scalar),
+        ("numeric", "_frombuffer", _from_buffer),
+    )
 }
 
 
@@ -151,7 +166,16 @@ def _npz(path: Path) -> dict[str, object]:
                 if info.file_size > _MAX_BYTES:
                     raise BodyFileError(f"{path.name}: {info.filename} has {info.file_size >> 20} MB.", _REMEDY)
                 arrays[info.filename[:-4]] = _npy(archive.read(info), f"{path.name}[{info.filename}]")
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    ) as error:
         raise BodyFileError(f"{path.name} is not a readable npz file ({error}).", _REMEDY) from error
     return arrays
 

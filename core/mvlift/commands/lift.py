@@ -61,9 +61,7 @@ def write_motion(motions: list[tuple[KeypointClip, LiftedMotion]], output: Path)
         for i, (clip, motion) in enumerate(motions):
             target = output if i == 0 else output.with_stem(f"{output.stem}.{clip.track_id}")
             if suffix == ".png":
-                from mvlift.preview import draw_preview
-
-                draw_preview(motion, clip, target)
+                _draw(motion, clip, target)
             else:
                 motion.save(target)
         return
@@ -72,6 +70,15 @@ def write_motion(motions: list[tuple[KeypointClip, LiftedMotion]], output: Path)
         known = ", ".join([*_OWN, *(f".{n}" for n in sorted(writers))])
         raise MvliftError(f"{output.name}: {suffix or 'no extension'} cannot be written.", f"Use one of {known}.")
     writers[suffix.lstrip(".")].load()(motions, output)
+
+
+def _draw(motion: LiftedMotion, clip: KeypointClip, target: Path) -> None:
+    from mvlift.preview import draw_preview
+
+    try:
+        draw_preview(motion, clip, target)
+    except OSError as error:
+        raise MvliftError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
 
 
 def _is_folder_output(command: Lift) -> bool:

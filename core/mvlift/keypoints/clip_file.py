@@ -71,5 +71,5 @@ def load_clip(path: Path) -> KeypointClip:
             assumptions=tuple(facts["assumptions"]),
             metadata=facts["metadata"],
         )
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, ArithmeticError) as error:
         raise KeypointError(f"{path} holds no clip of MVLift ({error!r}).", "Import the keypoints again.") from error

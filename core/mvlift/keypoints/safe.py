@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any, Final
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -116,7 +117,16 @@ def load_npz(data: bytes, name: str) -> dict[str, NDArray[np.generic]]:
             if sum(i.file_size for i in infos) > _MAX_BYTES:
                 raise KeypointError(f"{name} would unpack to more than 2 GB.", "Cut the clip into shorter ones.")
             return {i.filename[:-4]: load_npy(archive.read(i), f"{name}[{i.filename[:-4]}]") for i in infos}
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError, MemoryError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
         raise KeypointError(f"{name} is not a readable npz archive ({error}).", _REMEDY) from error
 
 

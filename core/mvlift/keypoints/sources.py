@@ -6,6 +6,7 @@ import json
 import os
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -137,7 +138,15 @@ class Source:
             with zipfile.ZipFile(self._archive) as archive:
                 for name in names:
                     yield name, archive.read(name)
-        except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            ValueError,
+        ) as error:
             raise KeypointError(
                 f"{self._archive.name}: cannot be unpacked ({error}).", "Unpack it yourself."
             ) from error

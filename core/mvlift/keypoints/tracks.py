@@ -27,7 +27,7 @@ _PATIENCE: Final = 15
 _JOIN: Final = 90
 """Longest gap in frames over which fragments are joined."""
 _SIZE_COST: Final = 0.35
-_DECAY: Final = 0.8
+_DECAY: Final = 0.9
 """Velocity that is left after each frame of a gap."""
 
 

@@ -33,13 +33,22 @@ def write_keypoints(clips: Sequence[KeypointClip], path: str | Path) -> Path:
             without extension (OpenPose, one json a frame; layouts that OpenPose has not are mapped onto BODY_25).
 
     Raises:
-        KeypointError: nothing to write, mixed layouts, or an extension that is not known.
+        KeypointError: nothing to write, mixed layouts, an extension that is not known, or a folder that cannot be
+            written.
     """
     target = Path(path)
     if not clips:
         raise KeypointError("There is nobody to write.", "Choose at least one person.")
     if len({c.layout.names for c in clips}) > 1:
         raise KeypointError("The people have different keypoint layouts.", "Write one file for each.")
+    try:
+        _write(clips, target)
+    except OSError as error:
+        raise KeypointError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
+    return target
+
+
+def _write(clips: Sequence[KeypointClip], target: Path) -> None:
     suffix = target.suffix.lower()
     if suffix == ".csv":
         with whole_file(target) as part:
@@ -57,7 +66,6 @@ def write_keypoints(clips: Sequence[KeypointClip], path: str | Path) -> Path:
         raise KeypointError(
             f"{target.name}: {suffix} is no keypoint format that is written.", "Use .csv, .json or .zip."
         )
-    return target
 
 
 def _number(value: float) -> str:

@@ -31,7 +31,7 @@ def body_of(subject: Subject, file: str | None = None) -> tuple[BodySkeleton, Bo
     if subject.body != "smpl":
         raise LiftError(f"Subject {subject.name} has a {subject.body} body, which is not known.", "Use smpl.")
     skeleton = load_body(file).skeleton(subject.layout.names) if file else default_human_skeleton()
-    skeleton = skeleton.with_keypoints(subject.layout.names)
+    skeleton = skeleton.with_keypoints(subject.layout.names).with_notions(subject.notions)
     name = subject.models.get("prior")
     prior = load_prior(name) if name is not None and name in model_names() else None
     return skeleton, get_rig("human"), prior

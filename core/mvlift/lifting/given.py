@@ -86,9 +86,11 @@ def prepare_clip(
         smoothing: strength of the cleaning, 0 for none.
 
     Raises:
-        LiftError: too short, too empty, or a focal length that cannot be.
+        LiftError: too short, too empty, or a frame rate or focal length that cannot be.
         KeypointError: the layout does not fit the subject.
     """
+    if fps is not None and not 0 < fps <= 10_000:
+        raise LiftError(f"{fps} frames per second is not a frame rate.", "Give the video's rate.")
     mapped = map_clip(clip, subject.layout)
     _check(mapped, subject)
     assumed = list(clip.assumptions)

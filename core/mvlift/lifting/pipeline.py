@@ -150,7 +150,7 @@ def lift(
     """
     if height is not None and not 0.3 <= height <= 3.0:
         raise LiftError(f"A height of {height:g} is not that of a person.", "Give metres, such as 1.75.")
-    if smoothing < 0:
+    if not 0 <= smoothing < float("inf"):
         raise LiftError(f"smoothing is {smoothing:g}.", "Give 0 or more.")
     tell = progress or (lambda _stage, _share: None)
     clock, who, how = _Clock(), subject if isinstance(subject, Subject) else get_subject(subject), get_preset(preset)

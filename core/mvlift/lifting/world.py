@@ -65,7 +65,7 @@ def motion_in_world(
         joint_names=skeleton.joint_names,
         parents=skeleton.parents,
         rest_joints=rest.astype(np.float32),
-        betas=fitted.betas.astype(np.float32),
+        betas=fitted.betas[: len(fitted.betas) - skeleton.notions].astype(np.float32),
         translation=(fitted.root @ axes.T - origin - rest[0]).astype(np.float32),
         rotations=log_map(rotations).astype(np.float32),
         keypoints=points.astype(np.float32),

@@ -54,7 +54,10 @@ def describe_model(name: str | Path) -> dict[str, Any]:
         raise ModelError(f"{path}: not a safetensors file ({error}).", "Install the weights again.") from error
     if header is None:
         raise ModelError(f"{path}: these are not weights of MVLift.", "Export them with `mvlift-train`.")
-    return dict(json.loads(header))
+    try:
+        return dict(json.loads(header))
+    except ValueError as error:
+        raise ModelError(f"{path}: its header is damaged ({error}).", "Install the weights again.") from error
 
 
 def save_denoiser(
@@ -86,15 +89,23 @@ def _load(path: Path, changed: int, kind: str, device: str) -> tuple[MotionDenoi
     header = describe_model(path)
     if header.get("kind") != kind:
         raise ModelError(f"{path}: a {header.get('kind')} model, expected a {kind} model.", "Choose other weights.")
-    network = MotionDenoiser(DenoiserConfig(**header["config"]))
+    try:
+        network = MotionDenoiser(DenoiserConfig(**header["config"]))
+        schedule = CosineSchedule(**header["schedule"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its header does not fit ({error!r}).", "Use weights of this version.") from error
     with safe_open(path, framework="pt") as file:
         state = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 (not a dict)
-    missing, unknown = network.load_state_dict(state, strict=False)
+    try:
+        missing, unknown = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise ModelError(f"{path}: {reason}.", "Use weights of this version.") from error
     if missing or unknown:
         raise ModelError(
             f"{path}: keys missing {list(missing)[:3]}, unknown {list(unknown)[:3]}.", "Use weights of this version."
         )
-    return network.eval().requires_grad_(False).to(device), CosineSchedule(**header["schedule"])
+    return network.eval().requires_grad_(False).to(device), schedule
 
 
 def load_denoiser(name: str | Path, kind: str, device: torch.device | str) -> tuple[MotionDenoiser, CosineSchedule]:

@@ -88,6 +88,7 @@ class EngineClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._log: deque[str] = deque(maxlen=60)
+        self._logging: threading.Thread | None = None
         self._folder: Path | None = None
         self._job, self._running, self._cancelled_at = 0, 0, 0.0
         self.hello: dict[str, Any] = {}
@@ -131,7 +132,8 @@ class EngineClient:
                 "Choose another interpreter in the preferences.",
             ) from error
         threading.Thread(target=self._read, args=(self._process, self._inbox), daemon=True).start()
-        threading.Thread(target=self._read_log, args=(self._process,), daemon=True).start()
+        self._logging = threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
+        self._logging.start()
         self._greet()
 
     def _greet(self) -> None:
@@ -140,7 +142,7 @@ class EngineClient:
         except queue.Empty:
             hello = None
         if hello is None or hello.get("is") != "hello":
-            log = self.log
+            log = self._last_words()
             self.close()
             missing = "No module named" in log
             raise EngineError(
@@ -173,6 +175,12 @@ class EngineClient:
     def log(self) -> str:
         """The last lines that the engine printed."""
         return "\n".join(self._log)
+
+    def _last_words(self) -> str:
+        """The log of an engine that has ended, once all of it has come through the other pipe."""
+        if self._logging is not None:
+            self._logging.join(timeout=0.5)
+        return self.log
 
     def submit_lift(self, clip: KeypointClip, options: LiftOptions) -> int:
         """Hand over a clip; results come through ``poll``.
@@ -252,7 +260,7 @@ class EngineClient:
         job, process = self._running, self._process
         cancelled = bool(self._cancelled_at)
         code = process.wait(timeout=5) if process is not None else 0
-        text = _last_line(self.log)
+        text = _last_line(self._last_words())
         self.close()
         if not job:
             return []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from mvlift.errors import ModelError, MvliftError
+from mvlift.errors import KeypointError, ModelError, MvliftError
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.models import describe_model
 from rich.console import Console
@@ -19,7 +19,7 @@ from rich.progress import Progress
 from mvlift_training.evaluation.data import Sequence, load_validation
 from mvlift_training.evaluation.fid import FeatureNetwork, features, frechet_distance, load_features
 from mvlift_training.evaluation.methods import Setting, external, method, method_names
-from mvlift_training.evaluation.metrics import LABELS, Prediction
+from mvlift_training.evaluation.metrics import Prediction
 from mvlift_training.evaluation.table import Method, Scores, markdown, run_row, write_scores
 from mvlift_training.motion_data import file_digest
 
@@ -91,6 +91,11 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
     """
     subject = get_subject(options.subject)
     sequences = load_validation(options.data, options.frames, options.every)
+    if sequences[0].names != subject.layout.names:
+        raise KeypointError(
+            f"{options.data}: its keypoints {sequences[0].names} are not those of subject {subject.name}.",
+            "Choose the subject of the data with --subject.",
+        )
     setting = Setting(subject, options.models, options.device, options.sds_iterations, options.elepose)
     names = method_names(setting) if options.rows == ("all",) else list(options.rows)
     methods: dict[str, Method] = {name: method(name, setting) for name in names}
@@ -139,7 +144,6 @@ def main(arguments: list[str]) -> int:
     console = Console(stderr=True)
     if options.threads:
         torch.set_num_threads(options.threads)
-    LABELS["fid"] = "FID"
     try:
         scores = evaluate(options, console)
         subject = get_subject(options.subject)

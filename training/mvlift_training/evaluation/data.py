@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.keypoints.layouts import get_layout
+from mvlift.keypoints.layouts import Layout, get_layout
 from numpy.typing import NDArray
 
 __all__ = ["Sequence", "load_validation"]
@@ -61,14 +61,14 @@ class Sequence:
     names: tuple[str, ...]
     fps: Fraction
 
-    def clip(self, noisy: bool, layout: str = "openpose24") -> KeypointClip:
-        """The input of a method."""
+    def clip(self, noisy: bool, layout: Layout | str = "openpose24") -> KeypointClip:
+        """The input of a method; the layout is the subject's, whose names the file has."""
         points = self.noisy if noisy else self.clean
         confidence = self.noisy_confidence if noisy else np.isfinite(self.clean).all(-1).astype(np.float64)
         return KeypointClip(
             points=np.nan_to_num(points).astype(np.float32),
             confidence=np.where(np.isfinite(points).all(-1), confidence, 0).astype(np.float32),
-            layout=get_layout(layout),
+            layout=get_layout(layout) if isinstance(layout, str) else layout,
             fps=self.fps,
             image_size=self.image_size,
             source_format="validation",
@@ -79,18 +79,22 @@ def load_validation(path: Path, frames: int | None = None, every: int = 1) -> li
     """Sequences of a validation file.
 
     Args:
-        path: npz, see docs/evaluation.md for its keys.
+        path: npz, see docs/training.md for its keys.
         frames: only the first so many frames of each.
         every: only every n-th sequence.
 
     Raises:
-        KeypointError: a key is missing.
+        KeypointError: there is no such file, a key is missing, or it holds no sequence.
     """
+    if not path.is_file():
+        raise KeypointError(f"{path}: there is no such file.", "Give a validation set with 3D truth.")
     with np.load(path, allow_pickle=False) as file:
         missing = _KEYS - set(file.files)
         if missing:
             raise KeypointError(f"{path}: keys {sorted(missing)} are missing.", "Give a validation set with 3D truth.")
         data = {key: file[key] for key in file.files}
+    if not len(data["start"]):
+        raise KeypointError(f"{path} holds no sequence.", "Give a validation set with 3D truth.")
     names = tuple(str(n) for n in data["names"])
     fps = Fraction(float(data["fps"])).limit_denominator(1001)
     out = []

@@ -66,7 +66,7 @@ def _flat(setting: Setting) -> Method:
     """Every joint at one depth: the floor that knows nothing."""
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
-        clip = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0).clip
+        clip = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0).clip
         K = intrinsics(sequence.image_size)
         rays = (clip.points.astype(np.float64) - K[:2, 2]) / K[0, 0]
         points = np.stack([rays[..., 0], np.ones_like(rays[..., 0]), -rays[..., 1]], -1)
@@ -78,7 +78,7 @@ def _flat(setting: Setting) -> Method:
 def _full(setting: Setting, preset: str) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
-        clip = sequence.clip(noisy)
+        clip = sequence.clip(noisy, setting.subject.layout)
         motion = lift(
             clip, subject=setting.subject, preset=preset, seed=seed, models=setting.models, device=setting.device
         )
@@ -109,7 +109,7 @@ def _from_lines(setting: Setting, sampler: Sampler) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         network, schedule = _line_network(setting)
         began = time.perf_counter()
-        given = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0)
+        given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
         generator = torch.Generator().manual_seed(seed)
         motion = _lifted_by(setting, lambda view: sampler(network, view, schedule, generator), given)
         return _prediction(motion, began)
@@ -122,7 +122,7 @@ def _smplify(setting: Setting) -> Method:
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
-        given = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0)
+        given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
         points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
         motion = normalise(points, confidence, setting.subject, given.K)
         metres = (points - motion.root[:, None]) / motion.pixels_per_metre[:, None, None]
@@ -153,7 +153,7 @@ def _elepose(setting: Setting) -> Method:
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
-        given = prepare_clip(sequence.clip(noisy), setting.subject, None, None, None, 1.0)
+        given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
         return _prediction(_lifted_by(setting, lifter, given), began)
 
     return run
@@ -170,7 +170,7 @@ def external(folder: Path, setting: Setting) -> Method:
             raise ModelError(f"{path} does not exist.", "Write one file for each sequence.")
         with np.load(path, allow_pickle=False) as data:
             if "points3d" not in data.files or data["points3d"].shape != sequence.truth.shape:
-                raise ModelError(f"{path}: no points3d of shape {sequence.truth.shape}.", "See docs/evaluation.md.")
+                raise ModelError(f"{path}: no points3d of shape {sequence.truth.shape}.", "See docs/training.md.")
             pixels = data["pixels"].astype(np.float64) if "pixels" in data.files else None
             return Prediction(data["points3d"].astype(np.float64), pixels)
 

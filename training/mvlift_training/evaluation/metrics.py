@@ -28,6 +28,7 @@ LABELS: Final = {
     "acceleration": "acceleration (mm/frame²)",
     "skating": "skating (mm/frame)",
     "mirrored": "mirrored (share)",
+    "fid": "FID",
 }
 CONTACT_HEIGHT: Final = 0.12
 CONTACT_SPEED: Final = 0.012
@@ -63,11 +64,14 @@ def _skating(points: FloatArray, truth: FloatArray, feet: list[int]) -> float:
 
 
 def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
-    """All errors of a prediction; see ``LABELS``. J2D is against the clean keypoints, whatever the input was."""
+    """All errors of a prediction; see ``LABELS`` (FID, of a whole set, is not among them).
+
+    J2D is against the clean keypoints, whatever the input was.
+    """
     index = {n: i for i, n in enumerate(sequence.names)}
     scored = [index[n] for n in subject.score_keypoints]
     root = [index[n] for n in subject.root]
-    feet = [index[n] for n in ("l_ankle", "r_ankle") if n in index]
+    feet = sorted({index[subject.contact_fallback.get(n, n)] for n in subject.contacts})
     truth, points = sequence.truth, prediction.points
     fitted = align(points, truth, root, scored).apply(points)
     metric = align(points, truth, root, scored, scale=False).apply(points)

@@ -71,6 +71,7 @@ def _is_pose(value: object) -> TypeGuard[Pose]:
 
 def _poses(value: object, depth: int = 0) -> Iterator[tuple[str, Pose]]:
     """(person as named, pose) of everybody in a frame."""
+    value = _points(value)
     if _is_pose(value):
         yield "", value
     elif depth > 3:
@@ -78,15 +79,14 @@ def _poses(value: object, depth: int = 0) -> Iterator[tuple[str, Pose]]:
     elif isinstance(value, dict):
         key = next((k for k in _LANDMARKS if isinstance(value.get(k), dict | list)), None)
         if key is not None and not any(value.get(k) is False for k in _SEEN):
-            inner = _points(value[key]) if "landmark" in key else value[key]
-            yield from ((str(value.get("id", name)), pose) for name, pose in _poses(inner, depth + 1))
+            yield from ((str(value.get("id", name)), pose) for name, pose in _poses(value[key], depth + 1))
         elif key is None and value and all(isinstance(v, dict | list) for v in value.values()):
             for who, part in value.items():
                 if not _OTHER_PARTS.search(str(who)):
                     yield from ((str(who), pose) for _, pose in _poses(part, depth + 1))
     elif isinstance(value, list):
         for part in value:
-            yield from _poses(_points(part), depth + 1)
+            yield from _poses(part, depth + 1)
 
 
 def _points(value: object) -> object:

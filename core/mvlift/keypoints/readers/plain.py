@@ -16,6 +16,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.readers import reader
+from mvlift.keypoints.readers.marks import name_keypoints
 from mvlift.keypoints.sources import Source
 
 __all__ = ["HEADER"]
@@ -24,13 +25,22 @@ HEADER: Final = ("frame", "person", "keypoint", "x", "y", "confidence")
 _SPELLINGS: Final = {
     "frame_id": "frame",
     "frame_idx": "frame",
+    "frame_number": "frame",
     "person_id": "person",
     "track": "person",
+    "track_id": "person",
+    "individual": "person",
     "keypoint_name": "keypoint",
+    "keypoint_id": "keypoint",
     "joint": "keypoint",
+    "joint_name": "keypoint",
+    "bodypart": "keypoint",
+    "landmark": "keypoint",
+    "node": "keypoint",
     "score": "confidence",
     "conf": "confidence",
     "likelihood": "confidence",
+    "visibility": "confidence",
 }
 
 
@@ -86,16 +96,16 @@ def _read(source: Source) -> Detections:
     if score is not None:
         confidence = np.zeros((len(keys), len(keypoints)))
         confidence[row, column] = np.nan_to_num(score)
-    return Detections(
+    found = Detections(
         frame=np.array([k[0] for k in keys]),
         points=points,
         confidence=confidence,
-        names=tuple(keypoints),
         person=np.array([k[1] for k in keys]) if any(people) else None,
         ids_certain=facts.get("ids") == "certain",
         fps=_fps(facts.get("fps"), source),
         image_size=_size(facts.get("size"), source),
     )
+    return name_keypoints(found, keypoints)
 
 
 def _fps(text: str | None, source: Source) -> Fraction | None:

@@ -29,7 +29,7 @@ def _recognise(source: Source) -> str | None:
 
 def _numbers(frames: list[Any]) -> tuple[list[int | None], list[str]]:
     """Frame numbers from the pictures' names, because frames that failed are not in the list."""
-    names = [str(f.get("image_name", "")) for f in frames]
+    names = [str(f.get("image_name", ""))[-200:] for f in frames]
     if not all(names) or len(set(names)) < len(names):
         return list(range(len(names))), ["The frames have no names of their own: they are counted in the list's order."]
     numbered, notes = number_files(names)

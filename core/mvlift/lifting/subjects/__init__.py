@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from mvlift.bodies.skeleton import Notion
 from mvlift.errors import LiftError
 from mvlift.keypoints.layouts import Layout, get_layout
 
@@ -34,6 +36,7 @@ class Subject:
         contacts: keypoints that may rest on the floor.
         contact_fallback: keypoint to use for a contact when its own was not detected.
         body_keypoints: keypoint -> joint or vertex group of the body.
+        notions: how the keypoints of detectors and motion-capture skeletons may differ from the body's.
         models: role ("line", "multiview", "prior") -> name of the shipped weights.
     """
 
@@ -50,6 +53,7 @@ class Subject:
     contact_fallback: Mapping[str, str]
     body_keypoints: Mapping[str, str]
     models: Mapping[str, str]
+    notions: tuple[Notion, ...] = ()
 
     __hash__ = object.__hash__
 
@@ -57,6 +61,11 @@ class Subject:
 def subject_names() -> list[str]:
     """Names of the subjects that come with MVLift."""
     return sorted(p.stem for p in _FOLDER.glob("*.json"))
+
+
+def _notion(row: Mapping[str, Any]) -> Notion:
+    x, y, z = (float(v) for v in row["sigma"])
+    return Notion(tuple(row["keypoints"]), str(row["joint"]), (x, y, z))
 
 
 @cache
@@ -69,8 +78,8 @@ def get_subject(name: str | Path) -> Subject:
     path = Path(name) if str(name).endswith(".json") else _FOLDER / f"{name}.json"
     if not path.is_file():
         raise LiftError(f"There is no subject {str(name)!r}.", f"Known subjects: {', '.join(subject_names())}.")
-    data = json.loads(path.read_text(encoding="utf-8"))
     try:
+        data = json.loads(path.read_text(encoding="utf-8"))
         return Subject(
             name=data["name"],
             title=data["title"],
@@ -85,6 +94,7 @@ def get_subject(name: str | Path) -> Subject:
             contact_fallback=data.get("contact_fallback", {}),
             body_keypoints=data["body_keypoints"],
             models=data["models"],
+            notions=tuple(_notion(row) for row in data.get("notions", [])),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise LiftError(f"{path}: not a subject file ({error}).", "Compare it with human.json.") from error

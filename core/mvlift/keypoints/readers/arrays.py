@@ -1,0 +1,189 @@
+"""Keypoints as plain numpy arrays: our own npz, (T, J, 2) or (T, J, 3), freemocap's and MoveNet's raw output.
+
+Our npz holds ``points`` (T, J, 2) in pixels and, where known, ``confidence`` (T, J), ``names`` (J,), ``fps``,
+``image_size`` (width, height) and ``first_frame``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.identify import candidates_for
+from mvlift.keypoints.layouts import get_layout
+from mvlift.keypoints.rates import exact_rate
+from mvlift.keypoints.readers import reader
+from mvlift.keypoints.readers.marks import MAX_CELLS, name_keypoints
+from mvlift.keypoints.readers.mediapipe import refuse_world_landmarks
+from mvlift.keypoints.readers.point_tracks import frames_first
+from mvlift.keypoints.sources import Source
+
+__all__: list[str] = []
+
+FloatArray = NDArray[np.float64]
+_POINTS: Final = (
+    "points",
+    "keypoints",
+    "keypoints_2d",
+    "kpts",
+    "kps",
+    "poses",
+    "pose",
+    "joints",
+    "joints_2d",
+    "pose2d",
+)
+_SCORES: Final = ("confidence", "confidences", "scores", "score", "keypoint_scores", "visibility", "conf")
+_NAMES: Final = ("names", "keypoint_names", "node_names", "joint_names")
+_MEDIAPIPE: Final = 33
+_MOST: Final = 40
+"""People of a frame; more rows than this on the second axis are keypoints."""
+_SURE: Final = 1.6
+"""A third number above this is no confidence (SimCC and heat maps reach a little more than 1)."""
+
+
+def _main(arrays: Mapping[str, NDArray[Any]]) -> str | None:
+    return next((k for k in _POINTS if k in arrays and arrays[k].dtype.kind in "fiu" and arrays[k].ndim >= 3), None)
+
+
+def _recognise(source: Source) -> str | None:
+    if source.array is not None:
+        array = source.array
+        fits = array.dtype.kind in "fiu" and 3 <= array.ndim <= 5 and array.shape[-1] in (2, 3, 4)
+        return f"npy with an array of shape {array.shape}" if fits else None
+    key = _main(source.arrays)
+    return f"npz with {key}" if key and source.arrays[key].shape[-1] in (2, 3, 4) else None
+
+
+def _checked(array: NDArray[Any], name: str) -> FloatArray:
+    if not array.size or array.size > 3 * MAX_CELLS or 0 in array.shape:
+        raise KeypointError(
+            f"{name}: an array of shape {array.shape} is no clip of keypoints.", "Save (frames, keypoints, 2)."
+        )
+    return array.astype(np.float64)
+
+
+def _per_person(array: FloatArray, name: str, notes: list[str]) -> FloatArray:
+    """(T, people, J, 2 or 3) of any arrangement."""
+    if array.ndim == 3:
+        points_first = not candidates_for(array.shape[1]) and array.shape[-1] == 2 and not frames_first(array)
+        return (array.transpose(1, 0, 2) if points_first and name.lower().endswith(".npy") else array)[:, None]
+    if array.ndim == 5:  # MoveNet's raw output: (T, 1, 1, J, 3) of y, x, confidence
+        notes.append("Taken for MoveNet's raw output, which has y before x.")
+        array = array.reshape(len(array), -1, *array.shape[-2:])
+        return array[..., [1, 0, 2]] if array.shape[-1] == 3 else array[..., 1::-1]
+    if "numcams" in name.lower():  # freemocap: (cameras, T, J, 2)
+        best = int(np.isfinite(array[..., 0]).sum((1, 2)).argmax())
+        notes.append(f"The file holds {len(array)} cameras; number {best}, which saw most, was taken.")
+        return array[best][:, None]
+    if array.shape[1] > _MOST:
+        raise KeypointError(
+            f"{name}: an array of shape {array.shape} has {array.shape[1]} people in a frame.",
+            "Save (frames, people, keypoints, 2).",
+        )
+    return array
+
+
+def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> FloatArray | None:
+    """Confidence from an array of its own, else from the third number, unless that is a depth."""
+    key = next((k for k in _SCORES if k in source.arrays), None)
+    if key is not None and source.arrays[key].dtype.kind in "biuf" and source.arrays[key].size == int(np.prod(shape)):
+        return source.arrays[key].astype(np.float64).reshape(shape)
+    if points.shape[-1] < 3:
+        return None
+    last = points[..., -1]
+    known = last[np.isfinite(last)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    name = source.path.name
+    if points.shape[-1] == 3 and "2d" in name.lower() and "numcams" in name.lower():
+        return None
+    if low < -0.01 or high > _SURE or (high <= 0 and known.size > 0):
+        raise KeypointError(
+            f"{name} holds 3D points (third number from {low:.3g} to {high:.3g}), not x, y, confidence.",
+            "Import the 2D keypoints that the 3D points were made from.",
+        )
+    return last
+
+
+@reader("arrays", "Numpy array of keypoints", _recognise, rank=40)
+def _read(source: Source) -> Detections:
+    key, name, notes = _main(source.arrays), source.path.name, list[str]()
+    array = source.array if source.array is not None else source.arrays[key or ""]
+    table = _per_person(_checked(array, name), name, notes)
+    frames, people, joints = table.shape[:3]
+    score = _scores(source, table, table.shape[:3])
+    start = _whole(source.arrays.get("first_frame"))
+    there = np.isfinite(table[..., :2]).all(-1).any(-1)
+    frame, person = np.nonzero(there)
+    found = Detections(
+        frame=frame + start,
+        points=table[frame, person, :, :2],
+        confidence=None if score is None else score[frame, person],
+        layouts=candidates_for(joints),
+        person=person.astype(np.str_) if people > 1 else np.full(len(frame), "0"),
+        ids_certain=people == 1,
+        span=(start, start + frames - 1),
+        image_size=_size(source.arrays),
+        notes=notes,
+    )
+    rate = source.arrays.get("fps")
+    if rate is not None:
+        found.fps = _rate(rate)
+    _name(found, source, joints)
+    return found
+
+
+def _name(found: Detections, source: Source, joints: int) -> None:
+    """Names from the file, or MediaPipe's for its counts, or numbers for points that belong to no known layout."""
+    key = next((k for k in _NAMES if k in source.arrays and source.arrays[k].size == joints), None)
+    if key is not None:
+        name_keypoints(found, _texts(source.arrays[key].reshape(-1), source.path.name))
+    elif joints in (75, 543, 553) or joints == _MEDIAPIPE:
+        found.points = found.points[:, :_MEDIAPIPE]
+        found.confidence = None if found.confidence is None else found.confidence[:, :_MEDIAPIPE]
+        found.layouts = ("mediapipe33",)
+        refuse_world_landmarks(found.points, get_layout("mediapipe33").names, source.path.name)
+    elif not found.layouts:
+        found.names = tuple(f"point_{i + 1}" for i in range(joints))
+
+
+def _texts(values: NDArray[Any], name: str) -> list[str]:
+    if (
+        values.dtype.kind == "U"
+        and values.size
+        and (values.astype(values.dtype.newbyteorder("=")).view(np.uint32) > 0x10FFFF).any()
+    ):
+        raise KeypointError(f"{name}: the names in it are damaged.", "Save it again.")
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values]
+
+
+def _whole(array: NDArray[Any] | None) -> int:
+    good = array is not None and array.size == 1 and array.dtype.kind in "iu"
+    return int(array.reshape(-1)[0]) if good and array is not None else 0
+
+
+def _rate(array: NDArray[Any]) -> Fraction | None:
+    """A number, or text such as 30000/1001."""
+    if array.size != 1:
+        return None
+    value = array.reshape(-1)[0]
+    try:
+        return Fraction(str(value)) if array.dtype.kind == "U" else exact_rate(float(value))
+    except (ValueError, ZeroDivisionError, TypeError):
+        return None
+
+
+def _size(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int] | None:
+    both = arrays.get("image_size")
+    if both is not None and both.size == 2 and both.dtype.kind in "iuf":
+        width, height = (float(v) for v in both.reshape(-1))
+    else:
+        width, height = (float(_whole(arrays.get(k))) for k in ("width", "height"))
+    good = all(np.isfinite(v) and 1 <= v < 1e6 for v in (width, height))
+    return (int(width), int(height)) if good else None

@@ -1,0 +1,50 @@
+"""Files that hold motion in space, recognised so that the refusal can say what to import instead."""
+
+from __future__ import annotations
+
+from mvlift.errors import KeypointError
+from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.readers import reader
+from mvlift.keypoints.readers.tables import first_rows
+from mvlift.keypoints.sources import Source
+
+__all__: list[str] = []
+
+
+def _recognise_npz(source: Source) -> str | None:
+    return "npz with positions_3d" if "positions_3d" in source.arrays else None
+
+
+@reader("positions-3d", "VideoPose3D data set of 3D poses", _recognise_npz, rank=5)
+def _read_npz(source: Source) -> Detections:
+    raise KeypointError(
+        f"{source.path.name} holds 3D poses (positions_3d), not the 2D keypoints that MVLift lifts.",
+        "Import the data set file of 2D keypoints (data_2d_*.npz) instead.",
+    )
+
+
+def _recognise_motion(source: Source) -> str | None:
+    return "npz of body poses" if {"poses", "trans"} <= set(source.arrays) else None
+
+
+@reader("amass", "Motion of a body (AMASS)", _recognise_motion, rank=5)
+def _read_motion(source: Source) -> Detections:
+    raise KeypointError(
+        f"{source.path.name} holds a 3D motion (poses and trans), not 2D keypoints.",
+        "Import the keypoints that the motion was made from.",
+    )
+
+
+def _recognise_trc(source: Source) -> str | None:
+    if source.path.suffix.lower() == ".trc":
+        return "file of marker tracks (trc)"
+    rows = first_rows(source, 1)
+    return "table that begins with PathFileType" if rows and rows[0][0].startswith("PathFileType") else None
+
+
+@reader("trc", "Marker tracks (OpenSim)", _recognise_trc, rank=5)
+def _read_trc(source: Source) -> Detections:
+    raise KeypointError(
+        f"{source.path.name} holds marker tracks in space (trc).",
+        "Import the folder of json files that Pose2Sim or Sports2D wrote beside it (pose/..._json).",
+    )

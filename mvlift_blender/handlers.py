@@ -1,0 +1,56 @@
+"""What happens when files are opened and when Blender ends: no job and no engine process stays behind."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+import bpy
+
+from .engine import close_engine
+from .jobs import stop_running_job
+from .library import forget
+from .preferences import preferences_of
+from .preview import forget_refusals
+
+__all__ = ["add_handlers", "remove_handlers"]
+
+
+@bpy.app.handlers.persistent
+def _before_load(_file: Any, *_rest: Any) -> None:
+    stop_running_job()
+
+
+@bpy.app.handlers.persistent
+def _after_load(_file: Any, *_rest: Any) -> None:
+    forget()
+    forget_refusals()
+    _take_defaults()
+
+
+def _take_defaults() -> None:
+    """New scenes begin with the preferences' device and quality."""
+    preferences = preferences_of(bpy.context)
+    if preferences is None:
+        return
+    for scene in bpy.data.scenes:
+        settings = scene.mvlift
+        for name in ("device", "preset"):
+            if not settings.is_property_set(name) and preferences.is_property_set(name):
+                setattr(settings, name, getattr(preferences, name))
+
+
+def add_handlers() -> None:
+    """Listen."""
+    bpy.app.handlers.load_pre.append(_before_load)
+    bpy.app.handlers.load_post.append(_after_load)
+    atexit.register(close_engine)
+
+
+def remove_handlers() -> None:
+    """Stop to listen, and end the engine."""
+    stop_running_job()
+    close_engine()
+    atexit.unregister(close_engine)
+    bpy.app.handlers.load_post.remove(_after_load)
+    bpy.app.handlers.load_pre.remove(_before_load)

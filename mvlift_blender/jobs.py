@@ -1,0 +1,142 @@
+"""The job that runs: a queue of lifts, shown in the panel while Blender goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+from mvlift.motion import LiftedMotion
+
+from .engine import LiftQueue, LiftRequest, shared_client
+from .preferences import engine_source
+
+__all__ = ["EngineJob", "running_job", "stop_running_job"]
+
+_TICK = 0.05  # seconds between looks at the engine
+
+_running: EngineJob | None = None
+
+
+def running_job() -> EngineJob | None:
+    """The job that is under way, or None."""
+    return _running
+
+
+def stop_running_job() -> None:
+    """End the job without waiting, for when its window or file goes away."""
+    if _running is not None:
+        _running.abandon()
+
+
+class EngineJob:
+    """One job at a time; the engine stays warm between them.
+
+    Args:
+        context: of Blender.
+        requests: what to lift.
+
+    Attributes:
+        warnings: what the engine wants the user to know.
+    """
+
+    def __init__(self, context: Any, requests: Sequence[LiftRequest]) -> None:
+        self._queue = LiftQueue(shared_client(engine_source(context)), requests)
+        self._timer: Any = None
+        self._shown: tuple[object, ...] = ()
+
+    @property
+    def lifted(self) -> list[tuple[LiftRequest, LiftedMotion]]:
+        """What is done so far."""
+        return self._queue.done
+
+    @property
+    def cancelled(self) -> bool:
+        """True when the user gave up."""
+        return self._queue.state.cancelled
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the engine wants the user to know."""
+        return self._queue.state.warnings
+
+    def run(self) -> list[tuple[LiftRequest, LiftedMotion]]:
+        """Block until all is lifted.
+
+        Raises:
+            MvliftError: a lift or the engine failed.
+        """
+        return self._queue.run()
+
+    def begin(self, context: Any) -> None:
+        """Show the job in the panel and have timer events sent to the operator that runs it."""
+        global _running
+        _running = self
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(_TICK, window=context.window)
+        manager.mvlift_job.running, manager.mvlift_job.cancel = True, False
+        self._show(context)
+
+    def step(self, context: Any) -> bool:
+        """Look at the engine; True while there is more to come.
+
+        Raises:
+            MvliftError: a lift or the engine failed.
+        """
+        if context.window_manager.mvlift_job.cancel:
+            self._queue.cancel()
+        more = self._queue.poll()
+        self._show(context)
+        return more
+
+    def cancel(self) -> None:
+        """Give up; ``step`` says False within a second."""
+        bpy.context.window_manager.mvlift_job.cancel = True
+
+    def end(self, context: Any) -> None:
+        """Take the job off the panel."""
+        global _running
+        _running = None
+        manager = context.window_manager
+        if self._timer is not None:
+            manager.event_timer_remove(self._timer)
+            self._timer = None
+        job = manager.mvlift_job
+        job.running, job.cancel, job.stage, job.fraction, job.left = False, False, "", 0.0, ""
+        if context.workspace is not None:
+            context.workspace.status_text_set(None)
+        _redraw_panels(context)
+
+    def abandon(self) -> None:
+        """Cancel and end at once; the engine lets go by itself."""
+        self._queue.cancel()
+        self.end(bpy.context)
+
+    def _show(self, context: Any) -> None:
+        state, job = self._queue.state, context.window_manager.mvlift_job
+        left = _duration(state.left)
+        shown = (state.stage, round(200 * state.fraction), left, job.cancel)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        job.stage = "Cancelling" if job.cancel else state.stage
+        job.fraction, job.left = min(state.fraction, 1.0), left
+        if context.workspace is not None:
+            context.workspace.status_text_set(f"MVLift: {job.stage} {100 * job.fraction:.0f} %   Esc: cancel")
+        _redraw_panels(context)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    return f"{whole} s left" if whole < 100 else f"{whole // 60}:{whole % 60:02d} min left"
+
+
+def _redraw_panels(context: Any) -> None:
+    for window in context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()

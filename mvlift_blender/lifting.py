@@ -1,0 +1,135 @@
+"""From the panel's settings to lifted people in the scene. The button, the command and scripts all come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import tan
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from mvlift.errors import LiftError
+from mvlift.motion import LiftedMotion
+from mvlift.worker.client import LiftOptions
+
+from .bodies import body_mesh
+from .engine import LiftRequest
+from .library import clip_of
+from .people import why_not
+from .preferences import body_file
+from .scene.preserve import undone_on_failure
+from .scene.timing import scene_fps
+from .scene.together import seen_by
+from .scene.write import WriteOptions, WrittenMotion, write_motion
+
+__all__ = ["LiftPlan", "lift_options", "plan_lift", "write_lifted"]
+
+Lifted = Sequence[tuple[LiftRequest, LiftedMotion]]
+
+
+@dataclass(frozen=True)
+class LiftPlan:
+    """What one click lifts and how it is written; taken from the panel once, so that later changes do not matter.
+
+    Attributes:
+        requests: the people.
+        write: how each is written; name, start, source and track are those of the person.
+        body: the user's body file, or None.
+    """
+
+    requests: tuple[LiftRequest, ...]
+    write: WriteOptions
+    body: Path | None = None
+
+
+def lift_options(settings: Any, size: tuple[int, int], body: Path | None) -> LiftOptions:
+    """The panel's settings for the engine.
+
+    Args:
+        settings: of the scene.
+        size: of the video, pixels.
+        body: the user's body file.
+    """
+    focal = {
+        "UNKNOWN": None,
+        "FOV": 0.5 * size[0] / tan(0.5 * settings.fov),
+        "PIXELS": float(settings.focal),
+    }[settings.lens]
+    return LiftOptions(
+        subject=settings.subject,
+        preset=settings.preset,
+        device=None if settings.device == "AUTO" else settings.device,
+        height=float(settings.stature) if settings.use_stature else None,
+        focal=focal,
+        seed=settings.seed,
+        smoothing=float(settings.smoothing),
+        body=str(body) if body else None,
+        frames=(settings.range_first, settings.range_last) if settings.use_range else None,
+    )
+
+
+def plan_lift(context: Any) -> LiftPlan:
+    """What a click on "Lift to 3D" does now.
+
+    Raises:
+        LiftError: something is missing; the message says what.
+        KeypointError: a source is gone.
+    """
+    settings = context.scene.mvlift
+    reason = why_not(settings)
+    if reason:
+        raise LiftError(f"{reason}.")
+    body = body_file(context)
+    requests = []
+    for person in settings.chosen():
+        clip = clip_of(settings, person)
+        if settings.use_range:
+            clip.restricted(settings.range_first, settings.range_last)  # refuses a range outside the clip now
+        assert clip.image_size is not None  # why_not has made sure
+        options = lift_options(settings, clip.image_size, body)
+        requests.append(LiftRequest(person.name, clip, options, person.source, person.track))
+    video = Path(bpy.path.abspath(settings.video)) if settings.video else None
+    write = WriteOptions(
+        start=settings.start,
+        rate=settings.rate,
+        body=settings.write_body,
+        camera=settings.write_camera,
+        video=video if video is not None and video.is_file() else None,
+        set_range=settings.write_range,
+    )
+    return LiftPlan(tuple(requests), write, body)
+
+
+def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMotion]:
+    """Write lifted people into the scene, in the world of the first one's camera; all of them or none.
+
+    Args:
+        context: its scene is written to.
+        plan: from ``plan_lift``.
+        lifted: what the engine made of the plan's requests.
+
+    Raises:
+        LiftError: a motion cannot be written; the scene is as before.
+    """
+    scene = context.scene
+    first = min(motion.first_frame for _, motion in lifted)
+    written: list[WrittenMotion] = []
+    with undone_on_failure(context):
+        for request, motion in lifted:
+            fps = motion.fps if plan.write.rate == "CLIP" else scene_fps(scene)
+            later = float((motion.first_frame - first) * fps / motion.fps)
+            options = replace(
+                plan.write, name=request.name, start=plan.write.start + later, source=request.source,
+                track=request.track, camera=plan.write.camera and not written,
+            )  # fmt: skip
+            if written:
+                motion = seen_by(motion, lifted[0][1].camera)
+            mesh = body_mesh(motion, plan.body) if plan.write.body else None
+            written.append(write_motion(context, motion, options, mesh))
+        if plan.write.set_range:
+            scene.frame_start = int(np.ceil(min(w.timing.frames[0] for w in written)))
+            scene.frame_end = int(np.floor(max(w.timing.frames[-1] for w in written)))
+    scene.mvlift.result = written[0].armature
+    return written

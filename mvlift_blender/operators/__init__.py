@@ -1,0 +1,9 @@
+"""What buttons do: each operator reads its settings, calls one function and reports."""
+
+from __future__ import annotations
+
+from . import cleanup, engine, people, reports
+
+__all__ = ["CLASSES"]
+
+CLASSES = (*reports.CLASSES, *people.CLASSES, *engine.CLASSES, *cleanup.CLASSES)

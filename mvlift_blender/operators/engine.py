@@ -1,0 +1,252 @@
+"""Lift to 3D, lift a part again, cancel, and test the engine."""
+
+# Annotations are Blender's property definitions here: they must not be turned into strings.
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+from bpy.props import FloatProperty, IntProperty
+from mvlift.errors import MvliftError
+
+from ..engine import LiftRequest, shared_client
+from ..jobs import EngineJob, running_job
+from ..lifting import Lifted, plan_lift, write_lifted
+from ..people import why_not
+from ..preferences import PACKAGE, engine_source, preferences_of
+from ..relift import plan_relift, write_relifted
+from ..selected import lifted_armature, why_no_record
+from .reports import refuse
+
+__all__ = ["CLASSES"]
+
+_BUSY = "A lift is running: wait for it, or press Esc to cancel it"
+
+
+class _EngineOperator:
+    """An operator that waits for the engine: blocking when called from a script, otherwise beside the user's work.
+
+    Subclasses give ``requests`` and ``write``.
+    """
+
+    doing = ""
+
+    def requests(self, context: Any) -> Sequence[LiftRequest]:
+        """What to lift; raises MvliftError when it cannot be lifted."""
+        raise NotImplementedError
+
+    def write(self, context: Any, lifted: Lifted) -> str:
+        """Write what was lifted; what to tell the user."""
+        raise NotImplementedError
+
+    def execute(self, context: Any) -> set[str]:
+        """Lift and wait."""
+        try:
+            job = EngineJob(context, self.requests(context))
+            return self._written(context, job, job.run())
+        except Exception as error:
+            return refuse(self, context, error, self.doing)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Start to lift; ``modal`` goes on."""
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            self._job = EngineJob(context, self.requests(context))
+        except Exception as error:
+            return refuse(self, context, error, self.doing)
+        self._job.begin(context)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        """Look at the engine now and then; Esc cancels."""
+        if running_job() is not self._job:  # it was stopped from outside
+            return {"CANCELLED"}
+        if event.type == "ESC" and event.value == "PRESS":
+            self._job.cancel()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            if self._job.step(context):
+                return {"PASS_THROUGH"}
+            self._job.end(context)
+            return self._written(context, self._job, self._job.lifted)
+        except Exception as error:
+            self._job.end(context)
+            return refuse(self, context, error, self.doing)
+
+    def cancel(self, _context: Any) -> None:
+        """Blender takes the operator away: its window closes or another file is opened."""
+        if running_job() is self._job:
+            self._job.abandon()
+
+    def _written(self, context: Any, job: EngineJob, lifted: Lifted) -> set[str]:
+        if job.cancelled:
+            self.report({"INFO"}, "Cancelled; the scene is as it was")
+            return {"CANCELLED"}
+        began = time.perf_counter()
+        text = self.write(context, lifted)
+        for sentence in dict.fromkeys(job.warnings):
+            self.report({"WARNING"}, sentence)
+        self.report({"INFO"}, f"{text} in {time.perf_counter() - began:.1f} s")
+        return {"FINISHED"}
+
+
+class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
+    """Lift the ticked people to 3D: an armature with the body, keyed, and the camera of the video"""
+
+    bl_idname = "mvlift.lift"
+    bl_label = "Lift to 3D"
+    bl_options = {"UNDO"}
+    doing = "lifting to 3D"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Something to lift, and all that is needed to."""
+        reason = _BUSY if context.window_manager.mvlift_job.running else why_not(context.scene.mvlift)
+        if not reason and context.mode != "OBJECT":
+            reason = "Leave the present mode first: lifting needs Object Mode"
+        cls.poll_message_set(reason)
+        return not reason
+
+    def requests(self, context: Any) -> Sequence[LiftRequest]:
+        """The ticked people."""
+        self._plan = plan_lift(context)
+        return self._plan.requests
+
+    def write(self, context: Any, lifted: Lifted) -> str:
+        """Armatures, bodies, camera."""
+        written = write_lifted(context, self._plan, lifted)
+        frames = sum(w.timing.count for w in written)
+        doubtful = sum(w.doubtful for w in written)
+        marked = f"; {doubtful} doubtful parts are marked" if doubtful else ""
+        return f"{len(written)} lifted, {frames} frames{marked}; written"
+
+
+class MVLIFT_OT_relift(_EngineOperator, bpy.types.Operator):
+    """Lift a part of a lifted motion again and blend it into the rest"""
+
+    bl_idname = "mvlift.relift"
+    bl_label = "Lift Range Again"
+    bl_options = {"REGISTER", "UNDO"}
+    doing = "lifting a range again"
+
+    first: IntProperty(name="First", description="First scene frame to lift again", default=1)
+    last: IntProperty(name="Last", description="Last scene frame to lift again", default=250)
+    blend: IntProperty(
+        name="Blend", description="Frames on either side over which old and new are mixed", default=8, min=0, max=100
+    )
+    seed: IntProperty(name="Seed", description="Another seed gives another guess", default=1, min=0)
+    smoothing: FloatProperty(
+        name="Smoothing", description="How strongly the new part is smoothed in time", default=1.0, min=0, max=10
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature whose keypoints are known."""
+        reason = _BUSY if context.window_manager.mvlift_job.running else why_no_record(context, with_source=True)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """Take the scene's preview range, else its whole range."""
+        scene = context.scene
+        if not self.properties.is_property_set("first"):
+            preview = scene.use_preview_range
+            self.first = scene.frame_preview_start if preview else scene.frame_start
+            self.last = scene.frame_preview_end if preview else scene.frame_end
+        return super().invoke(context, event)
+
+    def requests(self, context: Any) -> Sequence[LiftRequest]:
+        """The range, with room to blend."""
+        self._plan = plan_relift(
+            context, lifted_armature(context), (self.first, self.last), self.blend, self.seed, self.smoothing
+        )
+        return [self._plan.request]
+
+    def write(self, context: Any, lifted: Lifted) -> str:
+        """A new Action with the range exchanged."""
+        write_relifted(self._plan, lifted[0][1])
+        return f"Frames {self.first} to {self.last} lifted again; written"
+
+
+class MVLIFT_OT_cancel(bpy.types.Operator):
+    """Give the running lift up; the scene stays as it is"""
+
+    bl_idname = "mvlift.cancel"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: Any) -> bool:
+        """A lift is running."""
+        cls.poll_message_set("No lift is running")
+        return running_job() is not None
+
+    def execute(self, _context: Any) -> set[str]:
+        """Ask the running job to end."""
+        job = running_job()
+        if job is not None:
+            job.cancel()
+        return {"FINISHED"}
+
+
+class MVLIFT_OT_test_engine(bpy.types.Operator):
+    """Start the engine and say what it has: torch, CUDA, graphics cards and their memory"""
+
+    bl_idname = "mvlift.test_engine"
+    bl_label = "Test Engine"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Not while it lifts."""
+        cls.poll_message_set(_BUSY)
+        return not context.window_manager.mvlift_job.running
+
+    def execute(self, context: Any) -> set[str]:
+        """Ask the engine."""
+        preferences = preferences_of(context)
+        try:
+            found = shared_client(engine_source(context)).describe()
+        except MvliftError as error:
+            if preferences is not None:
+                preferences.engine_report = str(error)
+            return refuse(self, context, error, "testing the engine")
+        text = describe_engine(found)
+        if preferences is not None:
+            preferences.engine_report = text
+        self.report({"INFO"}, text.replace("\n", "; "))
+        return {"FINISHED"}
+
+
+def describe_engine(found: dict[str, Any]) -> str:
+    """The engine's answer in two or more lines."""
+    cards = [
+        f"{name}, {memory / 2**30:.0f} GB"
+        for name, memory in zip(found.get("gpus", []), found.get("gpu_memory", []), strict=False)
+    ]
+    if found.get("mps"):
+        cards.append("Apple graphics (Metal)")
+    cuda = f"CUDA {found['cuda']}" if found.get("cuda") else "no CUDA"
+    return "\n".join(
+        [
+            f"MVLift {found.get('mvlift')}, Python {found.get('python')}, torch {found.get('torch')}, {cuda}",
+            *(cards or [f"No graphics card: computes on the processor, {found.get('threads')} threads"]),
+        ]
+    )
+
+
+class MVLIFT_OT_preferences(bpy.types.Operator):
+    """Open MVLift's preferences: the engine, your SMPL model, folders"""
+
+    bl_idname = "mvlift.preferences"
+    bl_label = "MVLift Preferences"
+
+    def execute(self, _context: Any) -> set[str]:
+        """Show the page of this extension."""
+        bpy.ops.preferences.addon_show(module=PACKAGE)
+        return {"FINISHED"}
+
+
+CLASSES = (MVLIFT_OT_lift, MVLIFT_OT_relift, MVLIFT_OT_cancel, MVLIFT_OT_test_engine, MVLIFT_OT_preferences)

@@ -1,0 +1,130 @@
+"""Import keypoints (file browser, drag and drop), and the list of people."""
+
+# Annotations are Blender's property definitions here: they must not be turned into strings.
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, StringProperty
+from mvlift.errors import MvliftError
+
+from ..people import ask_for, import_sources, sources_of
+from .reports import refuse
+
+__all__ = ["CLASSES"]
+
+_EXTENSIONS = ".json;.jsonl;.npz;.npy;.h5;.hdf5;.slp;.csv;.tsv;.txt;.xml;.nk;.zip"
+
+
+class MVLIFT_OT_import_keypoints(bpy.types.Operator):
+    """Read 2D keypoints of a video: a file, a folder with one file per frame, or a zip; several at once"""
+
+    bl_idname = "mvlift.import_keypoints"
+    bl_label = "Import Keypoints"
+    bl_options = {"UNDO"}
+
+    filepath: StringProperty(name="File", description="Keypoint file or folder", subtype="FILE_PATH")
+    directory: StringProperty(name="Folder", description="Folder of the chosen files", subtype="DIR_PATH")
+    files: CollectionProperty(name="Files", type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
+    filter_glob: StringProperty(
+        default=";".join(f"*{e}" for e in _EXTENSIONS.split(";")), options={"HIDDEN", "SKIP_SAVE"}
+    )
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    replace: BoolProperty(
+        name="Replace the List",
+        description="Forget the people that were imported before; otherwise the new ones are added",
+        default=False,
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Not while a lift reads the list."""
+        cls.poll_message_set("A lift is running: wait for it, or press Esc to cancel it")
+        return not context.window_manager.mvlift_job.running
+
+    def execute(self, context: Any) -> set[str]:
+        """Read and list."""
+        settings = context.scene.mvlift
+        chosen = [Path(self.directory) / f.name for f in self.files if f.name]
+        paths = chosen or ([Path(self.filepath)] if self.filepath else [Path(self.directory)])
+        try:
+            sources = sources_of([Path(bpy.path.abspath(str(p))) for p in paths])
+            clips = import_sources(settings, sources, replace=self.replace)
+        except MvliftError as error:
+            return refuse(self, context, error, "importing keypoints")
+        asked = ask_for(settings)
+        people = f"{len(clips)} {'person' if len(clips) == 1 else 'people'}"
+        self.report({"INFO"}, f"{clips[0].source_format}: {people}. {asked}".strip())
+        return {"FINISHED"}
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Open the file browser; files that were dropped are read at once."""
+        if self.files or self.filepath:
+            return self.execute(context)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+class MVLIFT_FH_keypoints(bpy.types.FileHandler):
+    """Keypoint files dropped onto a 3D viewport."""
+
+    bl_idname = "MVLIFT_FH_keypoints"
+    bl_label = "MVLift Keypoints"
+    bl_import_operator = "mvlift.import_keypoints"
+    bl_file_extensions = _EXTENSIONS
+
+    @classmethod
+    def poll_drop(cls, context: Any) -> bool:
+        """Only 3D viewports take them."""
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+class MVLIFT_OT_forget_people(bpy.types.Operator):
+    """Take people off the list; files and lifted armatures stay"""
+
+    bl_idname = "mvlift.forget_people"
+    bl_label = "Remove from List"
+    bl_options = {"UNDO"}
+
+    everybody: BoolProperty(name="All", description="Empty the list", default=False, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There are people, and no lift that uses them."""
+        cls.poll_message_set("The list is empty")
+        return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
+
+    def execute(self, context: Any) -> set[str]:
+        """Remove the active person, or all."""
+        settings = context.scene.mvlift
+        if self.everybody:
+            settings.people.clear()
+        else:
+            settings.people.remove(settings.active)
+        settings.active = max(0, min(settings.active, len(settings.people) - 1))
+        return {"FINISHED"}
+
+
+class MVLIFT_OT_choose_people(bpy.types.Operator):
+    """Tick everybody in the list, or nobody"""
+
+    bl_idname = "mvlift.choose_people"
+    bl_label = "Choose All or None"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """There are people."""
+        cls.poll_message_set("The list is empty")
+        return bool(context.scene.mvlift.people)
+
+    def execute(self, context: Any) -> set[str]:
+        """All, unless all are ticked."""
+        people = context.scene.mvlift.people
+        everybody = not all(person.chosen for person in people)
+        for person in people:
+            person.chosen = everybody
+        return {"FINISHED"}
+
+
+CLASSES = (MVLIFT_OT_import_keypoints, MVLIFT_FH_keypoints, MVLIFT_OT_forget_people, MVLIFT_OT_choose_people)

@@ -1,0 +1,9 @@
+"""The sidebar's "MVLift" tab."""
+
+from __future__ import annotations
+
+from . import lift, people, result
+
+__all__ = ["CLASSES"]
+
+CLASSES = (*people.CLASSES, *lift.CLASSES, *result.CLASSES)

@@ -1,0 +1,115 @@
+"""How to lift, the button, and the progress of what runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..people import why_not
+from .people import SidebarPanel
+
+__all__ = ["CLASSES"]
+
+
+class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
+    """The button."""
+
+    bl_idname = "MVLIFT_PT_lift"
+    bl_label = "Lift"
+
+    def draw(self, context: Any) -> None:
+        """Subject, height, quality, and the button or the progress bar."""
+        layout, settings, job = self.layout, context.scene.mvlift, context.window_manager.mvlift_job
+        layout.use_property_decorate = False
+        column = layout.column()
+        column.use_property_split = True
+        column.enabled = not job.running
+        column.prop(settings, "subject")
+        row = column.row(heading="Height")
+        row.prop(settings, "use_stature", text="")
+        part = row.row()
+        part.enabled = settings.use_stature
+        part.prop(settings, "stature", text="")
+        column.prop(settings, "preset")
+        if job.running:
+            _progress(layout, job)
+            return
+        row = layout.row()
+        row.scale_y = 1.5
+        row.operator("mvlift.lift", icon="ARMATURE_DATA")
+        reason = why_not(settings) if settings.people else ""
+        if reason:
+            layout.label(text=reason, icon="INFO")
+
+
+def _progress(layout: Any, job: Any) -> None:
+    column = layout.column(align=True)
+    left = f"   {job.left}" if job.left else ""
+    column.progress(factor=job.fraction, text=f"{job.stage}   {100 * job.fraction:.0f} %{left}")
+    column.operator("mvlift.cancel", text="Cancelling" if job.cancel else "Cancel (Esc)", icon="CANCEL")
+
+
+class _Part(SidebarPanel):
+    bl_parent_id = "MVLIFT_PT_lift"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        """The settings of this part."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not context.window_manager.mvlift_job.running
+        self.settings(layout, context.scene.mvlift)
+
+
+class MVLIFT_PT_camera(_Part, bpy.types.Panel):
+    """The lens."""
+
+    bl_idname = "MVLIFT_PT_camera"
+    bl_label = "Camera"
+
+    def settings(self, layout: Any, settings: Any) -> None:
+        """What is known about the lens."""
+        layout.prop(settings, "lens")
+        if settings.lens == "FOV":
+            layout.prop(settings, "fov")
+        elif settings.lens == "PIXELS":
+            layout.prop(settings, "focal")
+        layout.prop(settings, "write_camera")
+
+
+class MVLIFT_PT_time(_Part, bpy.types.Panel):
+    """Which frames, and where they go."""
+
+    bl_idname = "MVLIFT_PT_time"
+    bl_label = "Frames"
+
+    def settings(self, layout: Any, settings: Any) -> None:
+        """Range, start and rate."""
+        row = layout.row(heading="Range")
+        row.prop(settings, "use_range", text="")
+        part = row.row(align=True)
+        part.enabled = settings.use_range
+        part.prop(settings, "range_first", text="")
+        part.prop(settings, "range_last", text="")
+        layout.prop(settings, "start")
+        layout.prop(settings, "rate")
+        layout.prop(settings, "write_range")
+
+
+class MVLIFT_PT_engine(_Part, bpy.types.Panel):
+    """How the engine works."""
+
+    bl_idname = "MVLIFT_PT_engine"
+    bl_label = "Engine"
+
+    def settings(self, layout: Any, settings: Any) -> None:
+        """Device, smoothing, seed, body."""
+        layout.prop(settings, "device")
+        layout.prop(settings, "smoothing")
+        layout.prop(settings, "seed")
+        layout.prop(settings, "write_body")
+
+
+CLASSES = (MVLIFT_PT_lift, MVLIFT_PT_camera, MVLIFT_PT_time, MVLIFT_PT_engine)

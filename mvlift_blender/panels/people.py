@@ -1,0 +1,114 @@
+"""Import, what was recognised, and the people found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..people import ask_for, describe
+from ..thumbnails import thumbnail_of
+
+__all__ = ["CLASSES", "SidebarPanel"]
+
+
+class SidebarPanel:
+    """Where all of MVLift's panels are."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "MVLift"
+
+
+class MVLIFT_UL_people(bpy.types.UIList):
+    """A row for each person: outline, tick, name, duration, confidence."""
+
+    bl_idname = "MVLIFT_UL_people"
+
+    def draw_item(
+        self, _context: Any, layout: Any, settings: Any, person: Any, _icon: int, _active: Any, _property: str
+    ) -> None:
+        """One row."""
+        fps = settings.clip_fps(person)
+        row = layout.row(align=True)
+        row.prop(person, "chosen", text="")
+        row.label(text="", icon_value=thumbnail_of(settings, person))
+        row.prop(person, "name", text="", emboss=False)
+        facts = row.row(align=True)
+        facts.alignment = "RIGHT"
+        facts.label(text=f"{person.frames / float(fps):.1f} s" if fps else f"{person.frames} fr")
+        facts.label(text=f"{100 * person.confidence:.0f} %")
+
+
+class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
+    """Keypoints of a video and the people in it."""
+
+    bl_idname = "MVLIFT_PT_people"
+    bl_label = "Keypoints"
+
+    def draw(self, context: Any) -> None:
+        """Import button, list, facts of the active person."""
+        layout, settings = self.layout, context.scene.mvlift
+        row = layout.row(align=True)
+        row.scale_y = 1.3
+        row.operator("mvlift.import_keypoints", icon="IMPORT")
+        row.operator("mvlift.preferences", text="", icon="PREFERENCES")
+        if not settings.people:
+            layout.label(text="Or drop files here", icon="INFO")
+            return
+        row = layout.row()
+        rows = 3 if len(settings.people) < 6 else 6
+        row.template_list(MVLIFT_UL_people.bl_idname, "", settings, "people", settings, "active", rows=rows)
+        buttons = row.column(align=True)
+        buttons.operator("mvlift.choose_people", text="", icon="CHECKBOX_HLT")
+        buttons.operator("mvlift.forget_people", text="", icon="REMOVE")
+        buttons.operator("mvlift.forget_people", text="", icon="TRASH").everybody = True
+        person = settings.person()
+        if person is not None:
+            _facts(layout, settings, person)
+        layout.prop(settings, "overlay", text="Show Keypoints in Viewport", icon="OVERLAY")
+
+
+def _facts(layout: Any, settings: Any, person: Any) -> None:
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for line in describe(settings, person):
+        column.label(text=line)
+    for note in person.notes.splitlines():
+        column.label(text=note, icon="INFO")
+
+
+class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
+    """What the keypoint files do not say about the video."""
+
+    bl_idname = "MVLIFT_PT_video"
+    bl_label = "Video"
+    bl_parent_id = "MVLIFT_PT_people"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Once there are people."""
+        return bool(context.scene.mvlift.people)
+
+    def draw(self, context: Any) -> None:
+        """Video file, size, rate."""
+        layout, settings = self.layout, context.scene.mvlift
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        asked = ask_for(settings)
+        if asked:
+            layout.label(text=asked, icon="ERROR")
+        layout.prop(settings, "video")
+        person = settings.person()
+        sizes = layout.column(align=True)
+        sizes.alert = person is not None and settings.clip_size(person) is None
+        sizes.prop(settings, "image_width")
+        sizes.prop(settings, "image_height")
+        rate = layout.column()
+        rate.alert = bool(settings.fps_problem) or (person is not None and settings.clip_fps(person) is None)
+        rate.prop(settings, "fps", placeholder=person.fps if person is not None else "")
+        if settings.fps_problem:
+            layout.label(text=settings.fps_problem, icon="ERROR")
+
+
+CLASSES = (MVLIFT_UL_people, MVLIFT_PT_people, MVLIFT_PT_video)

@@ -1,0 +1,115 @@
+"""A lifted armature's animation as arrays, and back: what clean-up works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cleanup.skeleton import RestSkeleton
+from .animation import LINEAR, Curves, current_curves, duplicate_action
+from .armature import rest_axes, rest_heads
+from .keyframes import location_path, rotation_path
+
+__all__ = ["MotionCurves", "read_motion_curves", "rest_skeleton", "write_motion_curves"]
+
+Array = NDArray[np.float64]
+_CLEANED = "mvlift_cleaned"
+
+
+@dataclass(frozen=True, eq=False)
+class MotionCurves:
+    """An armature's motion on its keys.
+
+    Attributes:
+        skeleton: its bones at rest.
+        frames: (N,) scene frames.
+        rotations: (N, J, 4) pose-bone quaternions in the skeleton's order.
+        locations: (N, 3) the root pose bone's location.
+    """
+
+    skeleton: RestSkeleton
+    frames: Array
+    rotations: Array
+    locations: Array
+
+    def changed(self, rotations: Array | None = None, locations: Array | None = None) -> MotionCurves:
+        """The same with other values."""
+        return replace(
+            self,
+            rotations=self.rotations if rotations is None else rotations,
+            locations=self.locations if locations is None else locations,
+        )
+
+
+def rest_skeleton(armature: Any) -> RestSkeleton:
+    """The bones of an armature, parents before children."""
+    bones = list(armature.data.bones)
+    ordered = sorted(bones, key=lambda bone: len(bone.parent_recursive))
+    names = tuple(bone.name for bone in ordered)
+    parents = tuple(names.index(bone.parent.name) if bone.parent else -1 for bone in ordered)
+    return RestSkeleton(names, parents, rest_axes(armature, names), rest_heads(armature, names))
+
+
+def read_motion_curves(armature: Any) -> MotionCurves | None:
+    """The armature's present Action on all its key frames, or None when it has none.
+
+    Keys that were thinned out are filled in at whole frames.
+    """
+    curves = current_curves(armature)
+    if curves is None:
+        return None
+    skeleton = rest_skeleton(armature)
+    keys = [curves.key_frames(rotation_path(name)) for name in skeleton.names]
+    keys.append(curves.key_frames(location_path(skeleton.root)))
+    frames = np.unique(np.concatenate(keys).round(4))
+    if not len(frames):
+        return None
+    whole = np.arange(np.ceil(frames[0]), np.floor(frames[-1]) + 1)
+    frames = np.unique(np.concatenate([frames, whole]))
+    rotations = np.zeros((len(frames), len(skeleton.names), 4))
+    rotations[..., 0] = 1.0
+    for j, name in enumerate(skeleton.names):
+        found = curves.read(rotation_path(name), 4, frames)
+        if found is not None:
+            rotations[:, j] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    locations = curves.read(location_path(skeleton.root), 3, frames)
+    return MotionCurves(skeleton, frames, rotations, np.zeros((len(frames), 3)) if locations is None else locations)
+
+
+def editable_curves(armature: Any, what: str) -> Curves:
+    """Curves that may be changed: those of the present Action, or of a copy when it is as it was lifted.
+
+    The Action as it was lifted stays in the file under its name.
+    """
+    curves = current_curves(armature)
+    assert curves is not None  # the caller has read it
+    if curves.action.get(_CLEANED):
+        return curves
+    curves.action.use_fake_user = True
+    copy = duplicate_action(armature, f"{armature.name} {what}")
+    copy.action[_CLEANED] = True
+    return copy
+
+
+def write_motion_curves(armature: Any, motion: MotionCurves, what: str, interpolation: int = LINEAR) -> Any:
+    """Key a changed motion; returns the Action.
+
+    Args:
+        armature: the object.
+        motion: on its frames.
+        what: was done, for the name of a new Action.
+        interpolation: between the keys.
+    """
+    curves = editable_curves(armature, what)
+    root = motion.skeleton.root
+    curves.write(location_path(root), motion.frames, motion.locations, group=root, interpolation=interpolation)
+    for j, name in enumerate(motion.skeleton.names):
+        curves.write(
+            rotation_path(name), motion.frames, motion.rotations[:, j], group=name, interpolation=interpolation
+        )
+    return curves.action
+
+

@@ -1,0 +1,159 @@
+"""Keypoint files that hold nothing to lift, are damaged, hostile or large: an error with a remedy, in time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import keypoint_archives
+import numpy as np
+import pytest
+from keypoint_files import FAMILIES, FRAMES, flat, people_of, save, spelled
+from mvlift.errors import KeypointError
+from mvlift.keypoints.layouts import get_layout
+from mvlift.keypoints.reading import inspect_keypoints
+
+
+def _refused(folder: Path) -> dict[str, Path]:
+    """Files of 3D points."""
+    body = people_of("mediapipe33", 1)[0]
+    metres = (body - body[:, 23:25].mean(1, keepdims=True)) / 300
+    depth = np.concatenate([metres, np.full((*metres.shape[:2], 1), 0.1)], -1)
+    names = [n.upper() for n in spelled(get_layout("mediapipe33").names)]
+    millimetres = 1000 * depth[:, 11:28]
+    lines = [f"{t},body_{j},{x},{y},{z},mediapipe" for t, p in enumerate(1000 * depth) for j, (x, y, z) in enumerate(p)]
+    (folder / "long.csv").write_text("\n".join(["frame,keypoint,x,y,z,model", *lines]))
+    titles = ",".join(f"{n}_{a}" for n in names[11:28] for a in "xyz")
+    rows = [",".join(map(str, p.reshape(-1).tolist())) for p in millimetres]
+    (folder / "wide.csv").write_text("\n".join([titles, *rows]))
+    (folder / "markers.trc").write_text("PathFileType\t4\t(X/Y/Z)\ta.trc\n")
+    np.save(folder / "poses.npy", millimetres)
+    np.savez(folder / "data_3d.npz", positions_3d=np.zeros(3))
+    np.savez(folder / "amass.npz", poses=np.zeros((5, 156)), trans=np.zeros((5, 3)))
+    world = [{"frame": t, "landmarks": dict(zip(names, p.tolist(), strict=True))} for t, p in enumerate(depth)]
+    save(folder / "world.json", world)
+    lifted = [{"frame_id": t, "instances": [{"keypoints": p.tolist(), "keypoint_scores": [1.0] * 17}]}
+              for t, p in enumerate(millimetres)]  # fmt: skip
+    save(folder / "mmpose.json", lifted)
+    own = [{"people": [{"keypoints": p.tolist()}]} for p in millimetres]
+    save(folder / "list.json", own)
+    return {p.name: p for p in sorted(folder.iterdir())}
+
+
+REFUSED = ("amass.npz", "data_3d.npz", "list.json", "long.csv", "markers.trc", "mmpose.json", "poses.npy", "wide.csv",
+           "world.json")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_points_in_space_are_refused_with_the_reason(tmp_path: Path, name: str) -> None:
+    path = _refused(tmp_path)[name]
+    with pytest.raises(KeypointError, match=r"3D|three|space|world") as caught:
+        inspect_keypoints(path)
+    assert caught.value.remedy.endswith(".")
+
+
+EMPTY: dict[str, object] = {
+    "openpose": {"version": 1.3, "people": []},
+    "mmpose": [{"frame_id": 0, "instances": []}],
+    "mediapipe": [{"frame": 0, "landmarks": {}}, {"frame": 1, "landmarks": []}],
+    "coco": {"images": [{"id": 1}], "annotations": [{"image_id": 1, "keypoints": [0] * 51}], "categories": []},
+    "alphapose": [{"image_id": "0.jpg", "keypoints": [0] * 51, "idx": 0}],
+    "comfyui": [{"people": [], "canvas_width": 9, "canvas_height": 9}],
+    "vitpose": {"keypoints": [{}, {}], "skeleton": {"0": "nose"}},
+    "sapiens": {"num_keypoints": 17, "frames": [{"instances": []}]},
+    "ultralytics": [[{"keypoints": {"x": [], "y": [], "visible": []}}]],
+    "darwin": {"item": {}, "annotations": []},
+    "labelme": {"shapes": [], "imageWidth": 5, "imageHeight": 5},
+    "cvat": "<annotations><version>1.1</version></annotations>",
+    "deeplabcut": "scorer,a,a\nbodyparts,nose,nose\ncoords,x,y\n",
+    "csv": "frame,person,keypoint,x,y\n",
+    "blank csv": "frame,nose_x,nose_y,tail_x,tail_y\n0,,,,\n1,,,,\n",
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_files_without_anybody_say_so(tmp_path: Path, name: str) -> None:
+    content = EMPTY[name]
+    if isinstance(content, str):
+        path = tmp_path / ("a.xml" if content[0] == "<" else "a.csv")
+        path.write_text(content)
+    else:
+        path = save(tmp_path / "a.json", content)
+    with pytest.raises(KeypointError) as caught:
+        inspect_keypoints(path)
+    assert caught.value.remedy.endswith(".")
+
+
+def test_without_h5py_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.slp").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(KeypointError, match="h5py"):
+        inspect_keypoints(tmp_path / "a.slp")
+
+
+def test_an_archive_of_pickles_does_not_run_them(tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (tmp_path / "ran").write_text, ("x",)
+
+    np.savez(tmp_path / "a.npz", boxes=np.zeros(1), keypoints=np.array([Hostile()], dtype=object))
+    with pytest.raises(KeypointError, match="refused"):
+        inspect_keypoints(tmp_path / "a.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+def refusal_of(path: Path) -> KeypointError | None:
+    """The error of a file that is not read; None where it is, as somebody's clip."""
+    try:
+        assert inspect_keypoints(path).clips
+    except KeypointError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_damaged_files_are_read_or_refused(tmp_path: Path, name: str) -> None:
+    """Cut off, or with a few bytes changed: a clip, or an error with a remedy."""
+    if name in keypoint_archives.HDF5:
+        pytest.importorskip("h5py", reason="HDF5 files need h5py")
+    made = FAMILIES[name](tmp_path)
+    files = sorted(made.path.iterdir()) if made.path.is_dir() else [made.path]
+    random = np.random.default_rng(len(name))
+    for attempt in range(8):
+        file = files[attempt % len(files)]
+        whole = file.read_bytes()
+        data = bytearray(whole)
+        if attempt < 3:
+            data = data[: len(data) * (attempt + 1) // 4]
+        else:
+            for at in random.integers(0, len(data), 6):
+                data[at] = random.integers(32, 127)
+        file.write_bytes(bytes(data))
+        refusal = refusal_of(made.path)
+        assert refusal is None or (len(refusal.message) > 10 and refusal.remedy.endswith("."))
+        file.write_bytes(whole)
+
+
+def test_titles_and_names_without_end_are_read_in_time(tmp_path: Path) -> None:
+    """Patterns that look back and forth over a long text take forever; none is looked at beyond some letters."""
+    walk = people_of("coco17", 1)[0]
+    start = time.perf_counter()
+    names = {f"{'1a' * 100_000}{t:03d}.jpg": [{"keypoints": p.tolist()}] for t, p in enumerate(walk)}
+    assert inspect_keypoints(save(tmp_path / "a.json", names)).frames == (0, FRAMES - 1)
+    (tmp_path / "a.csv").write_text("_" * 60_000 + ",b\n1,2\n")
+    (tmp_path / "a.nk").write_text("Tracker4 {\n" + "{ {curve" * 50_000 + " " * 50_000 + "}")
+    for name in ("a.csv", "a.nk"):
+        with pytest.raises(KeypointError):
+            inspect_keypoints(tmp_path / name)
+    assert time.perf_counter() - start < 5
+
+
+def test_three_thousand_openpose_files_are_read_in_time(tmp_path: Path) -> None:
+    walk = people_of("body25", 1, frames=FRAMES)[0]
+    for t in range(3000):
+        person = {"pose_keypoints_2d": flat(walk[t % FRAMES])}
+        save(tmp_path / f"clip_{t:012d}_keypoints.json", {"version": 1.3, "people": [person]})
+    start = time.perf_counter()
+    assert inspect_keypoints(tmp_path).frames == (0, 2999)
+    assert time.perf_counter() - start < 3

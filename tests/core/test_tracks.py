@@ -1,0 +1,152 @@
+"""Who is who: crossings, occlusions, duplicates and a detector's own mistakes, scored by identity F1."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from mvlift.keypoints.tracks import associate
+from numpy.typing import NDArray
+from scenes import FloatArray, detections, id_f1, walking_people
+
+FRAMES = 120
+
+
+def crossing_paths(people: int) -> tuple[FloatArray, tuple[float, ...]]:
+    """People who walk at different heights of the picture (depths) through one middle, from alternating sides."""
+    t = np.linspace(-1, 1, FRAMES)
+    paths = np.stack(
+        [np.stack([960 + (-1) ** p * (500 + 90 * p) * t, np.full(FRAMES, 500.0 + 45 * p)], 1) for p in range(people)]
+    )
+    return paths, tuple(260.0 + 45 * p for p in range(people))
+
+
+def scored(found: dict[str, NDArray[np.generic]], ids: NDArray[np.str_] | None = None) -> tuple[float, int]:
+    people = associate(found["frame"], found["points"], found["confidence"], ids)  # type: ignore[arg-type]
+    for _, rows in people:
+        frames = found["frame"][rows]
+        assert (np.diff(frames) > 0).all()  # type: ignore[operator]
+    return id_f1(people, found["truth"]), len(people)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("people", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_crossings(people: int, seed: int) -> None:
+    paths, heights = crossing_paths(people)
+    seen = np.ones((people, FRAMES), dtype=np.bool_)
+    f1, found = scored(detections(walking_people(paths, heights, seed), seen, seed))
+    assert f1 > 0.99
+    assert found == people
+
+
+@pytest.mark.parametrize("people", [2, 3])
+def test_the_one_behind_is_not_detected_while_they_cross(people: int) -> None:
+    paths, heights = crossing_paths(people)
+    seen = np.ones((people, FRAMES), dtype=np.bool_)
+    for behind in range(people - 1):
+        seen[behind] = np.abs(paths[behind, :, 0] - paths[behind + 1, :, 0]) > 110  # the next one is nearer
+    assert (~seen[:-1]).sum(1).min() >= 10
+    f1, found = scored(detections(walking_people(paths, heights), seen))
+    assert f1 > 0.98
+    assert found == people
+
+
+@pytest.mark.parametrize("gap", [5, 20, 45])
+def test_gaps(gap: int) -> None:
+    """Somebody who stands is not seen for a while and is taken for the same person afterwards."""
+    paths = np.tile(np.array([[[400.0, 500.0]], [[1300.0, 520.0]]]), (1, FRAMES, 1))
+    seen = np.ones((2, FRAMES), dtype=np.bool_)
+    seen[0, 30 : 30 + gap] = False
+    f1, found = scored(detections(walking_people(paths, (300.0, 320.0)), seen))
+    assert (f1, found) == (1.0, 2)
+
+
+def test_somebody_else_at_another_place_is_somebody_else() -> None:
+    paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
+    seen = np.zeros((2, FRAMES), dtype=np.bool_)
+    seen[0, :50], seen[1, 55:] = True, True
+    f1, found = scored(detections(walking_people(paths, (300.0, 300.0)), seen))
+    assert (f1, found) == (1.0, 2)
+
+
+def test_a_person_detected_twice_is_one_person() -> None:
+    paths, heights = crossing_paths(2)
+    people = walking_people(paths, heights)
+    found = detections(people, np.ones((2, FRAMES), dtype=np.bool_))
+    random = np.random.default_rng(3)
+    again = random.random(len(found["frame"])) < 0.3
+    doubles = {k: v[again].copy() for k, v in found.items()}
+    doubles["points"] = doubles["points"] + random.normal(size=doubles["points"].shape) * 3
+    doubles["confidence"] = doubles["confidence"] * 0.5
+    doubles["truth"][:] = -1
+    both = {k: np.concatenate([found[k], doubles[k]]) for k in found}
+    f1, count = scored(both)
+    assert count == 2
+    assert f1 > 0.99
+
+
+def names(truth: NDArray[np.int64]) -> NDArray[np.str_]:
+    return np.array([f"p{i}" for i in truth], dtype=np.str_)
+
+
+def test_right_ids_of_the_file_are_kept() -> None:
+    paths, heights = crossing_paths(3)
+    found = detections(walking_people(paths, heights), np.ones((3, FRAMES), dtype=np.bool_))
+    people = associate(found["frame"], found["points"], found["confidence"], names(found["truth"]))
+    assert {n for n, _ in people} == {"p0", "p1", "p2"}
+    assert id_f1(people, found["truth"]) == 1.0
+
+
+def test_exchanged_ids_of_a_detector_are_put_right() -> None:
+    """Two people far apart whose ids the detector swaps half-way: the poses know better."""
+    paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
+    found = detections(walking_people(paths, (300.0, 330.0)), np.ones((2, FRAMES), dtype=np.bool_))
+    swapped = found["truth"].copy()
+    late = found["frame"] >= 60
+    swapped[late] = 1 - swapped[late]
+    wrong = [("p0", np.flatnonzero(swapped == 0).tolist()), ("p1", np.flatnonzero(swapped == 1).tolist())]
+    assert id_f1(wrong, found["truth"]) == 0.5
+    people = associate(found["frame"], found["points"], found["confidence"], names(swapped))
+    assert id_f1(people, found["truth"]) == 1.0
+
+
+def test_ids_that_a_person_gave_are_taken_as_they_are() -> None:
+    paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
+    found = detections(walking_people(paths, (300.0, 330.0)), np.ones((2, FRAMES), dtype=np.bool_))
+    swapped = np.where(found["frame"] >= 60, 1 - found["truth"], found["truth"])
+    people = associate(found["frame"], found["points"], found["confidence"], names(swapped), certain=True)
+    assert id_f1(people, swapped) == 1.0
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    paths, heights = crossing_paths(3)
+    found = detections(walking_people(paths, heights), np.ones((3, FRAMES), dtype=np.bool_))
+    order = np.random.default_rng(9).permutation(len(found["frame"]))
+    shuffled = {k: v[order] for k, v in found.items()}
+    assert scored(found) == scored(shuffled)
+
+
+def test_the_longest_largest_and_surest_person_is_first() -> None:
+    paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
+    seen = np.ones((2, FRAMES), dtype=np.bool_)
+    seen[0, 100:] = False
+    found = detections(walking_people(paths, (250.0, 400.0)), seen)
+    people = associate(found["frame"], found["points"], found["confidence"])
+    assert [int(found["truth"][rows[0]]) for _, rows in people] == [1, 0]
+
+
+def test_nobody() -> None:
+    empty = np.zeros((3, 17))
+    assert associate(np.arange(3), np.zeros((3, 17, 2)), empty) == []
+    assert associate(np.zeros(0, np.int64), np.zeros((0, 17, 2)), np.zeros((0, 17))) == []
+
+
+def test_time_is_linear_in_frames() -> None:
+    """Four people for 1200 frames in seconds, hence no cost for every pair of frames."""
+    paths, heights = crossing_paths(4)
+    people = np.concatenate([walking_people(paths, heights)] * 10, axis=1)
+    found = detections(people, np.ones(people.shape[:2], dtype=np.bool_))
+    began = time.perf_counter()
+    associate(found["frame"], found["points"], found["confidence"])
+    assert time.perf_counter() - began < 5
