@@ -22,7 +22,7 @@ test: lint types unit
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check core training tests
+	$(BIN)/ruff format --check core training mvlift_blender tests tools examples
 
 types: $(STAMP)
 	$(BIN)/mypy core/mvlift training/mvlift_training

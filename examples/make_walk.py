@@ -1,6 +1,6 @@
 """Makes the bundled example: a person who walks in an arc and waves, as OpenPose would see it. Nobody was filmed.
 
-    python examples/make_walk.py examples/walk.zip
+python examples/make_walk.py examples/walk.zip
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From the panel's settings to lifted people in the scene. The button, the command and scripts all come through here."""
+"""From the panel's settings to lifted people in the scene: the way of the button, the command and scripts."""
 
 from __future__ import annotations
 

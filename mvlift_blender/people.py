@@ -40,10 +40,7 @@ def _one_of_a_series(path: Path) -> bool:
     if found is None or not path.is_file():
         return False
     pattern = f"{glob_safe(found[1])}{'[0-9]' * len(found[2])}{found[3]}{path.suffix}"
-    for count, _ in enumerate(path.parent.glob(pattern), 1):
-        if count >= _LEAST_FRAMES:
-            return True
-    return False
+    return any(count >= _LEAST_FRAMES for count, _ in enumerate(path.parent.glob(pattern), 1))
 
 
 def glob_safe(text: str) -> str:

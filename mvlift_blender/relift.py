@@ -61,9 +61,7 @@ def plan_relift(
     first, last = _video_frames(record, (frames[0] - blend, frames[1] + blend))
     clip = _clip(record).restricted(first, last)
     options = lift_options(context.scene.mvlift, record.camera.image_size, body_file(context))
-    options = replace(
-        options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0])
-    )
+    options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
     return ReliftPlan(
         LiftRequest(armature.name, clip, options, record.source, record.track), armature, frames, blend
     )  # fmt: skip

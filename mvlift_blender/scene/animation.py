@@ -14,8 +14,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_curves", "duplicate_action",
-           "new_curves"]
+__all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_curves", "duplicate_action", "new_curves"]
 
 CONSTANT: Final = 0
 LINEAR: Final = 1

@@ -111,5 +111,3 @@ def write_motion_curves(armature: Any, motion: MotionCurves, what: str, interpol
             rotation_path(name), motion.frames, motion.rotations[:, j], group=name, interpolation=interpolation
         )
     return curves.action
-
-

@@ -43,7 +43,8 @@ def test_sharded_stages_give_what_one_rank_gives(run: TinyRun, tmp_path: Path) -
     config = tiny_config(folder, run.data, train4={"steps": 4, "minutes": 10})
     script = tmp_path / "command.py"
     script.write_text(
-        "import sys\nfrom mvlift_training.cli import main\nif __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n",
+        "import sys\nfrom mvlift_training.cli import main\n"
+        "if __name__ == '__main__':\n    sys.exit(main(sys.argv[1:]))\n",
         encoding="utf-8",
     )
     two_ranks([str(script), "all", "--config", str(config)])

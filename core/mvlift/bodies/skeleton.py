@@ -80,7 +80,7 @@ class BodySkeleton:
         )
 
     def with_notions(self, notions: tuple[Notion, ...]) -> BodySkeleton:
-        """The same body, whose keypoints may lie beside its joints: one more shape coefficient for each axis of a notion.
+        """The same body with keypoints beside its joints: one more shape coefficient for each axis of a notion.
 
         Every detector and every motion-capture skeleton has its own idea of where a hip is. Without these
         coefficients the fit would widen the body's pelvis by a third to please it.
