@@ -5,8 +5,12 @@ EXTRAS ?= preview,training,bodies,smpl,dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+# Blender as a module has an environment of its own: it is bound to numpy 1
+BPY       ?= 4.5.15
+BPY_VENV  := .venv-bpy
+BPY_STAMP := $(BPY_VENV)/.ready-$(BPY)
 
-.PHONY: setup test lint types unit lift bench clean
+.PHONY: setup test lint types unit blender lift bench clean
 
 setup: $(STAMP)
 
@@ -18,7 +22,11 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]" "$(TORCH)"
 	touch $@
 
-test: lint types unit
+$(BPY_STAMP): pyproject.toml tools/setup_bpy.sh
+	tools/setup_bpy.sh $(BPY_VENV) $(BPY) "$(TORCH)" $(PYTHON)
+	touch $@
+
+test: lint types unit blender
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -30,6 +38,10 @@ types: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests
 
+# What runs inside Blender, against Blender as a module
+blender: $(BPY_STAMP)
+	$(BPY_VENV)/bin/python -m pytest tests/blender
+
 # The bundled clip, lifted: out/walk.npz, out/walk.bvh and a picture of it, out/walk.png
 lift: $(STAMP)
 	mkdir -p out
@@ -39,6 +51,6 @@ bench: $(STAMP)
 	$(BIN)/python tools/bench.py $(PARTS)
 
 clean:
-	rm -rf $(VENV) out dist build
+	rm -rf $(VENV) $(BPY_VENV) out dist build
 
 -include wheels/extension.mk
