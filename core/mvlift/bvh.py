@@ -27,12 +27,23 @@ def _children(parents: tuple[int, ...]) -> list[list[int]]:
     return found
 
 
-def _euler(rotvec: FloatArray) -> FloatArray:
-    """(T, J, 3) degrees about z, x, y for R = Rz Rx Ry, each without jumps."""
-    from scipy.spatial.transform import Rotation
+def _matrices(rotvec: FloatArray) -> FloatArray:
+    """(..., 3) axis times angle to (..., 3, 3), by Rodrigues' formula."""
+    angle = np.linalg.norm(rotvec, axis=-1)[..., None, None]
+    x, y, z = np.moveaxis(rotvec / np.maximum(angle[..., 0], 1e-12), -1, 0)
+    o = np.zeros_like(x)
+    K = np.stack([np.stack([o, -z, y], -1), np.stack([z, o, -x], -1), np.stack([-y, x, o], -1)], -2)
+    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
 
-    frames, joints = rotvec.shape[:2]
-    angles = Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_euler("ZXY").reshape(frames, joints, 3)
+
+def _euler(R: FloatArray) -> FloatArray:
+    """(T, J, 3, 3) rotations to (T, J, 3) degrees about z, x, y for R = Rz Rx Ry, each without jumps."""
+    frames = len(R)
+    sine = np.clip(R[..., 2, 1], -1, 1)
+    locked = np.abs(sine) > 1 - 1e-9  # z and y turn about the same axis: z takes all
+    z = np.where(locked, np.arctan2(R[..., 1, 0], R[..., 0, 0]), np.arctan2(-R[..., 0, 1], R[..., 1, 1]))
+    y = np.where(locked, 0.0, np.arctan2(-R[..., 2, 0], R[..., 2, 2]))
+    angles = np.stack([z, np.arcsin(sine), y], -1)
     # the same rotation is also (z + pi, pi - x, y + pi): take whichever continues the last frame
     other = angles * np.array([1, -1, 1]) + np.pi
     for t in range(1, frames):
@@ -77,16 +88,13 @@ def bvh_text(motion: LiftedMotion) -> str:
 
     The hierarchy is the body's rest pose (arms out), joints in depth-first order, one frame per frame of the motion.
     """
-    from scipy.spatial.transform import Rotation
-
     order: list[int] = []
     lines = _hierarchy(motion, _children(motion.parents), order)
-    rotvec = np.asarray(motion.rotations, np.float64).copy()
+    R = _matrices(np.asarray(motion.rotations, np.float64))
     root = motion.parents.index(-1)
-    turned = _Y_UP @ Rotation.from_rotvec(rotvec[:, root]).as_matrix()
-    rotvec[:, root] = Rotation.from_matrix(turned).as_rotvec()
+    R[:, root] = _Y_UP @ R[:, root]
     place = (np.asarray(motion.translation, np.float64) + motion.rest_joints[root]) @ _Y_UP.T * _UNITS
-    angles = _euler(rotvec)[:, order].reshape(len(motion), -1)
+    angles = _euler(R)[:, order].reshape(len(motion), -1)
     lines += ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {float(1 / motion.fps):.8f}"]
     rows = np.concatenate([place, angles], axis=1)
     lines += [" ".join(f"{v:.4f}" for v in row) for row in rows.tolist()]

@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout
@@ -111,6 +110,8 @@ def _smooth(values: FloatArray, weight: FloatArray, stiffness: float) -> FloatAr
         band[1, 1:-1] -= 2 * stiffness
         band[1, 2:] -= 2 * stiffness
         band[0, 2:] += stiffness
+    from scipy.linalg import solveh_banded  # here: readers work without scipy
+
     return np.asarray(solveh_banded(band, values * weight[:, None], check_finite=False))
 
 

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.keypoints.assignment import cheapest_pairs
+
 __all__ = ["associate", "rank_people"]
 
 FloatArray = NDArray[np.float64]
@@ -97,10 +99,8 @@ def _costs(tracks: list[_Track], frame: int, points: FloatArray, weight: FloatAr
 def _assign(cost: FloatArray) -> list[tuple[int, int]]:
     if cost.shape == (1, 1):
         return [(0, 0)] if np.isfinite(cost[0, 0]) else []
-    from scipy.optimize import linear_sum_assignment
-
     bounded = np.where(np.isfinite(cost), cost, 1e6)
-    rows, columns = linear_sum_assignment(bounded)
+    rows, columns = cheapest_pairs(bounded)
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if bounded[r, c] < 1e5]
 
 

@@ -1,0 +1,53 @@
+"""What Blender's own Python does without scipy: the pairing of detections, Euler angles, reading and writing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mvlift.bvh import _euler, _matrices
+from mvlift.keypoints.assignment import cheapest_pairs
+from scenes import WALK, small_motion
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.transform import Rotation
+from test_layers import run_blocked
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pairs_cost_what_scipys_cost(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(40):
+        cost = rng.random((rng.integers(1, 9), rng.integers(1, 9)))
+        cost[rng.random(cost.shape) < 0.1 * (seed % 5)] = 1e6
+        cost = np.round(3 * cost) if seed % 3 == 0 else cost  # with ties
+        rows, columns = cheapest_pairs(cost)
+        assert cost[rows, columns].sum() == pytest.approx(cost[linear_sum_assignment(cost)].sum())
+        assert len(rows) == len(set(columns.tolist())) == min(cost.shape)
+        assert (np.diff(rows) > 0).all()
+
+
+def test_euler_angles_give_the_rotations_back() -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(1, 400, 3))
+    locked = Rotation.from_euler("ZXY", [[30, 90, 20], [-50, -90, 10]], degrees=True)
+    for R in (_matrices(vectors), locked.as_matrix()[None]):
+        again = Rotation.from_euler("ZXY", _euler(R)[0], degrees=True).as_matrix()
+        np.testing.assert_allclose(again, R[0], atol=1e-7)
+    np.testing.assert_allclose(_matrices(vectors)[0], Rotation.from_rotvec(vectors[0]).as_matrix(), atol=1e-12)
+
+
+CODE = """
+import mvlift, mvlift.keypoints, mvlift.lifting.subjects, mvlift.worker.client, mvlift.bodies.model
+assert len(mvlift.read_keypoints({walk!r}, fps=30)[0]) == 150
+mvlift.load_motion({motion!r}).save({bvh!r})
+mvlift.bodies.model.load_body(None)
+print("done")
+"""
+
+
+def test_the_light_part_needs_numpy_only(tmp_path: Path) -> None:
+    saved = small_motion().save(tmp_path / "m.npz")
+    code = CODE.format(walk=str(WALK), motion=str(saved), bvh=str(tmp_path / "m.bvh"))
+    done = run_blocked(code, "scipy", "torch", "orjson", "h5py", "roma", "safetensors", "tyro", "rich", "PIL")
+    assert done.stdout.strip() == "done", done.stderr[-2000:]
