@@ -1,4 +1,4 @@
-"""`mvlift-train prepare | stage1 | stage2 | stage3 | stage4 | all | export | prior | fid | elepose | evaluate`."""
+"""`mvlift-train prepare | animals | stage1 | ... | stage4 | all | export | prior | fid | elepose | evaluate`."""
 
 from __future__ import annotations
 
@@ -121,6 +121,10 @@ def main(arguments: list[str] | None = None) -> int:
         from mvlift_training.prior import main as prior_main
 
         return int(prior_main(given[1:]) or 0)
+    if given[:1] == ["animals"]:
+        from mvlift_training.animals.footage import main as animals_main
+
+        return animals_main(given[1:])
     if given[:1] == ["evaluate"]:
         from mvlift_training.evaluation.cli import main as evaluate_main
 

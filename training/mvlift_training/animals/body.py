@@ -1,0 +1,158 @@
+"""A four-legged body as joints: its measures, and the legs that reach from hip and shoulder to where the paws are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FloatArray", "Measures", "draw_measures", "hind_leg", "front_leg", "species_table", "unit"]
+
+FloatArray = NDArray[np.float64]
+_FILE: Final = Path(__file__).parent / "species.json"
+_SLACK: Final = 0.02
+"""Share of a leg's length that it never stretches out: joints keep their side."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """One animal, in shoulder heights (the upper joint of the front leg above the ground); angles in radians.
+
+    Attributes:
+        kind: such as "dog".
+        trunk: from between the shoulders to between the hips.
+        hip_height: above the ground.
+        shoulder_width, hip_width: from left to right.
+        front: upper arm, forearm, metacarpus, pastern.
+        back: thigh, shank, metatarsus, pastern.
+        neck, head: lengths.
+        neck_pitch, head_pitch: above the horizontal, as usually carried.
+        withers: height of the withers above the shoulder joints.
+        frequency: factor on how often it steps.
+    """
+
+    kind: str
+    trunk: float
+    hip_height: float
+    shoulder_width: float
+    hip_width: float
+    front: tuple[float, float, float, float]
+    back: tuple[float, float, float, float]
+    neck: float
+    head: float
+    neck_pitch: float
+    head_pitch: float
+    withers: float
+    frequency: float
+
+
+@cache
+def species_table() -> Mapping[str, Any]:
+    """Ranges of measures, gaits and activities (``species.json``)."""
+    return dict(json.loads(_FILE.read_text(encoding="utf-8")))
+
+
+def _leg(ranges: list[list[float]], height: float, spare: float, random: np.random.Generator) -> FloatArray:
+    """Four lengths whose zigzag reaches the ground: their sum is the height and a little more."""
+    drawn = np.array([random.uniform(a, b) for a, b in ranges])
+    return np.asarray(drawn * (height * spare / drawn.sum()))
+
+
+def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> Measures:
+    """An animal at random.
+
+    Args:
+        random: randomness.
+        kinds: of these kinds only; all when empty.
+    """
+    table = species_table()["kinds"]
+    names = [n for n in table if not kinds or n in kinds]
+    share = np.array([table[n]["share"] for n in names])
+    kind = str(random.choice(names, p=share / share.sum()))
+    row = table[kind]
+
+    def pick(key: str) -> float:
+        return float(random.uniform(*row[key]))
+
+    hip = pick("hip_height")
+    front = _leg(row["front"], 1.0, random.uniform(1.04, 1.14), random)
+    back = _leg(row["back"], hip, random.uniform(1.08, 1.24), random)
+    return Measures(
+        kind=kind,
+        trunk=pick("trunk"),
+        hip_height=hip,
+        shoulder_width=pick("shoulder_width"),
+        hip_width=pick("hip_width"),
+        front=(float(front[0]), float(front[1]), float(front[2]), float(front[3])),
+        back=(float(back[0]), float(back[1]), float(back[2]), float(back[3])),
+        neck=pick("neck"),
+        head=pick("head"),
+        neck_pitch=float(np.radians(pick("neck_pitch"))),
+        head_pitch=float(np.radians(pick("head_pitch"))),
+        withers=pick("withers"),
+        frequency=float(row["frequency"]),
+    )
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    """Vectors (..., 3) of length one."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+
+
+def _two_links(
+    top: FloatArray, end: FloatArray, first: FloatArray | float, second: FloatArray | float, towards: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Where two links from ``top`` to ``end`` bend, and the end they reach.
+
+    Args:
+        top, end: (T, 3).
+        first, second: lengths, or (T,).
+        towards: (T, 3) the side to which the joint bends.
+    """
+    along = end - top
+    far = np.linalg.norm(along, axis=-1)
+    distance = np.clip(far, np.abs(first - second) * 1.02 + 1e-6, (first + second) * (1 - _SLACK))
+    along = unit(along)
+    aside = unit(towards - (towards * along).sum(-1, keepdims=True) * along)
+    at = (first**2 - second**2 + distance**2) / (2 * distance)
+    off = np.sqrt(np.maximum(first**2 - at**2, 0))
+    return top + at[:, None] * along + off[:, None] * aside, top + distance[:, None] * along
+
+
+def front_leg(
+    shoulder: FloatArray, fetlock: FloatArray, ahead: FloatArray, lengths: tuple[float, ...], folded: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Elbow, carpus and fetlock, each (T, 3): the elbow bends back, the carpus forward.
+
+    Args:
+        shoulder: (T, 3).
+        fetlock: (T, 3) where it should be.
+        ahead: (T, 3) the body's forward direction.
+        lengths: upper arm, forearm, metacarpus.
+        folded: (T,) radians by which the carpus is bent.
+    """
+    upper, fore, meta = lengths
+    below = np.sqrt(fore**2 + meta**2 + 2 * fore * meta * np.cos(folded))
+    elbow, reached = _two_links(shoulder, fetlock, upper, below, -ahead)
+    carpus, reached = _two_links(elbow, reached, fore, meta, ahead)
+    return elbow, carpus, reached
+
+
+def hind_leg(
+    hip: FloatArray, fetlock: FloatArray, ahead: FloatArray, lengths: tuple[float, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Knee, hock and fetlock, each (T, 3): a pantograph, whose metatarsus keeps parallel to the thigh.
+
+    Arguments as ``front_leg``; lengths are thigh, shank, metatarsus.
+    """
+    thigh, shank, meta = lengths
+    bend, reached = _two_links(hip, fetlock, thigh + meta, shank, ahead)
+    along = (bend - hip) / (thigh + meta)
+    knee = hip + thigh * along
+    return knee, reached - meta * along, reached
