@@ -10,6 +10,7 @@ from mvlift.errors import LiftError
 from mvlift.motion import LiftedMotion
 from numpy.typing import NDArray
 
+from .cleanup.blend import blend_weights
 from .engine import LiftRequest
 from .library import read_clips
 from .lifting import lift_options
@@ -22,7 +23,7 @@ from .scene.timing import resample_rotations, resample_values
 from .scene.together import seen_by
 from .selected import record_of
 
-__all__ = ["ReliftPlan", "blend_weights", "plan_relift", "write_relifted"]
+__all__ = ["ReliftPlan", "plan_relift", "write_relifted"]
 
 Array = NDArray[np.float64]
 
@@ -86,13 +87,6 @@ def _clip(record: LiftRecord) -> Any:
         if clip.track_id == record.track:
             return clip
     raise LiftError(f"{record.source} holds no person {record.track!r} any more.", "Import and lift it again.")
-
-
-def blend_weights(frames: Array, first: float, last: float, blend: float) -> Array:
-    """(N,) share of the new motion: 1 from first to last, falling smoothly to 0 over ``blend`` frames outside."""
-    outside = np.maximum(np.maximum(first - frames, frames - last), 0)
-    x = np.clip(1 - outside / (blend + 1), 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:

@@ -19,6 +19,7 @@ __all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_cu
 CONSTANT: Final = 0
 LINEAR: Final = 1
 BEZIER: Final = 2
+_ALIGNED: Final = 3  # of a key's handles
 
 Array = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ class Curves:
         return self.container.groups.get(name) or self.container.groups.new(name)
 
     def write(
-        self, data_path: str, frames: Array, values: Array, *, group: str = "", interpolation: int = LINEAR
+        self, data_path: str, frames: Array, values: Array, *, group: str = "", slopes: Array | None = None
     ) -> None:
         """Replace the keys of a property.
 
@@ -56,7 +57,8 @@ class Curves:
             frames: (N,) scene frames, ascending, fractions allowed.
             values: (N, C) one column for each array index of the property; C = 1 for a plain number.
             group: name of the channel group, none when empty.
-            interpolation: LINEAR, CONSTANT or BEZIER.
+            slopes: (N, C) a frame, for smooth curves with handles at a third of the way to the next key; without
+                them the keys are joined by straight lines.
         """
         coordinates = np.empty((len(frames), 2), dtype=np.float32)
         coordinates[:, 0] = frames
@@ -69,7 +71,9 @@ class Curves:
             else:
                 curve.keyframe_points.clear()
             coordinates[:, 1] = column
-            _set_keys(curve, coordinates, interpolation)
+            _set_keys(curve, coordinates, LINEAR if slopes is None else BEZIER)
+            if slopes is not None:
+                _set_handles(curve, coordinates, np.asarray(slopes, dtype=np.float32)[:, index])
 
     def read(self, data_path: str, channels: int, frames: Array) -> Array | None:
         """(N, C) values of a property at scene frames (N,), or None when no channel of it has a curve."""
@@ -95,6 +99,21 @@ def _set_keys(curve: Any, coordinates: NDArray[np.float32], interpolation: int) 
     points.foreach_set("co", coordinates.ravel())
     points.foreach_set("interpolation", np.full(count, interpolation, dtype=np.uint8))
     points.foreach_set("select_control_point", np.zeros(count, dtype=bool))
+    curve.update()
+
+
+def _set_handles(curve: Any, coordinates: NDArray[np.float32], slopes: NDArray[np.float32]) -> None:
+    points, frames = curve.keyframe_points, coordinates[:, 0]
+    gaps = np.diff(frames) / 3 if len(frames) > 1 else np.ones(0, dtype=np.float32)
+    sides = {
+        "handle_left": -np.concatenate([gaps[:1], gaps]),
+        "handle_right": np.concatenate([gaps, gaps[-1:]]),
+    }
+    for name, reach in sides.items():
+        reach = reach if len(reach) == len(frames) else np.ones_like(frames)
+        handles = coordinates + reach[:, None] * np.stack([np.ones_like(slopes), slopes], -1)
+        points.foreach_set(f"{name}_type", np.full(len(frames), _ALIGNED, dtype=np.uint8))
+        points.foreach_set(name, np.ascontiguousarray(handles, dtype=np.float32).ravel())
     curve.update()
 
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cleanup.skeleton import RestSkeleton
-from .animation import LINEAR, Curves, current_curves, duplicate_action
+from ..cleanup.thinning import Thinned
+from .animation import Curves, current_curves, duplicate_action
 from .armature import rest_axes, rest_heads
 from .keyframes import location_path, rotation_path
 
-__all__ = ["MotionCurves", "read_motion_curves", "rest_skeleton", "write_motion_curves"]
+__all__ = ["MotionCurves", "read_motion_curves", "rest_skeleton", "write_motion_curves", "write_thinned"]
 
 Array = NDArray[np.float64]
 _CLEANED = "mvlift_cleaned"
@@ -94,20 +95,27 @@ def editable_curves(armature: Any, what: str) -> Curves:
     return copy
 
 
-def write_motion_curves(armature: Any, motion: MotionCurves, what: str, interpolation: int = LINEAR) -> Any:
+def write_motion_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
     """Key a changed motion; returns the Action.
 
     Args:
         armature: the object.
         motion: on its frames.
         what: was done, for the name of a new Action.
-        interpolation: between the keys.
     """
     curves = editable_curves(armature, what)
     root = motion.skeleton.root
-    curves.write(location_path(root), motion.frames, motion.locations, group=root, interpolation=interpolation)
+    curves.write(location_path(root), motion.frames, motion.locations, group=root)
     for j, name in enumerate(motion.skeleton.names):
-        curves.write(
-            rotation_path(name), motion.frames, motion.rotations[:, j], group=name, interpolation=interpolation
-        )
+        curves.write(rotation_path(name), motion.frames, motion.rotations[:, j], group=name)
+    return curves.action
+
+
+def write_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: str) -> Any:
+    """Key what is left of a motion as smooth curves; returns the Action. Arguments as ``write_motion_curves``."""
+    curves = editable_curves(armature, what)
+    root, frames, place = motion.skeleton.root, motion.frames, thinned.location
+    curves.write(location_path(root), frames[place.rows], place.values, group=root, slopes=place.slopes)
+    for name, kept in zip(motion.skeleton.names, thinned.rotations, strict=True):
+        curves.write(rotation_path(name), frames[kept.rows], kept.values, group=name, slopes=kept.slopes)
     return curves.action

@@ -24,13 +24,22 @@ _SHORTEST = 0.02  # metres; Blender removes bones without length
 
 @dataclass(frozen=True)
 class Leg:
-    """Joint names of a leg, hip to toe, and the contact keypoints under its foot."""
+    """A leg.
+
+    Attributes:
+        hip, knee, ankle, toe: joint names; the ankle turns the foot.
+        heel: metres from the ankle back to the heel.
+        heel_contacts: contact keypoints near the heel.
+        toe_contacts: contact keypoints near the ball of the foot.
+    """
 
     hip: str
     knee: str
     ankle: str
     toe: str
-    contacts: tuple[str, ...]
+    heel: float
+    heel_contacts: tuple[str, ...]
+    toe_contacts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def rig_data(body: str) -> RigData:
         to_armature=np.stack([left, -front, up]),
         directions={"left": x, "right": -x, "up": z, "down": -z, "front": -y, "back": y},
         bones=data["bones"] if path.is_file() else {},
-        legs=tuple(Leg(**{**leg, "contacts": tuple(leg["contacts"])}) for leg in data["legs"]),
+        legs=tuple(Leg(**{k: tuple(v) if isinstance(v, list) else v for k, v in leg.items()}) for leg in data["legs"]),
         colours=data["colours"],
     )
 

@@ -1,0 +1,223 @@
+"""Clean-up of a lifted armature; every operator can be adjusted afterwards in the Adjust Last Operation panel."""
+
+# Annotations are Blender's property definitions here: they must not be turned into strings.
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
+
+from .. import cleaning
+from ..cleanup.feet import FootOptions
+from ..scene.motion_curves import rest_skeleton
+from ..selected import lifted_armature, why_no_record
+from .reports import refuse
+
+__all__ = ["CLASSES"]
+
+FEET = (
+    ("OFF", "Off", "Leave the feet as they were lifted"),
+    ("AUTO", "Automatic", "Plant a foot where the lift says that it rests, unless it slides far while it does"),
+    ("ALWAYS", "Always", "Plant every foot that is said to rest, or is low and slow, however far it slides"),
+)
+_SELECTED = ("SELECTED", "Selected Bones", "The bones that are selected in Pose Mode")
+
+_items: list[tuple[str, str, str]] = []
+
+
+def _joints(_self: Any, context: Any) -> list[tuple[str, str, str]]:
+    # Blender keeps only pointers to these strings, so they must live as long as it does
+    armature = lifted_armature(context) if context is not None else None
+    names = rest_skeleton(armature).names if armature is not None else ()
+    _items[:] = [_SELECTED, *((name, name.replace("_", " ").title(), f"The {name} bone") for name in names)]
+    return _items
+
+
+def _selected(armature: Any) -> list[str]:
+    """Names of the bones that are selected in Pose Mode."""
+    if bpy.app.version >= (5, 0, 0):
+        return [bone.name for bone in armature.pose.bones if bone.select]
+    return [bone.name for bone in armature.data.bones if bone.select]
+
+
+class _CleanUp:
+    """An operator that changes a lifted armature's Action. Subclasses give ``clean``."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature, and no lift that is about to change it."""
+        busy = context.window_manager.mvlift_job.running
+        reason = "A lift is running: wait for it, or press Esc to cancel it" if busy else why_no_record(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def clean(self, context: Any, armature: Any) -> str:
+        """Do it; what it changed, as a sentence."""
+        raise NotImplementedError
+
+    def execute(self, context: Any) -> set[str]:
+        """Clean and report."""
+        try:
+            text = self.clean(context, lifted_armature(context))
+        except Exception as error:
+            return refuse(self, context, error, f"{self.bl_label.lower()}")
+        self.report({"INFO"}, text)
+        return {"FINISHED"}
+
+
+class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
+    """Keep resting feet where they are: they roll from heel to toe and slip no more"""
+
+    bl_idname = "mvlift.clean_feet"
+    bl_label = "Clean Foot Contacts"
+
+    mode: EnumProperty(name="Contacts", description="Which feet are planted", items=FEET, default="AUTO")
+    threshold: FloatProperty(
+        name="Least Probability",
+        description="How sure the lift must be that a foot rests",
+        default=cleaning.CONTACT, min=0.05, max=0.95, subtype="FACTOR",
+    )  # fmt: skip
+    most_travel: FloatProperty(
+        name="Longest Slide",
+        description="With Automatic, a foot that travels further than this while it rests is taken to slide on purpose",
+        default=0.3, min=0.0, soft_max=2.0, unit="LENGTH",
+    )  # fmt: skip
+    blend: IntProperty(name="Blend", description="Frames over which a foot is let go", default=4, min=0, max=30)
+    on_floor: BoolProperty(
+        name="On the Floor", description="Bring the soles of resting feet to the floor", default=True
+    )
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Plant the feet."""
+        options = FootOptions(self.mode, self.most_travel, self.blend, self.on_floor)
+        return cleaning.clean_feet(armature, options, self.threshold)
+
+
+class MVLIFT_OT_snap_floor(_CleanUp, bpy.types.Operator):
+    """Move the whole person up or down so that the resting feet stand on the floor"""
+
+    bl_idname = "mvlift.snap_floor"
+    bl_label = "Snap to Floor"
+
+    drift: BoolProperty(
+        name="Follow Drift",
+        description="Take out a floor that rises or sinks over time; otherwise one height for the whole motion",
+        default=False,
+    )
+    period: FloatProperty(
+        name="Period", description="Time over which such a drift is averaged", default=1.0, min=0.1, soft_max=10,
+        unit="TIME_ABSOLUTE",
+    )  # fmt: skip
+    strength: FloatProperty(
+        name="Strength", description="Share of the way to the floor", default=1.0, min=0.0, max=1.0, subtype="FACTOR"
+    )
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Move the root."""
+        return cleaning.snap_floor(armature, self.drift, self.period, self.strength)
+
+
+class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
+    """Smooth the motion in time"""
+
+    bl_idname = "mvlift.smooth"
+    bl_label = "Smooth"
+
+    strength: FloatProperty(
+        name="Strength", description="How strongly; 1 averages over about a tenth of a second", default=1.0, min=0.0,
+        soft_max=5.0, max=25.0,
+    )  # fmt: skip
+    only_selected: BoolProperty(
+        name="Selected Bones Only", description="Smooth the bones that are selected in Pose Mode", default=False
+    )
+    path: BoolProperty(name="Path", description="Smooth the way through the world too", default=True)
+    keep_feet: BoolProperty(name="Keep Feet", description="Resting feet stay where they were", default=True)
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Smooth."""
+        joints = _selected(armature) if self.only_selected else []
+        return cleaning.smooth(armature, self.strength, joints, self.path, self.keep_feet)
+
+
+class MVLIFT_OT_reduce_keys(_CleanUp, bpy.types.Operator):
+    """Thin the keys out; no joint moves by more than the given distance"""
+
+    bl_idname = "mvlift.reduce_keys"
+    bl_label = "Reduce Keys"
+
+    bound: FloatProperty(
+        name="Error (mm)", description="No joint is further than this from where it was, in any frame; millimetres",
+        default=3.0, min=0.1, soft_max=50.0, max=1000.0,
+    )  # fmt: skip
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Thin out."""
+        return cleaning.reduce_keys(armature, 0.001 * self.bound)
+
+
+class _OfJoint(_CleanUp):
+    """A clean-up of one joint over a range of frames, as it is in one of them."""
+
+    joint: EnumProperty(name="Joint", description="Which bone", items=_joints)
+    at: IntProperty(name="As in Frame", description="Scene frame whose pose is kept", default=1)
+    first: IntProperty(name="First", description="First scene frame to keep it in", default=1)
+    last: IntProperty(name="Last", description="Last scene frame to keep it in", default=250)
+    blend: IntProperty(name="Blend", description="Frames over which it comes and goes", default=8, min=0, max=100)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Take the present frame, and the preview range or else half a second around it."""
+        scene = context.scene
+        if not self.properties.is_property_set("at"):
+            self.at = scene.frame_current
+        if not self.properties.is_property_set("first"):
+            half = round(0.5 * scene.render.fps / scene.render.fps_base)
+            preview = scene.use_preview_range
+            self.first = scene.frame_preview_start if preview else self.at - half
+            self.last = scene.frame_preview_end if preview else self.at + half
+        return self.execute(context)
+
+    def joints(self, armature: Any) -> list[str]:
+        """The chosen bones."""
+        return _selected(armature) if self.joint == "SELECTED" else [self.joint]
+
+
+class MVLIFT_OT_hold_joints(_OfJoint, bpy.types.Operator):
+    """Hold joints still: they keep the rotation that they have in one frame over a range of frames"""
+
+    bl_idname = "mvlift.hold_joints"
+    bl_label = "Hold"
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Hold."""
+        return cleaning.hold_joints(armature, self.joints(armature), self.at, (self.first, self.last), self.blend)
+
+
+class MVLIFT_OT_lock_joint(_OfJoint, bpy.types.Operator):
+    """Lock hands or feet in the world: they stay in the place that they have in one frame over a range of frames"""
+
+    bl_idname = "mvlift.lock_joint"
+    bl_label = "Lock"
+
+    keep_turn: BoolProperty(
+        name="Keep Orientation", description="The hand or foot keeps turning in the world as it did", default=True
+    )
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Lock each."""
+        frames = (self.first, self.last)
+        said = [
+            cleaning.lock_joint(armature, joint, self.at, frames, self.blend, self.keep_turn)
+            for joint in self.joints(armature) or [""]
+        ]
+        return "; ".join(said)
+
+
+CLASSES = (
+    MVLIFT_OT_clean_feet,
+    MVLIFT_OT_snap_floor,
+    MVLIFT_OT_smooth,
+    MVLIFT_OT_reduce_keys,
+    MVLIFT_OT_hold_joints,
+    MVLIFT_OT_lock_joint,
+)
