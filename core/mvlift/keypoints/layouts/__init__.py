@@ -9,7 +9,8 @@ Each ``*.json`` in this folder is one layout::
 
 ``keypoints`` use one vocabulary in all layouts of a family (``nose neck l_shoulder r_shoulder l_elbow ... l_big_toe
 l_small_toe l_heel``), so that mapping between layouts is by name. ``derived`` lists keypoints that the layout lacks but
-that are the mean of others it has.
+that are the mean of others it has. ``mirror`` lists pairs that change places in a mirrored picture, beside those whose
+names begin with ``l_`` and ``r_``.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Layout:
         derived: keypoints that are the mean of others, by name.
         title: name for people.
         family: "human", "quadruped", ... ; only layouts of one family map onto each other.
+        mirror: pairs that change places in a mirrored picture and are not called left and right.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Layout:
     derived: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     title: str = ""
     family: str = "human"
+    mirror: tuple[tuple[str, str], ...] = ()
 
     def index(self, name: str) -> int:
         """Column of a keypoint.
@@ -66,8 +69,9 @@ class Layout:
     def mirrored(self) -> NDArray[np.int64]:
         """(J,) column of each keypoint's left/right partner (itself where it has none)."""
         swap = {"l": "r", "r": "l"}
+        pairs = {**dict(self.mirror), **{b: a for a, b in self.mirror}}
         partners = [
-            f"{swap[n[0]]}{n[1:]}" if n[:2] in ("l_", "r_") and f"{swap[n[0]]}{n[1:]}" in self.names else n
+            f"{swap[n[0]]}{n[1:]}" if n[:2] in ("l_", "r_") and f"{swap[n[0]]}{n[1:]}" in self.names else pairs.get(n, n)
             for n in self.names
         ]
         return np.array([self.names.index(p) for p in partners], dtype=np.int64)
@@ -96,4 +100,5 @@ def get_layout(name: str) -> Layout:
         derived={k: tuple(v) for k, v in data.get("derived", {}).items()},
         title=data.get("title", data["name"]),
         family=data.get("family", "human"),
+        mirror=tuple((a, b) for a, b in data.get("mirror", [])),
     )
