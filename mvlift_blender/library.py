@@ -12,8 +12,9 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
 from .scene.timing import rational_fps
+from .tracks import find_person
 
-__all__ = ["clip_of", "forget", "parse_fps", "read_clips"]
+__all__ = ["clip_of", "forget", "parse_fps", "person_of", "read_clips"]
 
 _KEPT: Final = 16
 _Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
@@ -78,14 +79,23 @@ def clip_of(settings: Any, person: Any) -> KeypointClip:
     Raises:
         KeypointError: the source is gone or holds that track no more.
     """
-    clips = read_clips(person.source, settings.clip_fps(person), settings.clip_size(person))
-    for clip in clips:
-        if clip.track_id == person.track:
-            return clip
-    raise KeypointError(
-        f"{person.source} holds no person {person.track!r} any more; it has {', '.join(c.track_id for c in clips)}.",
-        "Import it again.",
-    )
+    return person_of(person.source, person.track, settings.clip_fps(person), settings.clip_size(person))
+
+
+def person_of(
+    source: str, track: str, fps: Fraction | None = None, size: tuple[int, int] | None = None
+) -> KeypointClip:  # fmt: skip
+    """One person of a keypoint file or folder; arguments as ``read_clips``, and the person's track or pieces.
+
+    Raises:
+        KeypointError: the source is gone or holds that person no more.
+    """
+    clips = read_clips(source, fps, size)
+    found = find_person(clips, track)
+    if found is None:
+        known = ", ".join(clip.track_id for clip in clips)
+        raise KeypointError(f"{source} holds no person {track!r} any more; it has {known}.", "Import it again.")
+    return found
 
 
 def forget() -> None:

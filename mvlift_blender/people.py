@@ -15,7 +15,7 @@ from mvlift.keypoints.clip import KeypointClip
 from .library import parse_fps, read_clips
 from .video import MOVIES
 
-__all__ = ["add_people", "ask_for", "describe", "import_sources", "sources_of", "why_not"]
+__all__ = ["add_people", "ask_for", "describe", "import_sources", "sources_of", "state_facts", "why_not"]
 
 _LEAST_FRAMES = 2
 
@@ -106,18 +106,24 @@ def add_people(settings: Any, source: str, clips: Iterable[KeypointClip]) -> Non
         person = settings.people.add()
         person.name = f"{stem} {clip.track_id}" if number or clip.track_id not in ("", "0") else stem
         person.chosen = number == 0
-        person.source, person.track = source, clip.track_id
-        person.format, person.layout = clip.source_format, clip.layout.title or clip.layout.name
-        person.first, person.last = clip.first_frame, clip.first_frame + len(clip) - 1
+        person.source = source
+        state_facts(person, clip)
         person.fps = str(clip.fps) if clip.fps is not None else ""
         if clip.image_size is not None:
             person.width, person.height = clip.image_size
-        person.confidence, person.gaps = clip.mean_confidence, len(clip.gaps())
-        person.missing = float(1 - np.mean(clip.seen))
-        person.notes = "\n".join(clip.assumptions)
         if number == 0:
             settings.active = len(settings.people) - 1
             settings.range_first, settings.range_last = person.first, person.last
+
+
+def state_facts(person: Any, clip: KeypointClip) -> None:
+    """Keep what the panel says about a person's clip."""
+    person.track = clip.track_id
+    person.format, person.layout = clip.source_format, clip.layout.title or clip.layout.name
+    person.first, person.last = clip.first_frame, clip.first_frame + len(clip) - 1
+    person.confidence, person.gaps = clip.mean_confidence, len(clip.gaps())
+    person.missing = float(1 - np.mean(clip.seen))
+    person.notes = "\n".join(clip.assumptions)
 
 
 def describe(settings: Any, person: Any) -> list[str]:

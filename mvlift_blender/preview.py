@@ -10,12 +10,12 @@ import bpy
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 
-from .library import clip_of, read_clips
+from .library import clip_of, person_of
 from .scene.overlay import Overlay, Shown
 from .scene.timing import Timing, scene_fps
 from .selected import lifted_armature, record_of
 
-__all__ = ["add_preview", "remove_preview", "shown_at"]
+__all__ = ["add_preview", "remove_preview", "shown_at", "video_frame"]
 
 _overlay: Overlay | None = None
 
@@ -44,7 +44,7 @@ def shown_at(context: Any) -> Shown | None:
     elif person is not None:
         size = settings.clip_size(person)
         clip = _read(person.source, person.track, lambda: clip_of(settings, person))
-        row = _sample(context, settings, person, frame)
+        row = video_frame(context, settings, person, frame)
     else:
         return None
     if clip is None or size is None:
@@ -57,12 +57,11 @@ def _same(person: Any, record: Any) -> bool:
     return bool(person.source == record.source and person.track == record.track)
 
 
-def _of_record(record: Any) -> KeypointClip | None:
-    clips = read_clips(record.source, record.timing.clip_fps, record.camera.image_size)
-    return next((clip for clip in clips if clip.track_id == record.track), None)
+def _of_record(record: Any) -> KeypointClip:
+    return person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size)
 
 
-def _sample(context: Any, settings: Any, person: Any, frame: float) -> float:
+def video_frame(context: Any, settings: Any, person: Any, frame: float) -> float:
     """Frame number in the video of a scene frame, before the lift."""
     first = settings.range_first if settings.use_range else person.first
     fps = settings.clip_fps(person) or scene_fps(context.scene)

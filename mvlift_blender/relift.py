@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .cleanup.blend import blend_weights
 from .engine import LiftRequest
-from .library import read_clips
+from .library import person_of
 from .lifting import lift_options
 from .preferences import body_file
 from .scene.motion_curves import MotionCurves, read_motion_curves, write_motion_curves
@@ -60,7 +60,9 @@ def plan_relift(
     if record is None or not record.source:
         raise LiftError("The Action does not know which keypoints it was lifted from.", "Lift the clip anew.")
     first, last = _video_frames(record, (frames[0] - blend, frames[1] + blend))
-    clip = _clip(record).restricted(first, last)
+    clip = person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size).restricted(
+        first, last
+    )
     options = lift_options(context.scene.mvlift, record.camera.image_size, body_file(context))
     options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
     return ReliftPlan(
@@ -80,13 +82,6 @@ def _video_frames(record: LiftRecord, frames: tuple[int, int]) -> tuple[int, int
             f"Frames {frames[0]} to {frames[1]} are outside the lift.", f"It has frames {begin:.0f} to {end:.0f}."
         )
     return record.first_frame + first, record.first_frame + last
-
-
-def _clip(record: LiftRecord) -> Any:
-    for clip in read_clips(record.source, record.timing.clip_fps, record.camera.image_size):
-        if clip.track_id == record.track:
-            return clip
-    raise LiftError(f"{record.source} holds no person {record.track!r} any more.", "Import and lift it again.")
 
 
 def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
@@ -126,6 +121,10 @@ def _resampled(old: MotionCurves, motion: LiftedMotion, samples: Array) -> tuple
     rotations = resample_rotations(bone_rotations(motion, axes), samples)[:, order]
     root = motion.parents.index(-1)
     places = np.asarray(motion.translation + motion.rest_joints[root], np.float64)
+    # another guess at the body's size is another guess at its distance: from the camera both look the same
+    eye = -np.asarray(motion.camera.R, np.float64).T @ np.asarray(motion.camera.t, np.float64)
+    lengths = np.linalg.norm(motion.rest_joints[1:] - motion.rest_joints[list(motion.parents[1:])], axis=-1).sum()
+    places = eye + np.linalg.norm(old.skeleton.offsets[1:], axis=-1).sum() / lengths * (places - eye)
     return rotations, old.skeleton.locations_of(resample_values(places, samples))
 
 

@@ -40,6 +40,19 @@ class MVLIFT_UL_people(bpy.types.UIList):
         facts.label(text=f"{100 * person.confidence:.0f} %")
 
 
+class MVLIFT_MT_correct(bpy.types.Menu):
+    """Corrections of the active person."""
+
+    bl_idname = "MVLIFT_MT_correct"
+    bl_label = "Correct People"
+    bl_description = "Split, join, exchange or trim people, where the tracker went wrong"
+
+    def draw(self, _context: Any) -> None:
+        """One entry for each."""
+        for name in ("split_person", "join_people", "swap_people", "trim_person"):
+            self.layout.operator(f"mvlift.{name}")
+
+
 class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
     """Keypoints of a video and the people in it."""
 
@@ -63,6 +76,8 @@ class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
         buttons.operator("mvlift.choose_people", text="", icon="CHECKBOX_HLT")
         buttons.operator("mvlift.forget_people", text="", icon="REMOVE")
         buttons.operator("mvlift.forget_people", text="", icon="TRASH").everybody = True
+        buttons.separator()
+        buttons.menu(MVLIFT_MT_correct.bl_idname, text="", icon="DOWNARROW_HLT")
         person = settings.person()
         if person is not None:
             _facts(layout, settings, person)
@@ -111,4 +126,4 @@ class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
             layout.label(text=settings.fps_problem, icon="ERROR")
 
 
-CLASSES = (MVLIFT_UL_people, MVLIFT_PT_people, MVLIFT_PT_video)
+CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_video)
