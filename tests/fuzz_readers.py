@@ -1,17 +1,17 @@
 """Mutates valid keypoint files of every family and reads them: a clip or a KeypointError with a remedy, nothing else.
 
-    python tests/fuzz_readers.py --inputs 1000000 [--seed 0] [--first 0] [--processes 2] [--keep FOLDER]
+    python tests/fuzz_readers.py --inputs 1000000 [--seed 0] [--seconds 3600] [--state fuzz.json] [--keep FOLDER]
 
-Input ``n`` of a seed is always the same, so a run is continued with ``--first`` and a failure repeated alone with
-``--first n --inputs 1``. Not collected by pytest.
+Input ``n`` of a seed is always the same while the files that are mutated stay the same, so a failure is repeated alone
+with ``--first n --inputs 1``. With ``--state`` a run that was stopped goes on where it was, and the file holds the
+count of each family. Not collected by pytest.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import contextlib
 import json
-import multiprocessing
 import resource
 import shutil
 import signal
@@ -19,11 +19,11 @@ import sys
 import tempfile
 import time
 import traceback
-import zipfile
-from copy import deepcopy
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -31,217 +31,91 @@ sys.path.insert(0, str(Path(__file__).parent / "core"))
 
 import keypoint_archives  # noqa: F401 (registers its families; the path is set above)
 from keypoint_files import FAMILIES
+from mutations import mutate
 from mvlift.errors import KeypointError
 from mvlift.keypoints.reading import inspect_keypoints
 
 SECONDS: Final = 20
 """An input that takes longer hangs."""
 MEMORY: Final = 6 << 30
-ODD: Final[tuple[object, ...]] = (
-    None, True, False, 0, -1, 1, 1e308, -1e308, 1e-320, float("nan"), float("inf"), 1 << 70, -(1 << 63), "", "x", "0",
-    "-7", "nan", [], {}, [[]], [None], [1, 2], {"x": 1}, {"a": []}, "\ud800\udc00", "1e999", [[[[1]]]], 0.5, 2**31,
-    1e16,
-)  # fmt: skip
-TOKENS: Final = (
-    b"", b"NaN", b"nan", b"null", b"-1", b"1e308", b"1e999", b"99999999999999999999", b"[]", b"{}", b'"x"', b",", b"\n",
-    b"<", b"</", b"&a;", b"\x00", b"\xff\xfe", b"0", b"x", b"}", b"]", b"-", b";", b"\t", b'"', b"1e15", b"inf",
-    b"000000000000001",
-)  # fmt: skip
-
-Random = np.random.Generator
+REPORT: Final = 2000
+"""Inputs between two notes of how far the run is."""
 
 
 class Hang(BaseException):
     """The time is over. No reader catches it."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What one process does."""
-
-    seed: int
-    first: int
-    stop: int
-    step: int
-    keep: Path
+class Stopped(BaseException):
+    """The process was asked to end."""
 
 
-def random_node(document: Any, random: Random) -> tuple[Any, Any] | None:
-    """(container, key) of some value in a document."""
-    found = None
-    while isinstance(document, list | dict) and document:
-        keys = list(document) if isinstance(document, dict) else range(len(document))
-        key = keys[int(random.integers(min(len(keys), 40)))]
-        found = document, key
-        document = document[key]
-        if random.random() < 0.25:
-            break
-    return found
+@dataclass
+class Count:
+    """How far a run is: the next input, and by family how many were read, refused with a remedy, or failed."""
+
+    seed: int = 0
+    next: int = 0
+    read: dict[str, int] = field(default_factory=Counter)
+    refused: dict[str, int] = field(default_factory=Counter)
+    failed: dict[str, int] = field(default_factory=Counter)
+
+    @classmethod
+    def load(cls, path: Path | None, seed: int, first: int) -> Count:
+        """What a state file holds, if it is of the same seed; else a new count."""
+        if path is not None and path.is_file():
+            held = json.loads(path.read_text())
+            tables = {k: Counter(held[k]) for k in ("read", "refused", "failed")}
+            if held["seed"] == seed:
+                return cls(seed, held["next"], **tables)
+        return cls(seed, first)
+
+    def save(self, path: Path | None) -> None:
+        """Writes the state file, whole or not at all."""
+        if path is not None:
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(asdict(self), indent=1))
+            part.replace(path)
+
+    @property
+    def total(self) -> int:
+        """Inputs so far."""
+        return sum(map(sum, (self.read.values(), self.refused.values(), self.failed.values())))
 
 
-def mutate_json(data: bytes, random: Random) -> bytes:
-    document = json.loads(data)
-    for _ in range(int(random.integers(1, 4))):
-        node = random_node(document, random)
-        if node is None:
-            break
-        container, key = node
-        what = random.integers(5)
-        if what < 2:
-            container[key] = deepcopy(ODD[int(random.integers(len(ODD)))])
-        elif what == 2:
-            del container[key]
-        elif what == 3 and isinstance(container, list):
-            container.insert(key, deepcopy(container[int(random.integers(len(container)))]))
-        elif isinstance(container, dict):
-            container[f"{key}{random.integers(9)}"] = container.pop(key)
-    return json.dumps(document).encode()
-
-
-def mutate_bytes(data: bytes, random: Random) -> bytes:
-    made = bytearray(data)
-    for _ in range(int(random.integers(1, 8))):
-        at = int(random.integers(len(made) + 1))
-        until = min(at + int(random.choice([0, 1, 2, 8, 60])), len(made))
-        what = random.integers(5)
-        if what == 0:
-            made[at:until] = TOKENS[int(random.integers(len(TOKENS)))]
-        elif what == 1:
-            del made[at:until]
-        elif what == 2:
-            made[at:at] = made[at:until]
-        elif what == 3 and at < len(made):
-            made[at] = int(random.integers(256))
-        elif random.random() < 0.2:
-            del made[at:]
-    return bytes(made)
-
-
-def mutate_text(data: bytes, random: Random) -> bytes:
-    """Cells, attributes and lines exchanged for odd ones."""
-    separators = [s for s in (b"\n", b",", b";", b"\t", b" ", b'"') if s in data]
-    if not separators or random.random() < 0.3:
-        return mutate_bytes(data, random)
-    separator = separators[int(random.integers(len(separators)))]
-    parts = data.split(separator)
-    for _ in range(int(random.integers(1, 5))):
-        i, j = (int(v) for v in random.integers(len(parts), size=2))
-        what = random.integers(4)
-        if what == 0:
-            parts[i] = TOKENS[int(random.integers(len(TOKENS)))]
-        elif what == 1:
-            parts[i], parts[j] = parts[j], parts[i]
-        elif what == 2 and len(parts) > 1:
-            del parts[i]
-        else:
-            parts.insert(i, parts[j])
-    return separator.join(parts)
-
-
-def mutate_array(array: np.ndarray[Any, Any], random: Random) -> np.ndarray[Any, Any]:
-    what = random.integers(8)
-    if array.dtype.kind not in "fiub":
-        return array if what else np.array([1.0, 2.0])
-    if what == 0 and array.ndim:
-        return array[..., : int(random.integers(3))]
-    if what == 1:
-        return array.astype(random.choice(["f4", "i2", "u1", "c8", "?", "U7", "S3"]))
-    if what == 2:
-        return np.moveaxis(array, 0, -1) if array.ndim else array
-    if what == 3:
-        return array[None] if random.random() < 0.5 else array.reshape(-1)
-    if what == 4:
-        return array[:0] if array.ndim else np.array(-1)
-    made = array.copy()
-    if made.size and made.dtype.kind == "f":
-        made.reshape(-1)[random.integers(made.size, size=max(1, made.size // 9))] = random.choice(
-            [np.nan, np.inf, -1e30, 1e300, 0, 1e7]
-        )
-    return made
-
-
-def mutate_npz(data: bytes, random: Random) -> bytes:
-    """Arrays exchanged, or the bytes of an array (its header, its pickle) changed, in a whole archive."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {n: archive.read(n) for n in archive.namelist()}
-    name = list(members)[int(random.integers(len(members)))]
-    what = random.integers(4)
-    if what == 0:
-        members[name] = mutate_bytes(members[name], random)
-    elif what == 1:
-        members[f"x{name}"] = members.pop(name)
-    elif name.endswith(".npy"):
-        stream = io.BytesIO()
-        np.save(stream, mutate_array(np.load(io.BytesIO(members[name]), allow_pickle=True), random))
-        members[name] = stream.getvalue()
-    else:
-        members[name] = mutate_json(members[name], random)
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for member, content in members.items():
-            archive.writestr(member, content)
-    return stream.getvalue()
-
-
-def mutate_npy(data: bytes, random: Random) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, mutate_array(np.load(io.BytesIO(data)), random))
-    return stream.getvalue()
-
-
-def mutate_hdf5(data: bytes, random: Random) -> bytes:
-    """A dataset or attribute exchanged or deleted."""
-    import h5py
-
-    stream = io.BytesIO(data)
-    with h5py.File(stream, "r+") as file:
-        names: list[str] = []
-        file.visit(names.append)
-        name = names[int(random.integers(len(names)))]
-        item, what = file[name], random.integers(4)
-        attributes = list(item.attrs)
-        if what == 0 and attributes:
-            key = attributes[int(random.integers(len(attributes)))]
-            value = bytes(item.attrs[key]) if isinstance(item.attrs[key], bytes) else b"x"
-            item.attrs[key] = np.bytes_(mutate_bytes(value, random).replace(b"\x00", b"0") or b"x")
-        elif what == 1:
-            file.move(name, f"{name}_")
-        elif isinstance(item, h5py.Dataset):
-            array = item[()]
-            del file[name]
-            if what == 2 and array.dtype.kind in "fiu":
-                changed = mutate_array(array, random)
-                file[name] = changed if changed.dtype.kind != "U" else 5
-    return stream.getvalue()
-
-
-def mutate(path: Path, data: bytes, random: Random) -> bytes:
-    """A changed file of its kind; sometimes only bytes of it."""
-    if random.random() < 0.25:
-        return mutate_bytes(data, random)
-    kinds = {".json": mutate_json, ".npz": mutate_npz, ".zip": mutate_npz, ".npy": mutate_npy, ".h5": mutate_hdf5,
-             ".slp": mutate_hdf5}  # fmt: skip
-    return kinds.get(path.suffix, mutate_text)(data, random)
-
-
-def complaint(path: Path) -> str | None:
-    """What is wrong with how a file is read, None when nothing is."""
+def complaint(path: Path) -> tuple[str | None, bool]:
+    """What is wrong with how a file is read (None when nothing is), and whether it was read."""
     try:
         found = inspect_keypoints(path)
     except KeypointError as error:
         good = len(error.message) > 10 and error.remedy.endswith(".")
-        return None if good else f"no remedy: {error}"
+        return (None if good else f"no remedy: {error}"), False
     except (Exception, Hang):
-        return traceback.format_exc()
+        return traceback.format_exc(), False
     if not found.clips or not all(np.isfinite(c.points).all() and c.seen.any() for c in found.clips):
-        return "an empty clip, or one with numbers that are none"
-    return None
+        return "an empty clip, or one with numbers that are none", True
+    return None, True
 
 
-def work(task: Task) -> tuple[int, int]:
-    """Reads the inputs of a task; (inputs, failures)."""
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(Hang()))
+@contextlib.contextmanager
+def limits() -> Iterator[None]:
+    """An alarm for hangs, a bound of the memory, and a folder that is gone afterwards."""
+
+    def hang(*_: object) -> None:
+        raise Hang
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGALRM, hang)
+    signal.signal(signal.SIGTERM, stop)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with np.errstate(all="ignore"):
+        yield
+
+
+def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None) -> None:
+    """Reads inputs until number ``stop`` or until the time is over; counts them."""
     folder = Path(tempfile.mkdtemp(prefix="mvlift-fuzz-"))
     written = {}
     for name, writer in FAMILIES.items():
@@ -250,50 +124,71 @@ def work(task: Task) -> tuple[int, int]:
         written[name] = writer(own).path
     files = {n: sorted(p.iterdir()) if p.is_dir() else [p] for n, p in written.items()}
     content = {file: file.read_bytes() for group in files.values() for file in group}
-    names, failures, seen, start = list(files), 0, set[str](), time.monotonic()
-    with np.errstate(all="ignore"):
-        for count, number in enumerate(range(task.first, task.stop, task.step), 1):
-            random = np.random.default_rng([task.seed, number])
+    names, seen, start, begun = list(files), set[str](), time.monotonic(), count.total
+    try:
+        while count.next < stop and time.monotonic() - start < seconds:
+            random = np.random.default_rng([count.seed, count.next])
             name = names[int(random.integers(len(names)))]
             file = files[name][int(random.integers(len(files[name])))]
             data = mutate(file, content[file], random)
             file.write_bytes(data)
             signal.alarm(SECONDS)
-            wrong = complaint(written[name])
+            wrong, was_read = complaint(written[name])
             signal.alarm(0)
             file.write_bytes(content[file])
+            (count.failed if wrong else count.read if was_read else count.refused)[name] += 1
             if wrong is not None:
-                failures += 1
-                where = wrong.strip().splitlines()
-                key = "".join(where[-1:])[:60] + "".join(line for line in where if "File" in line)[-90:]
-                if key not in seen:
-                    seen.add(key)
-                    (task.keep / f"{task.seed}-{number}{file.suffix}").write_bytes(data)
-                    print(f"--- input {number} of seed {task.seed}, {name}, {file.name}\n{wrong}", flush=True)
-            if count % 5000 == 0:
-                rate = count / (time.monotonic() - start)
-                print(f"{number + 1} inputs of seed {task.seed}, {failures} failures, {rate:.0f} a second", flush=True)
-    shutil.rmtree(folder)
-    return count, failures
+                report(wrong, f"input {count.next} of seed {count.seed}, {name}, {file.name}", seen, file, data, keep)
+            count.next += 1
+            if count.next % REPORT == 0:
+                count.save(state)
+                rate = (count.total - begun) / (time.monotonic() - start)
+                failures = sum(count.failed.values())
+                print(f"{count.total} inputs, {failures} failures, {rate:.0f} a second", flush=True)
+    except (Stopped, KeyboardInterrupt):
+        print("stopped", flush=True)
+    finally:
+        count.save(state)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(wrong: str, title: str, seen: set[str], file: Path, data: bytes, keep: Path) -> None:
+    """Prints a failure and keeps its file, once for each place that fails."""
+    where = wrong.strip().splitlines()
+    key = "".join(where[-1:])[:60] + "".join(line for line in where if "File" in line)[-90:]
+    if key not in seen:
+        seen.add(key)
+        (keep / f"{title.split(',')[0].replace(' ', '-')}{file.suffix}").write_bytes(data)
+        print(f"--- {title}\n{wrong}", flush=True)
+
+
+def table(count: Count) -> str:
+    """A line for each family."""
+    width = max(map(len, FAMILIES))
+    lines = [f"{'family':{width}} {'inputs':>9} {'read':>9} {'refused':>9} {'failed':>7}"]
+    for name in FAMILIES:
+        read, refused, failed = (getattr(count, k).get(name, 0) for k in ("read", "refused", "failed"))
+        lines.append(f"{name:{width}} {read + refused + failed:9} {read:9} {refused:9} {failed:7}")
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Runs the processes; the exit code is 1 when an input failed."""
+    """Runs; the exit code is 1 when an input failed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--inputs", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=2, choices=(1, 2))
+    parser.add_argument("--state", type=Path)
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "mvlift-fuzz")
     given = parser.parse_args()
     given.keep.mkdir(parents=True, exist_ok=True)
-    stop = given.first + given.inputs
-    step = min(given.processes, given.inputs)
-    tasks = [Task(given.seed, given.first + i, stop, step, given.keep) for i in range(step)]
-    with multiprocessing.get_context("spawn").Pool(step) as pool:
-        results = pool.map(work, tasks)
-    inputs, failures = (sum(column) for column in zip(*results, strict=True))
-    print(f"{inputs} inputs, {failures} failures; failing files are in {given.keep}")
+    count = Count.load(given.state, given.seed, given.first)
+    with limits():
+        work(count, given.first + given.inputs, given.seconds, given.keep, given.state)
+    print(table(count))
+    failures = sum(count.failed.values())
+    print(f"{count.total} inputs, {failures} failures; failing files are in {given.keep}")
     sys.exit(1 if failures else 0)
 
 

@@ -33,7 +33,7 @@ EXPECTED = [
     ("coco/test_coco_annotations.json", "coco", "coco17", 17, 4, (0, 3)),
     ("coco/test_coco_wholebody_annotations.json", "coco", "coco133", 133, 4, (0, 3)),
     ("deeplabcut/BrownHorseinShadow_gt.h5", "deeplabcut", "named", 22, 1, (50, 338)),
-    ("deeplabcut/CollectedData_lyphardcross_horse.csv", "deeplabcut", "named", 16, 1, (0, 183)),
+    ("deeplabcut/CollectedData_lyphardcross_horse.csv", "deeplabcut", "ungulate16", 16, 1, (0, 183)),
     (
         "deeplabcut/PCCD3_Mouse16_25mm_run18-6DLC_resnet50_SIMINewOct24shuffle1_200000.csv",
         "deeplabcut",
@@ -43,7 +43,7 @@ EXPECTED = [
         (200, 499),
     ),
     ("deeplabcut/m3v1mp4DeepCut_resnet50_openfield.h5", "deeplabcut", "named", 4, 1, (0, 299)),
-    ("deeplabcut/machinelabels_horse_low_likelihood.csv", "deeplabcut", "named", 16, 1, (2, 444)),
+    ("deeplabcut/machinelabels_horse_low_likelihood.csv", "deeplabcut", "ungulate16", 16, 1, (2, 444)),
     ("deeplabcut/openfield_dlc_inference_example.csv", "deeplabcut", "named", 4, 1, (0, 299)),
     ("deeplabcut/openfield_dlc_inference_example_missingdata.csv", "deeplabcut", "named", 4, 1, (0, 299)),
     ("derived/mvlift_body_pose_from_musk_dance.npz", "mvlift", "openpose18", 18, 1, (0, 299)),

@@ -89,7 +89,7 @@ def load_npy(data: bytes, name: str) -> NDArray[np.generic]:
     stream = io.BytesIO(data)
     try:
         shape, fortran, dtype = _header(stream)
-    except ValueError as error:
+    except Exception as error:  # numpy parses the header as Python, whose parser has errors of many kinds
         raise KeypointError(f"{name} is not a numpy array ({error}).", _REMEDY) from error
     if dtype.hasobject:
         value = unpickle(data[stream.tell() :], name)
