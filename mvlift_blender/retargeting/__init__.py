@@ -1,0 +1,1 @@
+"""Retargeting: a lifted motion moves a rig of the user's own."""

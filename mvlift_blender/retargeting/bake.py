@@ -1,0 +1,69 @@
+"""Writing channels into a new Action, as the active one or as an NLA strip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scene.animation import CONSTANT, new_curves
+from .channels import Channel
+
+__all__ = ["ResultMode", "bake"]
+
+Array = NDArray[np.float64]
+ResultMode = Literal["ACTION", "NLA"]
+
+
+def bake(armature: Any, channels: Sequence[Channel], frames: Array, name: str, result: ResultMode) -> Any:
+    """Key the channels; other Actions, tracks and strips stay as they are.
+
+    Args:
+        armature: the target.
+        channels: (T, C) values each, or (1, C) for what stays.
+        frames: (T,) scene frames.
+        name: of the Action.
+        result: ACTION makes it the active one; NLA puts it on a track of its own and leaves the active one.
+
+    Returns:
+        The Action.
+    """
+    animation = armature.animation_data_create()
+    before = (animation.action, getattr(animation, "action_slot", None))
+    curves = new_curves(armature, name)
+    for channel in channels:
+        if channel.bone not in armature.pose.bones:
+            continue
+        if len(channel.values) == 1:
+            curves.write(channel.path, frames[:1], channel.values, group=channel.bone, interpolation=CONSTANT)
+        else:
+            curves.write(channel.path, frames, channel.values, group=channel.bone)
+    if before[0] is not None and before[0].users == 0:
+        before[0].use_fake_user = True  # it was this armature's only: without a user it would not be saved
+    if result == "NLA":
+        _push(animation, curves.action, frames)
+        animation.action = before[0]
+        if before[1] is not None:
+            animation.action_slot = before[1]
+    return curves.action
+
+
+def _push(animation: Any, action: Any, frames: Array) -> None:
+    track = animation.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, round(float(frames[0])), action)
+    if hasattr(strip, "action_slot") and strip.action_slot is None and len(action.slots):
+        strip.action_slot = action.slots[0]
+    strip.action_frame_start, strip.action_frame_end = float(frames[0]), float(frames[-1])
+    strip.frame_start, strip.frame_end = float(frames[0]), float(frames[-1])
+
+
+def remove_action(armature: Any, action: Any) -> None:
+    """Take an Action out of the file."""
+    animation = armature.animation_data
+    if animation is not None and animation.action == action:
+        animation.action = None
+    bpy.data.actions.remove(action)

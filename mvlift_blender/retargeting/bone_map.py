@@ -1,0 +1,286 @@
+"""Bone maps: which bone of a rig is which part of a body. As data files, and for one rig.
+
+The schema of the files is described in ``docs/bone-maps.md``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from mvlift.errors import MvliftError
+from mvlift.files import whole_file
+
+from .roles import BODIES, SIDES, key, ordered_keys, roles, split_key
+
+__all__ = ["BoneMapError", "IkLimb", "MapFile", "RigMap", "Setting", "load_map", "read_maps", "save_map", "shipped_maps"]  # fmt: skip
+
+SCHEMA: Final = "mvlift-bone-map"
+VERSION: Final = 1
+_FOLDER: Final = Path(__file__).with_name("maps")
+_LIMBS: Final = ("arm", "leg")
+Names = tuple[str, ...]
+
+
+class BoneMapError(MvliftError):
+    """A bone map cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A custom property of a pose bone that must have a value while the motion is keyed."""
+
+    bone: str
+    property: str
+    value: float | bool
+
+
+@dataclass(frozen=True)
+class IkLimb:
+    """IK controls of a limb.
+
+    Attributes:
+        control: the bone that the end of the limb follows.
+        pole: the bone that the elbow or knee points to, "" when there is none.
+        switch: (bone, property, value for IK, value for FK).
+        settings: further properties while IK is keyed.
+        toe: the bone that turns the toes while IK is on, "" for none.
+    """
+
+    control: str
+    pole: str = ""
+    switch: tuple[str, str, float, float] | None = None
+    settings: tuple[Setting, ...] = ()
+    toe: str = ""
+
+
+@dataclass(frozen=True)
+class MapFile:
+    """A bone map as it stands in a file: names may have alternatives, a prefix and a side to be filled in.
+
+    Attributes:
+        name: identifier.
+        title: for the user.
+        body: "human" or "quadruped".
+        prefixes: regular expressions of what may stand before every name.
+        bones: alternatives by key.
+        optional: roles whose chain may be shorter.
+        evidence: alternatives of bones that speak for this map without being moved.
+        geometry: bones that show where the parts are, when those in ``bones`` are controls.
+        ik: limbs by (limb, side).
+        settings: while anything is keyed.
+    """
+
+    name: str
+    title: str
+    body: str
+    prefixes: Names
+    bones: Mapping[str, Names]
+    optional: Names = ()
+    evidence: tuple[Names, ...] = ()
+    geometry: Mapping[str, Names] = field(default_factory=dict)
+    ik: Mapping[tuple[str, str], IkLimb] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class RigMap:
+    """A bone map for one rig: real bone names by key.
+
+    Attributes:
+        body: "human" or "quadruped".
+        bones: what is keyed.
+        geometry: where the parts are, for keys where it is another bone.
+        ik: limbs by (limb, side).
+        settings: while anything is keyed.
+        name: of the map file that it came from, "" when found by structure or made by hand.
+        title: for the user.
+        confidence: in [0, 1].
+    """
+
+    body: str
+    bones: Mapping[str, str]
+    geometry: Mapping[str, str] = field(default_factory=dict)
+    ik: Mapping[tuple[str, str], IkLimb] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
+    name: str = ""
+    title: str = ""
+    confidence: float = 1.0
+
+    @property
+    def keys(self) -> Names:
+        """Keys in the order of the body, parents before children."""
+        return tuple(ordered_keys(self.body, set(self.bones)))
+
+    def where(self, name: str) -> str:
+        """The bone that shows where a part is."""
+        return self.geometry.get(name, self.bones[name])
+
+
+def _names(value: Any) -> Names:
+    return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
+
+
+def _filled(text: str, token: str) -> str:
+    return text.replace("{side}", token)
+
+
+def _expand(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where: str) -> dict[str, Names]:
+    """Role entries of a file to alternatives by key."""
+    found: dict[str, Names] = {}
+    known = roles(body)
+    for name, value in data.items():
+        if name not in known:
+            raise BoneMapError(f"{where}: {name!r} is no part of a {body}.", f"Use {', '.join(known)}.")
+        if known[name].chain:
+            for i, entry in enumerate([value] if isinstance(value, str) else value):
+                found[key(name, index=i)] = _names(entry)
+        elif known[name].sided and isinstance(value, dict):
+            found.update({key(name, side): _names(v) for side, v in value.items()})
+        elif known[name].sided:
+            found.update({key(name, s): tuple(_filled(v, sides[s]) for v in _names(value)) for s in SIDES})
+        else:
+            found[name] = _names(value)
+    return found
+
+
+def _settings(rows: Iterable[Mapping[str, Any]], tokens: Iterable[str]) -> tuple[Setting, ...]:
+    made = [Setting(_filled(row["bone"], token), row["property"], row["value"]) for row in rows for token in tokens]
+    return tuple(dict.fromkeys(made))
+
+
+def _limbs(data: Mapping[str, Any], sides: Mapping[str, str]) -> dict[tuple[str, str], IkLimb]:
+    found = {}
+    for limb in _LIMBS:
+        both = data.get(limb)
+        for side, token in sides.items() if both else ():
+            entry = both.get(side, both)
+            switch = entry.get("switch")
+            found[(limb, side)] = IkLimb(
+                control=_filled(entry["control"], token),
+                pole=_filled(entry.get("pole", ""), token),
+                switch=(_filled(switch["bone"], token), switch["property"], switch["ik"], switch["fk"])
+                if switch
+                else None,
+                settings=_settings(entry.get("settings", ()), [token]),
+                toe=_filled(entry.get("toe", ""), token),
+            )
+    return found
+
+
+def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
+    """A map from JSON data.
+
+    Raises:
+        BoneMapError: it is none, is of a later version, or a field is wrong.
+    """
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise BoneMapError(f"{where} is no bone map of MVLift.", f'It should say "schema": "{SCHEMA}".')
+    if int(data.get("version", 0)) > VERSION:
+        raise BoneMapError(f"{where} is a bone map of version {data['version']}.", "Update MVLift to read it.")
+    body = data.get("body")
+    if body not in BODIES:
+        raise BoneMapError(f"{where}: body is {body!r}.", f"Use one of {', '.join(BODIES)}.")
+    sides = {s: str(data.get("sides", {}).get(s, s)) for s in SIDES}
+    try:
+        evidence = [_names(e) for e in data.get("evidence", ())]
+        return MapFile(
+            name=str(data["name"]),
+            title=str(data.get("title", data["name"])),
+            body=body,
+            prefixes=_names(data.get("prefixes", ())),
+            bones=_expand(body, data["bones"], sides, where),
+            optional=_names(data.get("optional", ())),
+            evidence=tuple(
+                dict.fromkeys(tuple(_filled(n, token) for n in names) for names in evidence for token in sides.values())
+            ),
+            geometry=_expand(body, data.get("geometry", {}), sides, where),
+            ik=_limbs(data.get("ik", {}), sides),
+            settings=_settings(data.get("settings", ()), sides.values()),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
+        raise BoneMapError(f"{where} is no complete bone map ({error!r}).", "Compare it with the schema.") from error
+
+
+def load_map(path: Path) -> MapFile:
+    """Read a map file.
+
+    Raises:
+        BoneMapError: it cannot be read or is no map.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BoneMapError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BoneMapError(f"{path.name} is no JSON ({error}).", "Choose a bone map.") from error
+    return parse_map(data, path.name)
+
+
+@cache
+def shipped_maps() -> tuple[MapFile, ...]:
+    """The maps that come with the extension."""
+    return tuple(load_map(path) for path in sorted(_FOLDER.glob("*.json")))
+
+
+def read_maps(folder: Path | None = None) -> tuple[MapFile, ...]:
+    """The user's maps in a folder, first, and the shipped ones; files that are no maps are passed over."""
+    found = []
+    for path in sorted(folder.glob("*.json")) if folder is not None and folder.is_dir() else ():
+        try:
+            found.append(load_map(path))
+        except BoneMapError:
+            continue  # the panel's Load says what is wrong with a file; detection goes on without it
+    return (*found, *shipped_maps())
+
+
+def save_map(rig: RigMap, path: Path, title: str) -> None:
+    """Write a rig's map as a file that ``load_map`` reads.
+
+    Raises:
+        BoneMapError: the folder cannot be written.
+    """
+    data: dict[str, Any] = {"schema": SCHEMA, "version": VERSION, "name": path.stem, "title": title, "body": rig.body}
+    data["bones"] = _packed(rig.body, rig.bones)
+    if rig.geometry:
+        data["geometry"] = _packed(rig.body, rig.geometry)
+    for (limb, side), ik in rig.ik.items():
+        data.setdefault("ik", {}).setdefault(limb, {})[side] = _limb_data(ik)
+    if rig.settings:
+        data["settings"] = [_setting_data(s) for s in rig.settings]
+    try:
+        with whole_file(path) as part:
+            part.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BoneMapError(f"{path} cannot be written ({error.strerror}).", "Choose another folder.") from error
+
+
+def _setting_data(setting: Setting) -> dict[str, Any]:
+    return {"bone": setting.bone, "property": setting.property, "value": setting.value}
+
+
+def _limb_data(ik: IkLimb) -> dict[str, Any]:
+    data: dict[str, Any] = {"control": ik.control, "pole": ik.pole, "toe": ik.toe}
+    if ik.switch is not None:
+        data["switch"] = dict(zip(("bone", "property", "ik", "fk"), ik.switch, strict=True))
+    data["settings"] = [_setting_data(s) for s in ik.settings]
+    return data
+
+
+def _packed(body: str, bones: Mapping[str, str]) -> dict[str, Any]:
+    """Bones by key to the entries of a file."""
+    packed: dict[str, Any] = {}
+    for name in ordered_keys(body, set(bones)):
+        role, side, index = split_key(name)
+        if index is not None:
+            packed.setdefault(role, []).append(bones[name])
+        elif side:
+            packed.setdefault(role, {})[side] = bones[name]
+        else:
+            packed[role] = bones[name]
+    return packed

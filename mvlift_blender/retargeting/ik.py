@@ -1,0 +1,96 @@
+"""Keys for IK controls: hands and feet where the solve has them, poles in front of elbows and knees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scene.rotations import rotate
+from .bone_map import RigMap
+from .channels import Channel, constant, location, rotation, rotation_channel
+from .motion import Solved, TargetParts
+from .probe import Control
+from .roles import arms, key, legs
+
+__all__ = ["ik_channels", "limb_keys", "limbs_with_ik", "setting_channels"]
+
+Array = NDArray[np.float64]
+Limb = tuple[str, str]
+_STRAIGHT: Final = 0.02
+"""Below this share of the limb's length a bend gives the pole no sure direction."""
+
+
+def limb_keys(body: str, limb: Limb) -> tuple[str, str, str]:
+    """Keys of a limb's upper bone, lower bone and end."""
+    upper, lower, end = arms(body) if limb[0] == "arm" else legs(body)[0][:3]
+    return key(upper, limb[1]), key(lower, limb[1]), key(end, limb[1])
+
+
+def limbs_with_ik(rig: RigMap) -> tuple[Limb, ...]:
+    """Limbs whose IK controls can be keyed."""
+    return tuple(limb for limb in rig.ik if all(k in rig.bones for k in limb_keys(rig.body, limb)))
+
+
+def ik_channels(
+    rig: RigMap, limb: Limb, extra: Mapping[str, Control], parts: TargetParts, solved: Solved
+) -> list[Channel]:
+    """Channels of one limb's control, pole and toes."""
+    ik = rig.ik[limb]
+    upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
+    found = []
+    control = extra.get(ik.control)
+    if control is not None:
+        turn = solved.turns[:, end]
+        place = solved.heads[:, end] + rotate(turn, control.head - parts.heads[end])
+        found += _placed(control, place, parts, solved)
+        found.append(rotation_channel(control, rotation(control, turn, _above(control, solved))))
+    pole = extra.get(ik.pole)
+    if pole is not None:
+        found += _placed(pole, _pole(pole, parts, solved, upper, lower, end), parts, solved)
+    toe = extra.get(ik.toe)
+    if toe is not None and (name := key("toe", limb[1])) in parts.index:
+        # it hangs on the foot control, which turns as the foot does
+        above = _above(toe, solved) if toe.parent >= 0 and control is None else solved.turns[:, end]
+        found.append(rotation_channel(toe, rotation(toe, solved.turns[:, parts.index[name]], above)))
+    return found
+
+
+def _above(control: Control, solved: Solved) -> Array | None:
+    return solved.turns[:, control.parent] if control.parent >= 0 else None
+
+
+def _placed(control: Control, place: Array, parts: TargetParts, solved: Solved) -> list[Channel]:
+    path = f'pose.bones["{control.bone}"].location'
+    return [Channel(control.bone, path, location(control, place, parts, solved))]
+
+
+def _pole(pole: Control, parts: TargetParts, solved: Solved, upper: int, lower: int, end: int) -> Array:
+    """(T, 3) from the knee away from the line between hip and ankle, as far as at rest."""
+    hip, knee, ankle = (solved.heads[:, i] for i in (upper, lower, end))
+    line = ankle - hip
+    line = line / np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-9)
+    bend = (knee - hip) - ((knee - hip) * line).sum(-1, keepdims=True) * line
+    size = np.linalg.norm(bend, axis=-1, keepdims=True)
+    rest = rotate(solved.turns[:, upper], pole.head - parts.heads[lower])
+    rest = rest - (rest * line).sum(-1, keepdims=True) * line
+    rest = rest / np.maximum(np.linalg.norm(rest, axis=-1, keepdims=True), 1e-9)
+    length = float(np.linalg.norm(parts.heads[end] - parts.heads[upper]))
+    share = np.clip(size / (_STRAIGHT * length), 0, 1)
+    way = share * bend / np.maximum(size, 1e-9) + (1 - share) * rest
+    away = float(np.linalg.norm(pole.head - parts.heads[lower]))
+    return knee + away * way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
+
+
+def setting_channels(rig: RigMap, on_ik: Sequence[Limb]) -> list[Channel]:
+    """The properties that must hold while the motion is keyed: IK or FK, followers, poles."""
+    rows = [constant(s.bone, s.property, s.value) for s in rig.settings]
+    for limb, ik in rig.ik.items():
+        if ik.switch is not None:
+            bone, name, for_ik, for_fk = ik.switch
+            rows.append(constant(bone, name, for_ik if limb in on_ik else for_fk))
+        if limb in on_ik:
+            rows += [constant(s.bone, s.property, s.value) for s in ik.settings]
+    return rows

@@ -1,0 +1,90 @@
+"""Motion of parts over time: what a source does, and what is made of it for a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scene.rotations import continuous, slerp
+from .rest import Parts
+from .roles import split_key
+
+__all__ = ["Solved", "SourceMotion", "TargetParts"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceMotion:
+    """A source's motion in the world.
+
+    Attributes:
+        rest: its parts at rest.
+        frames: (T,) scene frames.
+        turns: (T, N, 4) of each part, the turn from rest, in world axes.
+        heads: (T, N, 3) where each part begins, metres.
+    """
+
+    rest: Parts
+    frames: Array
+    turns: Array
+    heads: Array
+
+    @property
+    def origin(self) -> Array:
+        """(3,) the point on the floor under the hips' first place, about which a path is scaled."""
+        first = self.place("hips")[0]
+        return first - (first @ self.rest.up) * self.rest.up
+
+    def turn(self, name: str, target: Parts) -> Array | None:
+        """(T, 4) the turn that a part of a target takes over, or None when the source has none.
+
+        A chain with another number of bones takes turns between those of the source's, so that its last bone does what
+        the source's last one does.
+        """
+        role, _, index = split_key(name)
+        chain = self.rest.chain(role) if index is not None else ()
+        if index is None or not chain:
+            return self.turns[:, self.rest.index[name]] if name in self.rest.index else None
+        count = len(target.chain(role))
+        columns = self.turns[:, [self.rest.index[k] for k in chain]]
+        place = (len(chain) - 1) * ((index + 1) / count if count < 2 else index / (count - 1))
+        lower = min(int(place), len(chain) - 1)
+        upper = min(lower + 1, len(chain) - 1)
+        if upper == lower or place == lower:
+            return columns[:, lower]
+        return continuous(slerp(columns[:, lower], columns[:, upper], np.full(len(columns), place - lower)))
+
+    def place(self, name: str) -> Array:
+        """(T, 3) where a part begins."""
+        return self.heads[:, self.rest.index[name]]
+
+
+@dataclass(frozen=True, eq=False)
+class TargetParts(Parts):
+    """A target's parts, and how they hang together.
+
+    Attributes:
+        parents: (N,) the part that each follows rigidly, -1 for none.
+    """
+
+    parents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A target's motion in the world.
+
+    Attributes:
+        turns: (T, N, 4) of each part, the turn from rest.
+        heads: (T, N, 3) where each part begins.
+        scale: of the path.
+        driven: (N,) parts that the source moves; the others follow what they hang on.
+    """
+
+    turns: Array
+    heads: Array
+    scale: float
+    driven: NDArray[np.bool_]

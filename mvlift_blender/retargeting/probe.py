@@ -1,0 +1,268 @@
+"""How a target rig really moves: each control is turned once, and what follows it is looked at.
+
+This needs to know nothing of a rig's constraints, of bones between the mapped ones or of what they inherit, and holds
+for plain skeletons and control rigs alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from mathutils import Quaternion
+from numpy.typing import NDArray
+
+from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
+from .bone_map import RigMap, Setting
+from .motion import TargetParts
+from .rig import world_matrix
+from .solve import RetargetError
+
+__all__ = ["Control", "Probe", "as_it_was", "probe"]
+
+Array = NDArray[np.float64]
+_TURN: Final = Quaternion((0.3, 0.8, -0.5), 0.7)
+_SAME: Final = np.radians(0.2)
+_STEP: Final = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """A bone that is keyed.
+
+    Attributes:
+        bone: its name.
+        mode: its rotation mode.
+        axes: (4,) its orientation in the world when its keyed channels are zero.
+        head: (3,) where it begins then.
+        moves: (3, 3) columns: how far it moves in the world for each unit of its location; zero when it is fixed.
+        parent: number of the part that it follows rigidly, -1 for none.
+    """
+
+    bone: str
+    mode: str
+    axes: Array
+    head: Array
+    moves: Array
+    parent: int
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A target rig, looked at.
+
+    Attributes:
+        parts: where its parts are and what they follow.
+        controls: (N,) of each part.
+        extra: further controls (IK) by bone name.
+        soft: bones that follow another one only partly, as (bone, other).
+    """
+
+    parts: TargetParts
+    controls: tuple[Control, ...]
+    extra: dict[str, Control]
+    soft: tuple[tuple[str, str], ...]
+
+
+@contextmanager
+def as_it_was(context: Any, armature: Any, settings: Iterable[Setting] = ()) -> Iterator[None]:
+    """Take the animation off an armature for a while; afterwards its pose, properties and animation are as before."""
+    bones, animation = armature.pose.bones, armature.animation_data
+    channels = {n: _read(bones, n, c) for n, c in _CHANNELS.items()}
+    values = [(s.bone, s.property, bones[s.bone].get(s.property)) for s in settings if s.bone in bones]
+    assigned = None
+    if animation is not None:
+        assigned = (animation.action, getattr(animation, "action_slot", None), animation.use_nla)
+        animation.action, animation.use_nla = None, False
+    try:
+        yield
+    finally:
+        for name, flat in channels.items():
+            bones.foreach_set(name, flat)
+        for bone, name, value in values:
+            if value is not None:
+                bones[bone][name] = value
+        if assigned is not None and armature.animation_data is not None:
+            animation = armature.animation_data
+            animation.action, animation.use_nla = assigned[0], assigned[2]
+            if assigned[1] is not None:
+                animation.action_slot = assigned[1]
+        armature.update_tag()
+        context.view_layer.update()
+
+
+_CHANNELS: Final = {"location": 3, "rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4, "scale": 3}
+
+
+def _read(bones: Any, name: str, channels: int) -> Array:
+    flat = np.empty(len(bones) * channels, dtype=np.float32)
+    bones.foreach_get(name, flat)
+    return flat
+
+
+def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Sequence[tuple[str, str]]) -> Probe:
+    """Look how a rig moves. Call it inside ``as_it_was``: it leaves the pose changed.
+
+    Args:
+        context: its view layer evaluates the rig.
+        armature: the target.
+        rig: its bone map.
+        keys: the parts that will be keyed.
+        ik: limbs (limb, side) whose IK controls will be keyed.
+
+    Raises:
+        RetargetError: the rig is hidden, so that Blender does not evaluate it, or a bone is missing.
+    """
+    missing = [b for k in keys for b in (rig.bones[k], rig.where(k)) if b not in armature.pose.bones]
+    if missing:
+        raise RetargetError(f"{armature.name} has no bone {missing[0]!r}.", "Correct the bone map.")
+    if not armature.visible_get(view_layer=context.view_layer):
+        raise RetargetError(f"{armature.name} is hidden.", "Show it: Blender does not move what is hidden.")
+    _apply(armature, [*rig.settings, *_switches(rig, on_ik=())])
+    controls, parts, soft = _look(context, armature, rig, keys)
+    extra: dict[str, Control] = {}
+    if ik:
+        _apply(armature, [s for limb in ik for s in rig.ik[limb].settings] + _switches(rig, on_ik=ik))
+        names = [n for limb in ik for n in (rig.ik[limb].control, rig.ik[limb].pole, rig.ik[limb].toe) if n]
+        extra = _look_extra(context, armature, [n for n in names if n in armature.pose.bones], keys, controls)
+    return Probe(parts, tuple(controls), extra, soft)
+
+
+def _switches(rig: RigMap, on_ik: Sequence[tuple[str, str]]) -> list[Setting]:
+    found = []
+    for limb, ik in rig.ik.items():
+        if ik.switch is not None:
+            bone, name, for_ik, for_fk = ik.switch
+            found.append(Setting(bone, name, for_ik if limb in on_ik else for_fk))
+    return found
+
+
+def _apply(armature: Any, settings: Iterable[Setting]) -> None:
+    for setting in settings:
+        bone = armature.pose.bones.get(setting.bone)
+        if bone is not None and setting.property in bone:
+            bone[setting.property] = type(bone[setting.property])(setting.value)
+    armature.update_tag()
+
+
+class _Eye:
+    """Reads where named bones are in the world."""
+
+    def __init__(self, context: Any, armature: Any, names: Sequence[str]) -> None:
+        self._context, self._armature = context, armature
+        order = {bone.name: i for i, bone in enumerate(armature.pose.bones)}
+        self._rows = [order[n] for n in names]
+        matrix = world_matrix(armature)
+        self._scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
+        self._world, self._matrix = from_matrix(matrix[:3, :3] / self._scale), matrix
+
+    def look(self) -> tuple[Array, Array]:
+        """Orientations (B, 4) and heads (B, 3)."""
+        self._context.view_layer.update()
+        posed = self._armature.evaluated_get(self._context.evaluated_depsgraph_get())
+        flat = np.empty(16 * len(posed.pose.bones), dtype=np.float32)
+        posed.pose.bones.foreach_get("matrix", flat)
+        # Blender stores matrices by columns
+        matrices = flat.reshape(-1, 4, 4).swapaxes(1, 2)[self._rows].astype(np.float64)
+        axes = matrices[:, :3, :3] / np.maximum(np.linalg.norm(matrices[:, :3, :3], axis=1, keepdims=True), 1e-12)
+        heads = matrices[:, :3, 3] @ self._matrix[:3, :3].T + self._matrix[:3, 3]
+        return multiply(self._world, from_matrix(axes)), heads
+
+
+def _zero(bone: Any, move: bool) -> None:
+    location, _, scale = bone.matrix_basis.decompose()
+    bone.rotation_quaternion, bone.rotation_euler = (1, 0, 0, 0), (0, 0, 0)
+    bone.rotation_axis_angle = (0, 0, 1, 0)
+    bone.location, bone.scale = (0, 0, 0) if move else location, scale
+
+
+def _turned(bone: Any) -> None:
+    if bone.rotation_mode == "QUATERNION":
+        bone.rotation_quaternion = _TURN
+    elif bone.rotation_mode == "AXIS_ANGLE":
+        axis, angle = _TURN.to_axis_angle()
+        bone.rotation_axis_angle = (angle, *axis)
+    else:
+        bone.rotation_euler = _TURN.to_euler(bone.rotation_mode)
+
+
+def _followers(after: Array, before: Array, own: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which bones turned as bone ``own`` did, and which turned otherwise."""
+    change = multiply(after, conjugate(before))
+    moved = np.linalg.norm(to_vector(change), axis=-1) > _SAME
+    differs = np.linalg.norm(to_vector(multiply(conjugate(change[own]), change)), axis=-1) > _SAME
+    return moved & ~differs, moved & differs
+
+
+def _look(
+    context: Any, armature: Any, rig: RigMap, keys: Sequence[str]
+) -> tuple[list[Control], TargetParts, tuple[tuple[str, str], ...]]:
+    count = len(keys)
+    bones = [armature.pose.bones[rig.bones[k]] for k in keys]
+    moving = [k in ("hips", "root") for k in keys]
+    for bone, move in zip(bones, moving, strict=True):
+        _zero(bone, move)
+    eye = _Eye(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
+    axes, heads = eye.look()
+    above = np.zeros((count, count), bool)  # [i, j]: part i follows part j
+    soft = []
+    for j, bone in enumerate(bones):
+        _turned(bone)
+        follow, partly = _followers(eye.look()[0], axes, j)
+        _zero(bone, moving[j])
+        above[:, j] = follow[:count]
+        above[j, j] = False
+        soft += [(bones[i].name, bone.name) for i in np.flatnonzero(partly[:count]) if i != j]
+    depth = above.sum(1)
+    parents = [max(np.flatnonzero(row), key=lambda j: depth[j], default=-1) for row in above]
+    controls = []
+    for i, bone in enumerate(bones):
+        moves = _moves(eye, bone, i, heads) if moving[i] else np.zeros((3, 3))
+        controls.append(Control(bone.name, bone.rotation_mode, axes[i], heads[i], moves, int(parents[i])))
+    origin = world_matrix(armature)[:3, 3]
+    parts = TargetParts(rig.body, tuple(keys), heads[count:], origin, tuple(int(p) for p in parents))
+    return controls, parts, tuple(soft)
+
+
+def _moves(eye: _Eye, bone: Any, row: int, heads: Array) -> Array:
+    columns = []
+    for axis in range(3):
+        place = [0.0, 0.0, 0.0]
+        place[axis] = _STEP
+        bone.location = place
+        columns.append((eye.look()[1][row] - heads[row]) / _STEP)
+    bone.location = (0, 0, 0)
+    return np.stack(columns, -1)
+
+
+def _look_extra(
+    context: Any, armature: Any, names: Sequence[str], keys: Sequence[str], controls: Sequence[Control]
+) -> dict[str, Control]:
+    """IK controls: what they follow of the parts, and how they move."""
+    bones = [armature.pose.bones[n] for n in names]
+    for bone in bones:
+        _zero(bone, True)
+    eye = _Eye(context, armature, [*names, *(c.bone for c in controls)])
+    axes, heads = eye.look()
+    count = len(names)
+    above = np.zeros((count, len(keys)), bool)
+    for j, control in enumerate(controls):
+        bone = armature.pose.bones[control.bone]
+        _turned(bone)
+        above[:, j] = _followers(eye.look()[0], axes, count + j)[0][:count]
+        _zero(bone, keys[j] in ("hips", "root"))
+    depth = [_depth(controls, j) for j in range(len(keys))]
+    found = {}
+    for i, bone in enumerate(bones):
+        parent = max(np.flatnonzero(above[i]), key=lambda j: depth[j], default=-1)
+        found[bone.name] = Control(
+            bone.name, bone.rotation_mode, axes[i], heads[i], _moves(eye, bone, i, heads), int(parent)
+        )
+    return found
+
+
+def _depth(controls: Sequence[Control], j: int) -> int:
+    return 0 if j < 0 else 1 + _depth(controls, controls[j].parent)

@@ -1,0 +1,208 @@
+"""Rest geometry of two bodies against each other: which way they face, how much they are turned, how much longer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scene.rotations import continuous, from_matrix, multiply, rotate, shortest_arc
+from .roles import LEFT, RIGHT, SIDES, key, legs, roles, split_key
+
+__all__ = ["Directions", "Parts", "alignments", "ankle_height", "ankle_step", "facing", "heading", "leg_ratio"]
+
+Array = NDArray[np.float64]
+Directions = Literal["LIMBS", "ALL"]
+_AXES: Final = np.concatenate([np.eye(3), -np.eye(3)])
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A body's parts at rest, in the world, metres.
+
+    Attributes:
+        body: "human" or "quadruped".
+        keys: (N,) parents before children.
+        heads: (N, 3) where each part's bone begins.
+        origin: (3,) of the object; its floor, where the feet do not show another.
+    """
+
+    body: str
+    keys: tuple[str, ...]
+    heads: Array
+    origin: Array
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Number of each key."""
+        return {name: i for i, name in enumerate(self.keys)}
+
+    def head(self, name: str) -> Array:
+        """(3,) where a part begins."""
+        return self.heads[self.index[name]]
+
+    def chain(self, role: str) -> tuple[str, ...]:
+        """Keys of a chain in order."""
+        return tuple(k for k in self.keys if split_key(k)[0] == role)
+
+    def next(self, name: str) -> str:
+        """The key that a part's bone points to, "" when there is none."""
+        role, side, index = split_key(name)
+        known = roles(self.body)
+        if index is not None and key(role, index=index + 1) in self.index:
+            return key(role, index=index + 1)
+        following = known[role].next
+        if not following:
+            return ""
+        if known[following].chain:
+            return self.chain(following)[0] if self.chain(following) else self._after(following)
+        target = key(following, side if known[following].sided else "")
+        return target if target in self.index else ""
+
+    def _after(self, role: str) -> str:
+        """What an absent chain would point to."""
+        following = roles(self.body)[role].next
+        return following if following in self.index else ""
+
+    @cached_property
+    def up(self) -> Array:
+        """(3,) the axis from hips to head (of an animal, from paws to hips): the world's z when it is anywhere near."""
+        below = [self.head(k) for leg in legs(self.body) for s in SIDES if (k := key(leg[2], s)) in self.index]
+        top = self.head("head") if self.body == "human" and "head" in self.index else self.head("hips")
+        along = top - (np.mean(below, axis=0) if below else self.origin)
+        length = np.linalg.norm(along)
+        if length < 1e-9 or along[2] > 0.7 * length:
+            return np.array([0.0, 0.0, 1.0])
+        return _AXES[(_AXES @ along).argmax()]
+
+    @cached_property
+    def left(self) -> Array:
+        """(3,) horizontal unit vector to the body's left."""
+        pairs = [(k, k[: -len(LEFT)] + RIGHT) for k in self.keys if split_key(k)[1] == LEFT]
+        across = sum((self.head(a) - self.head(b) for a, b in pairs if b in self.index), np.zeros(3))
+        across = across - (across @ self.up) * self.up
+        length = np.linalg.norm(across)
+        return across / length if length > 1e-9 else np.array([1.0, 0.0, 0.0])
+
+    @property
+    def axes(self) -> Array:
+        """(3, 3) columns left, back, up."""
+        return np.stack([self.left, np.cross(self.up, self.left), self.up], -1)
+
+    def leg_length(self) -> float:
+        """Mean length of the legs from the hip joint to the foot, 0 when they are not known."""
+        lengths = []
+        for upper, lower, foot, _ in legs(self.body):
+            for side in SIDES:
+                names = [key(n, side) for n in (upper, lower, foot)]
+                if all(n in self.index for n in names):
+                    points = np.array([self.head(n) for n in names])
+                    lengths.append(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+        return float(np.mean(lengths)) if lengths else 0.0
+
+    @cached_property
+    def floor(self) -> float:
+        """Height along ``up`` that the rest body stands on: its origin's, unless the feet are far from that."""
+        names = [key(n, side) for leg in legs(self.body) for n in leg[2:] for side in SIDES]
+        points = [self.head(name) @ self.up for name in names if name in self.index]
+        own = float(self.origin @ self.up)
+        if not points:
+            return own
+        lowest = float(min(points))
+        return own if -0.05 < (lowest - own) / max(self.leg_length(), 1e-9) < 0.25 else lowest
+
+
+def facing(target: Parts, source: Parts) -> Array:
+    """(4,) the turn from the target's left, back and up to the source's."""
+    return from_matrix(source.axes @ target.axes.T)
+
+
+def leg_ratio(target: Parts, source: Parts) -> float:
+    """How much longer the target's legs are."""
+    own, theirs = target.leg_length(), source.leg_length()
+    if own > 0 and theirs > 0:
+        return own / theirs
+    return _span(target) / max(_span(source), 1e-9)
+
+
+def _span(parts: Parts) -> float:
+    return float(np.linalg.norm(np.ptp(parts.heads, axis=0)))
+
+
+def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
+    """(N, 4) for each part of the target, the turn from its rest pose to the source's rest pose.
+
+    Limbs are turned until their bones point as the source's do. What carries the character's own posture (spine, neck,
+    shoulders, feet) is only turned as a whole body is, unless it points quite elsewhere or ``directions`` is ALL.
+    """
+    turn = facing(target, source)
+    found = np.empty((len(target.keys), 4))
+    for i, name in enumerate(target.keys):
+        role, side, index = split_key(name)
+        spec = roles(target.body)[role]
+        arc = _arc(target, source, name, turn)
+        if arc is None:
+            before = key(spec.follow, side) if spec.follow else key(role, index=index - 1) if index else ""
+            found[i] = found[target.index[before]] if before in target.index else turn
+            continue
+        angle = 2 * np.degrees(np.arccos(np.clip(abs(arc[0]), 0, 1)))
+        limit = 0.0 if directions == "ALL" else spec.limit
+        found[i] = multiply(arc, turn) if angle > limit else turn
+    return found
+
+
+def _arc(target: Parts, source: Parts, name: str, turn: Array) -> Array | None:
+    """The smallest turn that makes a part of the target, faced as the source, point as the source's part."""
+    role = split_key(name)[0]
+    if roles(target.body)[role].chain and len(target.chain(role)) != len(source.chain(role)):
+        ours, theirs = _whole(target, role), _whole(source, role)
+    else:
+        ours, theirs = _direction(target, source, name), _direction(source, target, name)
+    if ours is None or theirs is None:
+        return None
+    return shortest_arc(rotate(turn, ours), theirs)
+
+
+def _direction(parts: Parts, other: Parts, name: str) -> Array | None:
+    if name not in parts.index or name not in other.index:
+        return None
+    end, theirs = parts.next(name), other.next(name)
+    if not end or not theirs or split_key(end)[0] != split_key(theirs)[0]:
+        return None
+    along = parts.head(end) - parts.head(name)
+    return along if np.linalg.norm(along) > 1e-6 else None
+
+
+def _whole(parts: Parts, role: str) -> Array | None:
+    """From the beginning of a chain to what it points to, or to its last bone."""
+    chain = parts.chain(role)
+    if not chain:
+        return None
+    end = parts.next(chain[-1]) or chain[-1]
+    along = parts.head(end) - parts.head(chain[0])
+    return along if np.linalg.norm(along) > 1e-6 else None
+
+
+def ankle_step(source: Parts, target: Parts, scale: float) -> float:
+    """Metres that a target's ankles are higher over the floor at rest than scaled ones of the source."""
+    ours, theirs = ankle_height(target), ankle_height(source)
+    return 0.0 if ours is None or theirs is None else ours - scale * theirs
+
+
+def ankle_height(parts: Parts) -> float | None:
+    """Mean height of the feet's first joints over the floor at rest; of an animal, of its toes. None when unknown."""
+    joint = 2 if parts.body == "human" else 3
+    names = [key(leg[joint], side) for leg in legs(parts.body) for side in SIDES]
+    found = [parts.head(name) @ parts.up for name in names if name in parts.index]
+    return float(np.mean(found)) - parts.floor if found else None
+
+
+def heading(turns: Array, up: Array) -> Array:
+    """(T, 4) the part of turns (T, 4) that is about the axis ``up``."""
+    along = turns[:, 1:] @ up
+    twist = np.concatenate([turns[:, :1], along[:, None] * up], -1)
+    length = np.linalg.norm(twist, axis=-1, keepdims=True)
+    return continuous(np.where(length < 1e-6, [1.0, 0, 0, 0], twist / np.maximum(length, 1e-9)))

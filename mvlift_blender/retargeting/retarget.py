@@ -1,0 +1,156 @@
+"""``retarget``: put the motion of one armature on another. Buttons, the command and scripts call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..scene.preserve import undone_on_failure
+from .bake import ResultMode, bake
+from .bone_map import RigMap
+from .channels import Channel, fk_channels
+from .ik import ik_channels, limb_keys, limbs_with_ik, setting_channels
+from .motion import Solved, SourceMotion
+from .override import editable
+from .probe import Probe, as_it_was, probe
+from .record import write_rig_record
+from .rig import detect_rig
+from .roles import key
+from .solve import RetargetError, SolveOptions, solve
+from .source import sample_source
+
+__all__ = ["RetargetOptions", "Retargeted", "retarget", "retarget_motion"]
+
+BakeMode = Literal["FK", "IK"]
+
+
+@dataclass(frozen=True)
+class RetargetOptions:
+    """How to retarget.
+
+    Attributes:
+        solve: root motion, feet, directions, scale.
+        bake: FK keys the bones; IK keys the rig's IK controls where the map knows them.
+        result: a new active Action, or an NLA strip.
+        name: of the Action; empty takes both names.
+    """
+
+    solve: SolveOptions = field(default_factory=SolveOptions)
+    bake: BakeMode = "FK"
+    result: ResultMode = "ACTION"
+    name: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Retargeted:
+    """What ``retarget`` made.
+
+    Attributes:
+        armature: the target; an override of it when it was linked.
+        action: the new Action.
+        rig: the target's bone map.
+        solved: the motion in the world.
+        scale: of the path.
+        notes: what the user should know.
+    """
+
+    armature: Any
+    action: Any
+    rig: RigMap
+    solved: Solved
+    scale: float
+    notes: tuple[str, ...]
+
+
+def retarget(
+    context: Any,
+    source: Any,
+    target: Any,
+    options: RetargetOptions | None = None,
+    target_map: RigMap | None = None,
+    source_map: RigMap | None = None,
+) -> Retargeted:
+    """Put the motion of a source armature on a target armature as a new Action.
+
+    The target's rest pose, constraints, other Actions, mode and selection stay as they are; on any failure everything
+    does.
+
+    Args:
+        context: of Blender.
+        source: an armature object with an Action.
+        target: another armature object.
+        options: how.
+        target_map: the target's bone map; None recognises it.
+        source_map: the source's bone map; None recognises it.
+
+    Raises:
+        MvliftError: what is wrong and what to do.
+    """
+    if source is target:
+        raise RetargetError("Source and target are the same armature.", "Choose another rig as target.")
+    motion = sample_source(context, source, source_map or detect_rig(source))
+    options = options or RetargetOptions()
+    if not options.name:
+        options = RetargetOptions(options.solve, options.bake, options.result, f"{target.name} {source.name}")
+    result = retarget_motion(context, motion, target, options, target_map)
+    write_rig_record(result.action, result.rig, source)
+    return result
+
+
+def retarget_motion(
+    context: Any, motion: SourceMotion, target: Any, options: RetargetOptions, target_map: RigMap | None = None
+) -> Retargeted:
+    """The same for a motion that has been sampled.
+
+    Raises:
+        MvliftError: what is wrong and what to do.
+    """
+    with undone_on_failure(context):
+        target = editable(context, target)
+        rig = target_map or detect_rig(target)
+        keys, notes = _keys(rig, motion, options.solve)
+        limbs = limbs_with_ik(rig) if options.bake == "IK" else ()
+        if options.bake == "IK" and not limbs:
+            notes.append("The bone map knows no IK controls of this rig: its FK bones are keyed")
+        settings = [s for s in rig.settings] + [s for ik in rig.ik.values() for s in ik.settings]
+        with as_it_was(context, target, [*settings, *_switch_settings(rig)]):
+            seen = probe(context, target, rig, keys, limbs)
+        notes += [f"{a} follows {b} only partly" for a, b in seen.soft[:3]]
+        solved = solve(motion, seen.parts, options.solve)
+        channels = _channels(rig, seen, solved, limbs)
+        action = bake(target, channels, motion.frames, options.name or target.name, options.result)
+        context.view_layer.update()
+    return Retargeted(target, action, rig, solved, solved.scale, tuple(notes))
+
+
+def _switch_settings(rig: RigMap) -> list[Any]:
+    from .bone_map import Setting
+
+    return [Setting(ik.switch[0], ik.switch[1], ik.switch[2]) for ik in rig.ik.values() if ik.switch is not None]
+
+
+def _keys(rig: RigMap, motion: SourceMotion, options: SolveOptions) -> tuple[tuple[str, ...], list[str]]:
+    """The parts to key, and notes."""
+    notes = []
+    keys = tuple(k for k in rig.keys if k != "root" or options.root == "ROOT")
+    if options.root == "ROOT" and "root" not in keys:
+        notes.append("The bone map has no root bone: the path is on the hips")
+    absent = [k for k in keys if k not in motion.rest.index and k != "root" and "." not in k]
+    if absent:
+        notes.append(f"The source has no {', '.join(absent)}: left alone")
+    return keys, notes
+
+
+def _channels(rig: RigMap, seen: Probe, solved: Solved, limbs: tuple[tuple[str, str], ...]) -> list[Channel]:
+    skip = {k for limb in limbs for k in limb_keys(rig.body, limb)}
+    skip |= {key("toe", side) for name, side in limbs if name == "leg" and rig.ik[(name, side)].toe in seen.extra}
+    channels = fk_channels(seen.controls, seen.parts, solved, frozenset(skip))
+    for limb in limbs:
+        channels += ik_channels(rig, limb, seen.extra, seen.parts, solved)
+    channels += setting_channels(rig, limbs)
+    bad = [c.path for c in channels if not np.isfinite(c.values).all()]
+    if bad:
+        raise RetargetError(f"{bad[0]} would get values that are not numbers.", "Check the rig's scale and the map.")
+    return channels

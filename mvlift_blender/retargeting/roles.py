@@ -1,0 +1,98 @@
+"""What the parts of a body are called in bone maps, read from ``roles.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["BODIES", "LEFT", "RIGHT", "SIDES", "Role", "arms", "key", "legs", "mirrored", "ordered_keys", "roles", "split_key"]  # fmt: skip
+
+LEFT: Final = "L"
+RIGHT: Final = "R"
+SIDES: Final = (LEFT, RIGHT)
+BODIES: Final = ("human", "quadruped")
+_FILE: Final = Path(__file__).with_name("roles.json")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A part of a body.
+
+    Attributes:
+        name: as in bone maps.
+        label: for the table.
+        parent: what it hangs on, "" for the first.
+        next: what its bone points to, "" when it points along itself.
+        chain: it may be any number of bones.
+        sided: there is one on the left and one on the right.
+        weight: how much it counts in detection.
+        limit: degrees between its rest direction and the source's up to which it keeps its own; 0 never does.
+        follow: takes over how that part was turned, "" for its own.
+    """
+
+    name: str
+    label: str
+    parent: str = ""
+    next: str = ""
+    chain: bool = False
+    sided: bool = False
+    weight: float = 1.0
+    limit: float = 0.0
+    follow: str = ""
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return dict(json.loads(_FILE.read_text(encoding="utf-8")))
+
+
+@cache
+def roles(body: str) -> dict[str, Role]:
+    """The roles of a kind of body by name, parents before children."""
+    return {name: Role(name, **fields) for name, fields in _data()[body].items()}
+
+
+@cache
+def legs(body: str) -> tuple[tuple[str, str, str, str], ...]:
+    """Role names (upper, lower, foot, toe) of each pair of legs."""
+    return tuple(tuple(leg) for leg in _data()["legs"].get(body, ()))
+
+
+@cache
+def arms(body: str) -> tuple[str, ...]:
+    """Role names (upper, lower, hand) of the arms, or ()."""
+    return tuple(_data()["arms"].get(body, ()))
+
+
+def key(role: str, side: str = "", index: int | None = None) -> str:
+    """The key of one bone: ``hips``, ``upper_arm.L``, ``spine.2``."""
+    if index is not None:
+        return f"{role}.{index}"
+    return f"{role}.{side}" if side else role
+
+
+def split_key(name: str) -> tuple[str, str, int | None]:
+    """(role, side, index) of a key."""
+    role, _, rest = name.partition(".")
+    if rest in SIDES:
+        return role, rest, None
+    return role, "", int(rest) if rest else None
+
+
+def mirrored(name: str) -> str:
+    """The key on the other side, or the same for the middle."""
+    role, side, index = split_key(name)
+    return key(role, {LEFT: RIGHT, RIGHT: LEFT}[side]) if side else key(role, index=index)
+
+
+def ordered_keys(body: str, keys: set[str]) -> Iterator[str]:
+    """The given keys, parents before children, chains in order, left before right."""
+    for role in roles(body).values():
+        if role.chain:
+            yield from sorted((k for k in keys if split_key(k)[0] == role.name), key=lambda k: split_key(k)[2] or 0)
+        else:
+            yield from (k for k in (key(role.name, side) for side in (SIDES if role.sided else ("",))) if k in keys)

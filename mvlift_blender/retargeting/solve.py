@@ -1,0 +1,125 @@
+"""The solve: a source's motion becomes turns of a target's parts and a path of its hips. Arrays over all frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from mvlift.errors import MvliftError
+from numpy.typing import NDArray
+
+from ..scene.rotations import continuous, multiply, rotate
+from .feet import plant_feet
+from .motion import Solved, SourceMotion, TargetParts
+from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio
+
+__all__ = ["RetargetError", "RootMode", "SolveOptions", "forward", "solve"]
+
+Array = NDArray[np.float64]
+RootMode = Literal["HIPS", "ROOT", "IN_PLACE"]
+
+
+class RetargetError(MvliftError):
+    """A motion cannot be put on a rig."""
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """How to solve.
+
+    Attributes:
+        root: HIPS puts the whole path on the hips; ROOT its horizontal part and the heading on the root bone; IN_PLACE
+            takes the horizontal path away.
+        feet: keep the feet where the source's are, on the floor, by IK on the target's own legs.
+        directions: LIMBS keeps the character's own posture; ALL makes every bone point as the source's.
+        scale: of the path; None takes the ratio of the legs' lengths.
+    """
+
+    root: RootMode = "HIPS"
+    feet: bool = True
+    directions: Directions = "LIMBS"
+    scale: float | None = None
+
+
+def solve(source: SourceMotion, target: TargetParts, options: SolveOptions) -> Solved:
+    """Put a source's motion on a target.
+
+    With R_s(t) a source part's turn from rest and A the turn from the target's rest pose to the source's, the target's
+    part turns by R_s(t) A: at the source's rest it is in the source's pose, and from then on moves as the source does.
+
+    Raises:
+        RetargetError: the bodies differ, or have no hips.
+    """
+    if source.rest.body != target.body:
+        raise RetargetError(
+            f"The motion is a {source.rest.body}'s and the rig a {target.body}'s.", "Choose a rig of the same kind."
+        )
+    if "hips" not in source.rest.index or "hips" not in target.index:
+        raise RetargetError("The hips are not known.", "Set the Hips row of the bone map.")
+    scale = options.scale or leg_ratio(target, source.rest)
+    turns, driven = _turns(source, target, options)
+    places = _hips(source, target, scale)
+    solved = Solved(turns, forward(target, turns, places), scale, driven)
+    if options.feet:
+        solved = plant_feet(source, target, solved)
+    return _with_root(target, solved, options.root)
+
+
+def _turns(source: SourceMotion, target: TargetParts, options: SolveOptions) -> tuple[Array, NDArray[np.bool_]]:
+    align = alignments(target, source.rest, options.directions)
+    turns = np.empty((len(source.frames), len(target.keys), 4))
+    driven = np.zeros(len(target.keys), bool)
+    for i, name in enumerate(target.keys):
+        turn = source.turn(name, target) if name != "root" else None
+        if turn is not None:
+            turns[:, i], driven[i] = multiply(turn, align[i]), True
+        elif target.parents[i] >= 0:
+            turns[:, i] = turns[:, target.parents[i]]
+        else:
+            turns[:, i] = facing(target, source.rest) if name == "root" else [1.0, 0, 0, 0]
+    return continuous(turns), driven
+
+
+def _hips(source: SourceMotion, target: TargetParts, scale: float) -> Array:
+    """(T, 3) the hips' path: the source's, scaled, raised by what the target's ankles are higher than scaled ones."""
+    up, origin = source.rest.up, source.origin
+    return origin + scale * (source.place("hips") - origin) + ankle_step(source.rest, target, scale) * up
+
+
+def forward(target: TargetParts, turns: Array, hips: Array) -> Array:
+    """(T, N, 3) where the parts begin when they turn so and the hips are there."""
+    heads = np.empty((*turns.shape[:2], 3))
+    at = target.index["hips"]
+    heads[:, at] = hips
+    for i, parent in enumerate(target.parents):
+        if i == at:
+            continue
+        on = parent if parent >= 0 else at
+        if on > i:  # a root bone above the hips: it is placed under them
+            heads[:, i] = hips + (target.heads[i] - target.heads[at])
+        else:
+            heads[:, i] = heads[:, on] + rotate(turns[:, on], target.heads[i] - target.heads[on])
+    return heads
+
+
+def _with_root(target: TargetParts, solved: Solved, mode: RootMode) -> Solved:
+    """Divide the path between hips and root."""
+    up, at = target.up, target.index["hips"]
+    hips = solved.heads[:, at]
+    flat = hips - (hips @ up)[:, None] * up
+    turns, heads = solved.turns.copy(), solved.heads.copy()
+    if mode == "IN_PLACE":
+        stay = target.origin - (target.origin @ up) * up
+        heads += (stay - flat)[:, None]
+    if "root" in target.index:
+        i = target.index["root"]
+        turns[:, i] = heading(turns[:, at], up)
+        offset = target.heads[at] - target.heads[i]
+        offset = offset - (offset @ up) * up
+        below = heads[:, at] - (heads[:, at] @ up)[:, None] * up
+        heads[:, i] = below - rotate(turns[:, i], offset) + (target.heads[i] @ up) * up
+        driven = solved.driven.copy()
+        driven[i] = True
+        return replace(solved, turns=turns, heads=heads, driven=driven)
+    return replace(solved, turns=turns, heads=heads)
