@@ -31,8 +31,8 @@ def lifted_path(folder: Path, index: int) -> Path:
     return folder / f"{index:05d}.npz"
 
 
-def _shares(count: int, fabric: Fabric) -> Iterator[int]:
-    yield from range(fabric.global_rank, count, fabric.world_size)
+def _shares(chosen: range, fabric: Fabric) -> Iterator[int]:
+    yield from chosen[fabric.global_rank :: fabric.world_size]
 
 
 def _sample(
@@ -71,7 +71,8 @@ def lift_sequences(
     Writes per sequence ``points`` (H, T, P, 3), root-relative in the camera's axes, network units, and ``tilt`` (H, 2).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    todo = [i for i in _shares(len(sequences.points), fabric) if not lifted_path(folder, i).is_file()]
+    chosen = range(0, len(sequences.points), config.stage2.every)
+    todo = [i for i in _shares(chosen, fabric) if not lifted_path(folder, i).is_file()]
     for i in track(todo, description="stage 2", disable=not fabric.is_global_zero):
         K = intrinsics(sequences.image_size[i])
         motion = normalise(sequences.points[i], sequences.confidence[i], subject, K)

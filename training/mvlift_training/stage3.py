@@ -136,12 +136,17 @@ def _fit_one(
     return index
 
 
+def _chosen(config: TrainConfig, sequences: SequenceSet) -> range:
+    """Numbers of the sequences that are lifted and fitted."""
+    return range(0, len(sequences.points), config.stage2.every)
+
+
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
 def _fit_all(config: TrainConfig, sequences: SequenceSet, lifted: Path, folder: Path, fabric: Fabric) -> None:
-    mine = range(fabric.global_rank, len(sequences.points), fabric.world_size)
+    mine = _chosen(config, sequences)[fabric.global_rank :: fabric.world_size]
     todo = [i for i in mine if not lifted_path(folder, i).is_file()]
     workers = config.stage3.workers or max(1, (os.cpu_count() or 1) // fabric.world_size)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by the workers' BLAS when they start
@@ -172,7 +177,7 @@ def build_library(
         LiftError: sequences are not lifted yet, or nothing passed the filters.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    absent = [i for i in range(len(sequences.points)) if not lifted_path(lifted, i).is_file()]
+    absent = [i for i in _chosen(config, sequences) if not lifted_path(lifted, i).is_file()]
     if absent:
         raise LiftError(
             f"{lifted}: {len(absent)} of {len(sequences.points)} sequences are missing, such as {absent[0]:05d}.npz.",
@@ -192,7 +197,8 @@ def _filtered(
 ) -> tuple[list[FittedMotion], list[dict[str, Any]]]:
     """The plausible motions, and why the others are not."""
     kept, dropped = [], []
-    for i, clip in enumerate(sequences.clips):
+    for i in _chosen(config, sequences):
+        clip = sequences.clips[i]
         with np.load(lifted_path(folder, i)) as data:
             motion = FittedMotion(data["points"], *(float(v) for v in data["measures"]))
         if motion.plausible(config.stage3) and np.isfinite(motion.points).all():
@@ -213,7 +219,7 @@ def _write(
 ) -> None:
     write_motion_library(folder / "motions.npz", [m.points for m in kept], subject.layout.names, sequences.fps)
     report = {
-        "sequences": len(sequences.points),
+        "sequences": len(kept) + len(dropped),
         "kept": len(kept),
         "frames": sum(len(m.points) for m in kept),
         "median_reprojection": float(np.median([m.reprojection for m in kept])),
@@ -223,4 +229,4 @@ def _write(
     }
     with whole_file(folder / "report.json") as part:
         part.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    console.print(f"stage 3 kept {len(kept)} of {len(sequences.points)} sequences, {report['frames']} frames")
+    console.print(f"stage 3 kept {len(kept)} of {report['sequences']} sequences, {report['frames']} frames")

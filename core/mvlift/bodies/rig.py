@@ -34,6 +34,8 @@ class BodyRig:
         root: keypoints whose mean is the root of lifted 3D keypoints.
         contacts: keypoints that may rest on the floor.
         prior_joints: number of joints after the root that the pose prior sees, 0 for none.
+        standard: metres of all size bones together on a body for which the fit's tolerances are meant; 0 for any.
+        height: joint whose height above the lowest joint, times a factor, is the standing height; None for a person.
     """
 
     groups: tuple[Mapping[str, float], ...]
@@ -45,6 +47,8 @@ class BodyRig:
     root: tuple[str, ...]
     contacts: tuple[str, ...]
     prior_joints: int
+    standard: float = 0.0
+    height: tuple[str, float] | None = None
 
     __hash__ = object.__hash__
 
@@ -75,6 +79,8 @@ def get_rig(name: str | Path) -> BodyRig:
             root=tuple(data["root"]),
             contacts=tuple(data["contacts"]),
             prior_joints=int(data["prior_joints"]),
+            standard=float(data.get("standard", 0.0)),
+            height=(str(data["height"][0]), float(data["height"][1])) if "height" in data else None,
         )
     except OSError as error:
         raise BodyFileError(

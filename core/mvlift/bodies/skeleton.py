@@ -13,9 +13,19 @@ from numpy.typing import NDArray
 
 from mvlift.errors import BodyFileError
 
-__all__ = ["BodySkeleton", "Notion"]
+__all__ = ["BodySkeleton", "Notion", "mirror_joint"]
 
 FloatArray = NDArray[np.float64]
+
+
+def mirror_joint(name: str) -> str:
+    """The same joint on the other side, in SMPL's ("left_hip") or SMAL's ("LLeg1") names; a middle one is its own."""
+    for a, b in (("left", "right"), ("right", "left")):
+        if a in name:
+            return name.replace(a, b)
+    if len(name) > 1 and name[0] in "LR" and name[1].isupper():
+        return ("R" if name[0] == "L" else "L") + name[1:]
+    return name
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class BodySkeleton:
         point_weights: (K, J) skinning weights, rows sum to 1.
         shape_sigma: (B,) standard deviation of each coefficient over people (SMPL: 1).
         notions: how many of the last coefficients move keypoints alone (``with_notions``).
+        kind: "smpl" or "smal".
+        enlarged: factor by which it is larger than the body it stands for (``enlarged_by``).
     """
 
     joint_names: tuple[str, ...]
@@ -60,6 +72,32 @@ class BodySkeleton:
     point_weights: FloatArray
     shape_sigma: FloatArray
     notions: int = 0
+    kind: str = "smpl"
+    enlarged: float = 1.0
+
+    def enlarged_by(self, factor: float) -> BodySkeleton:
+        """The same body with the same shape coefficients, larger.
+
+        A fit's tolerances are metres of a grown person; a small animal is fitted at such a size and made small again.
+        """
+        return replace(
+            self,
+            rest_joints=self.rest_joints * factor,
+            shape_joints=self.shape_joints * factor,
+            rest_points=self.rest_points * factor,
+            shape_points=self.shape_points * factor,
+            enlarged=self.enlarged * factor,
+        )
+
+    def size_direction(self) -> tuple[int, float] | None:
+        """The shape coefficient that lets the body grow evenly about its root, and its growth per unit; or None."""
+        arms = self.rest_joints - self.rest_joints[0]
+        for b in range(self.shape_joints.shape[2] - self.notions):
+            moves = self.shape_joints[..., b]
+            step = float((moves * arms).sum() / max(float((arms**2).sum()), 1e-12))
+            if step > 0 and np.abs(moves - step * arms).max() < 1e-6 * self.enlarged:
+                return b, step
+        return None
 
     def with_keypoints(self, names: tuple[str, ...]) -> BodySkeleton:
         """The same body with these of its keypoints, in this order.
@@ -104,7 +142,7 @@ class BodySkeleton:
                 points = np.concatenate([points, column], 2)
                 sigma.append(1.0)
             for row, side in rows:
-                joint = notion.joint if side > 0 else notion.joint.replace("left", "right")
+                joint = notion.joint if side > 0 else mirror_joint(notion.joint)
                 weights[row] = np.eye(len(self.joint_names))[self.joint_names.index(joint)]
         more = np.zeros((*self.shape_joints.shape[:2], len(sigma)))
         return replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
 
-__all__ = ["default_human_skeleton", "shape_names"]
+__all__ = ["default_human_skeleton", "default_quadruped_skeleton", "shape_names"]
 
 FloatArray = NDArray[np.float64]
 _DATA: Final = Path(__file__).parent / "data"
@@ -23,13 +24,14 @@ def _read(name: str) -> dict[str, Any]:
     return dict(json.loads((_DATA / name).read_text(encoding="utf-8")))
 
 
-def shape_names() -> tuple[str, ...]:
-    """Names of the default human's shape directions, in the order of ``betas``."""
-    return tuple(direction["name"] for direction in _read("human_skeleton.json")["shape"])
+def shape_names(body: str = "human") -> tuple[str, ...]:
+    """Names of a default body's shape directions ("human" or "quadruped"), in the order of ``betas``."""
+    return tuple(direction["name"] for direction in _read(f"{body}_skeleton.json")["shape"])
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
-    return any(p == "*" or p == name or name.endswith("_" + p) for p in patterns)
+    own = {name, name[1:] if name[:1] in ("L", "R") else name}  # SMAL's sides
+    return any(p == "*" or p in own or name.endswith("_" + p) for p in patterns)
 
 
 def _ancestry(parents: tuple[int, ...]) -> FloatArray:
@@ -41,16 +43,16 @@ def _ancestry(parents: tuple[int, ...]) -> FloatArray:
     return matrix
 
 
-def joints_of_keypoints() -> dict[str, tuple[str, ...]]:
-    """Keypoints of the default human that are a joint, or the middle of joints."""
+def joints_of_keypoints(body: str = "human") -> dict[str, tuple[str, ...]]:
+    """Keypoints of a default body that are a joint, or the middle of joints."""
     found: dict[str, tuple[str, ...]] = {}
-    for name, (joint, where) in _read("human_skeleton.json")["keypoints"].items():
+    for name, (joint, where) in _read(f"{body}_skeleton.json")["keypoints"].items():
         if isinstance(where[0], str):
             found[name] = tuple(where)
         elif not any(where):
             found[name] = (joint,)
             if name.startswith("l_"):
-                found["r_" + name[2:]] = (joint.replace("left", "right"),)
+                found["r_" + name[2:]] = (mirror_joint(joint),)
     return found
 
 
@@ -60,21 +62,35 @@ def default_human_skeleton() -> BodySkeleton:
 
     A unit of a shape coefficient lengthens its bones by 5 % (about one standard deviation over adults).
     """
-    data = _read("human_skeleton.json")
+    return _built("human", "smpl")
+
+
+@cache
+def default_quadruped_skeleton() -> BodySkeleton:
+    """SMAL's 35 joints on a dog of our own making, with shape directions that reach cat, horse and cow.
+
+    A unit of a shape coefficient lengthens its bones by 8 %. Axes are those of every body here (x left, y up, z front),
+    not SMAL's.
+    """
+    return _built("quadruped", "smal")
+
+
+def _built(body: str, kind: str) -> BodySkeleton:
+    data = _read(f"{body}_skeleton.json")
     names = tuple(row[0] for row in data["joints"])
     parents = tuple(-1 if row[1] is None else names.index(row[1]) for row in data["joints"])
     offsets = np.zeros((len(names), 3))
     for i, (name, _, offset) in enumerate(data["joints"]):
-        offsets[i] = offsets[names.index(name.replace("right", "left"))] * _MIRROR if offset is None else offset
+        offsets[i] = offsets[names.index(mirror_joint(name))] * _MIRROR if offset is None else offset
     ancestry = _ancestry(parents)
     rest = ancestry @ offsets
     step = float(data["shape_step"])
     changes = np.zeros((len(names), 3, len(data["shape"])))
     for b, direction in enumerate(data["shape"]):
         moved = [i for i, n in enumerate(names) if i and _matches(n, direction["joints"])]
-        changes[moved, :, b] = offsets[moved] * step
+        changes[moved, :, b] = offsets[moved] * step * direction.get("axes", [1, 1, 1])
     shape_joints = np.einsum("ij,jab->iab", ancestry, changes)
-    return _with_keypoints(data, names, parents, rest, shape_joints)
+    return replace(_with_keypoints(data, names, parents, rest, shape_joints), kind=kind)
 
 
 def _with_keypoints(
@@ -84,7 +100,7 @@ def _with_keypoints(
     spec = dict(left)
     for name, (joint, where) in left.items():
         if name.startswith("l_"):
-            spec["r_" + name[2:]] = [joint.replace("left", "right"), list(np.array(where) * _MIRROR)]
+            spec["r_" + name[2:]] = [mirror_joint(joint), list(np.array(where) * _MIRROR)]
     points = np.zeros((len(spec), 3))
     shape_points = np.zeros((len(spec), 3, shape_joints.shape[2]))
     weights = np.zeros((len(spec), len(names)))

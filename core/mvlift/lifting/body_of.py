@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
+
+import numpy as np
 
 from mvlift.bodies.model import load_body
 from mvlift.bodies.pose_prior import PosePrior, load_prior
 from mvlift.bodies.rig import BodyRig, get_rig
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.bodies.skeletons import default_human_skeleton
-from mvlift.errors import LiftError
+from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton
+from mvlift.errors import BodyFileError, LiftError
 from mvlift.lifting.subjects import Subject
 from mvlift.models import model_names
 
 __all__ = ["body_of"]
+
+
+_DEFAULTS: Final = {"smpl": default_human_skeleton, "smal": default_quadruped_skeleton}
+
+
+def _length(skeleton: BodySkeleton, rig: BodyRig) -> float:
+    """Metres of the rig's size bones together, at rest."""
+    place = dict(zip(skeleton.keypoint_names, skeleton.rest_points, strict=True))
+    return float(sum(np.linalg.norm(place[a] - place[b]) for a, b in rig.size))
 
 
 @lru_cache(maxsize=8)
@@ -28,10 +40,21 @@ def body_of(subject: Subject, file: str | None = None) -> tuple[BodySkeleton, Bo
         LiftError: there is no body of that kind.
         BodyFileError: the file cannot be used.
     """
-    if subject.body != "smpl":
-        raise LiftError(f"Subject {subject.name} has a {subject.body} body, which is not known.", "Use smpl.")
-    skeleton = load_body(file).skeleton(subject.layout.names) if file else default_human_skeleton()
-    skeleton = skeleton.with_keypoints(subject.layout.names).with_notions(subject.notions)
+    if subject.body not in _DEFAULTS:
+        raise LiftError(
+            f"Subject {subject.name} has a {subject.body} body, which is not known.", f"Use {' or '.join(_DEFAULTS)}."
+        )
+    skeleton = load_body(file).skeleton() if file else _DEFAULTS[subject.body]()
+    if skeleton.kind != subject.body:
+        raise BodyFileError(
+            f"{file} is a {skeleton.kind} body, but a {subject.title.lower()} needs a {subject.body} one.",
+            "Choose another model file, or another subject.",
+        )
+    rig = get_rig(subject.rig)
+    skeleton = skeleton.with_keypoints(subject.layout.names)
+    if rig.standard:
+        skeleton = skeleton.enlarged_by(rig.standard / _length(skeleton, rig))
+    skeleton = skeleton.with_notions(subject.notions)
     name = subject.models.get("prior")
     prior = load_prior(name) if name is not None and name in model_names() else None
-    return skeleton, get_rig("human"), prior
+    return skeleton, rig, prior

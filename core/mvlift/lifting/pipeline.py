@@ -26,6 +26,7 @@ from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.given import GivenClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
+from mvlift.lifting.size import sized
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser, model_names
@@ -82,6 +83,12 @@ def _network(
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
 
 
+def _check_height(height: float | None, subject: Subject) -> None:
+    low, who = (0.3, "person") if subject.body == "smpl" else (0.05, "four-legged animal")
+    if height is not None and not low <= height <= 3.0:
+        raise LiftError(f"A height of {height:g} is not that of a {who}.", "Give metres, such as 1.75.")
+
+
 def fit_lifted(
     given: GivenClip,
     lifted: LiftedPoints,
@@ -103,7 +110,8 @@ def fit_lifted(
         K=given.K,
         velocity=lifted.velocity,
     )
-    options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=height)
+    stature = height if rig.height is None else None  # an animal takes its size afterwards
+    options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=stature)
     return fit_clip(skeleton, rig, targets, options, prior, progress)
 
 
@@ -130,7 +138,7 @@ def lift(
         subject: what is lifted.
         preset: "fast", "quality" or "paper".
         device: of the networks: "auto", "cpu", "cuda", "cuda:1", "mps".
-        height: standing height in metres, which fixes the scale.
+        height: standing height in metres (of an animal: at the withers), which fixes the scale.
         focal: focal length in pixels.
         fps: overrides the clip's rate.
         image_size: overrides the clip's (width, height).
@@ -148,12 +156,11 @@ def lift(
         KeypointError: the clip's layout does not fit the subject.
         BodyFileError: the body file cannot be used.
     """
-    if height is not None and not 0.3 <= height <= 3.0:
-        raise LiftError(f"A height of {height:g} is not that of a person.", "Give metres, such as 1.75.")
     if not 0 <= smoothing < float("inf"):
         raise LiftError(f"smoothing is {smoothing:g}.", "Give 0 or more.")
     tell = progress or (lambda _stage, _share: None)
     clock, who, how = _Clock(), subject if isinstance(subject, Subject) else get_subject(subject), get_preset(preset)
+    _check_height(height, who)
     tell("prepare", 0.0)
     with clock.stage("load"):
         where = pick_device(device)
@@ -182,6 +189,8 @@ def lift(
             fitted = fit_lifted(given, lifted, fitted_body, how, height, smoothing, lambda share: tell("fit", share))
     with clock.stage("write"):
         motion = motion_in_world(given, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
+        usual = who.height if body is None else None
+        motion = sized(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     tell("write", 1.0)
     return replace(motion, metadata=_metadata(clip, given, preset, seed, smoothing, height, body, name, where, clock))
 

@@ -61,7 +61,7 @@ def motion_in_world(
     points = fitted.points @ axes.T - origin
     error = np.linalg.norm(camera.project(points.astype(np.float32)) - given.raw.points, axis=-1)
     return LiftedMotion(
-        body="smpl",
+        body=skeleton.kind,
         joint_names=skeleton.joint_names,
         parents=skeleton.parents,
         rest_joints=rest.astype(np.float32),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from mvlift_training.animals.body import FloatArray, draw_measures, species_table
 from mvlift_training.animals.gaits import FPS, draw_motion
 from mvlift_training.animals.keypoints import draw_looks, keypoints_of
+from mvlift_training.stage4 import write_motion_library
 
 __all__ = ["AnimalOptions", "Footage", "film", "main", "own_footage", "real_footage", "write_footage"]
 
@@ -49,18 +50,26 @@ class AnimalOptions:
     """Only sequences of real data whose licence begins so."""
     repeat: int = 3
     """How often each real sequence is in the set, so that it counts beside so many generated ones."""
+    library: Path | None = None
+    """Write the generated animals' 3D motion there too, for stage 4 to learn from (``library`` of the config)."""
+    motions: Path | None = None
+    """Motions of stage 3 (STAGE3/motions.npz) that the library shall hold as well."""
 
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """One sequence: keypoints (T, K, 2) in pixels, NaN where unseen, picture size, and where it is from."""
+    """One sequence: keypoints (T, K, 2) in pixels, NaN where unseen, picture size, and where it is from.
+
+    Of our own animals ``points3d`` (T, K, 3) is known too: world, z up, in shoulder heights.
+    """
 
     xy: FloatArray
     image_size: tuple[int, int]
     clip: str
     category: str
     licence: str
-    origin: str = field(default="generated")
+    origin: str = "generated"
+    points3d: FloatArray | None = None
 
 
 def _look_at(eye: FloatArray, target: FloatArray, roll: float) -> FloatArray:
@@ -125,10 +134,12 @@ def own_footage(subject: Subject, options: AnimalOptions, index: int) -> Footage
         missing = [n for n in subject.layout.names if n not in points]
         if missing:
             raise KeypointError(f"The animals have no keypoints {missing}.", f"They have {', '.join(points)}.")
-        xy, size = film(np.stack([points[n] for n in subject.layout.names], 1), random)
+        chosen = np.stack([points[n] for n in subject.layout.names], 1)
+        xy, size = film(chosen, random)
         rows = _longest(np.isfinite(xy).all(-1).mean(1) >= INSIDE)
         if rows.stop - rows.start >= LEAST:
-            return Footage(xy[rows], size, f"{animal.kind}-{activity}-{index:05d}", activity, OWN_LICENCE)
+            name = f"{animal.kind}-{activity}-{index:05d}"
+            return Footage(xy[rows], size, name, activity, OWN_LICENCE, points3d=chosen[rows])
 
 
 def real_footage(path: Path, subject: Subject, licences: tuple[str, ...]) -> list[Footage]:
@@ -176,6 +187,26 @@ def write_footage(path: Path, footage: list[Footage], names: tuple[str, ...]) ->
         )
 
 
+def _write_library(path: Path, footage: list[Footage], motions: Path | None, names: tuple[str, ...]) -> int:
+    """3D motions of our own animals, and those that stage 3 made of 2D; returns their number.
+
+    Raises:
+        KeypointError: stage 3's file is not there or has other keypoints.
+    """
+    found = [f.points3d for f in footage if f.points3d is not None]
+    if motions is not None:
+        if not motions.is_file():
+            raise KeypointError(f"{motions} does not exist.", "Run `mvlift-train stage3` first.")
+        with np.load(motions, allow_pickle=False) as data:
+            if tuple(str(n) for n in data["names"]) != names:
+                raise KeypointError(f"{motions} has other keypoints.", "Name the motions of the same subject.")
+            for first, length in zip(data["start"], data["length"], strict=True):
+                found.append(data["points3d"][int(first) : int(first) + int(length)].astype(np.float64))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_motion_library(path, found, names, FPS)
+    return len(found)
+
+
 def main(arguments: list[str]) -> int:
     """`mvlift-train animals`."""
     options = tyro.cli(AnimalOptions, args=arguments, prog="mvlift-train animals")
@@ -190,6 +221,9 @@ def main(arguments: list[str]) -> int:
         if not footage:
             raise KeypointError("There is nothing to write.", "Give --sequences or --real.")
         write_footage(options.output, footage, subject.layout.names)
+        if options.library is not None:
+            count = _write_library(options.library, footage, options.motions, subject.layout.names)
+            console.print(f"{count} motions in {options.library}")
     except MvliftError as error:
         console.print(f"[red]error:[/red] {error}")
         return 1

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mvlift.bodies.skeleton import Notion
 from mvlift.errors import LiftError
 from mvlift.keypoints.layouts import Layout, get_layout
 
-__all__ = ["Bone", "Subject", "get_subject", "subject_names"]
+__all__ = ["Bone", "Subject", "Thing", "get_subject", "subject_names"]
 
 _FOLDER = Path(__file__).parent
 Bone = tuple[str, str, float]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """The rigid object of a subject.
+
+    Attributes:
+        name: what it is called.
+        kind: "box": the keypoints are known in units of its three edges, which may differ; "points": they are known up
+            to one common scale, or in metres.
+        points: keypoint -> (x, y, z) in the object's own right-handed frame; empty where the user names them.
+    """
+
+    name: str
+    kind: Literal["box", "points"]
+    points: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,11 @@ class Subject:
         contact_fallback: keypoint to use for a contact when its own was not detected.
         body_keypoints: keypoint -> joint or vertex group of the body.
         notions: how the keypoints of detectors and motion-capture skeletons may differ from the body's.
+        rig: how a fit moves the body by these keypoints: a name or the path of a rig file.
+        height: standing height in metres (of an animal: at the withers) where the user gives none; None for the body's own.
         models: role ("line", "multiview", "prior") -> name of the shipped weights.
+        thing: the object that moves with the body, or None.
+        base: name of the subject that is the body alone; "" for a body without an object.
     """
 
     name: str
@@ -54,6 +76,20 @@ class Subject:
     body_keypoints: Mapping[str, str]
     models: Mapping[str, str]
     notions: tuple[Notion, ...] = ()
+    rig: str = "human"
+    height: float | None = None
+    thing: Thing | None = None
+    base: str = ""
+
+    @property
+    def alone(self) -> Subject:
+        """The subject without its object."""
+        return get_subject(self.base) if self.base else self
+
+    @property
+    def rigid(self) -> tuple[str, ...]:
+        """Keypoints of the layout that belong to the object."""
+        return tuple(n for n in self.layout.names if self.thing is not None and n in self.thing.points)
 
     __hash__ = object.__hash__
 
@@ -68,6 +104,29 @@ def _notion(row: Mapping[str, Any]) -> Notion:
     return Notion(tuple(row["keypoints"]), str(row["joint"]), (x, y, z))
 
 
+def _beside(path: Path, name: str) -> str:
+    """A rig's name, or its file's path where a user's subject file names one beside it."""
+    return str(path.parent / name) if name.endswith(".json") else name
+
+
+def _thing(row: Mapping[str, Any] | None) -> Thing | None:
+    if row is None:
+        return None
+    if row["kind"] not in ("box", "points"):
+        raise ValueError(f"object kind {row['kind']!r}")
+    points = {str(n): (float(x), float(y), float(z)) for n, (x, y, z) in row["points"].items()}
+    return Thing(str(row["name"]), row["kind"], points)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A subject file, with what it leaves out taken from the subject that it extends."""
+    own = json.loads(path.read_text(encoding="utf-8"))
+    if "extends" not in own:
+        return dict(own)
+    base = _read(_FOLDER / f"{own['extends']}.json")
+    return {**base, **own, "tree": {**base["tree"], **own.get("tree", {})}}
+
+
 @cache
 def get_subject(name: str | Path) -> Subject:
     """A subject by name, or from a file of the user's own.
@@ -79,7 +138,7 @@ def get_subject(name: str | Path) -> Subject:
     if not path.is_file():
         raise LiftError(f"There is no subject {str(name)!r}.", f"Known subjects: {', '.join(subject_names())}.")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = _read(path)
         return Subject(
             name=data["name"],
             title=data["title"],
@@ -95,6 +154,10 @@ def get_subject(name: str | Path) -> Subject:
             body_keypoints=data["body_keypoints"],
             models=data["models"],
             notions=tuple(_notion(row) for row in data.get("notions", [])),
+            rig=_beside(path, data.get("rig", "human")),
+            height=None if data.get("height") is None else float(data["height"]),
+            thing=_thing(data.get("object")),
+            base=data.get("extends", ""),
         )
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, OSError) as error:
         raise LiftError(f"{path}: not a subject file ({error}).", "Compare it with human.json.") from error

@@ -1,0 +1,86 @@
+"""The size of a lifted animal: a picture does not tell it, so it is the body's own, the subject's usual, or the user's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.errors import LiftError
+from mvlift.motion import Camera, LiftedMotion
+
+__all__ = ["standing_height", "sized"]
+
+FloatArray = NDArray[np.float32]
+
+
+def standing_height(rest_joints: NDArray[np.floating], joint_names: tuple[str, ...], rig: BodyRig) -> float:
+    """Metres from the ground to an animal's withers in the rest pose; 0 for a body whose rig does not say how."""
+    if rig.height is None:
+        return 0.0
+    joint, factor = rig.height
+    return factor * float(rest_joints[joint_names.index(joint), 1] - rest_joints[:, 1].min())
+
+
+def _scaled(motion: LiftedMotion, factor: float) -> LiftedMotion:
+    """Everything that is a length, times a factor: the same picture from so much further away."""
+
+    def times(values: FloatArray) -> FloatArray:
+        return np.asarray(values * np.float32(factor), np.float32)
+
+    camera = motion.camera
+    return replace(
+        motion,
+        rest_joints=times(motion.rest_joints),
+        translation=times(motion.translation),
+        keypoints=times(motion.keypoints),
+        camera=Camera(camera.K, camera.R, times(camera.t), camera.image_size),
+    )
+
+
+def _grown(motion: LiftedMotion, factor: float, direction: int, step: float) -> LiftedMotion:
+    """Scaled by a factor, where the rest body grows about its root through its own size coefficient.
+
+    rest(b) = p + (r - p)(1 + c b_size) + sum_i d_i b_i; a factor s on what follows p asks for b_i' = s b_i and
+    b_size' = (s (1 + c b_size) - 1) / c.
+    """
+    root = motion.rest_joints[0]
+    scaled = _scaled(motion, factor)
+    betas = motion.betas * np.float32(factor)
+    betas[direction] = (factor * (1 + step * float(motion.betas[direction])) - 1) / step
+    place = motion.translation + root  # of the root joint in the world
+    return replace(
+        scaled,
+        betas=betas.astype(np.float32),
+        rest_joints=(root + factor * (motion.rest_joints - root)).astype(np.float32),
+        translation=(factor * place - root).astype(np.float32),
+    )
+
+
+def sized(motion: LiftedMotion, skeleton: BodySkeleton, rig: BodyRig, height: float | None) -> LiftedMotion:
+    """A motion of an enlarged body at the size of the animal.
+
+    Args:
+        motion: of the enlarged body, or of a person, which stays as it is.
+        skeleton: that was fitted.
+        rig: says which joint's height counts.
+        height: of the withers in metres, or None for the size of the body's file.
+
+    Raises:
+        LiftError: a height for a body whose shape coefficients cannot take it.
+    """
+    if skeleton.enlarged != 1:
+        motion = _scaled(motion, 1 / skeleton.enlarged)
+    now = standing_height(motion.rest_joints, motion.joint_names, rig)
+    if height is None or now == 0:
+        return motion
+    grows = skeleton.size_direction()
+    if grows is None:
+        raise LiftError(
+            "This body file has no shape coefficient for size, so a height cannot be given.",
+            "Leave the height out, and scale the armature afterwards.",
+        )
+    return _grown(motion, height / now, grows[0], grows[1])
