@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -13,8 +13,6 @@ from rich.console import Console
 from mvlift.errors import MvliftError
 
 __all__ = ["main"]
-
-_OUTPUTS: Final = (".npz", ".bvh", ".png", ".blend", ".fbx", ".glb", ".usd")
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,8 @@ class Lift:
     """Lift clips anew whose output is there."""
     timings: bool = False
     """Print one JSON object per clip to standard output: seconds of each stage, loading the model apart."""
+    blender: Path | None = None
+    """Writes .blend .fbx .glb .usd: a Python with Blender as a module, or a Blender with this extension."""
     video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
 
 

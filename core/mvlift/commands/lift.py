@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
+import queue
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mvlift.commands.outputs import People, write_motion
 from mvlift.commands.shared import chosen_people, parse_frames, read_inputs
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.motion import LiftedMotion
-from mvlift.worker.protocol import LiftOptions
+from mvlift.worker.client import EngineClient, LiftOptions
 
 if TYPE_CHECKING:
     from mvlift.cli import Lift
 
-__all__ = ["run_lift", "write_motion"]
+__all__ = ["Tell", "run_lift"]
 
 Tell = Callable[[str, float], None]
-_OWN: Final = (".npz", ".bvh", ".png")
+"""Takes a stage in words and the share of the whole clip that is done."""
+Lifter = Callable[[KeypointClip, Tell], LiftedMotion]
+Writer = Callable[[People, Path], None]
 _STAGES: Final = {"prepare": 0.0, "sample": 0.05, "fit": 0.7, "write": 0.97}
 
 
@@ -48,37 +52,6 @@ class _Outcome:
     error: str = ""
     skipped: bool = False
     timings: dict[str, float] = field(default_factory=dict)
-
-
-def write_motion(motions: list[tuple[KeypointClip, LiftedMotion]], output: Path) -> None:
-    """Write the lifted people of one clip to a file; Blender formats through the Blender package, where installed.
-
-    Raises:
-        MvliftError: the format needs what is not installed.
-    """
-    suffix = output.suffix.lower()
-    if suffix in _OWN:
-        for i, (clip, motion) in enumerate(motions):
-            target = output if i == 0 else output.with_stem(f"{output.stem}.{clip.track_id}")
-            if suffix == ".png":
-                _draw(motion, clip, target)
-            else:
-                motion.save(target)
-        return
-    writers = {e.name: e for e in entry_points(group="mvlift.writers")}
-    if suffix.lstrip(".") not in writers:
-        known = ", ".join([*_OWN, *(f".{n}" for n in sorted(writers))])
-        raise MvliftError(f"{output.name}: {suffix or 'no extension'} cannot be written.", f"Use one of {known}.")
-    writers[suffix.lstrip(".")].load()(motions, output)
-
-
-def _draw(motion: LiftedMotion, clip: KeypointClip, target: Path) -> None:
-    from mvlift.preview import draw_preview
-
-    try:
-        draw_preview(motion, clip, target)
-    except OSError as error:
-        raise MvliftError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
 
 
 def _is_folder_output(command: Lift) -> bool:
@@ -133,88 +106,151 @@ def _options(command: Lift) -> LiftOptions:
 def _lift_here(clip: KeypointClip, options: LiftOptions, tell: Tell) -> LiftedMotion:
     from mvlift.lifting.pipeline import lift
 
+    def overall(stage: str, share: float) -> None:
+        low = _STAGES.get(stage, 0.0)
+        high = min([v for v in _STAGES.values() if v > low], default=1.0)
+        tell(stage, low + (high - low) * share)
+
     arguments = {k: v for k, v in options.__dict__.items() if k != "frames"}
-    return lift(clip, **arguments, progress=tell)
+    return lift(clip, **arguments, progress=overall)
 
 
-def _lift_task(task: _Task, command: Lift, lift: Callable[[KeypointClip, Tell], LiftedMotion], tell: Tell) -> _Outcome:
+def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_Outcome, People]:
     outcome, began = _Outcome(task.source), time.perf_counter()
     if not command.overwrite and _is_folder_output(command) and all(o.exists() for o in task.outputs):
         outcome.skipped = True
-        return outcome
+        return outcome, []
+    motions: People = []
     try:
         people = chosen_people(read_inputs(task.source, command.video).clips, command.person)
         frames = parse_frames(command.frames)
         if frames is not None:
             people = [c.restricted(*frames) for c in people]
-        motions = []
         for i, clip in enumerate(people):
             motion = lift(clip, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
             motions.append((clip, motion))
             for stage, seconds in dict(motion.metadata.get("timings", {})).items():  # type: ignore[call-overload]
                 outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
-        for output in task.outputs:
-            write_motion(motions, output)
         outcome.people, outcome.frames = len(motions), sum(len(m) for _, m in motions)
     except MvliftError as error:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - began
-    return outcome
+    return outcome, motions
 
 
-def run_lift(command: Lift, console: Console) -> int:
-    """Lift every task; 0 when all went well."""
+def _write_task(task: _Task, outcome: _Outcome, motions: People, write: Writer) -> None:
+    """Every output of a clip; a failure is kept in the outcome."""
+    if outcome.error or outcome.skipped:
+        return
+    began = time.perf_counter()
+    try:
+        for output in task.outputs:
+            write(motions, output)
+    except MvliftError as error:
+        outcome.error = str(error)
+    outcome.seconds += time.perf_counter() - began
+
+
+def run_lift(
+    command: Lift,
+    console: Console,
+    engine: Callable[[], EngineClient] | None = None,
+    write: Writer | None = None,
+) -> int:
+    """Lift every task; 0 when all went well.
+
+    Args:
+        command: what was typed.
+        console: for progress and the report.
+        engine: makes engine processes to lift with; without it one clip at a time is lifted in this process.
+        write: writes a clip's people to a file, always called in this thread; None for `write_motion`.
+    """
     tasks, options = _tasks(command), _options(command)
+    writer = write or (lambda motions, output: write_motion(motions, output, command.blender, command.body))
     bars = Progress(
         TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn(),
         console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
     with bars:
-        outcomes = _run_parallel(tasks, command, options, bars) if command.jobs > 1 else []
-        for task in tasks if command.jobs <= 1 else []:
-            bar = bars.add_task(task.source.name, total=1.0)
-
-            def tell(stage: str, share: float, bar: object = bar) -> None:
-                low = _STAGES.get(stage, 0.0)
-                high = min([v for v in _STAGES.values() if v > low], default=1.0)
-                bars.update(bar, completed=low + (high - low) * share, description=stage)  # type: ignore[arg-type]
-
-            outcomes.append(_lift_task(task, command, lambda c, t: _lift_here(c, options, t), tell))
-            bars.remove_task(bar)
-            _report_one(outcomes[-1], task, console, command.timings)
+        if command.jobs > 1 and len(tasks) > 1:
+            outcomes = _run_parallel(tasks, command, options, bars, engine or EngineClient, writer)
+        else:
+            outcomes = _run_serially(tasks, command, options, bars, engine, writer)
     return _report(outcomes, tasks, command, console)
 
 
-def _run_parallel(tasks: list[_Task], command: Lift, options: LiftOptions, bars: Progress) -> list[_Outcome]:
-    """Several engine processes, each with its share of the processor."""
-    import os
-    import queue
+def _run_serially(
+    tasks: list[_Task],
+    command: Lift,
+    options: LiftOptions,
+    bars: Progress,
+    engine: Callable[[], EngineClient] | None,
+    write: Writer,
+) -> list[_Outcome]:
+    client = engine() if engine is not None else None
+    outcomes = []
 
-    from mvlift.worker.client import EngineClient
+    def lift(clip: KeypointClip, tell: Tell) -> LiftedMotion:
+        if client is None:
+            return _lift_here(clip, options, tell)
+        return client.run(clip, replace(options, frames=None), tell)
 
+    try:
+        for task in tasks:
+            bar = bars.add_task(task.source.name, total=1.0)
+
+            def tell(stage: str, share: float, bar: object = bar) -> None:
+                bars.update(bar, completed=share, description=stage)  # type: ignore[arg-type]
+
+            outcome, motions = _lift_task(task, command, lift, tell)
+            _write_task(task, outcome, motions, write)
+            bars.remove_task(bar)
+            _report_one(outcome, task, bars.console, command.timings)
+            outcomes.append(outcome)
+    finally:
+        if client is not None:
+            client.close()
+    return outcomes
+
+
+def _run_parallel(
+    tasks: list[_Task],
+    command: Lift,
+    options: LiftOptions,
+    bars: Progress,
+    engine: Callable[[], EngineClient],
+    write: Writer,
+) -> list[_Outcome]:
+    """Several engine processes, each with its share of the processor; files are written in this thread."""
     jobs = min(command.jobs, len(tasks))
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     engines: queue.Queue[EngineClient] = queue.Queue()
     for _ in range(jobs):
-        engines.put(EngineClient())
+        engines.put(engine())
 
-    def one(task: _Task) -> _Outcome:
-        engine = engines.get()
+    def one(task: _Task) -> tuple[_Outcome, People]:
+        client = engines.get()
         try:
-            return _lift_task(task, command, lambda c, _: engine.run(c, replace(options, frames=None)), lambda *_: None)
+            return _lift_task(
+                task, command, lambda c, _: client.run(c, replace(options, frames=None)), lambda *_: None
+            )  # fmt: skip
         finally:
-            engines.put(engine)
+            engines.put(client)
 
     bar = bars.add_task("clips", total=len(tasks))
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting = {pool.submit(one, task): i for i, task in enumerate(tasks)}
-        done: dict[int, _Outcome] = {}
-        for future in as_completed(waiting):
-            done[waiting[future]] = future.result()
-            _report_one(done[waiting[future]], tasks[waiting[future]], bars.console, command.timings)
-            bars.advance(bar)
-    while not engines.empty():
-        engines.get().close()
+    done: dict[int, _Outcome] = {}
+    try:
+        with ThreadPoolExecutor(jobs) as pool:
+            waiting: dict[Future[tuple[_Outcome, People]], int] = {pool.submit(one, t): i for i, t in enumerate(tasks)}
+            for future in as_completed(waiting):
+                i = waiting.pop(future)
+                done[i], motions = future.result()
+                _write_task(tasks[i], done[i], motions, write)
+                _report_one(done[i], tasks[i], bars.console, command.timings)
+                bars.advance(bar)
+    finally:
+        while not engines.empty():
+            engines.get().close()
     return [done[i] for i in range(len(tasks))]
 
 

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -301,8 +301,15 @@ class EngineClient:
         self.close()
         raise EngineError(f"The engine in {self._python} does not answer: {text}.", "Is torch installed there?")
 
-    def run(self, clip: KeypointClip, options: LiftOptions | None = None) -> LiftedMotion:
+    def run(
+        self, clip: KeypointClip, options: LiftOptions | None = None, tell: Callable[[str, float], None] | None = None
+    ) -> LiftedMotion:
         """Lift and wait, for scripts.
+
+        Args:
+            clip: to lift.
+            options: how.
+            tell: called with the stage in words and the share of the job that is done.
 
         Raises:
             MvliftError: the lift failed, or the engine did.
@@ -312,6 +319,8 @@ class EngineClient:
         self.submit_lift(clip, options or LiftOptions())
         while True:
             for message in self.poll():
+                if isinstance(message, Progress) and tell is not None:
+                    tell(message.stage, message.fraction)
                 if isinstance(message, Result):
                     return message.motion
                 if isinstance(message, Failure):

@@ -1,0 +1,88 @@
+"""Bring the locked wheels of an edition into wheels/cache, and build MVLift's own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from lock import pip_target
+from targets import HERE, Target, Wheel, read_lock, requirements
+
+__all__ = ["CACHE", "WheelError", "fetch", "own_wheel"]
+
+CACHE: Final = HERE / "cache"
+ROOT: Final = HERE.parent
+
+
+class WheelError(Exception):
+    """A wheel is not to be had."""
+
+
+def fetch(target: Target) -> list[Path]:
+    """Paths of the locked wheels of an edition; those that are not in the cache come through pip.
+
+    Raises:
+        WheelError: the lock lacks a package for this target, or a file is not what was locked.
+    """
+    wheels = [w for w in read_lock() if str(target) in w.targets]
+    missing = {r.name for r in requirements(target)} - {w.requirement.name for w in wheels}
+    if missing:
+        raise WheelError(
+            f"the lock has no {', '.join(sorted(missing))} for {target}: set pip up with an index that has it, "
+            "and run wheels/lock.py"
+        )
+    CACHE.mkdir(exist_ok=True)
+    absent = [w for w in wheels if not _is_whole(CACHE / w.file, w.sha256)]
+    if absent:
+        _download(absent, target)
+    return [CACHE / w.file for w in wheels]
+
+
+def _is_whole(path: Path, sha256: str) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+def _download(wheels: list[Wheel], target: Target) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        wanted = Path(folder) / "wanted.txt"
+        lines = [f"{w.requirement.name}{w.requirement.version} --hash=sha256:{w.sha256}" for w in wheels]
+        wanted.write_text("\n".join(lines))
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", f"--requirement={wanted}"]
+        done = subprocess.run([*command, f"--dest={folder}", *pip_target(target)], capture_output=True, text=True)
+        if done.returncode:
+            raise WheelError(f"pip could not fetch the wheels of {target}:\n{done.stderr.strip()}")
+        for wheel in wheels:
+            (Path(folder) / wheel.file).replace(CACHE / wheel.file)
+
+
+def own_wheel(folder: Path) -> Path:
+    """Build the wheel of the engine package, without training, from this repository into ``folder``."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source = Path(scratch)
+        # a copy: setuptools leaves its build folder beside what it builds
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / "core", source / "core", ignore=ignored)
+        shutil.copy(ROOT / "README.md", source)
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        where = next(line for line in project.splitlines() if line.startswith("where = "))
+        scripts = 'mvlift-train = "mvlift_training.cli:main"\n'
+        (source / "pyproject.toml").write_text(
+            project.replace(where, 'where = ["core"]').replace(scripts, ""), encoding="utf-8"
+        )
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", str(source)]
+        # the same sources give the same bytes
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": "1577836800"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise WheelError(f"MVLift's own wheel could not be built:\n{done.stderr.strip()}")
+    (wheel,) = folder.glob("mvlift-*.whl")
+    return wheel
