@@ -29,7 +29,8 @@ def body_mesh(motion: LiftedMotion, file: Path | None = None) -> BodyMesh | None
     from mvlift.bodies.model import load_body
 
     try:
-        model = load_body(str(file) if file else None).reduced()
+        default = "quadruped" if motion.body == "smal" else "human"
+        model = load_body(str(file) if file else None, default).reduced()
     except BodyFileError:
         if file is not None:
             raise
@@ -57,7 +58,7 @@ def describe_body_file(path: str) -> tuple[bool, str]:
     shapes = model.shape_directions.shape[2]
     text = f"{kind}: {len(model.template)} vertices, {len(model.joint_names)} joints, {shapes} shape coefficients"
     if model.kind == "smal":
-        return False, f"{text}\nThis is an animal's body; choose a person's (SMPL, SMPL-H or SMPL-X)"
+        return True, f"{text}\nThis is an animal's body: for animals only"
     if len(model.joint_names) > len(model.reduced().joint_names):
         text += f"\nLifted with SMPL's {len(model.reduced().joint_names)} joints; fingers stay in rest pose"
     return True, text

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.layouts import get_layout, layout_names
 from mvlift.motion import LiftedMotion
 
 __all__ = ["draw_preview"]
@@ -19,6 +20,7 @@ FloatArray = NDArray[np.float64]
 _LEFT: Final = "#2f7ed8"
 _RIGHT: Final = "#d9542b"
 _MIDDLE: Final = "#3c3c46"
+_COLOURS: Final = {"l_": _LEFT, "r_": _RIGHT}
 _GIVEN: Final = "#9aa0a8"
 _BONES: Final = (
     ("nose", "neck"),
@@ -35,6 +37,12 @@ _BONES: Final = (
 
 def _bones(names: tuple[str, ...]) -> list[tuple[int, int, str]]:
     found = []
+    for layout in map(get_layout, layout_names()):  # an animal's bones are those of its layout
+        if layout.family != "human" and layout.names == names:
+            for a, b in layout.bones:
+                side = next((e[:2] for e in (b, a) if e[:2] in _COLOURS), "")
+                found.append((names.index(a), names.index(b), _COLOURS.get(side, _MIDDLE)))
+            return found
     for side, colour in (("l_", _LEFT), ("r_", _RIGHT)):
         for a, b in _BONES:
             ends = [n if n in names else side + n for n in (a, b)]
@@ -72,6 +80,7 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
     bones = _bones(motion.keypoint_names)
     world = np.asarray(motion.keypoints, np.float64)
     pixels = motion.camera.project(motion.keypoints).astype(np.float64)
+    size = 1.0 if motion.body == "smpl" else float(np.percentile(np.ptp(world, axis=1), 95)) / 1.8
     figure = Figure(figsize=(2.3 * len(frames), 8.4), facecolor="white")
     FigureCanvasAgg(figure)
     grid = figure.subplots(3, len(frames), squeeze=False)
@@ -85,9 +94,9 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
             xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] + reach, middle[1] - reach), aspect="equal"
         )
         top.set_title(f"frame {motion.first_frame + f}", fontsize=9)
-        _side(grid[1, column], world[f], bones, np.array([[0, 1, 0], [0, 0, 1]]))
+        _side(grid[1, column], world[f], bones, np.array([[0, 1, 0], [0, 0, 1]]), size)
         c, s = np.cos(0.6), np.sin(0.6)
-        _side(grid[2, column], world[f], bones, np.array([[-c, -s, 0], [-0.35 * s, 0.35 * c, 0.94]]))
+        _side(grid[2, column], world[f], bones, np.array([[-c, -s, 0], [-0.35 * s, 0.35 * c, 0.94]]), size)
     for row, label in enumerate(("over the keypoints", "from the side", "from behind")):
         grid[row, 0].set_ylabel(label, fontsize=9)
     for axes in grid.ravel():
@@ -110,15 +119,15 @@ def _draw_given(axes: Any, clip: KeypointClip, frame: int) -> None:
     axes.scatter(*points[seen].T, s=10, color=_GIVEN, zorder=2)
 
 
-def _side(axes: Any, points: FloatArray, bones: list[tuple[int, int, str]], rows: FloatArray) -> None:
-    """One frame seen along a direction, with the floor under it."""
+def _side(axes: Any, points: FloatArray, bones: list[tuple[int, int, str]], rows: FloatArray, reach: float) -> None:
+    """One frame seen along a direction, with the floor under it; ``reach`` 1 holds a standing person."""
     centre = points.mean(0) * [1, 1, 0]
     flat = (points - centre) @ rows.T
     ring = np.linspace(0, 2 * np.pi, 40)
-    disc = np.stack([0.75 * np.cos(ring), 0.75 * np.sin(ring), 0 * ring], 1) @ rows.T
+    disc = reach * np.stack([0.75 * np.cos(ring), 0.75 * np.sin(ring), 0 * ring], 1) @ rows.T
     if np.ptp(disc[:, 1]) < 1e-6:
         axes.axhline(0, color="#b9bec6", lw=1.2, zorder=0)
     else:
         axes.fill(*disc.T, color="#eceef2", zorder=0)
     _draw(axes, flat, bones)
-    axes.set(xlim=(-1.05, 1.05), ylim=(-0.25, 1.95), aspect="equal")
+    axes.set(xlim=(-1.05 * reach, 1.05 * reach), ylim=(-0.25 * reach, 1.95 * reach), aspect="equal")

@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.bodies.skeletons import default_human_skeleton, joints_of_keypoints
+from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
+from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton, joints_of_keypoints
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import BodyFileError
 
@@ -20,13 +20,13 @@ __all__ = ["BodyModel", "load_body"]
 
 FloatArray = NDArray[np.float64]
 _DATA: Final = Path(__file__).parent / "data"
-_DEFAULTS: Final = {"human": "mannequin.npz"}
+_DEFAULTS: Final = {"human": "mannequin.npz", "quadruped": "quadruped.npz"}
 _MOST_BETAS: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
 class BodyModel:
-    """A skinned body in its own rest frame (SMPL: x left, y up, z front), metres.
+    """A skinned body in its own rest frame (x left, y up, z front), metres; a SMAL file is turned when it is read.
 
     Attributes:
         name: file or "mannequin".
@@ -132,18 +132,23 @@ def _tables() -> dict[str, Any]:
 
 def _skeleton_of_file(body: BodyModel) -> BodySkeleton:
     """Keypoints of a user's file: known vertices for the public topologies, else where the default body has them."""
-    reference = default_human_skeleton()
+    animal = body.kind == "smal"
+    reference = default_quadruped_skeleton() if animal else default_human_skeleton()
+    if len(body.joint_names) < len(reference.joint_names):
+        raise BodyFileError(
+            f"{body.name} has {len(body.joint_names)} joints, not {len(reference.joint_names)}.",
+            "Choose a file of the usual form (SMPL: 24 joints, SMAL: 35 joints with the ears).",
+        )
     count = len(reference.joint_names)
-    if body.kind != "smpl":
-        raise BodyFileError(f"{body.name} is a {body.kind} body: not a person's.", "Choose an SMPL file.")
     regressor = body.regressor
     rest = regressor @ body.template
+    larger = _extent(rest) / _extent(reference.rest_joints) if animal else 1.0
     shapes = np.einsum("jv,vab->jab", regressor, body.shape_directions)
     vertices = _tables()["vertices"].get(str(len(body.template)), {})
     names = reference.keypoint_names
     points, weights = np.zeros((len(names), 3)), np.zeros((len(names), count))
     shape_points = np.zeros((len(names), 3, shapes.shape[2]))
-    folded, of_joints = body.weights, joints_of_keypoints()
+    folded, of_joints = body.weights, joints_of_keypoints("quadruped" if animal else "human")
     for k, name in enumerate(names):
         if name in vertices:
             v = vertices[name]
@@ -155,7 +160,7 @@ def _skeleton_of_file(body: BodyModel) -> BodySkeleton:
             weights[k] = reference.point_weights[k]
             continue
         j = int(reference.point_weights[k].argmax())
-        wanted = rest[j] + reference.rest_points[k] - reference.rest_joints[j]
+        wanted = rest[j] + larger * (reference.rest_points[k] - reference.rest_joints[j])
         v = int(np.linalg.norm(body.template - wanted, axis=1).argmin())
         points[k], shape_points[k], weights[k] = body.template[v], body.shape_directions[v], folded[v]
     return BodySkeleton(
@@ -168,7 +173,13 @@ def _skeleton_of_file(body: BodyModel) -> BodySkeleton:
         shape_points=shape_points,
         point_weights=weights,
         shape_sigma=np.ones(shapes.shape[2]),
+        kind=reference.kind,
     )
+
+
+def _extent(joints: FloatArray) -> float:
+    """Metres: root mean square distance of joints from their middle, the size of an animal."""
+    return float(np.sqrt(((joints - joints.mean(0)) ** 2).sum(1).mean()))
 
 
 def _joint_names(kind: str, count: int) -> tuple[str, ...]:
@@ -214,7 +225,7 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
     posed = None
     if poses is not None and poses.ndim == 3 and poses.shape[:2] == template.shape and np.any(poses):
         posed = np.asarray(poses, np.float64)
-    return BodyModel(
+    body = BodyModel(
         name=name,
         kind=str(kind),
         joint_names=_joint_names(str(kind), count),
@@ -226,6 +237,47 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
         shape_directions=shapes[..., :_MOST_BETAS],
         pose_directions=posed,
     )
+    return _turned(body) if body.kind == "smal" else body
+
+
+def _turned(body: BodyModel) -> BodyModel:
+    """An animal's body in the axes of every body here (x left, y up, z front), whatever the file's are.
+
+    The directions come from the joints: tail to head is forward, feet to shoulders and hips is up. Where what a file
+    calls left lies on the right of these, its names are exchanged.
+
+    Raises:
+        BodyFileError: the joints lie so that there is no telling.
+    """
+    at = dict(zip(body.joint_names, body.regressor @ body.template, strict=True))
+    tops, feet = ("LLeg1", "RLeg1", "LLegBack1", "RLegBack1"), ("LFoot", "RFoot", "LFootBack", "RFootBack")
+    front = _axis(at["Head"] - at["Tail1"])
+    up = _axis(np.mean([at[n] for n in tops], 0) - np.mean([at[n] for n in feet], 0))
+    left = np.cross(up, front)
+    if not left.any():
+        raise BodyFileError(f"{body.name}: its head does not lie in front of its tail.", "Choose another model file.")
+    turn = np.stack([left, up, front])  # rows: the new axes in the file's
+    swapped = (at["LLeg1"] - at["RLeg1"]) @ left < 0
+    order = [body.joint_names.index(mirror_joint(n) if swapped else n) for n in body.joint_names]
+    poses = body.pose_directions
+    if poses is not None:  # they multiply the elements of R - I, which turn too
+        split = poses.reshape(len(poses), 3, -1, 3, 3)[:, :, [j - 1 for j in order[1:]]]
+        poses = np.einsum("xa,vajbc,yb,zc->vxjyz", turn, split, turn, turn, optimize=True).reshape(poses.shape)
+    return replace(
+        body,
+        parents=tuple(-1 if p < 0 else order.index(p) for p in (body.parents[j] for j in order)),
+        weights=body.weights[:, order],
+        regressor=body.regressor[order],
+        template=body.template @ turn.T,
+        shape_directions=np.einsum("xa,vab->vxb", turn, body.shape_directions),
+        pose_directions=poses,
+    )
+
+
+def _axis(direction: FloatArray) -> FloatArray:
+    """The nearest of the six directions along the axes."""
+    along = int(np.abs(direction).argmax())
+    return np.asarray(np.sign(direction[along]) * np.eye(3)[along])
 
 
 @cache
@@ -234,7 +286,7 @@ def load_body(path: str | Path | None = None, default: str = "human") -> BodyMod
 
     Args:
         path: a user's SMPL, SMPL-H, SMPL-X or SMAL file (.npz or .pkl); None for the mannequin.
-        default: which mannequin ("human").
+        default: which mannequin ("human", "quadruped").
 
     Raises:
         BodyFileError: the file cannot be used; the message says why.
@@ -242,4 +294,4 @@ def load_body(path: str | Path | None = None, default: str = "human") -> BodyMod
     if path is not None:
         return _checked(read_body_file(Path(path)), Path(path).name)
     body = _checked(read_body_file(_DATA / _DEFAULTS[default]), "mannequin")
-    return replace(body, own=default_human_skeleton())
+    return replace(body, own=default_quadruped_skeleton() if default == "quadruped" else default_human_skeleton())

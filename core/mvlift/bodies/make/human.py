@@ -17,7 +17,7 @@ from mvlift.bodies.make.surface import polygonised
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.files import whole_file
 
-__all__ = ["human_body", "human_field", "main", "save_body"]
+__all__ = ["body_arrays", "human_body", "human_field", "main", "save_body"]
 
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = _HERE / "human_parts.json"
@@ -57,14 +57,24 @@ def human_body(spacing: float = 0.004, vertices: int = 3000, rounds: int = 12) -
     weights = skin_weights(surface, skeleton, hinges)
     regressor = joint_regressor(surface, skeleton)
     shapes = shape_directions(surface, skeleton, weights, regressor)
+    return body_arrays(surface.vertices, surface.faces, regressor, weights, skeleton.parents, shapes)
+
+
+def body_arrays(
+    vertices: NDArray[np.float64],
+    faces: NDArray[np.int64],
+    regressor: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    parents: tuple[int, ...],
+    shapes: NDArray[np.float64],
+) -> dict[str, NDArray[Any]]:
+    """A body under the keys of an SMPL or SMAL file, rounded so that it packs well."""
     return {
-        "v_template": _packed(surface.vertices),
-        "f": surface.faces.astype(np.uint32),
+        "v_template": _packed(vertices),
+        "f": faces.astype(np.uint32),
         "J_regressor": regressor.astype(np.float32),
         "weights": weights.astype(np.float32),
-        "kintree_table": np.array(
-            [[p % (_NO_PARENT + 1) for p in skeleton.parents], range(len(skeleton.parents))], np.uint32
-        ),
+        "kintree_table": np.array([[p % (_NO_PARENT + 1) for p in parents], range(len(parents))], np.uint32),
         "shapedirs": _packed(shapes),
     }
 

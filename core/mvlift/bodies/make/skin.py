@@ -227,7 +227,12 @@ def _map_of(place: FloatArray, move: FloatArray) -> FloatArray:
 
 
 def shape_directions(
-    surface: Surface, skeleton: BodySkeleton, weights: FloatArray, regressor: FloatArray, softness: float = 0.03
+    surface: Surface,
+    skeleton: BodySkeleton,
+    weights: FloatArray,
+    regressor: FloatArray,
+    softness: float = 0.03,
+    more: FloatArray | None = None,
 ) -> FloatArray:
     """How the skin moves per unit of each shape coefficient so that its joints move as the skeleton's do.
 
@@ -240,6 +245,7 @@ def shape_directions(
         weights: (V, J).
         regressor: (J, V).
         softness: metres over which neighbouring bones' maps are blended.
+        more: (V, 3, B) what the skin does beside following the bones.
 
     Returns:
         (V, 3, B) metres per unit.
@@ -250,6 +256,8 @@ def shape_directions(
     offset = surface.vertices[:, None] - skeleton.rest_joints  # (V, J, 3)
     moved = np.einsum("bjac,vjc->vjab", maps, offset) + skeleton.shape_joints  # (V, J, 3, B)
     field = np.einsum("vj,vjab->vab", soft, moved)
+    if more is not None:
+        field = field + more
     lacking = skeleton.shape_joints - np.einsum("jv,vab->jab", regressor, field)
     field = field + _smoothest(stiffness, area, regressor, lacking)
     mirrored = field[surface.twin] * _MIRROR[:, None]
