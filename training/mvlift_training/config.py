@@ -56,6 +56,7 @@ class Stage2Options:
         hypotheses: samples a sequence, of which stage 3 keeps the most plausible one.
         elevation: assumed elevation of the cameras, degrees.
         sds_iterations: of "sds".
+        every: only every so many-th sequence is lifted and fitted; the fit is what takes long on a CPU.
     """
 
     method: Literal["loop", "sds"] = "loop"
@@ -64,6 +65,11 @@ class Stage2Options:
     hypotheses: int = 2
     elevation: float = 7.0
     sds_iterations: int = 5000
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ConfigError(f"stage2.every is {self.every}.", "Give 1 for every sequence, 2 for half of them.")
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,9 @@ class TrainConfig:
         subject: name or file of the subject.
         data: 2D data set (``mvlift-train prepare``).
         folder: of checkpoints and results.
+        library: 3D motions of our own making that stage 4 learns from, instead of stage 3's.
+        base: name of the shipped weights that stages 1 and 4 begin with (NAME-stage1, NAME-stage4), of a subject whose
+            keypoints are among this one's; "" to begin fresh.
         name: of the exported weights: NAME-stage1, NAME-stage4.
         seed: of everything random.
         window: frames in a training window.
@@ -117,6 +126,8 @@ class TrainConfig:
     subject: str = "human"
     data: Path = Path("../shared/data/human/train_2d.npz")
     folder: Path = Path("runs/human")
+    library: Path | None = None
+    base: str = ""
     name: str = "human"
     seed: int = 1
     window: int = 96

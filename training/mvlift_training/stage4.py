@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch import Tensor
 from mvlift_training.detector_noise import DetectorNoise, corrupt
 from mvlift_training.draws import Draws
 
-__all__ = ["MotionLibrary", "ViewTask", "write_motion_library"]
+__all__ = ["MotionLibrary", "ViewTask", "growth", "write_motion_library"]
 
 
 def write_motion_library(path: Path, motions: list[np.ndarray], names: tuple[str, ...], fps: float) -> None:
@@ -64,7 +64,8 @@ class MotionLibrary:
         self.window, self.device = window, torch.device(device)
         index = {n: i for i, n in enumerate(names)}
         lifted = np.stack([points[..., 0], -points[..., 2], points[..., 1]], -1)  # z up -> x right, y down, z forward
-        root = lifted[:, [index[n] for n in subject.root]].mean(1)
+        self.root = [index[n] for n in subject.root]
+        root = lifted[:, self.root].mean(1)
         parts = []
         for first, count in zip(start, length, strict=True):
             rows = slice(int(first), int(first) + int(count))
@@ -75,7 +76,9 @@ class MotionLibrary:
         self.length = torch.as_tensor(np.asarray(length, np.int64), device=device)
         self.weight = (self.length - window).clamp(min=0).float() + window / 2
         self.mirror = torch.as_tensor(np.concatenate([subject.layout.mirrored(), [len(names)]]), device=device)
-        self.growth = torch.as_tensor(_growth(subject), dtype=torch.float32, device=device)
+        swapped = replace(subject.layout, mirror=()).mirrored()  # a detector confuses sides, not the corners of a box
+        self.swap = torch.as_tensor(np.concatenate([swapped, [len(names)]]), device=device)
+        self.growth = torch.as_tensor(growth(subject), dtype=torch.float32, device=device)
 
     @staticmethod
     def _normalised(points: np.ndarray, root: np.ndarray, subject: Subject, index: dict[str, int]) -> np.ndarray:
@@ -107,20 +110,21 @@ class MotionLibrary:
         factor = 0.5 * (factor + factor[:, self.mirror])
         bones = torch.einsum("pq,btqc->btpc", torch.linalg.inv(self.growth), x)
         x = torch.einsum("pq,btqc->btpc", self.growth, bones * factor[:, None, :, None])
+        x[:, :, :-1] -= x[:, :, self.root].mean(2, keepdim=True)  # limbs of other lengths may move the root
         return x * frames[..., None, None], frames
 
 
-def _growth(subject: Subject) -> np.ndarray:
+def growth(subject: Subject) -> np.ndarray:
     """(P, P) matrix G with x = G bones: each keypoint is the sum of the bones on its way from the root."""
     names = subject.layout.names
-    growth = np.zeros((len(names) + 1, len(names) + 1))
-    growth[-1, -1] = 1
+    matrix = np.zeros((len(names) + 1, len(names) + 1))
+    matrix[-1, -1] = 1
     for i, name in enumerate(names):
         at = name
         while at != "root":
-            growth[i, names.index(at)] = 1
+            matrix[i, names.index(at)] = 1
             at = subject.tree[at]
-    return growth
+    return matrix
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,14 @@ class ViewTask:
         """(G, P) keypoints that are lost together."""
         parts = (("toe", "heel"), ("eye", "ear"), ("nose", "eye", "ear"), ("toe", "heel", "ankle", "knee"), ("wrist",))
         names = (*self.subject.layout.names, "")
-        return torch.tensor([[any(k in n for k in keys) for n in names] for keys in parts], device=device)
+        groups = [[any(k in n for k in keys) for n in names] for keys in parts]
+        rigid = self.subject.rigid
+        if self.subject.thing is not None and rigid:  # each side of an object, and the whole of it
+            places = np.array([self.subject.thing.points[n] for n in rigid])
+            outer = [places[:, axis] == end for axis in range(3) for end in (places[:, axis].min(), places[:, axis].max())]
+            lost = [{n for n, out in zip(rigid, side, strict=True) if out} for side in [*outer, np.ones(len(rigid))]]
+            groups += [[n in part for n in names] for part in lost]
+        return torch.tensor(groups, device=device)
 
     def batch(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random motions seen by a random camera, its detections, and the level views to generate."""
@@ -180,7 +191,7 @@ class ViewTask:
         nearness[:, :, -1] = 1
         size_error = torch.exp(0.06 * draw.normal(size))[:, None, None, None]
         given = seen[..., :2] * nearness[..., None] * size_error
-        detected, confidence = corrupt(given, self.noise, self.library.mirror, self._groups(device), generator)
+        detected, confidence = corrupt(given, self.noise, self.library.swap, self._groups(device), generator)
         angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=device)
         views = project(ring(angle, angle * 0)[:, None], x[:, None])  # (B, V, T, P, 2)
         level = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)

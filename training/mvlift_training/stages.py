@@ -23,7 +23,7 @@ from mvlift_training.stage2 import lift_sequences
 from mvlift_training.stage3 import build_library
 from mvlift_training.stage4 import MotionLibrary, ViewTask
 from mvlift_training.trainer import train
-from mvlift_training.warm_start import start_from_line
+from mvlift_training.warm_start import start_from_base, start_from_line
 
 __all__ = ["export", "run_all", "stage1", "stage2", "stage3", "stage4"]
 
@@ -44,8 +44,11 @@ def stage1(config: TrainConfig) -> None:
     task = LineTask(
         windows, CosineSchedule(), config.stage1.line_weight, config.stage1.line_noise, config.stage1.unconditional
     )
+    network = fresh_network(config, subject, "line")
+    if config.base:
+        start_from_base(network, subject, f"{config.base}-stage1", "line")
     train(
-        fresh_network(config, subject, "line"),
+        network,
         task,
         config.train1,
         config.folder / "stage1",
@@ -109,9 +112,8 @@ def stage4(config: TrainConfig, number: int = 1) -> None:
     """Train the multi-view model on stage 3's motions; a later round starts from the earlier round's weights."""
     subject = get_subject(config.subject)
     fabric = fabric_for(config, config.train4.precision)
-    library = MotionLibrary(
-        _round_folder(config, "stage3", number) / "motions.npz", subject, config.window, fabric.device
-    )
+    motions = config.library or _round_folder(config, "stage3", number) / "motions.npz"
+    library = MotionLibrary(motions, subject, config.window, fabric.device)
     task = ViewTask(
         library,
         subject,
@@ -122,7 +124,9 @@ def stage4(config: TrainConfig, number: int = 1) -> None:
         config.stage4.roll,
     )
     network = fresh_network(config, subject, "multiview")
-    if number == 1 and config.stage4.warm_start:
+    if number == 1 and config.base:
+        start_from_base(network, subject, f"{config.base}-stage4", "multiview")
+    elif number == 1 and config.stage4.warm_start:
         start_from_line(network, trained_network(config, subject, "line", "stage1", torch.device("cpu"))[0])
     if number > 1:
         before = _round_folder(config, "stage4", number - 1).name

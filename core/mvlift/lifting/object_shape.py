@@ -1,0 +1,161 @@
+"""What is known of a rigid object before it is lifted: its named points, its kind of size, and the size itself."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import LiftError
+from mvlift.lifting.subjects import Subject
+
+__all__ = ["ObjectShape", "box_shape", "load_shape", "shape_of"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectShape:
+    """A rigid object.
+
+    Attributes:
+        name: what it is called.
+        names: (P,) its keypoints.
+        points: (P, 3) in its own right-handed frame: metres, or units of ``size``.
+        kind: "box": each axis has a size of its own; "points": one scale for all axes.
+        size: (3,) metres in a unit of each axis, None where it is to be found.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    points: FloatArray
+    kind: Literal["box", "points"]
+    size: FloatArray | None
+
+    def __post_init__(self) -> None:
+        if len(self.names) < 4 or self.points.shape != (len(self.names), 3) or not np.isfinite(self.points).all():
+            raise LiftError(
+                f"The object {self.name} has {len(self.names)} keypoints.", "Give four or more, not all in one plane."
+            )
+        if self.size is not None and not ((self.size > 1e-3) & (self.size < 100)).all():
+            raise LiftError(f"A size of {self.size.tolist()} metres is not that of an object.", "Give metres.")
+
+    @property
+    def flat(self) -> bool:
+        """True where all points lie in one plane."""
+        centred = self.points - self.points.mean(0)
+        values = np.linalg.svd(centred, compute_uv=False)
+        return bool(values[2] < 0.02 * values[0])
+
+    def to_json(self) -> dict[str, Any]:
+        """Values that JSON can hold."""
+        points = {n: [float(v) for v in p] for n, p in zip(self.names, self.points, strict=True)}
+        size = None if self.size is None else [float(v) for v in self.size]
+        return {"name": self.name, "kind": self.kind, "points": points, "size": size}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> ObjectShape:
+        """Inverse of ``to_json``.
+
+        Raises:
+            LiftError: a value does not fit.
+        """
+        try:
+            points = values["points"]
+            size = values.get("size")
+            return ObjectShape(
+                name=str(values["name"]),
+                names=tuple(points),
+                points=np.array(list(points.values()), dtype=np.float64),
+                kind="box" if values["kind"] == "box" else "points",
+                size=None if size is None else np.broadcast_to(np.asarray(size, np.float64), 3).copy(),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise LiftError(f"The object's shape cannot be read ({error!r}).", "Give named 3D points.") from error
+
+
+def box_shape(subject: Subject, size: tuple[float, float, float] | None = None, name: str = "") -> ObjectShape:
+    """The box of a subject, of a known size in metres along its axes or not."""
+    thing = subject.thing
+    if thing is None or not thing.points:
+        raise LiftError(f"Subject {subject.name} has no object of its own.", "Give the object's points.")
+    return ObjectShape(
+        name=name or thing.name,
+        names=tuple(thing.points),
+        points=np.array(list(thing.points.values())),
+        kind=thing.kind,
+        size=None if size is None else np.array(size, dtype=np.float64),
+    )
+
+
+def shape_of(
+    subject: Subject, shape: ObjectShape | None, size: tuple[float, float, float] | None
+) -> ObjectShape | None:
+    """The object of a lift: the user's, or else the subject's own; None for a subject without one.
+
+    Raises:
+        LiftError: the subject needs the object's points and has none, or a body alone was given an object.
+    """
+    if subject.thing is None:
+        if shape is not None or size is not None:
+            raise LiftError(f"Subject {subject.name} has no object.", "Choose human+box or human+object.")
+        return None
+    if shape is None:
+        return box_shape(subject, size)
+    if subject.rigid and set(subject.rigid) != set(shape.names):
+        raise LiftError(
+            f"The object's points {', '.join(shape.names[:6])} are not those of {subject.name}.",
+            "Choose human+object, whose points are yours.",
+        )
+    return shape
+
+
+def _from_obj(text: str) -> dict[str, list[float]]:
+    """Corners of the bounding box of an OBJ mesh, as the keypoints of a box are called."""
+    vertices = [[float(v) for v in line.split()[1:4]] for line in text.splitlines() if line.startswith("v ")]
+    if not vertices:
+        raise ValueError("no vertices")
+    low, high = np.min(vertices, 0), np.max(vertices, 0)
+    corners = {}
+    for i in range(8):
+        pick = np.array([i >> 2 & 1, i >> 1 & 1, i & 1], dtype=bool)
+        corners[f"object_corner_{i}"] = [float(v) for v in np.where(pick, high, low)]
+    return corners
+
+
+def load_shape(path: str | Path, name: str = "") -> ObjectShape:
+    """An object's named points in metres from a file.
+
+    Args:
+        path: ``.json`` ({"name": [x, y, z], ...}), ``.csv`` (name,x,y,z) or ``.obj`` (the corners of its bounding box).
+        name: of the object, the file's name by default.
+
+    Raises:
+        LiftError: it cannot be read so.
+    """
+    source = Path(path)
+    try:
+        text = source.read_text(encoding="utf-8")
+        if source.suffix.lower() == ".json":
+            data = json.loads(text)
+            points = {str(k): v for k, v in data.get("points", data).items()}
+        elif source.suffix.lower() == ".obj":
+            points = _from_obj(text)
+        else:
+            rows = [r for r in csv.reader(text.splitlines()) if len(r) == 4]
+            points = {r[0].strip(): [float(v) for v in r[1:]] for r in rows if r[1].strip().lower() != "x"}
+        from mvlift.keypoints.naming import keypoint_name
+
+        named = {keypoint_name(k): v for k, v in points.items()}
+        array = np.array(list(named.values()), dtype=np.float64)
+        return ObjectShape(name or source.stem, tuple(named), array, "points", np.ones(3))
+    except (OSError, ValueError, AttributeError, TypeError, IndexError) as error:
+        raise LiftError(
+            f"{source}: no object with named points ({error}).", 'Give {"name": [x, y, z], ...} as JSON, or name,x,y,z.'
+        ) from error

@@ -1,0 +1,176 @@
+"""A person with an object: the keypoints parted, the object solved beside the body, both in one motion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from mvlift.bodies.fit import BodyFit
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.errors import LiftError
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.lifting.given import GivenClip
+from mvlift.lifting.hands import ARMS, hold_on
+from mvlift.lifting.normalise import zoomed
+from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
+from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.sampled import LiftedPoints
+from mvlift.lifting.subjects import Subject
+from mvlift.motion import LiftedMotion, ObjectMotion
+
+__all__ = ["ObjectClip", "body_part", "held_body", "points_part", "solve_object", "with_object"]
+
+FloatArray = NDArray[np.float64]
+TOGETHER = 1.5
+"""Factor on the error of a lifted object keypoint: all of an object's are wrong in the same direction."""
+SURE = 0.35
+"""Metres of such an error, so that keypoints of unknown depth are not taken for known."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectClip:
+    """The 2D keypoints of an object beside a clip's frames.
+
+    Attributes:
+        names: (P,).
+        pixels: (T, P, 2) cleaned.
+        raw: (T, P, 2) as given.
+        confidence: (T, P), 0 = missing.
+    """
+
+    names: tuple[str, ...]
+    pixels: FloatArray
+    raw: FloatArray
+    confidence: FloatArray
+
+    @staticmethod
+    def of(clip: KeypointClip, raw: KeypointClip, names: tuple[str, ...]) -> ObjectClip:
+        """An object's keypoints out of a clip that has them, cleaned and as it was given."""
+        own = [clip.layout.index(n) for n in names]
+        pixels, confidence = clip.points[:, own].astype(np.float64), clip.confidence[:, own].astype(np.float64)
+        return ObjectClip(names, pixels, raw.points[:, own].astype(np.float64), confidence)
+
+
+def _columns(subject: Subject) -> list[int]:
+    return [subject.layout.index(n) for n in subject.alone.layout.names]
+
+
+def body_part(given: GivenClip, subject: Subject) -> GivenClip:
+    """The clip without the object's keypoints."""
+    if not subject.rigid:
+        return given
+    own, layout = _columns(subject), subject.alone.layout
+
+    def part(clip: KeypointClip) -> KeypointClip:
+        return replace(clip, points=clip.points[:, own], confidence=clip.confidence[:, own], layout=layout)
+
+    return replace(given, raw=part(given.raw), clip=part(given.clip))
+
+
+def points_part(lifted: LiftedPoints, subject: Subject) -> LiftedPoints:
+    """The lifted keypoints without the object's."""
+    if not subject.rigid:
+        return lifted
+    own = _columns(subject)
+    return replace(lifted, points=lifted.points[:, own], sigma=lifted.sigma[:, own])
+
+
+def solve_object(
+    shape: ObjectShape,
+    seen: ObjectClip,
+    given: GivenClip,
+    fitted: BodyFit,
+    lifted: LiftedPoints | None,
+    subject: Subject,
+    options: ObjectOptions,
+) -> ObjectFit:
+    """The object's path in the camera's axes, with the body as it was fitted.
+
+    Args:
+        shape: of the object.
+        seen: its 2D keypoints.
+        given: the clip.
+        fitted: the person.
+        lifted: 3D keypoints of person and object, or None where only the person's were lifted.
+        subject: person with object.
+        options: of the fit.
+
+    Raises:
+        LiftError: too few of the object's keypoints are seen.
+    """
+    names = subject.alone.layout.names
+    if ((seen.confidence > 0).sum(1) >= 3).sum() < max(4, len(seen.pixels) // 20):
+        raise LiftError(
+            f"The keypoints of the object ({', '.join(seen.names[:4])}...) are hardly seen.",
+            "Check their names, or lift the person alone with the subject human.",
+        )
+    root = fitted.points[:, [names.index(n) for n in subject.root]].mean(1)
+    points3d = sigma3d = None
+    if lifted is not None and subject.rigid:
+        own = [subject.layout.index(n) for n in seen.names]
+        points3d = root[:, None] + lifted.points[:, own] * fitted.size
+        sigma3d = np.minimum(TOGETHER * lifted.sigma[:, own], SURE)
+    hands = [n for n in ARMS if n in names]
+    targets = ObjectTargets(
+        pixels=seen.pixels,
+        confidence=seen.confidence,
+        K=zoomed(given.K, fitted.zoom),
+        fps=float(given.fps),
+        depth=np.maximum(root[:, 2], 0.3),
+        points3d=points3d,
+        sigma3d=sigma3d,
+        hands=fitted.points[:, [names.index(n) for n in hands]],
+        up=fitted.up,
+        floor=fitted.floor,
+    )
+    return fit_object(shape, targets, options)
+
+
+def held_body(fitted: BodyFit, found: ObjectFit, skeleton: BodySkeleton, fps: float) -> BodyFit:
+    """The person with hands that stay on the object while they hold it."""
+    hands = tuple(n for n in ARMS if n in skeleton.keypoint_names)
+    targets = found.position[:, None] + np.einsum("tab,thb->tha", found.rotation, found.grips)
+    return hold_on(fitted, skeleton, hands, targets, found.held, fps)
+
+
+def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen: ObjectClip) -> LiftedMotion:
+    """The motion with the object in it: among its keypoints, and as an ``ObjectMotion``.
+
+    Args:
+        motion: of the person, in the world.
+        found: the object in the camera's axes.
+        shape: of the object.
+        seen: its 2D keypoints.
+    """
+    R, t = motion.camera.R.astype(np.float64), motion.camera.t.astype(np.float64)
+    position = (found.position - t) @ R
+    quaternion = Rotation.from_matrix(R.T @ found.rotation).as_quat()[:, [3, 0, 1, 2]]
+    flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0))
+    quaternion[1:] *= flips[:, None]
+    points = (found.points - t) @ R
+    error = np.linalg.norm(motion.camera.project(points.astype(np.float32)) - seen.raw, axis=-1)
+    error = np.where(seen.confidence > 0, error, np.nan)
+    own = shape.points * found.size
+    thing = ObjectMotion(
+        name=shape.name,
+        position=position.astype(np.float32),
+        rotation=quaternion.astype(np.float32),
+        size=(found.size * np.ptp(shape.points, axis=0)).astype(np.float32),
+        points=own.astype(np.float32),
+        point_names=shape.names,
+    )
+
+    def beside(person: NDArray[np.float32], thing_: FloatArray) -> NDArray[np.float32]:
+        return np.concatenate([person, thing_.astype(np.float32)], 1)
+
+    return replace(
+        motion,
+        keypoints=beside(motion.keypoints, points),
+        keypoint_names=(*motion.keypoint_names, *shape.names),
+        keypoint_confidence=beside(motion.keypoint_confidence, seen.confidence),
+        reprojection_error=beside(motion.reprojection_error, error),
+        objects=(*motion.objects, thing),
+    )

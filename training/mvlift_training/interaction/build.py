@@ -1,0 +1,114 @@
+"""`mvlift-train interaction`: people of a 2D data set, lifted, with boxes of our own making, as training data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from mvlift.files import whole_file
+from mvlift.lifting.subjects import Subject, get_subject
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from mvlift_training.interaction.boxes import Scene, make_scene
+from mvlift_training.interaction.footage import filmed
+from mvlift_training.interaction.people import lift_people
+from mvlift_training.stage4 import growth, write_motion_library
+
+__all__ = ["InteractionOptions", "build", "varied"]
+
+FloatArray = NDArray[np.float64]
+TRIES: Final = 5
+
+
+@dataclass(frozen=True)
+class InteractionOptions:
+    """How the data is made.
+
+    Attributes:
+        subject: person with object.
+        variants: scenes for each person sequence.
+        limb_spread: standard deviation of limb length factors.
+        preset: of the lift of the people.
+        seed: of everything random.
+    """
+
+    subject: str = "human+box"
+    variants: int = 3
+    limb_spread: float = 0.06
+    preset: str = "fast"
+    seed: int = 1
+
+
+def varied(rng: np.random.Generator, points: FloatArray, subject: Subject, spread: float) -> FloatArray:
+    """A person's keypoints (T, K, 3) with limbs of other lengths, feet as high as before."""
+    names, matrix = subject.layout.names, growth(subject)[:-1, :-1]
+    root = points[:, [names.index(n) for n in subject.root]].mean(1, keepdims=True)
+    factor = 1 + spread * rng.normal(size=len(names))
+    factor = 0.5 * (factor + factor[subject.layout.mirrored()])
+    bones = np.einsum("pq,tqc->tpc", np.linalg.inv(matrix), points - root) * factor[:, None]
+    made = np.einsum("pq,tqc->tpc", matrix, bones) + root
+    feet = [names.index(n) for n in subject.contacts]
+    made[..., 2] += np.percentile(points[:, feet, 2], 5) - np.percentile(made[:, feet, 2], 5)
+    return np.asarray(made)
+
+
+def _scene(rng: np.random.Generator, points: FloatArray, subject: Subject, spread: float) -> Scene | None:
+    for _ in range(TRIES):
+        scene = make_scene(rng, varied(rng, points, subject, spread), subject.layout.names)
+        if scene is not None:
+            return scene
+    return None
+
+
+def build(data: Path, folder: Path, options: InteractionOptions, console: Console) -> int:
+    """Write ``people.npz`` (kept if it is there), ``motions.npz`` for stage 4 and ``train_2d.npz`` for stage 1.
+
+    Args:
+        data: 2D data set of people.
+        folder: where to.
+        options: see there.
+        console: for the report.
+
+    Returns:
+        Number of scenes.
+    """
+    subject = get_subject(options.subject)
+    folder.mkdir(parents=True, exist_ok=True)
+    people = folder / "people.npz"
+    if not people.is_file():
+        lift_people(data, people, subject.alone, options.preset, options.seed, console)
+    with np.load(people, allow_pickle=False) as file:
+        points, fps = file["points3d"].astype(np.float64), float(file["fps"])
+        rows = [slice(int(s), int(s) + int(n)) for s, n in zip(file["start"], file["length"], strict=True)]
+    rng = np.random.default_rng(options.seed)
+    scenes = []
+    for row in track(rows * options.variants, "scenes", console=console):
+        scene = _scene(rng, points[row], subject.alone, options.limb_spread)
+        if scene is not None:
+            scenes.append(np.concatenate([scene.points, scene.corners], 1))
+    write_motion_library(folder / "motions.npz", scenes, subject.layout.names, fps)
+    _write_2d(rng, folder / "train_2d.npz", scenes, subject, fps)
+    console.print(f"{len(scenes)} scenes, {sum(map(len, scenes))} frames")
+    return len(scenes)
+
+
+def _write_2d(
+    rng: np.random.Generator, path: Path, scenes: list[FloatArray], subject: Subject, fps: float
+) -> None:
+    views = [filmed(rng, scene) for scene in scenes]
+    lengths = np.array([len(v.pixels) for v in views])
+    with whole_file(path) as part:
+        np.savez_compressed(
+            part,
+            names=np.array(subject.layout.names),
+            fps=np.float32(fps),
+            start=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
+            length=lengths,
+            image_size=np.array([v.image_size for v in views]),
+            clip=np.array([f"scene{i}" for i in range(len(views))]),
+            xy=np.concatenate([v.pixels for v in views]).astype(np.float32),
+        )
