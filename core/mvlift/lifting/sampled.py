@@ -37,10 +37,6 @@ SPREAD_FLOOR: Final = 0.13
 """Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
 
 
-TILT_TRUST: Final = 0.6
-"""Share of the sampled tilt in the estimate, the rest is the usual tilt: both are off by about as much."""
-
-
 @dataclass(frozen=True, eq=False)
 class LiftedPoints:
     """3D keypoints as the diffusion model sees them, before a body is fitted.
@@ -116,8 +112,7 @@ def drawn_by(
 
 def _up(tilt: Tensor) -> FloatArray:
     """(3,) up in camera axes for a sampled tilt (2,)."""
-    usual = torch.tensor(TILT_MEAN).to(tilt)
-    return np.asarray(-camera_tilt(usual + TILT_TRUST * (tilt - usual))[:, 1].double().cpu().numpy())
+    return np.asarray(-camera_tilt(tilt)[:, 1].double().cpu().numpy())
 
 
 def lift_points(

@@ -37,10 +37,12 @@ HELD: Final = 20.0
 STAGE4_AZIMUTHS: Final = (0.0, 60.0, 120.0)
 """Generated views in degrees; opposite parallel views mirror each other, so these are the ring of six."""
 TILT_MEAN: Final = (0.12, 0.0)
-TILT_SPREAD: Final = (0.15, 0.07)
+TILT_SPREAD: Final = (0.13, 0.06)
 """Prior of the camera's elevation and roll in radians: hand-held and tripod footage looks slightly down."""
 TILT_SIGMA: Final = 0.2
 """Error of a generated point in network units, when the tilt is estimated from it."""
+TILT_POINTS: Final = 12.0
+"""Independent points that a clip is worth: what is wrong with the generated views is wrong in every frame alike."""
 LINE_AZIMUTHS: Final = (60.0, 120.0, 180.0, 240.0, 300.0)
 
 
@@ -131,7 +133,8 @@ def line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
 
 def _fit_tilt(points: Tensor, given: GivenView, tilt: Tensor) -> Tensor:
     """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the given view."""
-    weight = (given.confidence / (TILT_SIGMA**2 * 10)).sqrt()[..., None]
+    share = given.confidence / given.confidence.sum().clamp(min=1)
+    weight = (share * TILT_POINTS / TILT_SIGMA**2).sqrt()[..., None]
 
     def residual(angles: Tensor) -> Tensor:
         rotation, _ = line_of_sight(given.turn, angles)
