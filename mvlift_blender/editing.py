@@ -84,14 +84,14 @@ def swap_people(settings: Any, index: int, other: int, frame: int) -> None:
     """Exchange the keypoints of two people from a frame of the video on, where a tracker mixed them up.
 
     Raises:
-        KeypointError: they are the same, or come from different files, or nobody has that frame.
+        KeypointError: they are the same, or come from different files, or nobody has frames after that one.
     """
     a, b = _pair(settings, index, other)
+    first, last = min(a.first, b.first), max(a.last, b.last)
     ours, theirs = exchanged(_pieces(a), _pieces(b), frame)
-    if not ours or not theirs:
-        first, last = max(a.first, b.first) + 1, max(a.last, b.last)
+    if not first < frame <= last or not ours or not theirs:
         raise KeypointError(
-            f"From frame {frame} on there would be nothing left of one of them.", f"Choose {first} to {last}."
+            f"From frame {frame} on there is nothing to exchange.", f"Choose a frame from {first + 1} to {last}."
         )
     _become(settings, [(a, ours), (b, theirs)])
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +26,7 @@ except ImportError:
 # without Blender only test_blender_present.py is collected, which says so
 collect_ignore_glob = [] if bpy is not None else ["test_[!b]*.py"]
 
+PACKAGE = "mvlift_blender"
 _status = 0
 
 
@@ -32,6 +35,25 @@ def empty_scene() -> None:
     """Every test starts in an empty scene; extensions stay enabled."""
     if bpy is not None:
         bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
+@pytest.fixture(scope="module")
+def extension() -> Iterator[Any]:
+    """The extension, enabled from the source tree; gives its preferences.
+
+    MVLIFT_ENGINE_PYTHON names the interpreter with torch, where the one that runs Blender has none.
+    """
+    import mvlift_blender
+
+    mvlift_blender.register()
+    addon = bpy.context.preferences.addons.new()
+    addon.module = PACKAGE
+    interpreter = os.environ.get("MVLIFT_ENGINE_PYTHON")
+    if interpreter:
+        addon.preferences.engine, addon.preferences.interpreter = "OTHER", interpreter
+    yield addon.preferences
+    bpy.context.preferences.addons.remove(addon)
+    mvlift_blender.unregister()
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 
 import bpy
@@ -184,10 +183,3 @@ def test_selection_and_active_object_stay():
     assert bpy.context.view_layer.objects.active == cube
     assert cube.select_get()
     assert not written.armature.select_get()
-
-
-def test_ten_thousand_frames_in_a_second():
-    motion = walk(10_000)
-    start = time.perf_counter()
-    write_motion(bpy.context, motion)
-    assert time.perf_counter() - start < 1.0

@@ -1,0 +1,218 @@
+"""Import and the list of people, through the operators."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from people_files import SIZE, WALK, openpose_folder, two_people, walker
+
+pytestmark = pytest.mark.usefixtures("extension")
+
+
+def settings():
+    return bpy.context.scene.mvlift
+
+
+def rows():
+    return [(p.name, p.track, p.first, p.last, p.chosen) for p in settings().people]
+
+
+def import_files(*paths, **options):
+    files = [{"name": path.name} for path in paths]
+    return bpy.ops.mvlift.import_keypoints(directory=str(paths[0].parent), files=files, **options)
+
+
+def clip_of_active():
+    from mvlift_blender.library import clip_of
+
+    return clip_of(settings(), settings().person())
+
+
+def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
+    from mvlift_blender.people import ask_for, describe, why_not
+
+    assert bpy.ops.mvlift.import_keypoints(filepath=str(WALK)) == {"FINISHED"}
+    person = settings().person()
+    assert (person.name, person.format, person.frames, person.gaps) == ("walk", "openpose", 150, 0)
+    assert person.confidence == pytest.approx(walker().mean_confidence, abs=1e-6)
+    assert ask_for(settings()) == "Give the video's size and its frame rate, or pick the video"
+    assert "size is unknown" in why_not(settings())
+    assert not bpy.ops.mvlift.lift.poll()
+    settings().image_width, settings().image_height = SIZE
+    assert "frame rate is unknown" in why_not(settings())
+    settings().fps = "ten"
+    assert "'ten' is not a frame rate" in why_not(settings())
+    settings().fps = "29.97"
+    assert (why_not(settings()), ask_for(settings())) == ("", "")
+    assert settings().clip_fps(person) == Fraction(30000, 1001)
+    assert bpy.ops.mvlift.lift.poll()
+    assert describe(settings(), person)[1] == "Frames 0 to 149, 5.0 s"
+
+
+def test_a_folder_by_one_of_its_files_and_several_files_at_once(tmp_path):
+    folder = openpose_folder(tmp_path / "clip")
+    table = two_people(tmp_path / "pair.csv")
+    one = sorted(folder.iterdir())[3]
+    assert import_files(one) == {"FINISHED"}
+    assert [(Path(p.source), p.frames) for p in settings().people] == [(folder, 60)]
+    archive = Path(shutil.copy(WALK, tmp_path))
+    assert import_files(table, archive, replace=True) == {"FINISHED"}
+    assert [p.name for p in settings().people] == ["pair a", "pair b", "walk"]
+    assert [p.chosen for p in settings().people] == [True, False, True]
+    assert settings().people[0].fps == "30"
+    assert (settings().people[1].width, settings().people[1].height) == SIZE
+
+
+def test_importing_again_replaces_the_same_file_only(tmp_path):
+    table = two_people(tmp_path / "pair.csv")
+    import_files(WALK)
+    import_files(table)
+    settings().people[1].name = "Ada"
+    two_people(table, frames=40)
+    import_files(table)
+    assert [(p.name, p.frames) for p in settings().people] == [("walk", 150), ("pair a", 40), ("pair b", 40)]
+
+
+def test_dropped_files_go_to_the_import(tmp_path):
+    handler = bpy.types.FileHandler.bl_rna_get_subclass_py("MVLIFT_FH_keypoints")
+    assert handler.bl_import_operator == "mvlift.import_keypoints"
+    assert {".json", ".zip", ".csv", ".npz"} <= set(handler.bl_file_extensions.split(";"))
+    table = two_people(tmp_path / "pair.csv")
+    found = bpy.ops.mvlift.import_keypoints("INVOKE_DEFAULT", directory=str(tmp_path), files=[{"name": table.name}])
+    assert found == {"FINISHED"}
+    assert len(settings().people) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [("gone.json", None, "does not exist"), ("empty.json", "{}", "empty.json"), ("bad.npz", "no zip", "bad.npz")],
+)
+def test_a_file_that_cannot_be_read_leaves_the_list(tmp_path, name, content, says):
+    import_files(WALK)
+    before = rows()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(RuntimeError, match=says):
+        bpy.ops.mvlift.import_keypoints(filepath=str(tmp_path / name), replace=True)
+    assert rows() == before
+
+
+def test_choosing_and_forgetting(tmp_path):
+    from mvlift_blender.people import why_not
+
+    import_files(two_people(tmp_path / "pair.csv"))
+    bpy.ops.mvlift.choose_people()
+    assert [p.chosen for p in settings().people] == [True, True]
+    bpy.ops.mvlift.choose_people()
+    assert [p.chosen for p in settings().people] == [False, False]
+    assert "Tick at least one" in why_not(settings())
+    settings().active = 0
+    bpy.ops.mvlift.forget_people()
+    assert [p.track for p in settings().people] == ["b"]
+    bpy.ops.mvlift.forget_people(everybody=True)
+    assert not settings().people
+    assert not bpy.ops.mvlift.forget_people.poll()
+
+
+def test_split_and_join_give_the_same_keypoints_back(tmp_path):
+    import_files(two_people(tmp_path / "pair.csv"))
+    settings().active = 0
+    whole = clip_of_active()
+    assert bpy.ops.mvlift.split_person(frame=25) == {"FINISHED"}
+    assert [(p.name, p.first, p.last) for p in settings().people] == [
+        ("pair a", 0, 24), ("pair a from 25", 25, 59), ("pair b", 10, 69),
+    ]  # fmt: skip
+    settings().active = 1
+    np.testing.assert_array_equal(clip_of_active().points, whole.points[25:])
+    settings().active = 0
+    assert bpy.ops.mvlift.join_people(other="1") == {"FINISHED"}
+    assert len(settings().people) == 2
+    np.testing.assert_array_equal(clip_of_active().points, whole.points)
+    with pytest.raises(RuntimeError, match="not inside pair a"):
+        bpy.ops.mvlift.split_person(frame=60)
+
+
+def test_swap_from_a_frame_exchanges_the_keypoints(tmp_path):
+    import_files(two_people(tmp_path / "pair.csv"))
+    clips = []
+    for index in (0, 1):
+        settings().active = index
+        clips.append(clip_of_active())
+    a, b = clips
+    settings().active = 0
+    assert bpy.ops.mvlift.swap_people(other="1", frame=30) == {"FINISHED"}
+    swapped = clip_of_active()
+    assert (swapped.first_frame, len(swapped)) == (0, 70)
+    np.testing.assert_array_equal(swapped.points[:30], a.points[:30])
+    np.testing.assert_array_equal(swapped.points[30:], b.points[20:])
+    settings().active = 1
+    other = clip_of_active()
+    np.testing.assert_array_equal(other.points, np.concatenate([b.points[:20], a.points[30:]]))
+    before = rows()
+    with pytest.raises(RuntimeError, match="Choose a frame from 1 to 69"):
+        bpy.ops.mvlift.swap_people(other="0", frame=70)
+    assert rows() == before
+
+
+def test_corrections_need_people_of_one_file(tmp_path):
+    assert not bpy.ops.mvlift.split_person.poll()
+    import_files(WALK)
+    assert bpy.ops.mvlift.split_person.poll()
+    assert not bpy.ops.mvlift.join_people.poll()
+    import_files(two_people(tmp_path / "pair.csv"))
+    settings().active = 1
+    assert bpy.ops.mvlift.join_people.poll()
+
+
+def test_corrections_are_saved_and_undone(tmp_path):
+    import_files(two_people(tmp_path / "pair.csv"))
+    settings().active = 0
+    bpy.ops.ed.undo_push(message="imported")
+    assert bpy.ops.mvlift.trim_person("EXEC_DEFAULT", True, first=10, last=49) == {"FINISHED"}
+    settings().people[0].name = "Ada"
+    trimmed = rows()
+    np.testing.assert_array_equal(clip_of_active().points, walker().points[10:50])
+    file = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert not settings().people
+    bpy.ops.wm.open_mainfile(filepath=str(file))
+    assert rows() == trimmed
+    np.testing.assert_array_equal(clip_of_active().points, walker().points[10:50])
+
+
+def test_trim_is_one_undo_step(tmp_path):
+    import_files(two_people(tmp_path / "pair.csv"))
+    settings().active = 0
+    before = rows()
+    bpy.ops.ed.undo_push(message="imported")
+    bpy.ops.mvlift.trim_person("EXEC_DEFAULT", True, first=10, last=49)
+    assert rows() != before
+    bpy.ops.ed.undo()
+    assert rows() == before
+
+
+def test_a_file_that_is_gone_is_said(tmp_path):
+    table = two_people(tmp_path / "pair.csv")
+    import_files(table)
+    table.unlink()
+    with pytest.raises(RuntimeError, match=r"pair\.csv does not exist"):
+        bpy.ops.mvlift.lift()
+    assert not bpy.data.objects
+
+
+def test_outline_of_a_person():
+    from mvlift_blender.thumbnails import outline
+
+    picture = outline(walker())
+    assert picture.shape == (48, 48, 4)
+    covered = picture[..., 3] > 0.5
+    assert 0.05 < covered.mean() < 0.5
+    # head up: the picture's rows go from the bottom to the top, and a head is narrower than two legs in a stride
+    heights = np.flatnonzero(covered.any(1))
+    assert heights[-1] - heights[0] > 35
