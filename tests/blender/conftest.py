@@ -18,6 +18,9 @@ sys.path.insert(0, str(ROOT))
 if "bpy" not in sys.modules and ("PYTEST_XDIST_WORKER" in os.environ or "BLENDER_USER_RESOURCES" not in os.environ):
     os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="mvlift-blender-")
 
+# the same sums in this process and in the engine's, and no fight for cores with what else runs
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 try:
     import bpy
 except ImportError:

@@ -1,0 +1,394 @@
+"""Lift through the engine process, from the button's operator to keys, camera, files and errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+import mvlift
+import numpy as np
+import pytest
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
+from mvlift.motion import LiftedMotion
+from people_files import SIZE, WALK, two_people, walker
+from test_scene import posed, snapshot
+
+from mvlift_blender.scene.animation import current_curves
+from mvlift_blender.scene.armature import rest_axes, rest_heads
+from mvlift_blender.scene.keyframes import location_path, rotation_path
+from mvlift_blender.scene.record import read_record
+from mvlift_blender.scene.rig_data import bone_rotations
+
+CORE = Path(mvlift.__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("extension")
+
+
+COUNT = 48  # frames that are lifted
+
+
+@pytest.fixture(scope="module")
+def motion() -> LiftedMotion:
+    """What `mvlift.lift` makes of the beginning of the bundled clip."""
+    pytest.importorskip("torch", reason="this Blender's Python has no torch to compare with")
+    return mvlift.lift(walker(COUNT), preset="fast", device="cpu")
+
+
+def ready():
+    """The bundled clip, imported, its beginning ready to be lifted."""
+    found = bpy.context.scene.mvlift
+    bpy.ops.mvlift.import_keypoints(filepath=str(WALK))
+    found.image_width, found.image_height = SIZE
+    found.fps, found.preset, found.device = "30", "fast", "cpu"
+    found.use_range, found.range_first, found.range_last = True, 0, COUNT - 1
+    return found
+
+
+@pytest.fixture
+def settings():
+    return ready()
+
+
+@pytest.fixture(scope="module")
+def lifted_file(extension, tmp_path_factory):
+    """A file in which the button was pressed once."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    ready()
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+    file = tmp_path_factory.mktemp("lifted") / "walk.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    return file
+
+
+@pytest.fixture
+def lifted(lifted_file):
+    """The settings of that file, opened again."""
+    bpy.ops.wm.open_mainfile(filepath=str(lifted_file))
+    return bpy.context.scene.mvlift
+
+
+def keys(armature, frames=COUNT, start=1):
+    """(T, J, 4) quaternions and (T, 3) locations of an armature on its frames."""
+    curves, at = current_curves(armature), start + np.arange(frames, dtype=float)
+    names = [bone.name for bone in armature.data.bones]
+    return (
+        {name: curves.read(rotation_path(name), 4, at) for name in names},
+        curves.read(location_path(names[0]), 3, at),
+    )
+
+
+def engine_pid():
+    from mvlift_blender import engine
+
+    return engine._client.hello["pid"]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_one_click_lifts(lifted, motion):
+    armature, scene = lifted.result, bpy.context.scene
+    assert {o.name for o in bpy.data.objects} == {"walk", "walk Body", "walk Camera"}
+    assert (scene.frame_start, scene.frame_end, scene.render.fps) == (1, COUNT, 30)
+    quaternions, path = keys(armature)
+    names = motion.joint_names
+    axes, heads = rest_axes(armature, names), rest_heads(armature, names)
+    expected = bone_rotations(motion, axes)
+    for j, name in enumerate(names):
+        np.testing.assert_allclose(quaternions[name], expected[:, j], atol=1e-6)
+    places = (motion.translation + motion.rest_joints[0]).astype(float)
+    np.testing.assert_allclose(path, (places - heads[0]) @ axes[0], atol=1e-6)
+    record = read_record(current_curves(armature).action)
+    assert (Path(record.source), record.track, record.timing.fps) == (WALK, motion.metadata["track"], Fraction(30))
+    np.testing.assert_allclose(record.contacts, motion.contacts)
+
+
+def test_button_function_and_command_give_equal_arrays(lifted, motion, tmp_path):
+    out = tmp_path / "walk.npz"
+    arguments = ["--fps", "30", "--image-size", "1280x720", "--preset", "fast", "--device", "cpu"]
+    arguments += ["--frames", f"0-{COUNT - 1}"]
+    program = "import sys; from mvlift.cli import main; sys.exit(main())"
+    subprocess.run(
+        [sys.executable, "-c", program, "lift", str(WALK), "-o", str(out), *arguments],
+        check=True, env={**os.environ, "PYTHONPATH": str(CORE)},
+    )  # fmt: skip
+    command = LiftedMotion.load(out)
+    from mvlift_blender.bodies import body_mesh
+    from mvlift_blender.scene.write import WriteOptions, write_motion
+
+    written = write_motion(bpy.context, command, WriteOptions(name="from the command"), body_mesh(command))
+    ours, theirs = keys(lifted.result), keys(written.armature)
+    np.testing.assert_array_equal(ours[1], theirs[1])
+    for name in command.joint_names:
+        np.testing.assert_array_equal(ours[0][name], theirs[0][name])
+    for field in ("rotations", "translation", "keypoints", "contacts", "betas"):
+        np.testing.assert_array_equal(getattr(command, field), getattr(motion, field))
+
+
+def test_the_skeleton_covers_the_keypoints_in_the_written_camera(lifted, motion):
+    from mvlift.lifting.subjects import get_subject
+
+    clip, scene = walker(COUNT), bpy.context.scene
+    pairs = {k: j for k, j in get_subject("human").body_keypoints.items() if j in motion.joint_names and "hip" not in k}
+    columns = [clip.layout.names.index(k) for k in pairs if k in clip.layout.names]
+    bones = [pairs[clip.layout.names[c]] for c in columns]
+    reported = [motion.keypoint_names.index(clip.layout.names[c]) for c in columns]
+    away, said = [], []
+    for row in range(0, COUNT, 5):
+        scene.frame_set(1 + row)
+        heads = posed(lifted.result, bones)
+        camera = scene.camera
+        view = np.array([world_to_camera_view(scene, camera, Vector(p)) for p in heads])
+        pixels = np.stack([view[:, 0] * SIZE[0], (1 - view[:, 1]) * SIZE[1]], -1)
+        seen = clip.seen[row, columns]
+        away.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1)[seen])
+        said.append(motion.reprojection_error[row, reported][seen])
+    distance, report = np.median(np.concatenate(away)), np.nanmedian(np.concatenate(said))
+    assert abs(distance - report) < 2.0, (distance, report)
+
+
+def test_the_body_stands_on_the_floor_in_front_of_the_camera(lifted):
+    scene, body = bpy.context.scene, bpy.data.objects["walk Body"]
+    lowest = []
+    for frame in (1, 16, 32, COUNT):
+        scene.frame_set(frame)
+        mesh = body.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        vertices = np.array([body.matrix_world @ v.co for v in mesh.vertices])
+        assert np.isfinite(vertices).all()
+        lowest.append(vertices[:, 2].min())
+        view = np.array([world_to_camera_view(scene, scene.camera, body.matrix_world @ v.co) for v in mesh.vertices])
+        assert ((view[:, 2] > 0) & (np.abs(view[:, :2] - 0.5) < 0.6).all(1)).all()
+        assert 1.3 < np.ptp(vertices[:, 2]) < 2.1
+    assert np.abs(lowest).max() < 0.25
+
+
+def test_two_people_share_one_world_and_one_camera(settings, tmp_path):
+    bpy.ops.mvlift.import_keypoints(filepath=str(two_people(tmp_path / "pair.csv", 40)), replace=True)
+    settings.use_range = False
+    bpy.ops.mvlift.choose_people()
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+    scene = bpy.context.scene
+    assert {o.name for o in bpy.data.objects} == {"pair a", "pair a Body", "pair a Camera", "pair b", "pair b Body"}
+    assert (scene.frame_start, scene.frame_end) == (1, 50)
+    columns = [walker().layout.names.index(k) for k in ("l_knee", "r_knee", "l_ankle", "r_ankle")]
+    bones = ["left_knee", "right_knee", "left_ankle", "right_ankle"]
+    for name, track in (("pair a", 0), ("pair b", 1)):
+        clip = mvlift.read_keypoints(tmp_path / "pair.csv")[track]
+        away = []
+        for row in range(0, 40, 6):
+            scene.frame_set(1 + clip.first_frame + row)
+            view = [world_to_camera_view(scene, scene.camera, Vector(p)) for p in posed(bpy.data.objects[name], bones)]
+            pixels = np.array([(v[0] * SIZE[0], (1 - v[1]) * SIZE[1]) for v in view])
+            away.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1)[clip.seen[row, columns]])
+        assert np.median(np.concatenate(away)) < 8
+
+
+def test_range_start_and_rate_of_the_scene(settings):
+    settings.range_first, settings.range_last = 30, 69
+    settings.start, settings.rate = 101, "SCENE"
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = 24, 1.0
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+    curves = current_curves(settings.result)
+    at = curves.key_frames(rotation_path("pelvis"))
+    assert (at[-1] - at[0]) / 24 == pytest.approx(39 / 30, abs=1e-6)
+    assert (scene.render.fps, at[0]) == (24, 101)
+    assert read_record(curves.action).first_frame == 30
+
+
+def test_saved_and_opened_again(lifted, tmp_path):
+    before = keys(lifted.result)
+    assert lifted.result.name == "walk"
+    assert bpy.ops.mvlift.smooth.poll()
+    assert bpy.ops.mvlift.relift.poll()
+    assert bpy.data.objects["walk Body"].modifiers[0].object == lifted.result
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "again.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "again.blend"))
+    after = keys(bpy.context.scene.mvlift.result)
+    np.testing.assert_array_equal(after[1], before[1])
+    assert all(np.array_equal(after[0][name], before[0][name]) for name in before[0])
+
+
+def test_a_lift_is_one_undo_step(settings):
+    bpy.ops.ed.undo_push(message="before")
+    before = snapshot()[:6]
+    assert bpy.ops.mvlift.lift("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert snapshot()[:6] != before
+    bpy.ops.ed.undo()
+    assert snapshot()[:6] == before
+    assert len(bpy.context.scene.mvlift.people) == 1
+
+
+def test_a_range_lifted_again_leaves_the_rest(lifted):
+    armature = lifted.result
+    first, old = current_curves(armature).action, keys(armature)
+    assert bpy.ops.mvlift.relift(first=20, last=30, blend=4, seed=5) == {"FINISHED"}
+    new = keys(armature)
+    assert current_curves(armature).action != first
+    changed = np.abs(new[0]["left_knee"] - old[0]["left_knee"]).max(1) > 1e-6
+    assert not changed[:14].any()
+    assert not changed[35:].any()
+    assert changed[19:30].all()
+    for values, before in zip((*new[0].values(), new[1]), (*old[0].values(), old[1]), strict=True):
+        # no jump where old and new meet
+        assert np.linalg.norm(np.diff(values, axis=0), axis=-1).max() < 0.15 + 2 * np.abs(np.diff(before, axis=0)).max()
+    with pytest.raises(RuntimeError, match="outside the lift"):
+        bpy.ops.mvlift.relift(first=400, last=450)
+
+
+def test_failing_input_leaves_the_scene_equal(settings):
+    cube = bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube"))
+    bpy.context.scene.collection.objects.link(cube)
+    settings.range_first, settings.range_last = 500, 600
+    before = snapshot()
+    with pytest.raises(RuntimeError, match="outside the clip"):
+        bpy.ops.mvlift.lift()
+    assert snapshot() == before
+    settings.range_first, settings.range_last = 0, COUNT - 1
+    settings.device = "mps"  # whatever this runs on, it is no Apple computer
+    with pytest.raises(RuntimeError, match=r"mps.*cannot be used"):
+        bpy.ops.mvlift.lift()
+    assert snapshot() == before
+
+
+def test_a_failure_while_writing_leaves_the_scene_equal(settings, monkeypatch):
+    from mvlift.errors import LiftError
+
+    import mvlift_blender.scene.write as write
+
+    before = snapshot()
+
+    def fails(*_):
+        raise LiftError("The disk is full.")
+
+    monkeypatch.setattr(write, "new_body", fails)
+    with pytest.raises(RuntimeError, match="The disk is full"):
+        bpy.ops.mvlift.lift()
+    assert snapshot() == before
+
+
+def started_job():
+    """The button's job, as its modal operator runs it."""
+    from mvlift_blender.jobs import EngineJob
+    from mvlift_blender.lifting import plan_lift
+
+    job = EngineJob(bpy.context, plan_lift(bpy.context).requests)
+    job.begin(bpy.context)
+    return job
+
+
+def steps_until(job, done, seconds=120.0):
+    """Step a job as the window's timer does, until ``done()`` or its end; the longest step in seconds."""
+    longest, ends = 0.0, time.monotonic() + seconds
+    while not done() and time.monotonic() < ends:
+        began = time.perf_counter()
+        more = job.step(bpy.context)
+        longest = max(longest, time.perf_counter() - began)
+        if not more:
+            break
+        time.sleep(0.01)
+    return longest
+
+
+def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
+    settings.preset = "quality"
+    panel = bpy.context.window_manager.mvlift_job
+    job, before = started_job(), snapshot()
+    assert panel.running
+    assert not bpy.ops.mvlift.lift.poll()
+    assert not bpy.ops.mvlift.import_keypoints.poll()
+    steps_until(job, lambda: panel.fraction > 0.03)
+    assert panel.stage
+    bpy.ops.mvlift.cancel()
+    began = time.monotonic()
+    steps_until(job, lambda: False)
+    assert time.monotonic() - began < 1.0
+    assert job.cancelled
+    job.end(bpy.context)
+    assert not panel.running
+    assert not bpy.ops.mvlift.cancel.poll()
+    assert snapshot() == before
+    settings.preset = "fast"
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+
+
+def test_a_killed_engine_is_one_clear_error_and_the_next_lift_works(settings):
+    settings.preset = "quality"
+    panel = bpy.context.window_manager.mvlift_job
+    job, before = started_job(), snapshot()
+    steps_until(job, lambda: panel.fraction > 0.03)
+    pid = engine_pid()
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(mvlift.MvliftError, match="killed; memory may have run out"):
+        steps_until(job, lambda: False)
+    job.end(bpy.context)
+    assert snapshot() == before
+    assert not alive(pid)
+    settings.preset = "fast"
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+
+
+def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
+    panel, seen, job = bpy.context.window_manager.mvlift_job, [], started_job()
+    longest = steps_until(job, lambda: seen.append((panel.stage, panel.fraction)) or False)
+    job.end(bpy.context)
+    fractions = [fraction for _, fraction in seen]
+    assert fractions == sorted(fractions)
+    assert len({stage for stage, _ in seen}) >= 3
+    assert len(set(fractions)) >= 5
+    assert len(job.lifted) == 1
+    assert longest < 0.5  # the bar of 50 ms is measured in a real window; here other programs may run
+
+
+def test_opening_a_file_while_busy_stops_the_job(settings, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
+    from mvlift_blender.jobs import running_job
+
+    settings.preset = "quality"
+    started_job()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "empty.blend"))
+    assert running_job() is None
+    assert not bpy.context.window_manager.mvlift_job.running
+
+
+def test_closing_leaves_no_engine_behind(extension):
+    from mvlift_blender.engine import close_engine
+
+    bpy.ops.mvlift.test_engine()
+    pid = engine_pid()
+    assert alive(pid)
+    close_engine()
+    assert not alive(pid)
+
+
+def test_the_test_button_says_what_the_engine_has(extension):
+    assert bpy.ops.mvlift.test_engine() == {"FINISHED"}
+    assert "torch" in extension.engine_report
+    assert "processor" in extension.engine_report or "GB" in extension.engine_report
+
+
+def test_another_python_serves_as_engine(extension, settings, tmp_path):
+    before = (extension.engine, extension.interpreter)
+    try:
+        extension.engine, extension.interpreter = "OTHER", str(tmp_path / "no-python")
+        with pytest.raises(RuntimeError, match="cannot be started"):
+            bpy.ops.mvlift.test_engine()
+        assert "cannot be started" in extension.engine_report
+        extension.cache = str(tmp_path / "cache")
+        extension.interpreter = before[1] or sys.executable
+        assert bpy.ops.mvlift.test_engine() == {"FINISHED"}
+        assert bpy.ops.mvlift.lift() == {"FINISHED"}
+        assert [p.name for p in (tmp_path / "cache" / "engine").glob("*/*")] == ["mvlift"]
+    finally:
+        extension.engine, extension.interpreter = before
+        extension.cache = ""
