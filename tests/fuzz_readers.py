@@ -21,7 +21,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +74,7 @@ class Count:
         """Writes the state file, whole or not at all."""
         if path is not None:
             part = path.with_suffix(".part")
-            part.write_text(json.dumps(asdict(self), indent=1))
+            part.write_text(json.dumps(vars(self), indent=1))
             part.replace(path)
 
     @property
@@ -116,7 +116,8 @@ def limits() -> Iterator[None]:
 
 def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None) -> None:
     """Reads inputs until number ``stop`` or until the time is over; counts them."""
-    folder = Path(tempfile.mkdtemp(prefix="mvlift-fuzz-"))
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="mvlift-fuzz-", dir=memory if memory.is_dir() else None))
     written = {}
     for name, writer in FAMILIES.items():
         own = folder / str(len(written))

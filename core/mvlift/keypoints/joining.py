@@ -1,0 +1,284 @@
+"""Tracks become people: fragments joined where motion allows it, exchanged identities put right, lost rows recovered.
+
+Where two tracks come close, what lies before and after is compared: place, speed, size and pose of each on either side
+of the encounter. Every track is cut there, and all pieces are linked again by one assignment, in which the link that
+the tracker chose has an advantage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.keypoints.assignment import cheapest_pairs
+from mvlift.keypoints.following import distances, sizes_of
+
+__all__ = ["join_tracks", "recover"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+_JOIN: Final = 90
+"""Longest gap in frames over which fragments are joined."""
+_NEAR: Final = 0.3
+"""Two people whose middles are closer than this, in body sizes, meet."""
+_CLEAN: Final = 4
+"""Rows that a piece needs outside of encounters to say anything."""
+_WINDOW: Final = 12
+"""Rows at a piece's end from which place, speed, size and pose are taken."""
+_MEETING: Final = 60
+"""Longer encounters, in frames, are left as the tracker saw them."""
+_MOST: Final = 0.9
+"""Largest cost of a link between pieces."""
+_TRUST: Final = 0.12
+"""Advantage of the link that the tracker chose."""
+_GATE: Final = 0.35
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """A piece near one of its ends.
+
+    Attributes:
+        frame: where the state holds.
+        place, speed: (2,) pixels and pixels a frame.
+        size: pixels.
+        pose: (J, 2) about the middle, in sizes; NaN where missing.
+        clean: it was seen apart from others.
+    """
+
+    frame: int
+    place: FloatArray
+    speed: FloatArray
+    size: float
+    pose: FloatArray
+    clean: bool
+
+
+@dataclass(eq=False)
+class _Piece:
+    """Rows of a part of a track, the number of the piece that the tracker has after it, and its two sides."""
+
+    rows: list[int]
+    after: int | None
+    start: _Side
+    end: _Side
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    frame: IntArray
+    points: FloatArray
+    weight: FloatArray
+    middle: FloatArray
+    size: FloatArray
+
+
+def _middles(points: FloatArray, weight: FloatArray) -> FloatArray:
+    """(N, 2) middle of each detection's keypoints."""
+    total = weight.sum(1, keepdims=True)
+    return np.asarray((points * weight[..., None]).sum(1) / np.maximum(total, 1e-9))
+
+
+def _side(rows: list[int], at_end: bool, near: NDArray[np.bool_], data: _Data) -> _Side:
+    """State at the end (or start) of a piece, from rows apart from others where there are enough."""
+    apart = [r for r in rows if not near[r]]
+    clean = len(apart) >= _CLEAN
+    used = (apart if clean else rows)[-_WINDOW:] if at_end else (apart if clean else rows)[:_WINDOW]
+    chosen = np.array(used)
+    t = data.frame[chosen].astype(np.float64)
+    last = float(t[-1] if at_end else t[0])
+    middle = data.middle[chosen]
+    if len(chosen) >= 3:
+        t_mean, p_mean = t.mean(), middle.mean(0)
+        spread = ((t - t_mean) ** 2).sum()
+        # drawn to standing still, by as much as a few frames of noise deserve
+        speed = ((t - t_mean)[:, None] * (middle - p_mean)).sum(0) / (spread + 2.0)
+        place = p_mean + speed * (last - t_mean)
+    else:
+        speed, place = np.zeros(2), middle.mean(0)
+    size = float(np.median(data.size[chosen]))
+    seen = data.weight[chosen] > 0
+    local = np.where(seen[..., None], (data.points[chosen] - middle[:, None]) / size, np.nan)
+    pose = np.full(local.shape[1:], np.nan)
+    some = seen.any(0)
+    if some.any():
+        pose[some] = np.nanmean(local[:, some], axis=0)
+    return _Side(int(last), place, speed, size, pose, clean)
+
+
+def _near_others(tracks: list[list[int]], data: _Data) -> NDArray[np.bool_]:
+    """(N,) True for rows of a track that have a row of another track close by in the same frame, or a lost one."""
+    track = np.full(len(data.frame), -1)
+    for number, rows in enumerate(tracks):
+        track[rows] = number
+    near = np.zeros(len(data.frame), dtype=np.bool_)
+    order = np.argsort(data.frame, kind="stable")
+    order = order[track[order] >= 0]
+    if not len(order):
+        return near
+    for here in np.split(order, np.flatnonzero(np.diff(data.frame[order])) + 1):
+        if len(here) < 2:
+            continue
+        away = np.linalg.norm(data.middle[here][:, None] - data.middle[here][None], axis=-1)
+        away /= np.sqrt(data.size[here][:, None] * data.size[here][None])
+        np.fill_diagonal(away, np.inf)
+        near[here] = (away < _NEAR).any(1)
+    return near
+
+
+def _hidden(tracks: list[list[int]], data: _Data, near: NDArray[np.bool_]) -> None:
+    """Marks rows of a track that lie where another one is in a gap, walked through in a straight line."""
+    for rows in tracks:
+        frames = data.frame[rows]
+        for a in np.flatnonzero(np.diff(frames) > 1):
+            missing = np.arange(frames[a] + 1, frames[a + 1])
+            share = ((missing - frames[a]) / (frames[a + 1] - frames[a]))[:, None]
+            path = (1 - share) * data.middle[rows[a]] + share * data.middle[rows[a + 1]]
+            inside = np.flatnonzero((data.frame >= missing[0]) & (data.frame <= missing[-1]))
+            away = np.linalg.norm(data.middle[inside] - path[data.frame[inside] - missing[0]], axis=-1)
+            near[inside[away < _NEAR * np.minimum(data.size[inside], data.size[rows[a]])]] = True
+
+
+def _cuts(rows: list[int], near: NDArray[np.bool_], frame: IntArray) -> list[int]:
+    """Places in a track where it is cut: the middle of each short encounter that has clean rows on both sides."""
+    flags = near[rows]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    runs = [[int(a), int(b)] for a, b in edges.reshape(-1, 2)]
+    merged: list[list[int]] = []
+    for a, b in runs:
+        if merged and a - merged[-1][1] < _CLEAN:
+            merged[-1][1] = b
+        else:
+            merged.append([a, b])
+    short = [(a, b) for a, b in merged if a >= _CLEAN and len(rows) - b >= _CLEAN]
+    return [(a + b) // 2 for a, b in short if frame[rows[b]] - frame[rows[a - 1]] <= _MEETING]
+
+
+def _pieces(tracks: list[list[int]], near: NDArray[np.bool_], data: _Data) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    for rows in tracks:
+        cuts = [0, *_cuts(rows, near, data.frame), len(rows)]
+        for k in range(len(cuts) - 1):
+            part = rows[cuts[k] : cuts[k + 1]]
+            if not part:
+                continue
+            after = len(pieces) + 1 if k + 2 < len(cuts) else None
+            pieces.append(_Piece(part, after, _side(part, False, near, data), _side(part, True, near, data)))
+    return pieces
+
+
+def _link_costs(pieces: list[_Piece], data: _Data) -> FloatArray:
+    """(F, F) cost of piece j following piece i, infinite where it cannot."""
+    ends, starts = [p.end for p in pieces], [p.start for p in pieces]
+    te, ts = np.array([e.frame for e in ends]), np.array([s.frame for s in starts])
+    last = np.array([data.frame[p.rows[-1]] for p in pieces])
+    first = np.array([data.frame[p.rows[0]] for p in pieces])
+    gap = np.maximum(ts[None] - te[:, None], 1).astype(np.float64)
+    size_e, size_s = np.array([e.size for e in ends]), np.array([s.size for s in starts])
+    scale = np.sqrt(size_e[:, None] * size_s[None])
+    place_e, place_s = np.stack([e.place for e in ends]), np.stack([s.place for s in starts])
+    speed_e, speed_s = np.stack([e.speed for e in ends]), np.stack([s.speed for s in starts])
+    reach = np.minimum(gap / 2, 12)[..., None]
+    ahead = place_e[:, None] + speed_e[:, None] * reach
+    behind = place_s[None] - speed_s[None] * reach
+    step = (behind - ahead) / scale[..., None]
+    # people change their way more easily along the picture's rows than their distance, which shows in rows and size
+    away = np.hypot(step[..., 0], 1.5 * step[..., 1])
+    turn = np.linalg.norm(speed_e[:, None] - speed_s[None], axis=-1) * 10 / scale
+    grown = np.abs(np.log(size_s[None] / size_e[:, None]))
+    pose_e, pose_s = np.stack([e.pose for e in ends]), np.stack([s.pose for s in starts])
+    other = np.linalg.norm(pose_e[:, None] - pose_s[None], axis=-1)
+    known = np.isfinite(other)
+    shape = np.where(known, other, 0).sum(-1) / np.maximum(known.sum(-1), 1)
+    cost = away + 0.2 * np.minimum(turn, 1.0) + 0.5 * grown + shape * np.exp(-gap / 30) + 0.004 * gap
+    hole = first[None] - last[:, None]
+    near_enough = np.linalg.norm(step, axis=-1) < _GATE + 0.015 * np.minimum(gap, 40)
+    return np.where((hole > 0) & (hole <= _JOIN) & near_enough & (cost < _MOST), cost, np.inf)
+
+
+def _linked(pieces: list[_Piece], data: _Data) -> dict[int, int]:
+    """Which piece follows which."""
+    cost = _link_costs(pieces, data)
+    clean = np.array([[p.start.clean, p.end.clean] for p in pieces])
+    cut = np.array([p.after is not None for p in pieces])
+    begun = np.zeros(len(pieces), dtype=np.bool_)
+    begun[[p.after for p in pieces if p.after is not None]] = True
+    # a piece that others cut off is taken over only by one that was seen apart from them
+    sure = clean[:, 1][:, None] & clean[:, 0][None]
+    cost = np.where((cut[:, None] | begun[None]) & ~sure, np.inf, cost)
+    for i, piece in enumerate(pieces):
+        if piece.after is not None:
+            both = pieces[i].end.clean and pieces[piece.after].start.clean
+            kept = min(cost[i, piece.after], _MOST) - _TRUST
+            cost[i, piece.after] = kept if both else -1.0
+    # who ends costs as much as a bad link, so that all links are worth their while together
+    bounded = np.where(np.isfinite(cost), cost, 10.0)
+    rows, columns = cheapest_pairs(bounded)
+    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if np.isfinite(cost[r, c])}
+
+
+def join_tracks(tracks: list[list[int]], frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
+    """Rows of each person.
+
+    Args:
+        tracks: rows in order of frames.
+        frame: (N,).
+        points: (N, J, 2) pixels.
+        weight: (N, J), 0 = missing.
+    """
+    if len(tracks) < 2:
+        return tracks
+    data = _Data(frame, points, weight, _middles(points, weight), sizes_of(points, weight))
+    tracks = sorted(tracks, key=lambda rows: (int(frame[rows[0]]), rows[0]))
+    near = _near_others(tracks, data)
+    _hidden(tracks, data, near)
+    pieces = _pieces(tracks, near, data)
+    links = _linked(pieces, data)
+    people = []
+    for start in sorted(set(range(len(pieces))) - set(links.values())):
+        rows, at = list(pieces[start].rows), start
+        while at in links:
+            at = links[at]
+            rows += pieces[at].rows
+        people.append(rows)
+    return people
+
+
+def recover(people: list[list[int]], frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
+    """People with the rows in their gaps that lie on the straight way between the two ends and are nobody else's."""
+    free = np.ones(len(frame), dtype=np.bool_)
+    for rows in people:
+        free[rows] = False
+    if not free.any():
+        return people
+    sizes = sizes_of(points, weight)
+    wanted: dict[int, list[tuple[int, FloatArray, FloatArray, float]]] = {}
+    for number, rows in enumerate(people):
+        at = frame[rows]
+        for a in np.flatnonzero(np.diff(at) > 1):
+            if at[a + 1] - at[a] > _JOIN:
+                continue
+            low, high = rows[a], rows[a + 1]
+            both = np.minimum(weight[low], weight[high])
+            for t in range(int(at[a]) + 1, int(at[a + 1])):
+                share = (t - at[a]) / (at[a + 1] - at[a])
+                way = (1 - share) * points[low] + share * points[high]
+                wanted.setdefault(t, []).append((number, way, both, float(sizes[low])))
+    found: list[list[int]] = [list(rows) for rows in people]
+    for row_frame in np.unique(frame[free]):
+        missing = wanted.get(int(row_frame))
+        if not missing:
+            continue
+        here = np.flatnonzero(free & (frame == row_frame))
+        scale = np.array([m[3] for m in missing])[:, None] * np.ones(len(here))
+        cost = distances(
+            np.stack([m[1] for m in missing]), np.stack([m[2] for m in missing]), points[here], weight[here], scale
+        )
+        bounded = np.where(cost < _GATE, cost, 1e6)
+        for i, d in zip(*cheapest_pairs(bounded), strict=True):
+            if bounded[i, d] < 1e5:
+                found[missing[i][0]].append(int(here[d]))
+    return [sorted(rows, key=lambda r: int(frame[r])) for rows in found]
