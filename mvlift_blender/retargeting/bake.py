@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.animation import CONSTANT, new_curves
+from ..scene.animation import new_curves
 from .channels import Channel
 
 __all__ = ["ResultMode", "bake"]
@@ -37,10 +37,8 @@ def bake(armature: Any, channels: Sequence[Channel], frames: Array, name: str, r
     for channel in channels:
         if channel.bone not in armature.pose.bones:
             continue
-        if len(channel.values) == 1:
-            curves.write(channel.path, frames[:1], channel.values, group=channel.bone, interpolation=CONSTANT)
-        else:
-            curves.write(channel.path, frames, channel.values, group=channel.bone)
+        keyed = frames[:1] if len(channel.values) == 1 else frames
+        curves.write(channel.path, keyed, channel.values, group=channel.bone)
     if before[0] is not None and before[0].users == 0:
         before[0].use_fake_user = True  # it was this armature's only: without a user it would not be saved
     if result == "NLA":
