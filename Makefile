@@ -42,10 +42,12 @@ unit: $(STAMP)
 blender: $(BPY_STAMP)
 	$(BPY_VENV)/bin/python -m pytest tests/blender
 
-# The bundled clip, lifted: out/walk.npz, out/walk.bvh and a picture of it, out/walk.png
-lift: $(STAMP)
+# The bundled clip, lifted: out/walk.npz, out/walk.bvh, out/walk.blend, and pictures: out/walk.png out/walk-blender.png
+lift: $(STAMP) $(BPY_STAMP)
 	mkdir -p out
-	$(BIN)/mvlift lift examples/walk.zip -o out/walk.npz out/walk.bvh out/walk.png --fps 30 --image-size 1280x720
+	$(BIN)/mvlift lift examples/walk.zip -o out/walk.npz out/walk.bvh out/walk.png out/walk.blend \
+		--fps 30 --image-size 1280x720 --blender $(BPY_VENV)/bin/python
+	$(BPY_VENV)/bin/python -m mvlift_blender.headless write out/walk.npz -o out/walk-blender.png >/dev/null
 
 bench: $(STAMP)
 	$(BIN)/python tools/bench.py $(PARTS)

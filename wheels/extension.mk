@@ -11,3 +11,16 @@ extension: $(STAMP) $(BPY_STAMP)
 # After a change of wheels/packages.toml
 lock: $(STAMP)
 	$(BIN)/python wheels/lock.py
+
+# The suite of `make blender` with Blender 5.0 as a module
+.PHONY: test-blender-5 test-blender-gui
+test-blender-5:
+	$(MAKE) blender BPY=5.0.1 BPY_VENV=.venv-bpy5
+
+# Debian's Blender 4.3 and 5.2, with the light zip installed: the suite, and a lift by mouse in a window (root only)
+test-blender-gui: $(STAMP) $(BPY_STAMP)
+	$(MAKE) extension FLAVOUR=light
+	for suite in trixie sid; do \
+		tools/blender_chroot.sh make $$suite && tools/blender_chroot.sh tests $$suite \
+		&& tools/blender_chroot.sh gui $$suite out/gui-$$suite || exit 1; \
+	done

@@ -1,0 +1,105 @@
+#!/bin/bash
+# A real Blender with a window, from Debian, in a folder of its own. Needs root, and a Debian package mirror.
+#   tools/blender_chroot.sh make   trixie|sid         Blender 4.3 or 5.2, with Debian's torch for the engine (2 GB)
+#   tools/blender_chroot.sh gui    trixie|sid OUTPUT  install the light zip, click through a lift, keep the pictures
+#   tools/blender_chroot.sh tests  trixie|sid [pytest arguments]
+#   tools/blender_chroot.sh remove trixie|sid
+# Folders: $MVLIFT_CHROOTS, else ~/.cache/mvlift/chroots
+set -euo pipefail
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+DO=${1:?what to do} SUITE=${2:?trixie or sid}
+C=${MVLIFT_CHROOTS:-${XDG_CACHE_HOME:-$HOME/.cache}/mvlift/chroots}/$SUITE
+
+mounted() {
+    mkdir -p "$C/dev/shm" "$C/dev/pts" "$C/proc"
+    mountpoint -q "$C/proc" || mount -t proc proc "$C/proc"
+    mountpoint -q "$C/dev/shm" || mount -t tmpfs tmpfs "$C/dev/shm"
+    mountpoint -q "$C/dev/pts" || mount -t devpts devpts "$C/dev/pts"
+    cp -L /etc/resolv.conf "$C/etc/resolv.conf"
+    printf '#!/bin/sh\nexit 101\n' >"$C/usr/sbin/policy-rc.d" # services stay off
+    chmod +x "$C/usr/sbin/policy-rc.d"
+    trap unmounted EXIT
+}
+
+unmounted() {
+    for m in dev/pts dev/shm proc; do
+        ! mountpoint -q "$C/$m" || umount "$C/$m" || umount -l "$C/$m"
+    done
+}
+
+# one thread: Debian's OpenMP and a busy machine fight for cores otherwise
+inside() {
+    chroot "$C" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 OMP_NUM_THREADS=1 \
+        BLENDER_USER_RESOURCES=/tmp/mvlift-resources MVLIFT_ENGINE_PYTHON=/opt/engine/bin/python "$@"
+}
+
+make_chroot() {
+    [ -e "$C/opt/engine/ready" ] && return
+    if ! command -v mmdebstrap >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends mmdebstrap
+    fi
+    packages=ca-certificates,blender,libgl1-mesa-dri,libgl1,libglx-mesa0,libegl1,python3-numpy,python3-requests
+    packages+=,python3-zstandard,python3-pytest,python3-torch,python3-scipy,python3-venv,libopenblas0-pthread
+    packages+=,xvfb,xdotool,x11-utils,imagemagick,unzip
+    [ "$SUITE" = trixie ] || packages+=,python3-cattr # Blender 5.2's extension system imports it
+    if [ ! -x "$C/usr/bin/blender" ]; then
+        mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | sort -u | head -1)
+        mkdir -p "$(dirname "$C")"
+        mmdebstrap --quiet --mode=root --variant=apt --components=main --aptopt='Acquire::Check-Valid-Until "false"' \
+            --aptopt='APT::Install-Recommends "false"' --dpkgopt=path-exclude='/usr/share/man/*' \
+            --dpkgopt=path-exclude='/usr/share/doc/*' --include="$packages" "$SUITE" "$C" "$mirror"
+    fi
+    mounted
+    inside python3 -m venv --without-pip --system-site-packages /opt/engine
+    # what Debian does not have; these wheels fit every Python 3
+    "$ROOT/.venv/bin/python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.13 \
+        --platform manylinux2014_x86_64 --dest "$C/opt/engine/wheels" roma==1.5.7 safetensors==0.8.0
+    for wheel in "$C"/opt/engine/wheels/*.whl; do
+        "$ROOT/.venv/bin/python" -m zipfile -e "$wheel" "$C"/opt/engine/lib/python3.*/site-packages
+    done
+    inside /opt/engine/bin/python -c 'import torch, scipy, roma, safetensors'
+    touch "$C/opt/engine/ready"
+}
+
+install_extension() {
+    zip=$(ls -t "$ROOT"/dist/mvlift-*-any-py3-light.zip | head -1)
+    cp "$zip" "$C/tmp/mvlift.zip"
+    rm -rf "$C/tmp/mvlift-resources"
+    inside blender --command extension validate /tmp/mvlift.zip
+    inside blender --command extension install-file -r user_default --enable /tmp/mvlift.zip
+}
+
+case $DO in
+make) make_chroot ;;
+gui)
+    mounted
+    install_extension
+    rm -rf "$C/tmp/gui"
+    mkdir -p "$C/tmp/gui"
+    cp "$ROOT"/tests/blender/gui/*.py "$C/tmp/gui/"
+    code=0
+    inside python3 /tmp/gui/click_through.py || code=$?
+    mkdir -p "${3:?folder for the pictures}"
+    cp "$C"/tmp/gui/*.png "$C"/tmp/gui/*.json "$3/" || true
+    exit $code
+    ;;
+tests)
+    mounted
+    install_extension
+    rm -rf "$C/tmp/mvlift"
+    mkdir -p "$C/tmp/mvlift"
+    (cd "$ROOT" && tar c --exclude=__pycache__ mvlift_blender tests examples pyproject.toml blender_manifest.toml) |
+        tar x -C "$C/tmp/mvlift"
+    shift 2
+    [ $# -gt 0 ] || set -- tests/blender
+    inside sh -c 'cd /tmp/mvlift && exec blender --background --factory-startup --python-exit-code 1 \
+        --python tests/blender/run_in_blender.py -- -q -p no:cacheprovider "$@"' sh "$@"
+    ;;
+remove)
+    unmounted
+    ! grep -q " $(realpath "$C")/" /proc/mounts
+    rm -rf "$C"
+    ;;
+*) sed -n '2,7p' "$0" && exit 2 ;;
+esac
