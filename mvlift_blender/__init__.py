@@ -10,8 +10,9 @@ __all__ = ["register", "unregister"]
 def _classes() -> tuple[Any, ...]:
     """Every class, in the order in which Blender must learn of them."""
     from . import operators, panels, preferences, properties
+    from .retargeting import properties as retarget
 
-    return (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+    return (*properties.CLASSES, *retarget.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
 
 
 def register() -> None:
@@ -19,10 +20,12 @@ def register() -> None:
     import bpy
 
     from . import cli, handlers, preview, properties, thumbnails
+    from .retargeting import properties as retarget
 
     for cls in _classes():
         bpy.utils.register_class(cls)
     properties.add_properties()
+    retarget.add_properties()
     thumbnails.add_thumbnails()
     preview.add_preview()
     handlers.add_handlers()
@@ -34,11 +37,13 @@ def unregister() -> None:
     import bpy
 
     from . import cli, handlers, preview, properties, thumbnails
+    from .retargeting import properties as retarget
 
     cli.remove_commands()
     handlers.remove_handlers()
     preview.remove_preview()
     thumbnails.remove_thumbnails()
+    retarget.remove_properties()
     properties.remove_properties()
     for cls in reversed(_classes()):
         bpy.utils.unregister_class(cls)

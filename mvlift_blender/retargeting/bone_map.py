@@ -18,7 +18,19 @@ from mvlift.files import whole_file
 
 from .roles import BODIES, SIDES, key, ordered_keys, roles, split_key
 
-__all__ = ["BoneMapError", "IkLimb", "MapFile", "RigMap", "Setting", "load_map", "read_maps", "save_map", "shipped_maps"]  # fmt: skip
+__all__ = [
+    "BoneMapError",
+    "IkLimb",
+    "MapFile",
+    "RigMap",
+    "Setting",
+    "load_map",
+    "map_data",
+    "parse_map",
+    "read_maps",
+    "save_map",
+    "shipped_maps",
+]
 
 SCHEMA: Final = "mvlift-bone-map"
 VERSION: Final = 1
@@ -239,13 +251,9 @@ def read_maps(folder: Path | None = None) -> tuple[MapFile, ...]:
     return (*found, *shipped_maps())
 
 
-def save_map(rig: RigMap, path: Path, title: str) -> None:
-    """Write a rig's map as a file that ``load_map`` reads.
-
-    Raises:
-        BoneMapError: the folder cannot be written.
-    """
-    data: dict[str, Any] = {"schema": SCHEMA, "version": VERSION, "name": path.stem, "title": title, "body": rig.body}
+def map_data(rig: RigMap, name: str, title: str) -> dict[str, Any]:
+    """A rig's map as JSON data that ``parse_map`` reads."""
+    data: dict[str, Any] = {"schema": SCHEMA, "version": VERSION, "name": name, "title": title, "body": rig.body}
     data["bones"] = _packed(rig.body, rig.bones)
     if rig.geometry:
         data["geometry"] = _packed(rig.body, rig.geometry)
@@ -253,9 +261,18 @@ def save_map(rig: RigMap, path: Path, title: str) -> None:
         data.setdefault("ik", {}).setdefault(limb, {})[side] = _limb_data(ik)
     if rig.settings:
         data["settings"] = [_setting_data(s) for s in rig.settings]
+    return data
+
+
+def save_map(rig: RigMap, path: Path, title: str) -> None:
+    """Write a rig's map as a file that ``load_map`` reads.
+
+    Raises:
+        BoneMapError: the folder cannot be written.
+    """
     try:
         with whole_file(path) as part:
-            part.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(map_data(rig, path.stem, title), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise BoneMapError(f"{path} cannot be written ({error.strerror}).", "Choose another folder.") from error
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+import bpy
 import numpy as np
 from mathutils import Quaternion
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from .motion import TargetParts
 from .rig import world_matrix
 from .solve import RetargetError
 
-__all__ = ["Control", "Probe", "as_it_was", "probe"]
+__all__ = ["Control", "Probe", "RigState", "as_it_was", "probe", "restore_state", "take_state"]
 
 Array = NDArray[np.float64]
 _TURN: Final = Quaternion((0.3, 0.8, -0.5), 0.7)
@@ -67,31 +68,62 @@ class Probe:
     soft: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, eq=False)
+class RigState:
+    """An armature's pose, properties and animation, by names, so that it outlives an undo step."""
+
+    channels: dict[str, Array]
+    values: tuple[tuple[str, str, Any], ...]
+    action: str
+    slot: str
+    use_nla: bool
+
+
+def take_state(armature: Any, settings: Iterable[Setting] = ()) -> RigState:
+    """What ``restore_state`` needs; ``settings`` name the properties that will be changed."""
+    bones, animation = armature.pose.bones, armature.animation_data
+    channels = {n: _read(bones, n, c) for n, c in _CHANNELS.items()}
+    values = tuple((s.bone, s.property, bones[s.bone].get(s.property)) for s in settings if s.bone in bones)
+    action = animation.action if animation is not None else None
+    slot = getattr(animation, "action_slot", None) if action is not None else None
+    return RigState(
+        channels,
+        values,
+        action.name if action is not None else "",
+        slot.identifier if slot is not None else "",
+        animation.use_nla if animation is not None else True,
+    )
+
+
+def restore_state(context: Any, armature: Any, state: RigState) -> None:
+    """Put an armature back as it was."""
+    bones = armature.pose.bones
+    for name, flat in state.channels.items():
+        if len(flat) == len(bones) * _CHANNELS[name]:
+            bones.foreach_set(name, flat)
+    for bone, name, value in state.values:
+        if value is not None and bone in bones:
+            bones[bone][name] = value
+    animation = armature.animation_data
+    if animation is not None:
+        action = bpy.data.actions.get(state.action)
+        animation.action, animation.use_nla = action, state.use_nla
+        if action is not None and state.slot and state.slot in action.slots:
+            animation.action_slot = action.slots[state.slot]
+    armature.update_tag()
+    context.view_layer.update()
+
+
 @contextmanager
 def as_it_was(context: Any, armature: Any, settings: Iterable[Setting] = ()) -> Iterator[None]:
     """Take the animation off an armature for a while; afterwards its pose, properties and animation are as before."""
-    bones, animation = armature.pose.bones, armature.animation_data
-    channels = {n: _read(bones, n, c) for n, c in _CHANNELS.items()}
-    values = [(s.bone, s.property, bones[s.bone].get(s.property)) for s in settings if s.bone in bones]
-    assigned = None
-    if animation is not None:
-        assigned = (animation.action, getattr(animation, "action_slot", None), animation.use_nla)
-        animation.action, animation.use_nla = None, False
+    state = take_state(armature, settings)
+    if armature.animation_data is not None:
+        armature.animation_data.action, armature.animation_data.use_nla = None, False
     try:
         yield
     finally:
-        for name, flat in channels.items():
-            bones.foreach_set(name, flat)
-        for bone, name, value in values:
-            if value is not None:
-                bones[bone][name] = value
-        if assigned is not None and armature.animation_data is not None:
-            animation = armature.animation_data
-            animation.action, animation.use_nla = assigned[0], assigned[2]
-            if assigned[1] is not None:
-                animation.action_slot = assigned[1]
-        armature.update_tag()
-        context.view_layer.update()
+        restore_state(context, armature, state)
 
 
 _CHANNELS: Final = {"location": 3, "rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4, "scale": 3}

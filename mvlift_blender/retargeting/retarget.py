@@ -9,7 +9,7 @@ import numpy as np
 
 from ..scene.preserve import undone_on_failure
 from .bake import ResultMode, bake
-from .bone_map import RigMap
+from .bone_map import RigMap, Setting
 from .channels import Channel, fk_channels
 from .ik import ik_channels, limb_keys, limbs_with_ik, setting_channels
 from .motion import Solved, SourceMotion
@@ -21,7 +21,7 @@ from .roles import key
 from .solve import RetargetError, SolveOptions, solve
 from .source import sample_source
 
-__all__ = ["RetargetOptions", "Retargeted", "retarget", "retarget_motion"]
+__all__ = ["RetargetOptions", "Retargeted", "all_settings", "retarget", "retarget_motion"]
 
 BakeMode = Literal["FK", "IK"]
 
@@ -114,8 +114,7 @@ def retarget_motion(
         limbs = limbs_with_ik(rig) if options.bake == "IK" else ()
         if options.bake == "IK" and not limbs:
             notes.append("The bone map knows no IK controls of this rig: its FK bones are keyed")
-        settings = [s for s in rig.settings] + [s for ik in rig.ik.values() for s in ik.settings]
-        with as_it_was(context, target, [*settings, *_switch_settings(rig)]):
+        with as_it_was(context, target, all_settings(rig)):
             seen = probe(context, target, rig, keys, limbs)
         notes += [f"{a} follows {b} only partly" for a, b in seen.soft[:3]]
         solved = solve(motion, seen.parts, options.solve)
@@ -125,10 +124,10 @@ def retarget_motion(
     return Retargeted(target, action, rig, solved, solved.scale, tuple(notes))
 
 
-def _switch_settings(rig: RigMap) -> list[Any]:
-    from .bone_map import Setting
-
-    return [Setting(ik.switch[0], ik.switch[1], ik.switch[2]) for ik in rig.ik.values() if ik.switch is not None]
+def all_settings(rig: RigMap) -> list[Setting]:
+    """Every property of a rig that retargeting may set."""
+    switches = [Setting(ik.switch[0], ik.switch[1], ik.switch[2]) for ik in rig.ik.values() if ik.switch is not None]
+    return [*rig.settings, *switches, *(s for ik in rig.ik.values() for s in ik.settings)]
 
 
 def _keys(rig: RigMap, motion: SourceMotion, options: SolveOptions) -> tuple[tuple[str, ...], list[str]]:
