@@ -131,11 +131,22 @@ def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_O
             motions.append((clip, motion))
             for stage, seconds in dict(motion.metadata.get("timings", {})).items():  # type: ignore[call-overload]
                 outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
+        motions = _together(motions, command)
         outcome.people, outcome.frames = len(motions), sum(len(m) for _, m in motions)
     except MvliftError as error:
         outcome.error = str(error)
     outcome.seconds = time.perf_counter() - began
     return outcome, motions
+
+
+def _together(people: People, command: Lift) -> People:
+    """One camera, one floor and one scale for everybody in the video."""
+    from mvlift.lifting.together import body_for_size, in_one_world
+
+    motions = [motion for _, motion in people]
+    bodies = [body_for_size(m, str(command.body) if command.body else None) for m in motions]
+    placed = in_one_world(motions, bodies, heights_known=command.height is not None)
+    return [(clip, motion) for (clip, _), motion in zip(people, placed, strict=True)]
 
 
 def _write_task(task: _Task, outcome: _Outcome, motions: People, write: Writer) -> None:

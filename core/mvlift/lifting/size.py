@@ -1,4 +1,4 @@
-"""The size of a lifted animal: a picture does not tell it, so it is the body's own, the subject's usual, or the user's."""
+"""The size of a lifted body, which a picture does not tell: an animal's own, its usual or a given one; new sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
 from mvlift.motion import Camera, LiftedMotion
 
-__all__ = ["standing_height", "sized"]
+__all__ = ["resized", "sized", "standing_height"]
 
 FloatArray = NDArray[np.float32]
 
@@ -32,8 +32,12 @@ def _scaled(motion: LiftedMotion, factor: float) -> LiftedMotion:
         return np.asarray(values * np.float32(factor), np.float32)
 
     camera = motion.camera
+    things = [
+        replace(o, position=times(o.position), size=times(o.size), points=times(o.points)) for o in motion.objects
+    ]
     return replace(
         motion,
+        objects=tuple(things),
         rest_joints=times(motion.rest_joints),
         translation=times(motion.translation),
         keypoints=times(motion.keypoints),
@@ -84,3 +88,12 @@ def sized(motion: LiftedMotion, skeleton: BodySkeleton, rig: BodyRig, height: fl
             "Leave the height out, and scale the armature afterwards.",
         )
     return _grown(motion, height / now, grows[0], grows[1])
+
+
+def resized(motion: LiftedMotion, skeleton: BodySkeleton | None, factor: float) -> LiftedMotion:
+    """The motion with everything that is a length times a factor: the same picture from so much further away.
+
+    The body's shape takes the new size where its skeleton has a coefficient for it; else the rest joints alone do.
+    """
+    grows = skeleton.size_direction() if skeleton is not None else None
+    return _grown(motion, factor, *grows) if grows is not None else _scaled(motion, factor)

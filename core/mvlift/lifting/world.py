@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.kinematics import log_map
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.lifting.given import GivenClip
 from mvlift.motion import Camera, LiftedMotion
+
+if TYPE_CHECKING:  # Blender puts people together with numpy alone
+    from mvlift.bodies.fit import BodyFit
+    from mvlift.lifting.given import GivenClip
 
 __all__ = ["motion_in_world", "world_axes"]
 

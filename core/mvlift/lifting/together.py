@@ -1,0 +1,232 @@
+"""Several people of one video, each lifted on their own, in one world: one camera, one floor, one scale.
+
+A lift knows a person's size only as people's sizes go, and with it the distance: both may be wrong together by some
+percent. People who walk on one floor before one camera correct each other. Found are the up direction n and height h of
+the camera and each person's scale s_i about the camera's centre, which the picture does not show:
+
+    n . (s_i c) = -h   for the places c where person i's feet rest (camera axes),
+
+with priors on n (each lift's own) and on log s_i (how statures scatter). Each person is then scaled, turned upright
+about the middle of their steps, and set onto the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.bodies.kinematics import exp_map, log_map
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.lifting.size import resized
+from mvlift.lifting.world import world_axes
+from mvlift.motion import Camera, LiftedMotion, ObjectMotion
+
+__all__ = ["body_for_size", "in_one_world"]
+
+FloatArray = NDArray[np.float64]
+UP_SIGMA: Final = 0.04
+"""Radians by which a lift's up direction may be wrong."""
+SIZE_SIGMA: Final = 0.06
+"""Scatter of the logarithm of people's statures about what a lift says; 0.004 where the user gave the height."""
+KNOWN_SIGMA: Final = 0.004
+FLOOR_SIGMA: Final = 0.03
+"""Metres by which a resting foot may lie off the floor."""
+RESTING: Final = 0.5
+"""Probability above which a contact keypoint rests."""
+_STEPS: Final = 12
+"""Places that are taken of each person's steps."""
+_ROUNDS: Final = 50
+_STEP: Final = 1e-5
+_STAGE: Final = 0.25
+"""Who is further than this from the floor in metres stands on something else, and is left there."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Steps:
+    """Where somebody's feet rest: (N, 3) in camera axes, height above the own floor, and the own up direction."""
+
+    places: FloatArray
+    height: FloatArray
+    up: FloatArray
+
+
+def _to_camera(motion: LiftedMotion, points: FloatArray) -> FloatArray:
+    camera = motion.camera
+    return np.asarray(points @ np.asarray(camera.R, np.float64).T + np.asarray(camera.t, np.float64))
+
+
+def _steps(motion: LiftedMotion) -> _Steps:
+    """Means over stretches of the clip, so that who stands counts no more than who walks."""
+    columns = [motion.keypoint_names.index(n) for n in motion.contact_names if n in motion.keypoint_names]
+    known = [i for i, n in enumerate(motion.contact_names) if n in motion.keypoint_names]
+    feet = np.asarray(motion.keypoints[:, columns], np.float64)
+    rests = np.asarray(motion.contacts[:, known]) > RESTING
+    if rests.sum() < 4:  # nobody rests: the lowest places
+        rests = feet[..., 2] <= np.quantile(feet[..., 2], 0.1)
+    frame, foot = np.nonzero(rests)
+    places = feet[frame, foot]
+    parts = np.array_split(np.arange(len(places)), min(_STEPS, len(places)))
+    means = np.stack([np.median(places[p], axis=0) for p in parts])
+    return _Steps(_to_camera(motion, means), means[:, 2], np.asarray(motion.camera.R, np.float64)[:, 2])
+
+
+def _tangent(up: FloatArray) -> FloatArray:
+    """(2, 3) two directions that are orthogonal to a unit vector."""
+    first = np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0])
+    first /= np.linalg.norm(first)
+    return np.stack([first, np.cross(up, first)])
+
+
+def _solve(steps: Sequence[_Steps], known: Sequence[bool]) -> tuple[FloatArray, float, FloatArray]:
+    """Up direction (3,), height of the camera above the floor, and scales (P,)."""
+    mean = np.mean([s.up for s in steps], axis=0)
+    mean /= np.linalg.norm(mean)
+    basis = _tangent(mean)
+    own = np.stack([basis @ s.up for s in steps])
+    sigma = np.where(known, KNOWN_SIGMA, SIZE_SIGMA)
+    weight = [1 / (FLOOR_SIGMA * np.sqrt(len(s.places))) for s in steps]
+
+    def up_of(x: FloatArray) -> FloatArray:
+        up = mean + x[:2] @ basis
+        return np.asarray(up / np.linalg.norm(up))
+
+    def misfit(x: FloatArray) -> FloatArray:
+        up, high, grown = up_of(x), x[2], np.exp(x[3:])
+        floor = [w * (s * (p.places @ up - p.height) + high) for p, s, w in zip(steps, grown, weight, strict=True)]
+        # the lifts' tilts come from one network and one lens: they are wrong together, so that many count as two
+        tilt = (x[:2] - own) / (UP_SIGMA * max(1.0, np.sqrt(len(steps) / 2)))
+        return np.concatenate([*floor, tilt.ravel(), x[3:] / sigma])
+
+    high = float(np.median([np.median(s.height - s.places @ mean) for s in steps]))
+    found = _least(misfit, np.concatenate([[0.0, 0.0, high], np.zeros(len(steps))]))
+    return up_of(found), float(found[2]), np.exp(found[3:])
+
+
+def _least(misfit: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
+    """Least squares by Gauss and Newton with difference quotients, residuals beyond 3 sigma counting less and less."""
+    for _ in range(_ROUNDS):
+        r = misfit(x)
+        slope = np.stack([(misfit(x + d) - r) / _STEP for d in _STEP * np.eye(len(x))], 1)
+        weight = 1 / np.sqrt(1 + (r / 3) ** 2)
+        normal = slope.T @ (weight[:, None] * slope)
+        step = np.linalg.solve(normal + 1e-9 * np.eye(len(x)), slope.T @ (weight * r))
+        x = x - step
+        if np.abs(step).max() < 1e-7:
+            break
+    return x
+
+
+def _moved(motion: LiftedMotion, A: FloatArray, b: FloatArray, camera: Camera) -> LiftedMotion:
+    """Moved as a rigid whole, X' = A X + b, and seen by another camera."""
+    root = motion.parents.index(-1)
+    rest = np.asarray(motion.rest_joints[root], np.float64)
+    rotations = exp_map(np.asarray(motion.rotations, np.float64)[:, root])
+    turned = np.asarray(motion.rotations, np.float64).copy()
+    turned[:, root] = log_map(A @ rotations)
+    points = np.asarray(motion.keypoints, np.float64) @ A.T + b
+    return replace(
+        motion,
+        translation=((np.asarray(motion.translation, np.float64) + rest) @ A.T + b - rest).astype(np.float32),
+        rotations=turned.astype(np.float32),
+        keypoints=points.astype(np.float32),
+        camera=camera,
+        objects=tuple(_moved_object(thing, A, b) for thing in motion.objects),
+    )
+
+
+def _moved_object(thing: ObjectMotion, A: FloatArray, b: FloatArray) -> ObjectMotion:
+    vector = log_map(A[None])[0]
+    angle = float(np.linalg.norm(vector))
+    w, u = np.cos(angle / 2), np.sin(angle / 2) * vector / max(angle, 1e-12)
+    own = np.asarray(thing.rotation, np.float64)
+    real = w * own[:, :1] - own[:, 1:] @ u[:, None]
+    rotation = np.concatenate([real, w * own[:, 1:] + own[:, :1] * u + np.cross(u, own[:, 1:])], 1)
+    place = np.asarray(thing.position, np.float64) @ A.T + b
+    return replace(thing, position=place.astype(np.float32), rotation=rotation.astype(np.float32))
+
+
+def _turn_onto(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(3, 3) the shortest rotation that takes one unit vector to another."""
+    axis = np.cross(a, b)
+    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
+    if sine < 1e-12:
+        return np.eye(3)
+    return np.asarray(exp_map((axis / sine * np.arctan2(sine, cosine))[None])[0])
+
+
+def in_one_world(
+    motions: Sequence[LiftedMotion],
+    skeletons: Sequence[BodySkeleton | None] | None = None,
+    heights_known: bool | Sequence[bool] = False,
+) -> list[LiftedMotion]:
+    """People of one video in the world of one camera.
+
+    Args:
+        motions: lifts of people of one video, each in a world of its own, with the same lens and picture.
+        skeletons: the body of each, whose shape takes the new size; None where it has no size, or for all of them.
+            Who has none is scaled in rest joints and path alone.
+        heights_known: whose size the user gave, for all or for each.
+
+    Returns:
+        The same motions: one camera, the floor at z = 0, the first one's first root above the origin. ``metadata``
+        has the factor that each grew by ("together": scale, and tilt in degrees). Reprojection errors are anew.
+    """
+    if len(motions) < 2:
+        return list(motions)
+    known = [heights_known] * len(motions) if isinstance(heights_known, bool) else list(heights_known)
+    bodies = list(skeletons) if skeletons is not None else [None] * len(motions)
+    steps = [_steps(m) for m in motions]
+    up, high, scales = _solve(steps, known)
+    axes = world_axes(up)  # camera to world
+    grown = [resized(m, b, float(s)) for m, b, s in zip(motions, bodies, scales, strict=True)]
+    first = _to_camera(grown[0], np.asarray(grown[0].keypoints, np.float64)[0]).mean(0) @ axes.T
+    origin = np.array([first[0], first[1], -high])
+    camera = Camera(
+        motions[0].camera.K,
+        axes.T.astype(np.float32),
+        (axes.T @ origin).astype(np.float32),
+        motions[0].camera.image_size,
+    )
+    placed = []
+    for before, motion, step, scale in zip(motions, grown, steps, scales, strict=True):
+        turn = _turn_onto(step.up, up)
+        centre = float(scale) * step.places.mean(0)
+        own_R, own_t = np.asarray(motion.camera.R, np.float64), np.asarray(motion.camera.t, np.float64)
+        # world -> camera -> upright about the middle of the steps -> the common world
+        A = axes @ turn @ own_R
+        b = axes @ (turn @ (own_t - centre) + centre) - origin
+        feet = float(scale) * ((step.places - step.places.mean(0)) @ turn.T + step.places.mean(0))
+        off = float(np.median((feet @ axes.T - origin)[:, 2] - scale * step.height))
+        if abs(off) < _STAGE:
+            b = b - np.array([0.0, 0.0, off])
+        moved = _moved(motion, A, b, camera)
+        placed.append(
+            _reported(before, moved, float(scale), float(np.degrees(np.arccos(np.clip(step.up @ up, -1, 1)))))
+        )
+    return placed
+
+
+def _reported(before: LiftedMotion, moved: LiftedMotion, scale: float, tilt: float) -> LiftedMotion:
+    """With the errors of the new place: what the old ones pointed at is where the keypoints were seen."""
+    shift = moved.camera.project(moved.keypoints) - before.camera.project(before.keypoints)
+    error = np.hypot(before.reprojection_error, np.linalg.norm(shift, axis=-1))
+    facts = {"scale": round(scale, 4), "tilt_degrees": round(tilt, 3)}
+    return replace(moved, reprojection_error=error.astype(np.float32), metadata={**moved.metadata, "together": facts})
+
+
+def body_for_size(motion: LiftedMotion, file: str | None = None) -> BodySkeleton | None:
+    """The skeleton whose shape coefficients a motion's are: of a body file, else the default one of its kind.
+
+    Raises:
+        BodyFileError: the file cannot be used.
+    """
+    from mvlift.bodies.model import load_body
+    from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton
+
+    if file:
+        return load_body(file).skeleton()
+    return default_quadruped_skeleton() if motion.body == "smal" else default_human_skeleton()
