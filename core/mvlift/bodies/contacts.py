@@ -19,6 +19,10 @@ HEIGHT: Final = 0.15
 HEIGHT_WIDTH: Final = 0.05
 LEVEL: Final = 0.1
 """Metres from one level that resting points seem to be: soles roll, depth is uncertain."""
+LOWEST: Final = 0.1
+"""Metres that a frame's lowest foot may be above the floor."""
+MAX_LEVEL: Final = 0.4
+"""Radians that the floor may change the up direction."""
 
 
 def floor_height(height: FloatArray) -> float:
@@ -60,8 +64,8 @@ def resting(points: FloatArray, up: FloatArray, fps: float) -> FloatArray:
 def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: float, fps: float) -> FloatArray:
     """The up direction for which the resting points lie in one level plane.
 
-    Weighted least squares on a small turn of ``up``, held by a Gaussian prior; one place to stand says nothing and
-    changes nothing.
+    Weighted least squares on a turn of ``up``, held by a Gaussian prior; one place to stand says nothing and changes
+    nothing. The lowest point of every frame counts a little too: whoever runs rests never, but stays by the floor.
 
     Args:
         points: (T, C, 3) metres.
@@ -73,7 +77,8 @@ def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: flo
     Returns:
         (3,) unit vector.
     """
-    weight = (contact**2).reshape(-1)
+    lowest = np.eye(points.shape[1])[(points @ up).argmin(1)]
+    weight = (contact**2 + (LEVEL / LOWEST) ** 2 * lowest).reshape(-1)
     total = weight.sum()
     if total < 1e-3:
         return up
@@ -87,5 +92,5 @@ def level_up(points: FloatArray, contact: FloatArray, up: FloatArray, sigma: flo
     a = centred @ axes
     normal = scale * (a.T @ (a * weight[:, None])) + np.eye(2) / sigma**2
     turn = -np.linalg.solve(normal, scale * (a.T @ (weight * (centred @ up))))
-    moved = up + axes @ np.clip(turn, -0.2, 0.2)
+    moved = up + axes @ np.clip(turn, -MAX_LEVEL, MAX_LEVEL)
     return np.asarray(moved / np.linalg.norm(moved))

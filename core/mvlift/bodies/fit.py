@@ -95,7 +95,7 @@ class FitOptions:
     iterations: int = 10
     smoothing: float = 1.0
     stature: float | None = None
-    up_sigma: float = 0.08
+    up_sigma: float = 0.1
     contacts: bool = True
     shape: bool = True
     betas: tuple[float, ...] | None = None
