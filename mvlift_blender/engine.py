@@ -107,6 +107,8 @@ def portable_package(folder: Path) -> Path:
         partial = target.with_name(f"{target.name}.{os.getpid()}.part")
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(package, partial / "mvlift", ignore=shutil.ignore_patterns("__pycache__"))
+        for facts in package.parent.glob("mvlift-*.dist-info"):  # where its version is written
+            shutil.copytree(facts, partial / facts.name)
         try:
             partial.rename(target)
         except OSError:  # another Blender was first

@@ -15,6 +15,7 @@ TICK = 0.01
 
 bpy.context.preferences.view.show_splash = False
 bpy.context.preferences.view.show_tooltips = False
+bpy.context.preferences.view.smooth_view = 0
 bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
 
 gaps: list[tuple[bool, float]] = []  # (a lift runs, seconds beyond the tick)
