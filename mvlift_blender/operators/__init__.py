@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import cleanup, engine, people, reports, retarget, tracks
+from . import cleanup, engine, exchange, people, reports, retarget, tracks
 
 __all__ = ["CLASSES"]
 
-CLASSES = (*reports.CLASSES, *people.CLASSES, *tracks.CLASSES, *engine.CLASSES, *cleanup.CLASSES, *retarget.CLASSES)
+CLASSES = (*reports.CLASSES, *people.CLASSES, *tracks.CLASSES, *engine.CLASSES, *cleanup.CLASSES, *retarget.CLASSES, *exchange.CLASSES)

@@ -15,7 +15,11 @@ __all__ = ["CLASSES"]
 class MVLIFT_UL_bones(bpy.types.UIList):
     """The bone map's rows."""
 
-    def draw_item(self, context: Any, layout: Any, _data: Any, item: Any, *_rest: Any) -> None:
+    bl_idname = "MVLIFT_UL_bones"
+
+    def draw_item(
+        self, context: Any, layout: Any, _data: Any, item: Any, _icon: int, _active: Any, _property: str
+    ) -> None:
         """A part and its bone."""
         target = context.scene.mvlift_retarget.target
         row = layout.split(factor=0.42)

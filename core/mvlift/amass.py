@@ -1,0 +1,167 @@
+"""AMASS motion files (.npz): SMPL, SMPL-H and SMPL-X poses in, and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.errors import MvliftError
+from mvlift.files import whole_file
+from mvlift.keypoints.safe import load_npz
+from mvlift.motion import Camera, LiftedMotion
+from mvlift.motion_files import MotionFileError, load_motion
+
+__all__ = ["Variant", "load_amass", "read_any_motion", "save_amass"]
+
+Variant = Literal["smpl", "smplh", "smplx"]
+FloatArray = NDArray[np.float32]
+
+_BODY_JOINTS: Final = 22
+"""Pelvis to wrists: what the three models share, in the same order."""
+_JOINTS: Final[Mapping[Variant, int]] = {"smpl": 24, "smplh": 52, "smplx": 55}
+_PELVIS_X: Final = np.array([0.0031, -0.3514, 0.0120])
+"""Where SMPL-X's neutral pelvis is at rest, metres: its origin is not SMPL's."""
+_RATES: Final = ("mocap_frame_rate", "mocap_framerate", "fps")
+
+
+def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> Path:
+    """Write a person's motion with the keys of AMASS.
+
+    Args:
+        motion: of a body with SMPL's joints.
+        path: .npz.
+        variant: "smpl" (T, 72), "smplh" (T, 156) with fingers at rest, or "smplx" (T, 165) with its parts beside it.
+
+    Raises:
+        MotionFileError: the body is no person's, or the folder cannot be written.
+    """
+    if motion.body != "smpl" or len(motion.joint_names) < _BODY_JOINTS:
+        raise MotionFileError(f"AMASS files hold people, not {motion.body}.", "Save it as MVLift's own .npz.")
+    frames = len(motion)
+    poses = np.zeros((frames, _JOINTS[variant], 3), np.float32)
+    shared = _JOINTS["smpl"] if variant == "smpl" else _BODY_JOINTS
+    shared = min(shared, motion.rotations.shape[1])
+    poses[:, :shared] = motion.rotations[:, :shared]
+    trans = np.asarray(motion.translation, np.float64)
+    if variant == "smplx":
+        trans = trans + np.asarray(motion.rest_joints[0], np.float64) - _PELVIS_X
+    arrays: dict[str, Any] = {
+        "trans": trans.astype(np.float32),
+        "poses": poses.reshape(frames, -1),
+        "betas": np.zeros(16, np.float32),
+        "gender": np.array("neutral"),
+        "mocap_framerate": np.array(float(motion.fps)),
+        "mocap_frame_rate": np.array(float(motion.fps)),
+    }
+    if variant == "smplh":
+        arrays["dmpls"] = np.zeros((frames, 8), np.float32)
+    if variant == "smplx":
+        arrays["surface_model_type"] = np.array("smplx")
+        parts = {"root_orient": (0, 1), "pose_body": (1, 22), "pose_jaw": (22, 23), "pose_eye": (23, 25), "pose_hand": (25, 55)}
+        arrays |= {name: poses[:, first:stop].reshape(frames, -1) for name, (first, stop) in parts.items()}
+    try:
+        with whole_file(path) as part:
+            np.savez_compressed(part, **arrays)
+    except OSError as error:
+        raise MotionFileError(f"{path} cannot be written ({error.strerror}).", "Choose another folder.") from error
+    return path
+
+
+def load_amass(path: Path) -> LiftedMotion:
+    """Read an AMASS file as a motion of the default body; fingers, face and shape are passed over.
+
+    Raises:
+        MotionFileError: it is none, or holds values that are not numbers.
+    """
+    try:
+        arrays = load_npz(path.read_bytes(), path.name)
+    except OSError as error:
+        raise MotionFileError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except MvliftError as error:
+        raise MotionFileError(error.message, "Use an AMASS .npz.") from error
+    try:
+        return _motion(arrays, path.name)
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        raise MotionFileError(f"{path.name} is damaged ({error!r}).", "Use an AMASS .npz.") from error
+
+
+def read_any_motion(path: Path) -> LiftedMotion:
+    """Read MVLift's own .npz or an AMASS file.
+
+    Raises:
+        MotionFileError: it is neither.
+    """
+    try:
+        arrays = load_npz(path.read_bytes(), path.name)
+    except OSError as error:
+        raise MotionFileError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except MvliftError as error:
+        raise MotionFileError(error.message, "Use MVLift's own .npz or an AMASS file.") from error
+    return load_motion(path) if "kind" in arrays else load_amass(path)
+
+
+def _poses(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[FloatArray, bool]:
+    """(T, 24, 3) rotations of SMPL's joints, and whether they are SMPL-X's."""
+    if "poses" in arrays:
+        poses = np.asarray(arrays["poses"], np.float32)
+    elif "root_orient" in arrays and "pose_body" in arrays:
+        poses = np.concatenate([arrays["root_orient"], arrays["pose_body"]], axis=1).astype(np.float32)
+    else:
+        raise MotionFileError(
+            f"{name} holds {', '.join(list(arrays)[:8])}, neither poses nor root_orient and pose_body.",
+            "Use an AMASS .npz.",
+        )
+    poses = poses.reshape(len(poses), -1)
+    if poses.shape[1] % 3 or poses.shape[1] < 3 * _BODY_JOINTS:
+        raise MotionFileError(f"{name}: poses has {poses.shape[1]} columns.", "72, 156 or 165 are expected.")
+    model = str(arrays["surface_model_type"]) if "surface_model_type" in arrays else ""
+    rotations = np.zeros((len(poses), _JOINTS["smpl"], 3), np.float32)
+    kept = _JOINTS["smpl"] if poses.shape[1] == 3 * _JOINTS["smpl"] else _BODY_JOINTS
+    rotations[:, :kept] = poses[:, : 3 * kept].reshape(len(poses), kept, 3)
+    return rotations, model.startswith("smplx") or poses.shape[1] == 3 * _JOINTS["smplx"]
+
+
+def _motion(arrays: Mapping[str, NDArray[Any]], name: str) -> LiftedMotion:
+    from mvlift.bodies.skeletons import default_human_skeleton
+
+    rotations, is_x = _poses(arrays, name)
+    trans = np.asarray(arrays["trans"], np.float64).reshape(-1, 3)
+    if len(trans) != len(rotations):
+        raise ValueError(f"trans has {len(trans)} frames, poses {len(rotations)}")
+    if not (np.isfinite(trans).all() and np.isfinite(rotations).all()):
+        raise ValueError("there are values that are not numbers")
+    rate = next((float(arrays[k]) for k in _RATES if k in arrays), 0.0)
+    if not 0 < rate < 10_000:
+        raise MotionFileError(f"{name} does not say its frame rate.", "It should hold mocap_frame_rate.")
+    skeleton = default_human_skeleton()
+    rest = np.asarray(skeleton.rest_joints, np.float32)
+    if is_x:
+        trans = trans + _PELVIS_X - rest[0]
+    frames = len(trans)
+    empty = np.zeros((frames, 0), np.float32)
+    lens = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]], np.float32)
+    # it looks along +Y from four metres in front of the origin, a metre above the floor
+    view = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
+    return LiftedMotion(
+        body="smpl",
+        joint_names=tuple(skeleton.joint_names),
+        parents=tuple(skeleton.parents),
+        rest_joints=rest,
+        betas=np.zeros(skeleton.shape_joints.shape[2], np.float32),
+        translation=trans.astype(np.float32),
+        rotations=rotations,
+        keypoints=np.zeros((frames, 0, 3), np.float32),
+        keypoint_names=(),
+        keypoint_confidence=empty,
+        reprojection_error=empty,
+        contacts=empty,
+        contact_names=(),
+        camera=Camera(lens, view, np.array([0, 1, 4], np.float32), (1280, 720)),
+        fps=Fraction(rate).limit_denominator(1001),
+        metadata={"source": name, "imported": "amass"},
+    )

@@ -1,0 +1,90 @@
+"""From an armature with SMPL's or SMAL's bones back to a motion: what was edited goes out as it now is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from mvlift.errors import MvliftError
+from mvlift.motion import Camera, LiftedMotion
+from numpy.typing import NDArray
+
+from ..retargeting.detect import candidates
+from ..retargeting.rig import shape_of
+from ..scene.motion_curves import read_motion_curves
+from ..scene.rig_data import rig_data
+from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
+from ..scene.timing import scene_fps
+from ..selected import record_of
+
+__all__ = ["motion_of"]
+
+Array = NDArray[np.float64]
+_SMPL_PELVIS = np.array([0.0, -0.223, 0.028])
+"""Where SMPL's neutral pelvis is at rest, metres; an armature's rest stands on the floor instead."""
+
+
+def motion_of(context: Any, armature: Any) -> LiftedMotion:
+    """The motion of a lifted armature as it is keyed now.
+
+    Raises:
+        MvliftError: it has no Action, or not the bones of SMPL or SMAL.
+    """
+    curves = read_motion_curves(armature)
+    if curves is None:
+        raise MvliftError(f"{armature.name} has no animation.", "Choose a lifted armature.")
+    body = _body(armature)
+    skeleton = curves.skeleton
+    C = rig_data(body).to_armature
+    root = skeleton.root_index
+    rest = skeleton.heads @ C
+    if body == "smpl":
+        rest = rest - rest[root] + _SMPL_PELVIS
+    turn = from_matrix(np.swapaxes(skeleton.axes, -1, -2) @ C)
+    local = multiply(multiply(conjugate(turn), curves.rotations), turn)
+    local[:, root] = multiply(multiply(skeleton.rest[root], curves.rotations[:, root]), turn[root])
+    places = skeleton.heads[root] + curves.locations @ skeleton.axes[root].T
+    frames = len(curves.frames)
+    empty = np.zeros((frames, 0), np.float32)
+    record = record_of(armature)
+    camera = record.camera if record is not None else _no_camera()
+    return LiftedMotion(
+        body=body,
+        joint_names=skeleton.names,
+        parents=skeleton.parents,
+        rest_joints=rest.astype(np.float32),
+        betas=np.zeros(10, np.float32),
+        translation=(places - rest[root]).astype(np.float32),
+        rotations=to_vector(local).astype(np.float32),
+        keypoints=np.zeros((frames, 0, 3), np.float32),
+        keypoint_names=(),
+        keypoint_confidence=empty,
+        reprojection_error=empty,
+        contacts=empty,
+        contact_names=(),
+        camera=camera,
+        fps=_rate(context, curves.frames),
+        metadata={"source": record.source if record is not None else "", "edited": True},
+    )
+
+
+def _rate(context: Any, frames: Array) -> Fraction:
+    """The scene's rate; keys between whole frames are at the clip's own ends only."""
+    return scene_fps(context.scene)
+
+
+def _body(armature: Any) -> str:
+    best = candidates(shape_of(armature))[0].rig
+    body = {"smpl": "smpl", "smplh": "smpl", "smal": "smal"}.get(best.name, "")
+    if not body or best.confidence < 0.9:
+        raise MvliftError(
+            f"{armature.name} has not the bones of SMPL or SMAL.", "Retarget its motion to a lifted armature first."
+        )
+    return body
+
+
+def _no_camera() -> Camera:
+    lens = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]], np.float32)
+    view = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
+    return Camera(lens, view, np.array([0, 1, 4], np.float32), (1280, 720))

@@ -1,0 +1,102 @@
+"""Files out and in again, compared by where the joints are."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+from mvlift.amass import load_amass, read_any_motion, save_amass
+from mvlift.motion_files import MotionFileError
+from retarget_checks import grounded_walk, path_of, source_armature
+from synthetic_motion import forward, walk
+
+from mvlift_blender.exchange.export import export_rig
+from mvlift_blender.exchange.importing import import_motion
+from mvlift_blender.exchange.motion_of import motion_of
+
+FRAMES = [1, 14, 30]
+JOINTS = ["pelvis", "head", "left_wrist", "right_ankle", "left_foot"]
+
+
+def _exported(tmp_path, form):
+    armature = source_armature(walk(30))
+    expected = path_of(armature, JOINTS, FRAMES)
+    names = sorted(o.name for o in bpy.data.objects)
+    path = export_rig(bpy.context, armature, tmp_path / "walk", form)
+    assert sorted(o.name for o in bpy.data.objects) == names
+    assert path.stat().st_size > 1000
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    return path, expected
+
+
+def _armature():
+    return next(o for o in bpy.data.objects if o.type == "ARMATURE")
+
+
+@pytest.mark.parametrize("form", ["FBX_UNREAL", "FBX_UNITY", "FBX_MAYA", "GLB", "USD", "BVH"])
+def test_round_trip(form, tmp_path):
+    path, expected = _exported(tmp_path, form)
+    bpy.context.scene.render.fps = 30
+    if form.startswith("FBX"):
+        bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0)
+    elif form == "GLB":
+        bpy.ops.import_scene.gltf(filepath=str(path))
+    elif form == "USD":
+        bpy.ops.wm.usd_import(filepath=str(path))
+    else:
+        bpy.ops.import_anim.bvh(filepath=str(path), axis_forward="Y", axis_up="Z")
+    armature = _armature()
+    curves = armature.animation_data.action.frame_range
+    got = path_of(armature, JOINTS, [curves[0] + f - 1 for f in FRAMES])
+    assert np.abs(got - expected).max() < (0.006 if form == "GLB" else 0.003)
+    if form != "BVH":
+        assert any(o.type == "CAMERA" for o in bpy.data.objects)
+    if form == "FBX_UNREAL":
+        roots = path_of(armature, ["root"], [curves[0], curves[0] + 29])[:, 0]
+        assert np.linalg.norm(roots[1, :2] - roots[0, :2]) > 0.5
+        assert abs(roots[:, 2]).max() < 0.01
+
+
+@pytest.mark.parametrize("form", ["NPZ", "NPZ_SMPL", "NPZ_SMPLH", "NPZ_SMPLX"])
+def test_motion_files_come_back(form, tmp_path):
+    path, expected = _exported(tmp_path, form)
+    written = import_motion(bpy.context, path, body=False)
+    got = path_of(written.armature, JOINTS, FRAMES)
+    # AMASS files carry no bone lengths: the default body's are the walk's
+    assert np.abs(got - expected).max() < 1e-3
+
+
+def test_armature_to_motion_is_exact():
+    motion = grounded_walk(20)
+    armature = source_armature(motion)
+    back = motion_of(bpy.context, armature)
+    np.testing.assert_allclose(forward(back)[0], forward(motion)[0], atol=1e-5)
+    assert back.fps == motion.fps
+
+
+@pytest.mark.parametrize(("variant", "columns"), [("smpl", 72), ("smplh", 156), ("smplx", 165)])
+def test_amass_variants(variant, columns, tmp_path):
+    motion = walk(10)
+    path = save_amass(motion, tmp_path / "walk.npz", variant)
+    arrays = dict(np.load(path))
+    assert arrays["poses"].shape == (10, columns)
+    assert float(arrays["mocap_framerate"]) == 30.0
+    if variant == "smplx":
+        np.testing.assert_array_equal(arrays["pose_body"], arrays["poses"][:, 3:66])
+    back = load_amass(path)
+    np.testing.assert_allclose(back.rotations[:, :22], motion.rotations[:, :22], atol=1e-6)
+    np.testing.assert_allclose(back.translation, motion.translation, atol=1e-5)
+
+
+def test_bad_amass_files_are_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    for arrays, text in (
+        ({"trans": np.zeros((3, 3))}, "neither poses"),
+        ({"poses": np.zeros((3, 10)), "trans": np.zeros((3, 3)), "mocap_framerate": 30.0}, "10 columns"),
+        ({"poses": np.zeros((3, 72)), "trans": np.zeros((3, 3))}, "frame rate"),
+        ({"poses": np.zeros((3, 72)), "trans": np.zeros((2, 3)), "mocap_framerate": 30.0}, "damaged"),
+        ({"poses": np.full((3, 72), np.nan), "trans": np.zeros((3, 3)), "mocap_framerate": 30.0}, "damaged"),
+    ):
+        np.savez(path, **arrays)
+        with pytest.raises(MotionFileError, match=text):
+            read_any_motion(path)

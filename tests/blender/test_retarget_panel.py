@@ -1,0 +1,97 @@
+"""The retargeting panel: table, preview, operators."""
+
+from __future__ import annotations
+
+import json
+
+import bpy
+import numpy as np
+import pytest
+from retarget_checks import fingerprint, path_of, source_armature
+from rigs import build
+
+from mvlift_blender.retargeting import table
+from mvlift_blender.retargeting.bone_map import BoneMapError, load_map, parse_map, read_maps, shipped_maps
+
+pytestmark = pytest.mark.usefixtures("extension")
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "user_folder", lambda: tmp_path)
+    source, target = source_armature(), build("mixamo")
+    found = bpy.context.scene.mvlift_retarget
+    found.source, found.target = source, target
+    return found
+
+
+def row_of(settings, name):
+    return next(i for i, row in enumerate(settings.rows) if row.key == name)
+
+
+def test_choosing_a_rig_fills_the_table(settings):
+    assert settings.found.startswith("Mixamo, surely")
+    assert settings.rows[row_of(settings, "hips")].bone == "mixamorig:Hips"
+    assert settings.rows[row_of(settings, "root")].bone == ""
+    assert settings.rows[row_of(settings, "upper_arm.L")].label == "Upper Arm L"
+    assert table.map_of(settings).name == "mixamo"
+
+
+def test_rows_are_changed_mirrored_saved_and_loaded(settings, tmp_path):
+    i = row_of(settings, "upper_arm.L")
+    settings.rows[i].bone = "mixamorig:LeftShoulder"
+    settings.active = i
+    assert bpy.ops.mvlift.map_mirror() == {"FINISHED"}
+    assert settings.rows[row_of(settings, "upper_arm.R")].bone == "mixamorig:RightShoulder"
+    settings.map_title = "My Rig"
+    assert bpy.ops.mvlift.map_save() == {"FINISHED"}
+    (path,) = tmp_path.glob("*.json")
+    data = json.loads(path.read_text())
+    assert (data["schema"], data["version"]) == ("mvlift-bone-map", 1)
+    bpy.ops.mvlift.retarget_detect()
+    assert settings.rows[i].bone == "mixamorig:LeftArm" or settings.found.startswith("My Rig")
+    assert bpy.ops.mvlift.map_load(filepath=str(path)) == {"FINISHED"}
+    assert settings.rows[i].bone == "mixamorig:LeftShoulder"
+    assert {m.title for m in read_maps(tmp_path)} > {"My Rig", "Mixamo"}
+
+
+def test_preview_shows_and_leaves_no_trace(settings):
+    target = settings.target
+    before, actions = fingerprint(target), sorted(a.name for a in bpy.data.actions)
+    hand = path_of(target, ["mixamorig:LeftHand"], [20])
+    assert bpy.ops.mvlift.retarget_preview() == {"FINISHED"}
+    shown = path_of(target, ["mixamorig:LeftHand"], [20])
+    assert np.abs(shown - hand).max() > 0.1
+    settings.use_scale, settings.scale = True, 2.0
+    assert np.abs(path_of(target, ["mixamorig:Hips"], [60]) - 0)[..., 0].max() > 2.5
+    assert bpy.ops.mvlift.retarget_preview() == {"FINISHED"}
+    assert np.abs(path_of(target, ["mixamorig:LeftHand"], [20]) - hand).max() < 1e-6
+    assert sorted(a.name for a in bpy.data.actions) == actions
+    assert fingerprint(target) == before
+
+
+def test_the_button_makes_an_action(settings):
+    settings.root = "IN_PLACE"
+    assert bpy.ops.mvlift.retarget() == {"FINISHED"}
+    hips = path_of(settings.target, ["mixamorig:Hips"], [1, 30, 60])
+    assert np.ptp(hips[:, 0, :2], axis=0).max() < 1e-4
+    assert settings.target.animation_data.action.name == "mixamo Person"
+    settings.source = settings.target
+    assert not bpy.ops.mvlift.retarget.poll()
+
+
+def test_map_files_say_what_is_wrong(tmp_path):
+    assert len({m.name for m in shipped_maps()}) == len(shipped_maps()) >= 35
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    with pytest.raises(BoneMapError, match=r"bad\.json is no JSON"):
+        load_map(bad)
+    for data, text in (
+        ({}, "no bone map"),
+        ({"schema": "mvlift-bone-map", "version": 9}, "version 9"),
+        ({"schema": "mvlift-bone-map", "version": 1, "body": "fish"}, "'fish'"),
+        ({"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x", "bones": {"wing": "W"}}, "'wing'"),
+        ({"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x"}, "complete"),
+    ):
+        with pytest.raises(BoneMapError, match=text):
+            parse_map(data, "a file")

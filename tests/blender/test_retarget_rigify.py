@@ -1,0 +1,71 @@
+"""Retargeting to the rigs that Rigify's own add-on generates, people and animals."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+from animals import trot
+from retarget_checks import ANIMAL_SEGMENTS, fingerprint, path_of, sampled, source_armature, worst_direction
+from rigify_rigs import generated, metarig
+
+from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
+from mvlift_blender.retargeting.rig import detect_rig
+from mvlift_blender.retargeting.solve import SolveOptions
+
+ROWS = np.array([0, 11, 25])
+
+
+def _lands(result, frames, tolerance):
+    """Whether Blender's evaluation of the rig has every part where the solve has it."""
+    keys = [k for k in result.rig.keys if k != "root"]
+    heads = path_of(result.armature, [result.rig.where(k) for k in keys], frames[ROWS])
+    error = np.linalg.norm(heads - result.solved.heads[ROWS][:, -len(keys) :], axis=-1).max(0)
+    assert error.max() < tolerance, {k: float(e) for k, e in zip(keys, error, strict=True) if e > tolerance}
+
+
+@pytest.mark.parametrize("kind", ["metarig", "generated"])
+def test_human(kind):
+    source = source_armature()
+    target = (metarig if kind == "metarig" else generated)("rigify_basic")
+    assert detect_rig(target).name == {"metarig": "rigify_meta", "generated": "rigify"}[kind]
+    before = fingerprint(target)
+    motion = sampled(source)
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False)))
+    assert worst_direction(result, motion, ROWS) < 0.5
+    _lands(result, motion.frames, 5e-4)
+    assert fingerprint(target) == before
+
+
+def test_whole_human_is_recognised():
+    assert detect_rig(metarig("rigify")).name == "rigify_meta"
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert detect_rig(generated("rigify")).name == "rigify"
+
+
+def test_ik_controls_put_hands_and_feet_there():
+    source = source_armature()
+    target = generated("rigify_basic")
+    motion = sampled(source)
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=True), bake="IK"))
+    keys = [k for k in result.rig.keys if k.split(".")[0] in ("hand", "foot", "hips", "lower_leg", "lower_arm")]
+    heads = path_of(target, [result.rig.where(k) for k in keys], motion.frames[ROWS])
+    order = [k for k in result.rig.keys if k != "root"]
+    for i, name in enumerate(keys):
+        error = np.linalg.norm(heads[:, i] - result.solved.heads[ROWS][:, order.index(name)], axis=-1).max()
+        assert error < (0.03 if "lower" in name else 0.002), name
+    paths = {c.data_path for bag in result.action.layers[0].strips[0].channelbags for c in bag.fcurves}
+    assert 'pose.bones["foot_ik.L"].location' in paths
+    assert 'pose.bones["thigh_ik_target.L"].location' in paths
+    assert not any("thigh_fk" in path or "forearm_fk" in path for path in paths)
+
+
+@pytest.mark.parametrize("kind", ["metarig", "generated"])
+@pytest.mark.parametrize("name", ["rigify_wolf", "rigify_cat", "rigify_horse", "rigify_quadruped"])
+def test_animals(name, kind):
+    source = source_armature(trot())
+    target = (metarig if kind == "metarig" else generated)(name)
+    assert detect_rig(target).name == name + ("_meta" if kind == "metarig" else "")
+    motion = sampled(source)
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False)))
+    assert worst_direction(result, motion, ROWS, ANIMAL_SEGMENTS) < 1.0
