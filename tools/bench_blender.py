@@ -1,0 +1,105 @@
+"""How long the extension's own work takes, apart from the engine's. Run it on a quiet machine:
+
+.venv-bpy/bin/python tools/bench_blender.py
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "blender")]
+os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="mvlift-bench-"))
+
+import bpy  # noqa: E402  (its user folder is set first)
+
+
+def best(work: Callable[[], object], times: int = 3) -> float:
+    """Shortest of a few runs, seconds, each in an empty scene."""
+    seconds = []
+    for _ in range(times):
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def write_long() -> float:
+    """Writing 10,000 frames of 24 joints into the scene."""
+    from synthetic_motion import walk
+
+    from mvlift_blender.scene.write import write_motion
+
+    motion = walk(10_000)
+    return best(lambda: write_motion(bpy.context, motion))
+
+
+def import_folder() -> float:
+    """Importing an OpenPose folder of 3,000 files."""
+    from mvlift.keypoints.writing import write_keypoints
+    from people_files import walker
+
+    from mvlift_blender import library
+
+    clip = walker(150)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "clip"
+        write_keypoints([clip], target)
+        files = sorted(target.iterdir())
+        for n in range(len(files), 3000):
+            (target / f"walk_{n:012d}_keypoints.json").write_bytes(files[n % len(files)].read_bytes())
+
+        def work() -> None:
+            library.forget()
+            bpy.ops.mvlift.import_keypoints(filepath=str(target))
+
+        return best(work)
+
+
+def click_to_armature() -> tuple[float, float]:
+    """(whole click, the engine's own share) of the bundled clip, preset fast, engine warm."""
+    from people_files import SIZE, WALK
+
+    from mvlift_blender.jobs import EngineJob
+    from mvlift_blender.lifting import plan_lift, write_lifted
+
+    totals = []
+    for _ in range(3):
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+        settings = bpy.context.scene.mvlift
+        bpy.ops.mvlift.import_keypoints(filepath=str(WALK))
+        settings.image_width, settings.image_height = SIZE
+        settings.fps, settings.preset, settings.device = str(Fraction(30)), "fast", "cpu"
+        began = time.perf_counter()
+        plan = plan_lift(bpy.context)
+        lifted = EngineJob(bpy.context, plan.requests).run()
+        write_lifted(bpy.context, plan, lifted)
+        whole = time.perf_counter() - began
+        timings = dict(lifted[0][1].metadata["timings"])
+        totals.append((whole, sum(timings.values())))
+    return min(totals)
+
+
+def main() -> None:
+    """Print every figure beside its bar."""
+    import mvlift_blender
+
+    mvlift_blender.register()
+    print(f"write 10,000 frames x 24 joints: {write_long():.2f} s (bar 1 s)")
+    print(f"import a folder of 3,000 files: {import_folder():.2f} s (bar 3 s)")
+    whole, engine = click_to_armature()
+    print(f"click to armature: {whole:.2f} s, of which the engine {engine:.2f} s: {whole - engine:.2f} s (bar 1 s)")
+    mvlift_blender.unregister()
+    sys.stdout.flush()
+    os._exit(0)  # Blender before 5.0 as a module may crash in its destructors
+
+
+if __name__ == "__main__":
+    main()
