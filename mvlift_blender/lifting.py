@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.lifting.together import body_for_size, in_one_world
 from mvlift.motion import LiftedMotion
 from mvlift.worker.client import LiftOptions
 
@@ -102,6 +103,19 @@ def plan_lift(context: Any) -> LiftPlan:
     return LiftPlan(tuple(requests), write, body)
 
 
+def _together(plan: LiftPlan, lifted: Lifted) -> Lifted:
+    """People of one video with one camera, floor and scale; those of others are moved into the first one's camera."""
+    first = lifted[0][0]
+    body = str(plan.body) if plan.body else None
+    same = [pair for pair in lifted if pair[0].source == first.source]
+    motions = [m for _, m in same]
+    bodies = [body_for_size(m, body) for m in motions] if len(motions) > 1 else None
+    placed = iter(in_one_world(motions, bodies))
+    made = [(request, next(placed) if request.source == first.source else m) for request, m in lifted]
+    camera = made[0][1].camera
+    return [(r, m if r.source == first.source else seen_by(m, camera)) for r, m in made]
+
+
 def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMotion]:
     """Write lifted people into the scene, in the world of the first one's camera; all of them or none.
 
@@ -117,15 +131,13 @@ def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMo
     first = min(motion.first_frame for _, motion in lifted)
     written: list[WrittenMotion] = []
     with undone_on_failure(context):
-        for request, motion in lifted:
+        for request, motion in _together(plan, lifted):
             fps = motion.fps if plan.write.rate == "CLIP" else scene_fps(scene)
             later = float((motion.first_frame - first) * fps / motion.fps)
             options = replace(
                 plan.write, name=request.name, start=plan.write.start + later, source=request.source,
                 track=request.track, camera=plan.write.camera and not written,
             )  # fmt: skip
-            if written:
-                motion = seen_by(motion, lifted[0][1].camera)
             mesh = body_mesh(motion, plan.body) if plan.write.body else None
             written.append(write_motion(context, motion, options, mesh))
         if plan.write.set_range:

@@ -143,9 +143,11 @@ def _together(people: People, command: Lift) -> People:
     """One camera, one floor and one scale for everybody in the video."""
     from mvlift.lifting.together import body_for_size, in_one_world
 
+    if len(people) < 2:
+        return people
     motions = [motion for _, motion in people]
     bodies = [body_for_size(m, str(command.body) if command.body else None) for m in motions]
-    placed = in_one_world(motions, bodies, heights_known=command.height is not None)
+    placed = in_one_world(motions, bodies)
     return [(clip, motion) for (clip, _), motion in zip(people, placed, strict=True)]
 
 

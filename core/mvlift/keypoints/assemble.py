@@ -23,6 +23,9 @@ FloatArray = NDArray[np.float64]
 _GUESSED_SIZE: Final = (1280, 720)
 _SURE: Final = 0.04
 """A layout that fits better than the next by less than this misfit is a guess."""
+_MOMENT: Final = 3
+_LONG: Final = 30
+"""Where somebody is seen in so many frames, who is seen in fewer than ``_MOMENT`` is nobody."""
 _MAX_FRAMES: Final = 2_000_000
 
 
@@ -53,7 +56,8 @@ def _missing(found: Detections) -> tuple[FloatArray, FloatArray]:
         score = np.ones(points.shape[:2])
     else:
         score = np.nan_to_num(np.asarray(found.confidence, dtype=np.float64), nan=0.0, posinf=1.0)
-    score = np.where(known, np.clip(score, 0, 1), 0)
+    # clips hold 32 bits, in which the smallest numbers are 0
+    score = np.where(known, np.clip(score, 0, 1).astype(np.float32), 0).astype(np.float64)
     return np.where((score > 0)[..., None], points, 0.0), score
 
 
@@ -124,6 +128,16 @@ def _frames(found: Detections, notes: list[str], name: str) -> NDArray[np.int64]
     return frame
 
 
+def _without_glimpses(people: list[tuple[str, list[int]]], notes: list[str]) -> list[tuple[str, list[int]]]:
+    """People without those who are seen for a moment beside others who are seen for long: a detector's inventions."""
+    if max(len(rows) for _, rows in people) < _LONG:
+        return people
+    kept = [(who, rows) for who, rows in people if len(rows) >= _MOMENT]
+    if len(kept) < len(people):
+        notes.append(f"{len(people) - len(kept)} people in fewer than {_MOMENT} frames each were left out.")
+    return kept
+
+
 def assemble(
     found: Detections,
     name: str,
@@ -162,6 +176,7 @@ def assemble(
     people = associate(_frames(found, notes, name), picture, score, found.person, found.ids_certain)
     if not people:
         raise KeypointError(f"{name}: nobody has two keypoints at once.", "Check the file with another program.")
+    people = people if found.ids_certain else _without_glimpses(people, notes)
     frame = _frames(found, [], name)
     clips = []
     for who, rows in people:

@@ -158,10 +158,14 @@ def _turn_onto(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(exp_map((axis / sine * np.arctan2(sine, cosine))[None])[0])
 
 
+def _same(a: Camera, b: Camera) -> bool:
+    return bool(np.array_equal(a.R, b.R) and np.array_equal(a.t, b.t))
+
+
 def in_one_world(
     motions: Sequence[LiftedMotion],
     skeletons: Sequence[BodySkeleton | None] | None = None,
-    heights_known: bool | Sequence[bool] = False,
+    heights_known: Sequence[bool] | None = None,
 ) -> list[LiftedMotion]:
     """People of one video in the world of one camera.
 
@@ -169,15 +173,16 @@ def in_one_world(
         motions: lifts of people of one video, each in a world of its own, with the same lens and picture.
         skeletons: the body of each, whose shape takes the new size; None where it has no size, or for all of them.
             Who has none is scaled in rest joints and path alone.
-        heights_known: whose size the user gave, for all or for each.
+        heights_known: whose size the user gave; None takes it from the motions' metadata.
 
     Returns:
-        The same motions: one camera, the floor at z = 0, the first one's first root above the origin. ``metadata``
-        has the factor that each grew by ("together": scale, and tilt in degrees). Reprojection errors are anew.
+        The same motions (untouched where they share a camera already): one camera, the floor at z = 0, the first
+        one's first root above the origin. ``metadata`` has the factor that each grew by and the degrees that each was
+        turned by ("together"). Reprojection errors are anew.
     """
-    if len(motions) < 2:
+    if len(motions) < 2 or all(_same(m.camera, motions[0].camera) for m in motions):
         return list(motions)
-    known = [heights_known] * len(motions) if isinstance(heights_known, bool) else list(heights_known)
+    known = [m.metadata.get("height") is not None for m in motions] if heights_known is None else list(heights_known)
     bodies = list(skeletons) if skeletons is not None else [None] * len(motions)
     steps = [_steps(m) for m in motions]
     up, high, scales = _solve(steps, known)
