@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from .tracks import find_person
 __all__ = ["clip_of", "forget", "parse_fps", "person_of", "read_clips"]
 
 _KEPT: Final = 16
+_PIXELS: Final = "in_pixels"  # of a clip's metadata: the file has pixels, whatever the video's size
 _Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
 _clips: OrderedDict[_Key, tuple[KeypointClip, ...]] = OrderedDict()
 
@@ -64,13 +66,27 @@ def read_clips(
         raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
     key: _Key = (str(path), _modified(path), fps, size)
     if key not in _clips:
-        from mvlift.keypoints.reading import read_keypoints
-
-        _clips[key] = tuple(read_keypoints(path, fps=fps, image_size=size))
+        _clips[key] = _told(path, fps, size)
         while len(_clips) > _KEPT:
             _clips.popitem(last=False)
     _clips.move_to_end(key)
     return _clips[key]
+
+
+def _told(path: Path, fps: Fraction | None, size: tuple[int, int] | None) -> tuple[KeypointClip, ...]:
+    """The people of a source, with what the user says about the video; pixels are not read twice for that."""
+    plain: _Key = (str(path), _modified(path), None, None)
+    if (fps, size) != (None, None):
+        if plain not in _clips:
+            _clips[plain] = _told(path, None, None)
+        known = _clips[plain]
+        if all(clip.metadata.get(_PIXELS) for clip in known):
+            return tuple(replace(c, fps=fps or c.fps, image_size=size or c.image_size) for c in known)
+    from mvlift.keypoints.reading import inspect_keypoints
+
+    found = inspect_keypoints(path, fps=fps, image_size=size)
+    facts = {_PIXELS: found.units == "pixels"}
+    return tuple(replace(clip, metadata={**clip.metadata, **facts}) for clip in found.clips)
 
 
 def clip_of(settings: Any, person: Any) -> KeypointClip:

@@ -216,3 +216,30 @@ def test_outline_of_a_person():
     # head up: the picture's rows go from the bottom to the top, and a head is narrower than two legs in a stride
     heights = np.flatnonzero(covered.any(1))
     assert heights[-1] - heights[0] > 35
+
+
+def test_a_source_is_read_once_whatever_is_typed_about_the_video(tmp_path, monkeypatch):
+    from mvlift.keypoints import reading
+
+    from mvlift_blender import library
+
+    library.forget()
+    calls, inspect = [], reading.inspect_keypoints
+    monkeypatch.setattr(reading, "inspect_keypoints", lambda *a, **k: calls.append(a) or inspect(*a, **k))
+    import_files(WALK)
+    settings().image_width, settings().image_height = SIZE
+    settings().fps = "25"
+    clip = clip_of_active()
+    assert (clip.image_size, clip.fps) == (SIZE, 25)
+    assert len(calls) == 1
+    # shares of the picture are other pixels in another picture
+    import json
+
+    fraction = tmp_path / "share.json"
+    frames = [[{"x": 0.1 + 0.02 * j, "y": 0.1 + 0.02 * j, "visibility": 0.9} for j in range(33)] for _ in range(12)]
+    fraction.write_text(json.dumps(frames))
+    import_files(fraction)
+    settings().active = 1
+    small = clip_of_active()
+    settings().image_width = 2 * SIZE[0]
+    assert np.ptp(clip_of_active().points[0, :, 0]) == pytest.approx(2 * np.ptp(small.points[0, :, 0]), rel=1e-5)
