@@ -1,4 +1,4 @@
-"""The command `blender --background --command mvlift lift | inspect | convert | write`."""
+"""The command `blender --background --command mvlift lift | inspect | convert | write | retarget`."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from mvlift.errors import MvliftError
 from mvlift.motion import LiftedMotion
 
 from .lifting import LiftPlan, write_lifted
+from .retargeting.command import Retarget, run_retarget
 from .scene.write import WriteOptions, WrittenMotion
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ _Command = (
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Write, tyro.conf.subcommand("write")]
+    | Annotated[Retarget, tyro.conf.subcommand("retarget")]
 )
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run `lift`, `inspect`, `convert` or `write`; gives the exit code.
+    """Run `lift`, `inspect`, `convert`, `write` or `retarget`; gives the exit code.
 
     Raises:
         SystemExit: the arguments are wrong, or ask for help.
@@ -67,6 +69,10 @@ def run_command(arguments: list[str]) -> int:
             return _lift(command, console)
         if isinstance(command, Write):
             _write(command)
+            return 0
+        if isinstance(command, Retarget):
+            for path in run_retarget(command):
+                console.print(f"{path} written", markup=False, soft_wrap=True)
             return 0
         from mvlift.commands import inspect
 

@@ -95,3 +95,24 @@ def test_map_files_say_what_is_wrong(tmp_path):
     ):
         with pytest.raises(BoneMapError, match=text):
             parse_map(data, "a file")
+
+
+def test_command_retargets_to_a_rig_file(tmp_path):
+    from mvlift_blender.cli import run
+    from mvlift_blender.exchange.export import export_rig
+
+    export_rig(bpy.context, source_armature(), tmp_path / "walk.npz", "NPZ")
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    build("unreal5")
+    rig = tmp_path / "rig.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(rig), copy=True)
+    before = rig.read_bytes()
+    out = tmp_path / "out.blend"
+    assert run(["retarget", str(tmp_path / "walk.npz"), "--rig", f"{rig}:unreal5", "-o", str(out), "--root", "root"]) == 0
+    assert rig.read_bytes() == before
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    target = bpy.data.objects["unreal5"]
+    assert [o.name for o in bpy.data.objects] == ["unreal5"]
+    roots = path_of(target, ["root"], [1, 60])[:, 0]
+    assert np.linalg.norm(roots[1] - roots[0]) > 1.0
+    assert run(["retarget", str(tmp_path / "walk.npz"), "--rig", f"{rig}:nobody", "-o", str(out)]) == 1
