@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -336,6 +337,54 @@ def test_a_killed_engine_is_one_clear_error_and_the_next_lift_works(settings):
     assert not alive(pid)
     settings.preset = "fast"
     assert bpy.ops.mvlift.lift() == {"FINISHED"}
+
+
+def test_deleting_the_engines_files_does_no_harm(settings):
+    from mvlift_blender import engine
+
+    panel, job = bpy.context.window_manager.mvlift_job, started_job()
+    steps_until(job, lambda: panel.fraction > 0.03)
+    folder = engine._client._folder
+    shutil.rmtree(folder)
+    steps_until(job, lambda: False)
+    job.end(bpy.context)
+    assert [len(motion) for _, motion in job.lifted] == [COUNT]
+    engine.close_engine()
+    assert not folder.exists()
+
+
+def test_a_script_that_lifts_while_busy_is_refused(settings):
+    job = started_job()
+    with pytest.raises(RuntimeError, match="A lift is running"):
+        bpy.ops.mvlift.lift()
+    job.abandon()
+
+
+CLOSES = """
+import os, sys, time
+sys.path[:0] = [{root!r}, {tests!r}]
+import bpy, mvlift_blender
+mvlift_blender.register()
+import test_lift
+test_lift.ready().preset = "quality"
+job = test_lift.started_job()
+test_lift.steps_until(job, lambda: bpy.context.window_manager.mvlift_job.fraction > 0.0)
+print("engine", test_lift.engine_pid(), flush=True)
+os.kill(os.getpid(), 9) if {killed} else os._exit(mvlift_blender.handlers.close_engine() or 0)
+"""
+
+
+@pytest.mark.skipif(bool(bpy.app.binary_path), reason="needs Blender as a module, to close it in the middle")
+@pytest.mark.parametrize("killed", [True, False])
+def test_closing_blender_while_busy_leaves_no_engine(killed):
+    tests = Path(__file__).parent
+    script = CLOSES.format(root=str(tests.parents[1]), tests=str(tests), killed=killed)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("engine"))
+    pid, ends = int(line.split()[1]), time.monotonic() + 10
+    while alive(pid) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert not alive(pid)
 
 
 def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
