@@ -147,6 +147,6 @@ def test_time_is_linear_in_frames() -> None:
     paths, heights = crossing_paths(4)
     people = np.concatenate([walking_people(paths, heights)] * 10, axis=1)
     found = detections(people, np.ones(people.shape[:2], dtype=np.bool_))
-    began = time.perf_counter()
+    began = time.process_time()
     associate(found["frame"], found["points"], found["confidence"])
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -56,6 +56,15 @@ def distances(
     return np.where(enough, (weight * away).sum(-1) / np.maximum(total, 1e-9), np.inf)
 
 
+def _medians(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+    """(N, 2) medians of (N, J, 2) over those of the J that are known; 0 where none is."""
+    ordered = np.sort(np.where(known[..., None], values, np.inf), axis=1)
+    count = known.sum(1)
+    rows = np.arange(len(values))
+    low, high = ordered[rows, np.maximum(count - 1, 0) // 2], ordered[rows, np.minimum(count // 2, len(known[0]) - 1)]
+    return np.where((count > 0)[:, None], (low + high) / 2, 0.0)
+
+
 @dataclass
 class _State:
     """Everybody who is followed, one row each."""
@@ -109,11 +118,8 @@ class _State:
         """People ``who`` were seen at ``points`` (N, J, 2)."""
         gap = (frame - self.last[who]).astype(np.float64)
         both = (weight > 0) & (self.weight[who] > 0)
-        moved = np.where(both[..., None], points - self.points[who], np.nan)
         some = both.any(1)
-        step = np.zeros((len(who), 2))
-        if some.any():
-            step[some] = np.nanmedian(moved[some], axis=1) / gap[some, None]
+        step = _medians(points - self.points[who], both) / gap[:, None]
         share = np.maximum(1 / self.count[who], 1 - (1 - _STEADY) ** gap)
         velocity = self.velocity[who] + np.where(some, share, 0.0)[:, None] * (step - self.velocity[who])
         seen = weight > 0
