@@ -62,7 +62,13 @@ def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> 
         arrays["dmpls"] = np.zeros((frames, 8), np.float32)
     if variant == "smplx":
         arrays["surface_model_type"] = np.array("smplx")
-        parts = {"root_orient": (0, 1), "pose_body": (1, 22), "pose_jaw": (22, 23), "pose_eye": (23, 25), "pose_hand": (25, 55)}
+        parts = {
+            "root_orient": (0, 1),
+            "pose_body": (1, 22),
+            "pose_jaw": (22, 23),
+            "pose_eye": (23, 25),
+            "pose_hand": (25, 55),
+        }
         arrays |= {name: poses[:, first:stop].reshape(frames, -1) for name, (first, stop) in parts.items()}
     try:
         with whole_file(path) as part:

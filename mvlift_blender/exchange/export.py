@@ -124,14 +124,21 @@ def _fbx(context: Any, armature: Any, path: str, preset: dict[str, Any], camera:
 
 def _glb(context: Any, armature: Any, path: str) -> None:
     bpy.ops.export_scene.gltf(
-        filepath=path, export_format="GLB", use_selection=True, export_cameras=True, export_animation_mode="ACTIVE_ACTIONS",
-        export_force_sampling=True, export_optimize_animation_size=False,
-    )  # fmt: skip
+        filepath=path,
+        export_format="GLB",
+        use_selection=True,
+        export_cameras=True,
+        export_animation_mode="ACTIVE_ACTIONS",
+        export_force_sampling=True,
+        export_optimize_animation_size=False,
+    )
 
 
 def _usd(context: Any, armature: Any, path: str) -> None:
     operator: Any = bpy.ops.wm.usd_export
-    operator(filepath=path, selected_objects_only=True, export_animation=True, export_armatures=True, export_cameras=True)
+    operator(
+        filepath=path, selected_objects_only=True, export_animation=True, export_armatures=True, export_cameras=True
+    )
 
 
 def _bvh(context: Any, armature: Any, path: str) -> None:

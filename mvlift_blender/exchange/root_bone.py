@@ -34,7 +34,9 @@ def with_root_bone(context: Any, armature: Any, wanted: bool) -> Iterator[Any]:
             _add_root(copy.data, rig.bones["hips"])
             bpy.ops.object.mode_set(mode="OBJECT")
         target = replace(rig, bones={**rig.bones, "root": _ROOT})
-        options = RetargetOptions(SolveOptions(root="ROOT", feet=False, directions="ALL", scale=1.0), name=armature.name)
+        options = RetargetOptions(
+            SolveOptions(root="ROOT", feet=False, directions="ALL", scale=1.0), name=armature.name
+        )
         made.append(retarget(context, armature, copy, options, target, rig).action)
         yield copy
     finally:

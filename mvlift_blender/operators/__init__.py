@@ -6,4 +6,12 @@ from . import cleanup, engine, exchange, people, reports, retarget, tracks
 
 __all__ = ["CLASSES"]
 
-CLASSES = (*reports.CLASSES, *people.CLASSES, *tracks.CLASSES, *engine.CLASSES, *cleanup.CLASSES, *retarget.CLASSES, *exchange.CLASSES)
+CLASSES = (
+    *reports.CLASSES,
+    *people.CLASSES,
+    *tracks.CLASSES,
+    *engine.CLASSES,
+    *cleanup.CLASSES,
+    *retarget.CLASSES,
+    *exchange.CLASSES,
+)

@@ -25,8 +25,11 @@ def actions_of(armature: Any, actions: Iterable[Any]) -> list[Any]:
 
 
 def _moves(action: Any, names: set[str]) -> bool:
-    groups = [g for layer in action.layers for s in layer.strips for bag in s.channelbags for g in bag.groups] if hasattr(
-        action, "layers") else list(action.groups)  # fmt: skip
+    if hasattr(action, "layers"):
+        bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+        groups = [group for bag in bags for group in bag.groups]
+    else:
+        groups = list(action.groups)
     return sum(group.name in names for group in groups) > len(names) // 2
 
 

@@ -64,8 +64,8 @@ def _goals(source: SourceMotion, target: TargetParts, solved: Solved) -> list[tu
 def _foot_goal(source: SourceMotion, target: TargetParts, solved: Solved, foot: str, toe: str) -> Array:
     """(T, 3) of an ankle: the source's, scaled; corrected so that a foot of another size rolls over its own toes.
 
-    A foot that is turned by R from flat, R_y of it about the vertical, would slide by (R - R_y) D where D is how its toe
-    (its heel, when the toes are up) lies otherwise than the source's.
+    A foot that is turned by R from flat, R_y of it about the vertical, would slide by (R - R_y) D where D is how its
+    toe (its heel, when the toes are up) lies otherwise than the source's.
     """
     up, origin, scale = source.rest.up, source.origin, solved.scale
     high, theirs = ankle_height(target) or 0.0, ankle_height(source.rest) or 0.0

@@ -9,7 +9,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["BODIES", "LEFT", "RIGHT", "SIDES", "Role", "arms", "key", "legs", "mirrored", "ordered_keys", "roles", "split_key"]  # fmt: skip
+__all__ = [
+    "BODIES",
+    "LEFT",
+    "RIGHT",
+    "SIDES",
+    "Role",
+    "arms",
+    "key",
+    "legs",
+    "mirrored",
+    "ordered_keys",
+    "roles",
+    "split_key",
+]
 
 LEFT: Final = "L"
 RIGHT: Final = "R"

@@ -1,5 +1,7 @@
 """A dog that trots, by formula, with SMAL's joints."""
 
+# ruff: noqa: E501  the tables read better with a row a line
+
 from __future__ import annotations
 
 from fractions import Fraction
@@ -17,7 +19,7 @@ LLegBack1 pelvis .01 .06 -.04 | LLegBack2 LLegBack1 .05 0 -.16 | LLegBack3 LLegB
 RLegBack1 pelvis .01 -.06 -.04 | RLegBack2 RLegBack1 .05 0 -.16 | RLegBack3 RLegBack2 -.07 0 -.13 | RFootBack RLegBack3 .03 0 -.1
 Tail1 pelvis -.06 0 .03 | Tail2 Tail1 -.05 0 0 | Tail3 Tail2 -.05 0 0 | Tail4 Tail3 -.05 0 0 | Tail5 Tail4 -.05 0 0
 Tail6 Tail5 -.05 0 0 | Tail7 Tail6 -.05 0 0 | Mouth Head .08 0 -.02 | LEar Head 0 .04 .05 | REar Head 0 -.04 .05
-"""  # noqa: E501
+"""
 ROWS = [row.split() for line in _ROWS.strip().splitlines() for row in line.split("|")]
 NAMES = tuple(row[0] for row in ROWS)
 PARENTS = tuple(-1 if row[1] == "-" else NAMES.index(row[1]) for row in ROWS)

@@ -13,7 +13,9 @@ from mvlift_blender.scene.write import write_motion
 
 SEGMENTS = (("upper_arm", "lower_arm"), ("lower_arm", "hand"), ("upper_leg", "lower_leg"), ("lower_leg", "foot"))
 ANIMAL_SEGMENTS = tuple(
-    (f"{leg}_{a}", f"{leg}_{b}") for leg in ("front", "hind") for a, b in (("upper", "lower"), ("lower", "foot"), ("foot", "toe"))
+    (f"{leg}_{a}", f"{leg}_{b}")
+    for leg in ("front", "hind")
+    for a, b in (("upper", "lower"), ("lower", "foot"), ("foot", "toe"))
 )  # fmt: skip
 
 
@@ -115,9 +117,22 @@ def slide(points, low):
 def fingerprint(armature):
     """Everything of a rig that retargeting must not change."""
     data = armature.data
-    bones = {b.name: (tuple(b.head_local), tuple(b.tail_local), tuple(map(tuple, b.matrix_local)), b.parent and b.parent.name)
-             for b in data.bones}  # fmt: skip
-    constraints = {p.name: [(c.type, c.name, c.influence, c.mute) for c in p.constraints] for p in armature.pose.bones}
+    bones = {
+        b.name: (
+            tuple(b.head_local),
+            tuple(b.tail_local),
+            tuple(map(tuple, b.matrix_local)),
+            b.parent and b.parent.name,
+        )
+        for b in data.bones
+    }
+    # an influence that a driver sets is not the rig's own value
+    animation = armature.animation_data
+    driven = {d.data_path for d in animation.drivers} if animation is not None else set()
+    constraints = {
+        p.name: [(c.type, c.name, c.mute, c.path_from_id("influence") in driven or c.influence) for c in p.constraints]
+        for p in armature.pose.bones
+    }
     pose = {p.name: (p.rotation_mode, tuple(p.scale)) for p in armature.pose.bones}
     return bones, constraints, pose, tuple(map(tuple, armature.matrix_world))
 

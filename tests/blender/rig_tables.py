@@ -1,18 +1,12 @@
 """Skeletons of other programs: names, hierarchy and where each bone begins, as each program writes them.
 
-A line is a bone, its landmark beside it; deeper lines hang on shallower ones. ``$`` is the side's token: such a bone and
-all below it come once for the left and once for the right.
+A line is a bone, its landmark beside it; deeper lines hang on shallower ones. ``$`` is the side's token: such a bone
+and all below it come once for the left and once for the right.
 """
+
+# ruff: noqa: E501  the tables read better with a row a line
 
 from __future__ import annotations
-
-FINGERS_HIK = """
-$HandThumb1 t1
-  $HandThumb2 t2
-$HandIndex1 i1
-  $HandIndex2 i2
-    $HandIndex3 i3
-"""
 
 TABLES: dict[str, tuple[tuple[str, str], str]] = {}
 

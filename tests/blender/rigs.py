@@ -1,5 +1,7 @@
 """Builds the test rigs: each program's names and hierarchy with its own rest pose, rolls, units and bone directions."""
 
+# ruff: noqa: E501  the tables read better with a row a line
+
 from __future__ import annotations
 
 from dataclasses import dataclass

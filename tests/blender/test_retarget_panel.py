@@ -108,7 +108,9 @@ def test_command_retargets_to_a_rig_file(tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(rig), copy=True)
     before = rig.read_bytes()
     out = tmp_path / "out.blend"
-    assert run(["retarget", str(tmp_path / "walk.npz"), "--rig", f"{rig}:unreal5", "-o", str(out), "--root", "root"]) == 0
+    assert (
+        run(["retarget", str(tmp_path / "walk.npz"), "--rig", f"{rig}:unreal5", "-o", str(out), "--root", "root"]) == 0
+    )
     assert rig.read_bytes() == before
     bpy.ops.wm.open_mainfile(filepath=str(out))
     target = bpy.data.objects["unreal5"]
