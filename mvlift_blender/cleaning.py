@@ -16,6 +16,7 @@ from .cleanup.floor import floor_offsets
 from .cleanup.limbs import reached
 from .cleanup.soles import Soles, resting, slide, sole_points, soles_of
 from .cleanup.thinning import thin_motion
+from .retargeting.cleanable import rig_legs
 from .scene.motion_curves import MotionCurves, read_motion_curves, write_motion_curves, write_thinned
 from .scene.record import LiftRecord
 from .scene.rig_data import rig_data
@@ -40,6 +41,7 @@ _FLOOR_SECONDS = 0.5
 class _Lifted:
     """A lifted armature's motion with the facts of its lift."""
 
+    armature: Any
     curves: MotionCurves
     record: LiftRecord
 
@@ -55,7 +57,8 @@ class _Lifted:
     def soles(self) -> Soles:
         rig = rig_data(self.record.body)
         try:
-            return soles_of(self.curves.skeleton, rig.legs, rig.directions["front"])
+            legs, front = rig_legs(self.armature, self.record.body, rig.legs, rig.directions["front"])
+            return soles_of(self.curves.skeleton, legs, front)
         except KeyError as error:
             raise LiftError(
                 f"The armature has no bone {error.args[0]!r}.", "Its legs must keep their names."
@@ -73,7 +76,7 @@ def _read(armature: Any) -> _Lifted:
     curves, record = read_motion_curves(armature), record_of(armature)
     if curves is None or record is None:
         raise LiftError(f"{armature.name} has no lifted Action any more.", "Lift the clip anew.")
-    return _Lifted(curves, record)
+    return _Lifted(armature, curves, record)
 
 
 def _legs_and_rests(lifted: _Lifted, threshold: float) -> tuple[Soles, Mask]:

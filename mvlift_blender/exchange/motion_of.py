@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..retargeting.detect import candidates
 from ..retargeting.rig import shape_of
-from ..scene.motion_curves import read_motion_curves
+from ..scene.motion_curves import read_bone_curves
 from ..scene.rig_data import rig_data
 from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
 from ..scene.timing import scene_fps
@@ -31,7 +31,7 @@ def motion_of(context: Any, armature: Any) -> LiftedMotion:
     Raises:
         MvliftError: it has no Action, or not the bones of SMPL or SMAL.
     """
-    curves = read_motion_curves(armature)
+    curves = read_bone_curves(armature)
     if curves is None:
         raise MvliftError(f"{armature.name} has no animation.", "Choose a lifted armature.")
     body = _body(armature)

@@ -28,6 +28,7 @@ __all__ = [
     "map_data",
     "parse_map",
     "read_maps",
+    "rig_of_data",
     "save_map",
     "shipped_maps",
 ]
@@ -249,6 +250,18 @@ def read_maps(folder: Path | None = None) -> tuple[MapFile, ...]:
         except BoneMapError:
             continue  # the panel's Load says what is wrong with a file; detection goes on without it
     return (*found, *shipped_maps())
+
+
+def rig_of_data(data: Mapping[str, Any], where: str) -> RigMap:
+    """The rig's map that ``map_data`` made.
+
+    Raises:
+        BoneMapError: it is none.
+    """
+    file = parse_map(data, where)
+    bones = {name: names[0] for name, names in file.bones.items()}
+    geometry = {name: names[0] for name, names in file.geometry.items()}
+    return RigMap(file.body, bones, geometry, dict(file.ik), file.settings, file.name, file.title)
 
 
 def map_data(rig: RigMap, name: str, title: str) -> dict[str, Any]:

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..scene.animation import current_curves
-from .bone_map import RigMap
+from .bone_map import BoneMapError, RigMap, map_data, rig_of_data
 
-__all__ = ["read_rig_record", "write_rig_record"]
+__all__ = ["RigRecord", "read_rig_record", "write_rig_record"]
 
 _KEY: Final = "mvlift_rig"
 _LIFT: Final = "mvlift"
 
 
-def write_rig_record(action: Any, rig: RigMap, source: Any) -> None:
+@dataclass(frozen=True)
+class RigRecord:
+    """How an Action was retargeted: the rig's map, which bone carries the path, FK or IK."""
+
+    rig: RigMap
+    root: str
+    bake: str
+
+
+def write_rig_record(action: Any, record: RigRecord, source: Any) -> None:
     """Keep a rig's map with an Action, and what the source's Action remembers of its lift."""
-    action[_KEY] = json.dumps({"body": rig.body, "bones": dict(rig.bones), "geometry": dict(rig.geometry)})
+    rig = record.rig
+    data = map_data(rig, rig.name or "own", rig.title)
+    action[_KEY] = json.dumps({"map": data, "root": record.root, "bake": record.bake})
     curves = current_curves(source)
     lift = curves.action.get(_LIFT) if curves is not None else None
     if lift is not None:
-        action[_LIFT] = lift.to_dict() if hasattr(lift, "to_dict") else lift
+        action[_LIFT] = lift.to_dict()
 
 
-def read_rig_record(action: Any) -> RigMap | None:
-    """The map that an Action was retargeted with, or None."""
+def read_rig_record(action: Any) -> RigRecord | None:
+    """How an Action was retargeted, or None when it was not."""
     text = action.get(_KEY) if action is not None else None
     if not isinstance(text, str):
         return None
-    data = json.loads(text)
-    return RigMap(data["body"], data["bones"], data["geometry"])
+    try:
+        data = json.loads(text)
+        return RigRecord(rig_of_data(data["map"], action.name), data["root"], data["bake"])
+    except (BoneMapError, KeyError, json.JSONDecodeError):
+        return None

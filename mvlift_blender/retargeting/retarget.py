@@ -15,7 +15,7 @@ from .ik import ik_channels, limb_keys, limbs_with_ik, setting_channels
 from .motion import Solved, SourceMotion
 from .override import editable
 from .probe import Probe, as_it_was, probe
-from .record import write_rig_record
+from .record import RigRecord, write_rig_record
 from .rig import detect_rig
 from .roles import key
 from .solve import RetargetError, SolveOptions, solve
@@ -95,7 +95,8 @@ def retarget(
     if not options.name:
         options = RetargetOptions(options.solve, options.bake, options.result, f"{target.name} {source.name}")
     result = retarget_motion(context, motion, target, options, target_map)
-    write_rig_record(result.action, result.rig, source)
+    on_ik = options.bake == "IK" and limbs_with_ik(result.rig)
+    write_rig_record(result.action, RigRecord(result.rig, options.solve.root, "IK" if on_ik else "FK"), source)
     return result
 
 

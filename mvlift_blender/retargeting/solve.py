@@ -14,7 +14,7 @@ from .feet import plant_feet
 from .motion import Solved, SourceMotion, TargetParts
 from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio
 
-__all__ = ["RetargetError", "RootMode", "SolveOptions", "forward", "solve"]
+__all__ = ["RetargetError", "RootMode", "SolveOptions", "forward", "solve", "with_root"]
 
 Array = NDArray[np.float64]
 RootMode = Literal["HIPS", "ROOT", "IN_PLACE"]
@@ -63,7 +63,7 @@ def solve(source: SourceMotion, target: TargetParts, options: SolveOptions) -> S
     solved = Solved(turns, forward(target, turns, places), scale, driven)
     if options.feet:
         solved = plant_feet(source, target, solved)
-    return _with_root(target, solved, options.root)
+    return with_root(target, solved, options.root)
 
 
 def _turns(source: SourceMotion, target: TargetParts, options: SolveOptions) -> tuple[Array, NDArray[np.bool_]]:
@@ -103,7 +103,7 @@ def forward(target: TargetParts, turns: Array, hips: Array) -> Array:
     return heads
 
 
-def _with_root(target: TargetParts, solved: Solved, mode: RootMode) -> Solved:
+def with_root(target: TargetParts, solved: Solved, mode: RootMode) -> Solved:
     """Divide the path between hips and root."""
     up, at = target.up, target.index["hips"]
     hips = solved.heads[:, at]

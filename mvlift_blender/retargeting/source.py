@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..scene.animation import Curves, current_curves
 from ..scene.keyframes import location_path, rotation_path
-from ..scene.motion_curves import read_motion_curves
+from ..scene.motion_curves import read_bone_curves
 from ..scene.rotations import conjugate, continuous, from_matrix, multiply, rotate
 from .bone_map import RigMap
 from .motion import SourceMotion
@@ -53,7 +53,7 @@ def _is_plain(armature: Any, curves: Curves) -> bool:
 
 
 def _from_keys(armature: Any, rig: RigMap, keys: tuple[str, ...]) -> SourceMotion:
-    motion = read_motion_curves(armature)
+    motion = read_bone_curves(armature)
     assert motion is not None  # there are curves
     places, turns = motion.skeleton.forward(motion.rotations, motion.locations)
     matrix = world_matrix(armature)

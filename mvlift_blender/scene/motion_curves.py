@@ -14,7 +14,7 @@ from .animation import Curves, current_curves, duplicate_action
 from .armature import rest_axes, rest_heads
 from .keyframes import location_path, rotation_path
 
-__all__ = ["MotionCurves", "read_motion_curves", "rest_skeleton", "write_motion_curves", "write_thinned"]
+__all__ = ["MotionCurves", "read_bone_curves", "read_motion_curves", "rest_skeleton", "write_motion_curves", "write_thinned"]
 
 Array = NDArray[np.float64]
 _CLEANED = "mvlift_cleaned"
@@ -56,6 +56,17 @@ def rest_skeleton(armature: Any) -> RestSkeleton:
 
 def read_motion_curves(armature: Any) -> MotionCurves | None:
     """The armature's present Action on all its key frames, or None when it has none.
+
+    Of a rig that a motion was retargeted to, the parts that the motion moves.
+    """
+    from ..retargeting.cleanable import read_rig_motion, rig_record
+
+    record = rig_record(armature)
+    return read_bone_curves(armature) if record is None else read_rig_motion(armature, record)
+
+
+def read_bone_curves(armature: Any) -> MotionCurves | None:
+    """The same from the keys of the bones themselves, whatever the armature is.
 
     Keys that were thinned out are filled in at whole frames.
     """
@@ -103,6 +114,10 @@ def write_motion_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
         motion: on its frames.
         what: was done, for the name of a new Action.
     """
+    from ..retargeting.cleanable import rig_record, write_rig_motion
+
+    if rig_record(armature) is not None:
+        return write_rig_motion(armature, motion, what)
     curves = editable_curves(armature, what)
     root = motion.skeleton.root
     curves.write(location_path(root), motion.frames, motion.locations, group=root)
@@ -113,6 +128,10 @@ def write_motion_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
 
 def write_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: str) -> Any:
     """Key what is left of a motion as smooth curves; returns the Action. Arguments as ``write_motion_curves``."""
+    from ..retargeting.cleanable import rig_record, write_rig_thinned
+
+    if rig_record(armature) is not None:
+        return write_rig_thinned(armature, motion, thinned, what)
     curves = editable_curves(armature, what)
     root, frames, place = motion.skeleton.root, motion.frames, thinned.location
     curves.write(location_path(root), frames[place.rows], place.values, group=root, slopes=place.slopes)
