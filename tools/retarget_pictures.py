@@ -42,7 +42,8 @@ def dress(armature, rig) -> None:
         wide = WIDTH.get(role, 0.05) * height / 1.55
         block = _block(start, stop, wide)
         faces += [[len(vertices) + i for i in face] for face in _FACES]
-        groups.append((rig.where(name), range(len(vertices), len(vertices) + 16)))
+        # Rigify's ORG bones do not move meshes, the DEF bones beside them do
+        groups.append((rig.where(name).replace("ORG-", "DEF-"), range(len(vertices), len(vertices) + 16)))
         vertices += block
     inverse = np.linalg.inv(np.array(armature.matrix_world))
     points = np.array(vertices) @ inverse[:3, :3].T + inverse[:3, 3]

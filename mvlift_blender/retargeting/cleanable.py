@@ -1,4 +1,4 @@
-"""Clean-up on retargeted rigs: their mapped parts as the plain skeleton that clean-up works on, and back to their keys."""
+"""Clean-up on retargeted rigs: their parts as the plain skeleton that clean-up works on, and back to their keys."""
 
 from __future__ import annotations
 

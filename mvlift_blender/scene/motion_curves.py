@@ -14,7 +14,14 @@ from .animation import Curves, current_curves, duplicate_action
 from .armature import rest_axes, rest_heads
 from .keyframes import location_path, rotation_path
 
-__all__ = ["MotionCurves", "read_bone_curves", "read_motion_curves", "rest_skeleton", "write_motion_curves", "write_thinned"]
+__all__ = [
+    "MotionCurves",
+    "read_bone_curves",
+    "read_motion_curves",
+    "rest_skeleton",
+    "write_motion_curves",
+    "write_thinned",
+]
 
 Array = NDArray[np.float64]
 _CLEANED = "mvlift_cleaned"
