@@ -10,7 +10,7 @@ BPY       ?= 4.5.15
 BPY_VENV  := .venv-bpy
 BPY_STAMP := $(BPY_VENV)/.ready-$(BPY)
 
-.PHONY: setup test lint types unit blender lift bench clean
+.PHONY: setup test lint types unit blender lift train-demo bench clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,14 @@ lift: $(STAMP) $(BPY_STAMP)
 	$(BIN)/mvlift lift examples/walk.zip -o out/walk.npz out/walk.bvh out/walk.png out/walk.blend \
 		--fps 30 --image-size 1280x720 --blender $(BPY_VENV)/bin/python
 	$(BPY_VENV)/bin/python -m mvlift_blender.headless write out/walk.npz -o out/walk-blender.png >/dev/null
+
+# All four stages, tiny, on footage of our own making, and a lift with the weights that come out
+train-demo: $(STAMP)
+	$(BIN)/python examples/make_footage.py runs/demo/footage
+	$(BIN)/mvlift-train prepare runs/demo/footage --output runs/demo/footage.npz --fps 30 --width 1280 --height 720
+	$(BIN)/mvlift-train all --config training/mvlift_training/configs/demo.yaml
+	$(BIN)/mvlift lift examples/walk.zip -o runs/demo/walk.npz runs/demo/walk.png --fps 30 --image-size 1280x720 \
+		--weights runs/demo/run/export/demo-stage4.safetensors
 
 bench: $(STAMP)
 	$(BIN)/python tools/bench.py $(PARTS)

@@ -59,6 +59,8 @@ class Lift:
     """Strength of every smoothing, 0 for none."""
     body: Path | None = None
     """An SMPL model file of your own instead of the default body."""
+    weights: Path | None = None
+    """Weights of your own training (.safetensors of stage 4 or 1) instead of those that come with MVLift."""
     extensions: list[str] = field(default_factory=lambda: ["npz"])
     """What to write for each clip when the output is a folder."""
     jobs: int = 1

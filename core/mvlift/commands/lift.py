@@ -99,8 +99,19 @@ def _options(command: Lift) -> LiftOptions:
         seed=command.seed,
         smoothing=command.smoothing,
         body=str(command.body) if command.body else None,
+        models=_models(command.weights),
         frames=parse_frames(command.frames),
     )
+
+
+def _models(weights: Path | None) -> dict[str, str] | None:
+    """Weights of the user's in the roles of ``mvlift.lift``: a stage-1 model lifts alone."""
+    if weights is None:
+        return None
+    from mvlift.models import describe_model
+
+    alone = describe_model(weights).get("kind") == "line"
+    return {"line": str(weights), "multiview": ""} if alone else {"multiview": str(weights)}
 
 
 def _lift_here(clip: KeypointClip, options: LiftOptions, tell: Tell) -> LiftedMotion:

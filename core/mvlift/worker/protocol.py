@@ -38,6 +38,7 @@ class LiftOptions:
     seed: int = 0
     smoothing: float = 1.0
     body: str | None = None
+    models: dict[str, str] | None = None
     frames: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
