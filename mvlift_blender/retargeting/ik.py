@@ -13,20 +13,14 @@ from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts
 from .probe import Control
-from .roles import arms, key, legs
+from .roles import key, limb_keys
 
-__all__ = ["ik_channels", "limb_keys", "limbs_with_ik", "setting_channels"]
+__all__ = ["ik_channels", "limbs_with_ik", "setting_channels"]
 
 Array = NDArray[np.float64]
 Limb = tuple[str, str]
 _STRAIGHT: Final = 0.02
 """Below this share of the limb's length a bend gives the pole no sure direction."""
-
-
-def limb_keys(body: str, limb: Limb) -> tuple[str, str, str]:
-    """Keys of a limb's upper bone, lower bone and end."""
-    upper, lower, end = arms(body) if limb[0] == "arm" else legs(body)[0][:3]
-    return key(upper, limb[1]), key(lower, limb[1]), key(end, limb[1])
 
 
 def limbs_with_ik(rig: RigMap) -> tuple[Limb, ...]:
@@ -35,9 +29,18 @@ def limbs_with_ik(rig: RigMap) -> tuple[Limb, ...]:
 
 
 def ik_channels(
-    rig: RigMap, limb: Limb, extra: Mapping[str, Control], parts: TargetParts, solved: Solved
+    rig: RigMap, limb: Limb, extra: Mapping[str, Control], parts: TargetParts, solved: Solved, bend: float
 ) -> list[Channel]:
-    """Channels of one limb's control, pole and toes."""
+    """Channels of one limb's control, pole and toes.
+
+    Args:
+        rig: whose map knows the limb's IK controls.
+        limb: which.
+        extra: the IK controls.
+        parts: the target's.
+        solved: their motion.
+        bend: how far round the limb the joint goes from the pole, radians.
+    """
     ik = rig.ik[limb]
     upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
     found = []
@@ -49,7 +52,7 @@ def ik_channels(
         found.append(rotation_channel(control, rotation(control, turn, _above(control, solved))))
     pole = extra.get(ik.pole)
     if pole is not None:
-        found += _placed(pole, _pole(pole, parts, solved, upper, lower, end), parts, solved)
+        found += _placed(pole, _pole(pole, parts, solved, (upper, lower, end), bend), parts, solved)
     toe = extra.get(ik.toe)
     if toe is not None and (name := key("toe", limb[1])) in parts.index:
         # it hangs on the foot control, which turns as the foot does
@@ -67,8 +70,9 @@ def _placed(control: Control, place: Array, parts: TargetParts, solved: Solved) 
     return [Channel(control.bone, path, location(control, place, parts, solved))]
 
 
-def _pole(pole: Control, parts: TargetParts, solved: Solved, upper: int, lower: int, end: int) -> Array:
-    """(T, 3) from the knee away from the line between hip and ankle, as far as at rest."""
+def _pole(pole: Control, parts: TargetParts, solved: Solved, joints: tuple[int, int, int], turned: float) -> Array:
+    """(T, 3) from the knee away from the line between hip and ankle, as far as at rest; turned back about that line."""
+    upper, lower, end = joints
     hip, knee, ankle = (solved.heads[:, i] for i in (upper, lower, end))
     line = ankle - hip
     line = line / np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-9)
@@ -81,7 +85,10 @@ def _pole(pole: Control, parts: TargetParts, solved: Solved, upper: int, lower: 
     share = np.clip(size / (_STRAIGHT * length), 0, 1)
     way = share * bend / np.maximum(size, 1e-9) + (1 - share) * rest
     away = float(np.linalg.norm(pole.head - parts.heads[lower]))
-    return knee + away * way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
+    back = np.concatenate([np.full((len(line), 1), np.cos(turned / 2)), -np.sin(turned / 2) * line], axis=-1)
+    way = rotate(back, way)
+    foot = hip + ((knee - hip) * line).sum(-1, keepdims=True) * line
+    return foot + away * way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
 
 
 def setting_channels(rig: RigMap, on_ik: Sequence[Limb]) -> list[Channel]:

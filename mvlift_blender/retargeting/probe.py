@@ -6,7 +6,7 @@ for plain skeletons and control rigs alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,9 +17,10 @@ from mathutils import Quaternion
 from numpy.typing import NDArray
 
 from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
-from .bone_map import RigMap, Setting
+from .bone_map import IkLimb, RigMap, Setting
 from .motion import TargetParts
 from .rig import world_matrix
+from .roles import limb_keys
 from .solve import RetargetError
 
 __all__ = ["Control", "Probe", "RigState", "as_it_was", "probe", "restore_state", "take_state"]
@@ -28,6 +29,8 @@ Array = NDArray[np.float64]
 _TURN: Final = Quaternion((0.3, 0.8, -0.5), 0.7)
 _SAME: Final = np.radians(0.2)
 _STEP: Final = 0.1
+_SHORTER: Final = 0.25
+"""Share of its length by which a limb is shortened to see how it bends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +63,15 @@ class Probe:
         controls: (N,) of each part.
         extra: further controls (IK) by bone name.
         soft: bones that follow another one only partly, as (bone, other).
+        bends: of each limb with a pole, the angle in radians, about the line from its root to its end, from where the
+            pole lies to where the elbow or knee goes.
     """
 
     parts: TargetParts
     controls: tuple[Control, ...]
     extra: dict[str, Control]
     soft: tuple[tuple[str, str], ...]
+    bends: Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +162,16 @@ def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Seq
     _apply(armature, [*rig.settings, *_switches(rig, on_ik=())])
     controls, parts, soft = _look(context, armature, rig, keys)
     extra: dict[str, Control] = {}
+    bends: dict[tuple[str, str], float] = {}
     if ik:
         _apply(armature, [s for limb in ik for s in rig.ik[limb].settings] + _switches(rig, on_ik=ik))
         names = [n for limb in ik for n in (rig.ik[limb].control, rig.ik[limb].pole, rig.ik[limb].toe) if n]
         extra = _look_extra(context, armature, [n for n in names if n in armature.pose.bones], keys, controls)
-    return Probe(parts, tuple(controls), extra, soft)
+        bends = {
+            limb: _bend(context, armature, [rig.where(k) for k in limb_keys(rig.body, limb)], rig.ik[limb], extra)
+            for limb in ik
+        }
+    return Probe(parts, tuple(controls), extra, soft, bends)
 
 
 def _switches(rig: RigMap, on_ik: Sequence[tuple[str, str]]) -> list[Setting]:
@@ -294,6 +305,22 @@ def _look_extra(
             bone.name, bone.rotation_mode, axes[i], heads[i], _moves(eye, bone, i, heads), int(parent)
         )
     return found
+
+
+def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra: Mapping[str, Control]) -> float:
+    """Bend a limb by its IK control and look where the joint goes, seen from the pole; 0 without a pole."""
+    control = extra.get(ik.control)
+    if control is None or ik.pole not in extra:
+        return 0.0
+    eye = _Eye(context, armature, [*joints, ik.pole])
+    root, _, end, _ = eye.look()[1]
+    bone = armature.pose.bones[control.bone]
+    bone.location = np.linalg.pinv(control.moves) @ (_SHORTER * (root - end))
+    root, joint, end, pole = eye.look()[1]
+    bone.location = (0, 0, 0)
+    line = (end - root) / max(float(np.linalg.norm(end - root)), 1e-9)
+    to_pole, to_joint = (v - (v @ line) * line for v in (pole - root, joint - root))
+    return float(np.arctan2(np.cross(to_pole, to_joint) @ line, to_pole @ to_joint))
 
 
 def _depth(controls: Sequence[Control], j: int) -> int:

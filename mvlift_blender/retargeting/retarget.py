@@ -11,13 +11,13 @@ from ..scene.preserve import undone_on_failure
 from .bake import ResultMode, bake
 from .bone_map import RigMap, Setting
 from .channels import Channel, fk_channels
-from .ik import ik_channels, limb_keys, limbs_with_ik, setting_channels
+from .ik import ik_channels, limbs_with_ik, setting_channels
 from .motion import Solved, SourceMotion
 from .override import editable
 from .probe import Probe, as_it_was, probe
 from .record import RigRecord, write_rig_record
 from .rig import detect_rig
-from .roles import key
+from .roles import key, limb_keys
 from .solve import RetargetError, SolveOptions, solve
 from .source import sample_source
 
@@ -148,7 +148,7 @@ def _channels(rig: RigMap, seen: Probe, solved: Solved, limbs: tuple[tuple[str, 
     skip |= {key("toe", side) for name, side in limbs if name == "leg" and rig.ik[(name, side)].toe in seen.extra}
     channels = fk_channels(seen.controls, seen.parts, solved, frozenset(skip))
     for limb in limbs:
-        channels += ik_channels(rig, limb, seen.extra, seen.parts, solved)
+        channels += ik_channels(rig, limb, seen.extra, seen.parts, solved, seen.bends[limb])
     channels += setting_channels(rig, limbs)
     bad = [c.path for c in channels if not np.isfinite(c.values).all()]
     if bad:

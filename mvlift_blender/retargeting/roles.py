@@ -18,6 +18,7 @@ __all__ = [
     "arms",
     "key",
     "legs",
+    "limb_keys",
     "mirrored",
     "ordered_keys",
     "roles",
@@ -94,6 +95,12 @@ def split_key(name: str) -> tuple[str, str, int | None]:
     if rest in SIDES:
         return role, rest, None
     return role, "", int(rest) if rest else None
+
+
+def limb_keys(body: str, limb: tuple[str, str]) -> tuple[str, str, str]:
+    """Keys of the upper bone, lower bone and end of a limb ("arm" or "leg", side)."""
+    upper, lower, end = arms(body) if limb[0] == "arm" else legs(body)[0][:3]
+    return key(upper, limb[1]), key(lower, limb[1]), key(end, limb[1])
 
 
 def mirrored(name: str) -> str:
