@@ -15,15 +15,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "core"))
 
 from crowds import SCENARIOS, detect, make_crowd
 from identities import IdentityScore, score_identities
+from mvlift.keypoints.assemble import missing_as_zero
+from mvlift.keypoints.readers import find_reader
+from mvlift.keypoints.sources import open_source
 from mvlift.keypoints.tracks import associate
 
-Array = NDArray[np.float64]
+TRACKED = {
+    "alphapose_coco17/dance_2people_tracked.json": "two dancers (AlphaPose, its tracker's ids)",
+    "annotation_v7_darwin/clip_tri_1_darwin2.json": "triathlon (annotated by people)",
+    "annotation_v7_darwin/clip_10k_2_darwin1.json": "10 km run (annotated by people)",
+    "mediapipe/E_frame_dict_person_dict_18named.json": "two people (MediaPipe, the script's ids)",
+    "vitpose/long_csv_no_confidence.csv": "people passing (ViTPose, its tracker's ids)",
+    "deeplabcut/MABe_3mice_multianimal.h5": "three mice (DeepLabCut)",
+    "ultralytics_yolo/wide_csv_frame_person_index.csv": "mother and child (YOLO)",
+}
 
 
 def synthetic(seeds: int, associate: Callable[..., list[tuple[str, list[int]]]] = associate) -> list[IdentityScore]:
@@ -41,18 +51,21 @@ def synthetic(seeds: int, associate: Callable[..., list[tuple[str, list[int]]]] 
     return scores
 
 
-def by_people(seeds: int) -> list[IdentityScore]:
-    """A score for each number of people, over all scenarios."""
+def real(samples: Path) -> list[IdentityScore]:
+    """A score for each real file with identities, which are taken away first."""
     scores = []
-    for people in range(2, 7):
-        parts = []
-        for scenario in SCENARIOS:
-            for seed in range(seeds):
-                crowd = make_crowd(scenario, people, seed)
-                seen = detect(crowd, seed)
-                found = associate(seen.frame, seen.points, seen.confidence)
-                parts.append(score_identities(found, seen.truth, seen.frame, crowd.fps))
-        scores.append(IdentityScore.together(f"{people} people", parts))
+    for name, title in TRACKED.items():
+        path = samples / name
+        if not path.exists():
+            continue
+        source = open_source(path)
+        found = find_reader(source)[0].read(source)
+        if found.person is None:
+            continue
+        points, confidence = missing_as_zero(found)
+        _, truth = np.unique(found.person, return_inverse=True)
+        people = associate(found.frame, points, confidence)
+        scores.append(score_identities(people, truth.reshape(-1), found.frame, float(found.fps or 30), title))
     return scores
 
 
@@ -60,10 +73,12 @@ def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=Path, default=Path(__file__).parents[2] / "shared" / "samples")
     given = parser.parse_args()
     began = time.perf_counter()
     print(IdentityScore.table(synthetic(given.seeds)))
     print()
+    print(IdentityScore.table(real(given.samples)) if given.samples.is_dir() else f"{given.samples} is not here")
     print(f"{time.perf_counter() - began:.0f} s")
 
 

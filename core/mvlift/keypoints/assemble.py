@@ -17,7 +17,7 @@ from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.keypoints.tracks import associate
 
-__all__ = ["Assembled", "assemble"]
+__all__ = ["Assembled", "assemble", "missing_as_zero"]
 
 FloatArray = NDArray[np.float64]
 _GUESSED_SIZE: Final = (1280, 720)
@@ -48,7 +48,7 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def _missing(found: Detections) -> tuple[FloatArray, FloatArray]:
+def missing_as_zero(found: Detections) -> tuple[FloatArray, FloatArray]:
     """Points with 0 where missing, and confidence in [0, 1] with 0 there."""
     points = np.asarray(found.points, dtype=np.float64)
     known = np.isfinite(points).all(-1) & (points != 0).any(-1) & (np.abs(points) < 1e7).all(-1)
@@ -160,7 +160,7 @@ def assemble(
         KeypointError: nobody is in it, or the layout does not fit.
     """
     notes = list(found.notes)
-    points, score = _missing(found)
+    points, score = missing_as_zero(found)
     if not (score > 0).any():
         raise KeypointError(
             f"{name}: every keypoint is missing (0, NaN or confidence 0).", "Run the detector again and export it."

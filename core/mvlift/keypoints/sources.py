@@ -81,6 +81,11 @@ def number_files(names: Sequence[str]) -> tuple[list[tuple[str, int]], list[str]
     return sorted(((n, i) for i, n in best.items()), key=lambda pair: pair[1]), notes
 
 
+def _text(data: bytes) -> str:
+    """UTF-8 or, where its mark says so, UTF-16, which PowerShell writes."""
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
 def parse_json(data: bytes, name: str) -> object:
     """Any JSON that detectors write: with bare NaN, a byte-order mark, or one document per line.
 
@@ -93,7 +98,7 @@ def parse_json(data: bytes, name: str) -> object:
         except ValueError:
             pass
     try:
-        text = data.decode("utf-8-sig")
+        text = _text(data)
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -114,13 +119,22 @@ class Source:
         path: what the user named.
         suffix: extension of the file or files, lower case.
         names: the files, in natural order; one for a single file.
+        content: of the single file, where it is not as it lies on the disk.
     """
 
-    def __init__(self, path: Path, suffix: str, names: Sequence[str], archive: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        suffix: str,
+        names: Sequence[str],
+        archive: Path | None = None,
+        content: bytes | None = None,
+    ) -> None:
         self.path = path
         self.suffix = suffix
         self.names = tuple(sorted(names, key=_natural))
         self._archive = archive
+        self._content = content
 
     @property
     def is_series(self) -> bool:
@@ -129,6 +143,9 @@ class Source:
 
     def items(self, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """(name, content) of some of the files, in the order given."""
+        if self._content is not None:
+            yield from ((name, self._content) for name in names)
+            return
         if self._archive is None:
             for name in names:
                 with open(name, "rb", buffering=0) as stream:  # noqa: PTH123 (three times faster than Path.read_bytes)
@@ -160,7 +177,7 @@ class Source:
     def text(self) -> str:
         """The single file as text."""
         try:
-            return self.data.decode("utf-8-sig")
+            return _text(self.data)
         except UnicodeDecodeError:
             return self.data.decode("latin1")
 
@@ -216,7 +233,9 @@ class Source:
 
 
 def _by_content(head: bytes) -> str:
-    start = head.lstrip()[:1]
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        head = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode()
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if head[:4] == b"PK\x03\x04":
         return ".zip"
     if head[:4] == b"\x89HDF":
@@ -238,10 +257,27 @@ def _open_file(path: Path) -> Source:
         )
     with path.open("rb") as stream:
         head = stream.read(64)
+    if head[:2] == b"\x1f\x8b":
+        return _open_gzip(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         suffix = _by_content(head)
     return _open_zip(path) if suffix == ".zip" else Source(path, suffix, [str(path)])
+
+
+def _open_gzip(path: Path) -> Source:
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        content = unpack.decompress(path.read_bytes(), _MAX_FILE)
+    except zlib.error as error:
+        raise KeypointError(f"{path.name} cannot be unpacked ({error}).", "Unpack it yourself.") from error
+    if not unpack.eof or not content:
+        raise KeypointError(
+            f"{path.name} is cut off, or unpacks to more than {_MAX_FILE >> 20} MB.", "Unpack it, and cut the clip."
+        )
+    inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    suffix = inner.suffix.lower()
+    return Source(path, suffix if suffix in SUFFIXES else _by_content(content[:64]), [str(inner)], content=content)
 
 
 def _open_zip(path: Path) -> Source:
@@ -284,9 +320,12 @@ def _open_folder(path: Path) -> Source:
     if files:
         suffix, names = _choose(path, files)
         return Source(path, suffix, names)
+    packed = [Path(p) for p, is_dir in listed if not is_dir and Path(p).suffix.lower() in (".zip", ".gz")]
     folders = [Path(p) for p, is_dir in listed if is_dir and not Path(p).name.startswith(".")]
-    if len(folders) == 1:
+    if len(folders) == 1 and not packed:
         return _open_folder(folders[0])
+    if len(packed) == 1 and not folders:
+        return _open_file(packed[0])
     found = ", ".join(sorted(f.name for f in folders)[:6])
     raise KeypointError(
         f"{path} holds no keypoint files" + (f", but the folders {found}." if folders else "."),

@@ -120,6 +120,7 @@ def _coco(clips: Sequence[KeypointClip]) -> dict[str, Any]:
             )
     size = {"width": width, "height": height} if best.image_size else {}
     return {
+        "info": {"fps": str(best.fps)} if best.fps is not None else {},
         "images": [{"id": f, "frame_id": f, "file_name": f"{f:06d}.jpg", **size} for f in frames],
         "annotations": annotations,
         "categories": [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import PurePath
 from typing import Any, Final
 
 import numpy as np
@@ -44,6 +45,7 @@ _NAMES: Final = ("names", "keypoint_names", "node_names", "joint_names")
 _MEDIAPIPE: Final = 33
 _MOST: Final = 40
 """People of a frame; more rows than this on the second axis are keypoints."""
+_CAMERAS: Final = 16
 _SURE: Final = 1.6
 """A third number above this is no confidence (SimCC and heat maps reach a little more than 1)."""
 
@@ -78,7 +80,8 @@ def _per_person(array: FloatArray, name: str, notes: list[str]) -> FloatArray:
         notes.append("Taken for MoveNet's raw output, which has y before x.")
         array = array.reshape(len(array), -1, *array.shape[-2:])
         return array[..., [1, 0, 2]] if array.shape[-1] == 3 else array[..., 1::-1]
-    if "numcams" in name.lower():  # freemocap: (cameras, T, J, 2)
+    cameras = len(array) <= _CAMERAS and array.shape[1] > _MOST
+    if cameras or "numcams" in name.lower():  # freemocap: (cameras, T, J, 2)
         best = int(np.isfinite(array[..., 0]).sum((1, 2)).argmax())
         notes.append(f"The file holds {len(array)} cameras; number {best}, which saw most, was taken.")
         return array[best][:, None]
@@ -100,7 +103,7 @@ def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> Float
     last = points[..., -1]
     known = last[np.isfinite(last)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
-    name = source.path.name
+    name = PurePath(source.names[0]).name
     if points.shape[-1] == 3 and "2d" in name.lower() and "numcams" in name.lower():
         return None
     if low < -0.01 or high > _SURE or (high <= 0 and known.size > 0):
@@ -113,7 +116,7 @@ def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> Float
 
 @reader("arrays", "Numpy array of keypoints", _recognise, rank=40)
 def _read(source: Source) -> Detections:
-    key, name, notes = _main(source.arrays), source.path.name, list[str]()
+    key, name, notes = _main(source.arrays), PurePath(source.names[0]).name, list[str]()
     array = source.array if source.array is not None else source.arrays[key or ""]
     table = _per_person(_checked(array, name), name, notes)
     frames, people, joints = table.shape[:3]

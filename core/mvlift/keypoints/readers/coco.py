@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -107,7 +108,17 @@ def _read(source: Source) -> Detections:
         more.append("The images differ in size: they may not be one video.")
     found.units, found.notes = "pixels", [*found.notes, *notes, *more]
     found.ids_certain = found.person is not None
+    found.fps = _rate(document)
     return found
+
+
+def _rate(document: Mapping[str, Any]) -> Fraction | None:
+    """The frame rate that our own writer leaves under info."""
+    info = document.get("info")
+    try:
+        return Fraction(info["fps"]) if isinstance(info, dict) and isinstance(info.get("fps"), str) else None
+    except (ValueError, ZeroDivisionError):
+        return None
 
 
 def _results(document: object) -> list[dict[str, Any]] | None:
