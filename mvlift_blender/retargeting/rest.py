@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from ..scene.rotations import continuous, from_matrix, multiply, rotate, shortest_arc
 from .roles import LEFT, RIGHT, SIDES, key, legs, roles, split_key
 
-__all__ = ["Directions", "Parts", "alignments", "ankle_height", "ankle_step", "facing", "heading", "leg_ratio"]
+__all__ = [
+    "Directions",
+    "Parts",
+    "alignments",
+    "ankle_height",
+    "ankle_step",
+    "facing",
+    "heading",
+    "hips_step",
+    "leg_ratio",
+]
 
 Array = NDArray[np.float64]
 Directions = Literal["LIMBS", "ALL"]
@@ -190,6 +200,23 @@ def ankle_step(source: Parts, target: Parts, scale: float) -> float:
     """Metres that a target's ankles are higher over the floor at rest than scaled ones of the source."""
     ours, theirs = ankle_height(target), ankle_height(source)
     return 0.0 if ours is None or theirs is None else ours - scale * theirs
+
+
+def hips_step(source: Parts, target: Parts, scale: float) -> float:
+    """Metres that a target's hips must be raised beside the scaled path so that its legs are bent as the source's.
+
+    Programs put the hips' bone at other heights over the legs; what counts is where the legs begin and end.
+    """
+    ours, theirs = _over_legs(target), _over_legs(source)
+    above = 0.0 if ours is None or theirs is None else ours - scale * theirs
+    return above + ankle_step(source, target, scale)
+
+
+def _over_legs(parts: Parts) -> float | None:
+    """Height at rest of the hips over where the (hind) legs begin, None when they are not known."""
+    names = [key(legs(parts.body)[0][0], side) for side in SIDES]
+    found = [parts.head(name) @ parts.up for name in names if name in parts.index]
+    return float(parts.head("hips") @ parts.up - np.mean(found)) if found else None
 
 
 def ankle_height(parts: Parts) -> float | None:

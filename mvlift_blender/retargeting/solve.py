@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..scene.rotations import continuous, multiply, rotate
 from .feet import plant_feet
 from .motion import Solved, SourceMotion, TargetParts
-from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio
+from .rest import Directions, alignments, facing, heading, hips_step, leg_ratio
 
 __all__ = ["RetargetError", "RootMode", "SolveOptions", "forward", "solve", "with_root"]
 
@@ -82,9 +82,9 @@ def _turns(source: SourceMotion, target: TargetParts, options: SolveOptions) -> 
 
 
 def _hips(source: SourceMotion, target: TargetParts, scale: float) -> Array:
-    """(T, 3) the hips' path: the source's, scaled, raised by what the target's ankles are higher than scaled ones."""
+    """(T, 3) the hips' path: the source's, scaled, and raised by a constant, so that the legs stand on the floor."""
     up, origin = source.rest.up, source.origin
-    return origin + scale * (source.place("hips") - origin) + ankle_step(source.rest, target, scale) * up
+    return origin + scale * (source.place("hips") - origin) + hips_step(source.rest, target, scale) * up
 
 
 def forward(target: TargetParts, turns: Array, hips: Array) -> Array:

@@ -84,5 +84,5 @@ def test_auto_rig_pro_controls(bake):
     error = np.linalg.norm(heads - result.solved.heads[ROWS][:, -len(keys) :], axis=-1).max(0)
     for name, far in zip(keys, error, strict=True):
         bend = bake == "IK" and name.startswith(("lower_leg", "lower_arm"))
-        assert far < (0.005 if bend else 0.002), {k: round(float(e), 4) for k, e in zip(keys, error, strict=True) if e > 1e-3}
+        assert far < (0.01 if bend else 0.002), (name, float(far))
     assert fingerprint(target) == before
