@@ -19,7 +19,7 @@ from retarget_checks import (
 from rig_tables import TABLES
 from rigs import STYLES, Style, build
 
-from mvlift_blender.retargeting.batch import retarget_many
+from mvlift_blender.retargeting.batch import actions_of, retarget_many
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.rig import detect_rig, shape_of
 from mvlift_blender.retargeting.roles import SIDES, key
@@ -212,3 +212,17 @@ def test_detection_needs_no_prefix_and_sees_swapped_sides():
     assert SEGMENTS
     shape = shape_of(build("unity"))
     assert shape.height > 1
+
+
+def test_every_lifted_action_of_a_source_is_retargeted():
+    source, target = source_armature(), build("mixamo")
+    first = source.animation_data.action
+    first.use_fake_user = True
+    second = first.copy()
+    second.name = "Second take"
+    actions = actions_of(source, bpy.data.actions)
+    assert {a.name for a in actions} == {first.name, "Second take"}
+    made, failed = retarget_many(bpy.context, source, [target], actions, options())
+    assert not failed
+    assert sorted(m.action.name for m in made) == sorted(f"mixamo {a.name}" for a in actions)
+    assert source.animation_data.action == first
