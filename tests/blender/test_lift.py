@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import mvlift
 import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
+from lift_steps import COUNT, ready
 from mathutils import Vector
 from mvlift.motion import LiftedMotion
 from people_files import SIZE, WALK, two_people, walker
@@ -31,24 +29,11 @@ CORE = Path(mvlift.__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("extension")
 
 
-COUNT = 48  # frames that are lifted
-
-
 @pytest.fixture(scope="module")
 def motion() -> LiftedMotion:
     """What `mvlift.lift` makes of the beginning of the bundled clip."""
     pytest.importorskip("torch", reason="this Blender's Python has no torch to compare with")
     return mvlift.lift(walker(COUNT), preset="fast", device="cpu")
-
-
-def ready():
-    """The bundled clip, imported, its beginning ready to be lifted."""
-    found = bpy.context.scene.mvlift
-    bpy.ops.mvlift.import_keypoints(filepath=str(WALK))
-    found.image_width, found.image_height = SIZE
-    found.fps, found.preset, found.device = "30", "fast", "cpu"
-    found.use_range, found.range_first, found.range_last = True, 0, COUNT - 1
-    return found
 
 
 @pytest.fixture
@@ -82,19 +67,6 @@ def keys(armature, frames=COUNT, start=1):
         {name: curves.read(rotation_path(name), 4, at) for name in names},
         curves.read(location_path(names[0]), 3, at),
     )
-
-
-def engine_pid():
-    from mvlift_blender import engine
-
-    return engine._client.hello["pid"]
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_one_click_lifts(lifted, motion):
@@ -276,168 +248,3 @@ def test_a_failure_while_writing_leaves_the_scene_equal(settings, monkeypatch):
     with pytest.raises(RuntimeError, match="The disk is full"):
         bpy.ops.mvlift.lift()
     assert snapshot() == before
-
-
-def started_job():
-    """The button's job, as its modal operator runs it."""
-    from mvlift_blender.jobs import EngineJob
-    from mvlift_blender.lifting import plan_lift
-
-    job = EngineJob(bpy.context, plan_lift(bpy.context).requests)
-    job.begin(bpy.context)
-    return job
-
-
-def steps_until(job, done, seconds=120.0):
-    """Step a job as the window's timer does, until ``done()`` or its end; the longest step in seconds."""
-    longest, ends = 0.0, time.monotonic() + seconds
-    while not done() and time.monotonic() < ends:
-        began = time.perf_counter()
-        more = job.step(bpy.context)
-        longest = max(longest, time.perf_counter() - began)
-        if not more:
-            break
-        time.sleep(0.01)
-    return longest
-
-
-def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
-    settings.preset = "quality"
-    panel = bpy.context.window_manager.mvlift_job
-    job, before = started_job(), snapshot()
-    assert panel.running
-    assert not bpy.ops.mvlift.lift.poll()
-    assert not bpy.ops.mvlift.import_keypoints.poll()
-    steps_until(job, lambda: panel.fraction > 0.03)
-    assert panel.stage
-    bpy.ops.mvlift.cancel()
-    began = time.monotonic()
-    steps_until(job, lambda: False)
-    assert time.monotonic() - began < 1.0
-    assert job.cancelled
-    job.end(bpy.context)
-    assert not panel.running
-    assert not bpy.ops.mvlift.cancel.poll()
-    assert snapshot() == before
-    settings.preset = "fast"
-    assert bpy.ops.mvlift.lift() == {"FINISHED"}
-
-
-def test_a_killed_engine_is_one_clear_error_and_the_next_lift_works(settings):
-    settings.preset = "quality"
-    panel = bpy.context.window_manager.mvlift_job
-    job, before = started_job(), snapshot()
-    steps_until(job, lambda: panel.fraction > 0.03)
-    pid = engine_pid()
-    os.kill(pid, signal.SIGKILL)
-    with pytest.raises(mvlift.MvliftError, match="killed; memory may have run out"):
-        steps_until(job, lambda: False)
-    job.end(bpy.context)
-    assert snapshot() == before
-    assert not alive(pid)
-    settings.preset = "fast"
-    assert bpy.ops.mvlift.lift() == {"FINISHED"}
-
-
-def test_deleting_the_engines_files_does_no_harm(settings):
-    from mvlift_blender import engine
-
-    panel, job = bpy.context.window_manager.mvlift_job, started_job()
-    steps_until(job, lambda: panel.fraction > 0.03)
-    folder = engine._client._folder
-    shutil.rmtree(folder)
-    steps_until(job, lambda: False)
-    job.end(bpy.context)
-    assert [len(motion) for _, motion in job.lifted] == [COUNT]
-    engine.close_engine()
-    assert not folder.exists()
-
-
-def test_a_script_that_lifts_while_busy_is_refused(settings):
-    job = started_job()
-    with pytest.raises(RuntimeError, match="A lift is running"):
-        bpy.ops.mvlift.lift()
-    job.abandon()
-
-
-CLOSES = """
-import os, sys, time
-sys.path[:0] = [{root!r}, {tests!r}]
-import bpy, mvlift_blender
-mvlift_blender.register()
-import test_lift
-test_lift.ready().preset = "quality"
-job = test_lift.started_job()
-test_lift.steps_until(job, lambda: bpy.context.window_manager.mvlift_job.fraction > 0.0)
-print("engine", test_lift.engine_pid(), flush=True)
-os.kill(os.getpid(), 9) if {killed} else os._exit(mvlift_blender.handlers.close_engine() or 0)
-"""
-
-
-@pytest.mark.skipif(bool(bpy.app.binary_path), reason="needs Blender as a module, to close it in the middle")
-@pytest.mark.parametrize("killed", [True, False])
-def test_closing_blender_while_busy_leaves_no_engine(killed):
-    tests = Path(__file__).parent
-    script = CLOSES.format(root=str(tests.parents[1]), tests=str(tests), killed=killed)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("engine"))
-    pid, ends = int(line.split()[1]), time.monotonic() + 10
-    while alive(pid) and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not alive(pid)
-
-
-def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
-    panel, seen, job = bpy.context.window_manager.mvlift_job, [], started_job()
-    longest = steps_until(job, lambda: seen.append((panel.stage, panel.fraction)) or False)
-    job.end(bpy.context)
-    fractions = [fraction for _, fraction in seen]
-    assert fractions == sorted(fractions)
-    assert len({stage for stage, _ in seen}) >= 3
-    assert len(set(fractions)) >= 5
-    assert len(job.lifted) == 1
-    assert longest < 0.5  # the bar of 50 ms is measured in a real window; here other programs may run
-
-
-def test_opening_a_file_while_busy_stops_the_job(settings, tmp_path):
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
-    from mvlift_blender.jobs import running_job
-
-    settings.preset = "quality"
-    started_job()
-    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "empty.blend"))
-    assert running_job() is None
-    assert not bpy.context.window_manager.mvlift_job.running
-
-
-def test_closing_leaves_no_engine_behind(extension):
-    from mvlift_blender.engine import close_engine
-
-    bpy.ops.mvlift.test_engine()
-    pid = engine_pid()
-    assert alive(pid)
-    close_engine()
-    assert not alive(pid)
-
-
-def test_the_test_button_says_what_the_engine_has(extension):
-    assert bpy.ops.mvlift.test_engine() == {"FINISHED"}
-    assert "torch" in extension.engine_report
-    assert "processor" in extension.engine_report or "GB" in extension.engine_report
-
-
-def test_another_python_serves_as_engine(extension, settings, tmp_path):
-    before = (extension.engine, extension.interpreter)
-    try:
-        extension.engine, extension.interpreter = "OTHER", str(tmp_path / "no-python")
-        with pytest.raises(RuntimeError, match="cannot be started"):
-            bpy.ops.mvlift.test_engine()
-        assert "cannot be started" in extension.engine_report
-        extension.cache = str(tmp_path / "cache")
-        extension.interpreter = before[1] or sys.executable
-        assert bpy.ops.mvlift.test_engine() == {"FINISHED"}
-        assert bpy.ops.mvlift.lift() == {"FINISHED"}
-        assert [p.name for p in (tmp_path / "cache" / "engine").glob("*/*")] == ["mvlift"]
-    finally:
-        extension.engine, extension.interpreter = before
-        extension.cache = ""
