@@ -10,7 +10,7 @@ BPY       ?= 4.5.15
 BPY_VENV  := .venv-bpy
 BPY_STAMP := $(BPY_VENV)/.ready-$(BPY)
 
-.PHONY: setup test lint types unit blender lift train-demo bench clean
+.PHONY: setup test lint types unit blender lift train-demo bench fuzz clean
 
 setup: $(STAMP)
 
@@ -59,6 +59,12 @@ train-demo: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tools/bench.py $(PARTS)
+
+# Damaged keypoint files for the readers; goes on where it was stopped (Ctrl-C). INPUTS and SEED may be given
+fuzz: $(STAMP)
+	mkdir -p out
+	$(BIN)/python -W ignore tests/fuzz_readers.py --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),0) \
+		--state out/fuzz-$(or $(SEED),0).json --keep out/fuzz-failures
 
 clean:
 	rm -rf $(VENV) $(BPY_VENV) out dist build

@@ -36,7 +36,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.reading import inspect_keypoints
 
 SECONDS: Final = 20
-"""An input that takes longer hangs."""
+"""An input that takes more processor time hangs."""
 MEMORY: Final = 6 << 30
 REPORT: Final = 2000
 """Inputs between two notes of how far the run is."""
@@ -107,7 +107,7 @@ def limits() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise Stopped
 
-    signal.signal(signal.SIGALRM, hang)
+    signal.signal(signal.SIGPROF, hang)
     signal.signal(signal.SIGTERM, stop)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with np.errstate(all="ignore"):
@@ -133,9 +133,9 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
             file = files[name][int(random.integers(len(files[name])))]
             data = mutate(file, content[file], random)
             file.write_bytes(data)
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             wrong, was_read = complaint(written[name])
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             file.write_bytes(content[file])
             (count.failed if wrong else count.read if was_read else count.refused)[name] += 1
             if wrong is not None:

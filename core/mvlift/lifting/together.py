@@ -33,7 +33,7 @@ UP_SIGMA: Final = 0.04
 SIZE_SIGMA: Final = 0.06
 """Scatter of the logarithm of people's statures about what a lift says; 0.004 where the user gave the height."""
 KNOWN_SIGMA: Final = 0.004
-FLOOR_SIGMA: Final = 0.03
+FLOOR_SIGMA: Final = 0.04
 """Metres by which a resting foot may lie off the floor."""
 RESTING: Final = 0.5
 """Probability above which a contact keypoint rests."""
