@@ -25,8 +25,8 @@ __all__ = ["BodyFit", "FitOptions", "FitTargets", "PullsPoses", "fit_body"]
 
 FloatArray = NDArray[np.float64]
 
-REPROJECTION_SIGMA: Final = 0.008
-"""Metres at the body: how well a sure 2D keypoint is known."""
+REPROJECTION_SIGMA: Final = 0.004
+"""Metres at the body: how well a sure 2D keypoint is known at best."""
 TRANSLATION_ACCELERATION: Final = 0.012
 """Metres a frame squared at 30 fps: how much a root's path bends."""
 ROTATION_ACCELERATION: Final = 0.12
@@ -63,6 +63,7 @@ class FitTargets:
         pixels: (T, K, 2), or None for a fit to 3D alone (then ``points3d`` need not be relative to the root).
         confidence: (T, K) of the pixels, 0 = missing.
         K: (3, 3) intrinsics.
+        noise: pixels, how far detections tremble.
         velocity: (T, 3) metres a frame, lifted velocity of the root to the next frame (the last row is not used), of
             the same size as ``points3d``; or None.
     """
@@ -74,6 +75,7 @@ class FitTargets:
     pixels: FloatArray | None = None
     confidence: FloatArray | None = None
     K: FloatArray | None = None
+    noise: float = 0.0
     velocity: FloatArray | None = None
 
 
@@ -199,7 +201,7 @@ class _Fit:
         focal = t.K[0, 0]
         depth = np.maximum(posed.points[..., 2:], 0.2)
         residual = focal * posed.points[..., :2] / depth + t.K[:2, 2] - t.pixels
-        sigma = REPROJECTION_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True)
+        sigma = np.hypot(REPROJECTION_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True), t.noise)
         away = np.linalg.norm(residual, axis=-1) / (4 * sigma)
         weight = t.confidence / sigma**2 / (1 + away**2)
         scale = (focal / depth)[..., None]

@@ -19,6 +19,8 @@ __all__ = ["GivenClip", "prepare_clip"]
 
 FloatArray = NDArray[np.float64]
 MIN_FRAMES: Final = 4
+TREMBLE: Final = 0.5
+"""Noise of detections over the median distance to the cleaned ones, half of which is what cleaning smooths away."""
 MIN_SEEN: Final = 3
 """Keypoints that a frame needs to count, at least a tenth of the clip."""
 
@@ -33,6 +35,7 @@ class GivenClip:
         fps: exact frame rate.
         image_size: (width, height).
         K: (3, 3) intrinsics.
+        noise: pixels, how far detections tremble about the cleaned ones.
         assumptions: sentences for the user.
     """
 
@@ -41,6 +44,7 @@ class GivenClip:
     fps: Fraction
     image_size: tuple[int, int]
     K: FloatArray
+    noise: float
     assumptions: tuple[str, ...]
 
 
@@ -109,4 +113,6 @@ def prepare_clip(
     mapped = replace(mapped, fps=rate, image_size=size)
     clean = clean_clip(mapped, smoothing=smoothing) if smoothing > 0 else mapped
     _check(clean, subject)
-    return GivenClip(mapped, clean, rate, size, intrinsics(size, focal), tuple(assumed))
+    away = np.linalg.norm(mapped.points - clean.points, axis=-1)[mapped.seen & clean.seen]
+    noise = TREMBLE * float(np.median(away))
+    return GivenClip(mapped, clean, rate, size, intrinsics(size, focal), noise, tuple(assumed))

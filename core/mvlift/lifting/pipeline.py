@@ -108,6 +108,7 @@ def fit_lifted(
         pixels=given.clip.points.astype(np.float64),
         confidence=given.clip.confidence.astype(np.float64),
         K=given.K,
+        noise=given.noise,
         velocity=lifted.velocity,
     )
     stature = height if rig.height is None else None  # an animal takes its size afterwards

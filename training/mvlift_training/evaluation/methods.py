@@ -136,6 +136,7 @@ def _smplify(setting: Setting) -> Method:
             pixels=points,
             confidence=confidence,
             K=given.K,
+            noise=given.noise,
         )
         fitted = fit_clip(skeleton, rig, targets, FitOptions(iterations=30), prior)
         lifted = motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, rig.contacts)
