@@ -14,7 +14,6 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.given import GivenClip
 from mvlift.lifting.hands import ARMS, hold_on
-from mvlift.lifting.normalise import zoomed
 from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
 from mvlift.lifting.object_shape import ObjectShape
 from mvlift.lifting.sampled import LiftedPoints
@@ -117,7 +116,7 @@ def solve_object(
     targets = ObjectTargets(
         pixels=seen.pixels,
         confidence=seen.confidence,
-        K=zoomed(given.K, fitted.zoom),
+        K=given.K,
         fps=float(given.fps),
         depth=np.maximum(root[:, 2], 0.3),
         points3d=points3d,
