@@ -79,10 +79,15 @@ class Parts:
 
     @cached_property
     def up(self) -> Array:
-        """(3,) the axis from hips to head (of an animal, from paws to hips): the world's z when it is anywhere near."""
-        below = [self.head(k) for leg in legs(self.body) for s in SIDES if (k := key(leg[2], s)) in self.index]
-        top = self.head("head") if self.body == "human" and "head" in self.index else self.head("hips")
-        along = top - (np.mean(below, axis=0) if below else self.origin)
+        """(3,) the axis from feet to head (of an animal, to where its legs begin): z when it is anywhere near."""
+
+        def mean(joint: int) -> Array:
+            names = [key(leg[joint], side) for leg in legs(self.body) for side in SIDES]
+            found = [self.head(name) for name in names if name in self.index]
+            return np.mean(found, axis=0) if found else self.origin
+
+        top = self.head("head") if self.body == "human" and "head" in self.index else mean(0)
+        along = top - mean(2)
         length = np.linalg.norm(along)
         if length < 1e-9 or along[2] > 0.7 * length:
             return np.array([0.0, 0.0, 1.0])

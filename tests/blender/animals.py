@@ -9,6 +9,9 @@ from fractions import Fraction
 import numpy as np
 from mvlift.motion import Camera, LiftedMotion
 
+from mvlift_blender.scene.rig_data import rig_data
+from mvlift_blender.scene.rotations import from_matrix, to_vector
+
 _ROWS = """
 pelvis - 0 0 0 | pelvis0 pelvis .05 0 .01 | spine pelvis0 .08 0 .02 | spine0 spine .09 0 .01 | spine1 spine0 .09 0 0
 spine2 spine1 .09 0 0 | spine3 spine2 .08 0 .01
@@ -41,6 +44,10 @@ def trot(frames: int = 30, fps: Fraction = Fraction(30)) -> LiftedMotion:
     rotations[:, NAMES.index("spine1"), 2] = 0.2 * swing
     rotations[:, NAMES.index("Head"), 1] = 0.2 * np.sin(4 * t)
     translation = np.stack([0.8 * t, 0 * t, 0.46 + 0.01 * np.cos(6 * np.pi * t)], -1)
+    # from the dog's own axes (x front, y left, z up) to those of the body's kind
+    body = np.stack([rig_data("smal").to_armature.T @ axis for axis in ([0, -1, 0], [1, 0, 0], [0, 0, 1])], -1)
+    rest, rotations = rest @ body.T, rotations @ body.T
+    rotations[:, 0] = to_vector(from_matrix(body.T))
     none = np.zeros((frames, 0))
     return LiftedMotion(
         body="smal", joint_names=NAMES, parents=PARENTS, rest_joints=rest.astype(np.float32), betas=np.zeros(20, np.float32),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from animals import trot
 from arp_rig import auto_rig_pro
-from retarget_checks import ANIMAL_SEGMENTS, fingerprint, path_of, sampled, source_armature, worst_direction
+from retarget_checks import ANIMAL_SEGMENTS, fingerprint, path_of, sampled, slide, source_armature, worst_direction
 from rigify_rigs import generated, metarig
 
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
@@ -86,3 +86,17 @@ def test_auto_rig_pro_controls(bake):
         bend = bake == "IK" and name.startswith(("lower_leg", "lower_arm"))
         assert far < (0.01 if bend else 0.002), (name, float(far))
     assert fingerprint(target) == before
+
+
+@pytest.mark.parametrize("name", ["rigify_wolf", "rigify_horse"])
+def test_paws_stay_where_they_are_put(name):
+    source, target = source_armature(trot()), metarig(name)
+    motion = sampled(source)
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=True)))
+    ends = [f"{leg}_toe.{side}" for leg in ("front", "hind") for side in "LR"]
+    heads = path_of(target, [result.rig.where(k) for k in ends], motion.frames)
+    for i, end in enumerate(ends):
+        theirs = motion.place(end)
+        low = theirs[:, 2] < theirs[:, 2].min() + 0.01
+        assert slide(heads[:, i], low) < result.scale * slide(theirs, low) + 0.002, end
+        assert heads[:, i, 2].min() > -0.002
