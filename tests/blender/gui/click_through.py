@@ -105,7 +105,7 @@ class Window:
 
     def picture(self, name: str) -> None:
         """Keep what is on the screen."""
-        subprocess.run(["import", "-window", "root", str(FOLDER / f"{name}.png")], check=True)
+        subprocess.run(["import", "-window", "root", str(FOLDER / f"{name}.png")], check=name != "failed")
         print(f"picture {name}", flush=True)
 
     def find(self, operator: str, share: float = 0.4) -> None:
@@ -128,7 +128,7 @@ class Window:
         """Quit Blender; its exit code."""
         try:
             self.ask("bpy.app.timers.register(lambda: bpy.ops.wm.quit_blender() and None, first_interval=0.2)")
-            return self._blender.wait(30)
+            return self._blender.wait(150)
         finally:
             for process in (self._blender, self._x):
                 if process.poll() is None:
