@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from mvlift.errors import KeypointError, ModelError, MvliftError
+from mvlift.errors import ModelError, MvliftError
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.models import describe_model
 from rich.console import Console
 from rich.progress import Progress
 
-from mvlift_training.evaluation.data import Sequence, load_validation
+from mvlift_training.evaluation.data import Sequence, in_layout, load_validation
 from mvlift_training.evaluation.fid import FeatureNetwork, features, frechet_distance, load_features
 from mvlift_training.evaluation.methods import Setting, external, method, method_names
 from mvlift_training.evaluation.metrics import Prediction
@@ -90,18 +90,14 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
         MvliftError: data or weights are missing.
     """
     subject = get_subject(options.subject)
-    sequences = load_validation(options.data, options.frames, options.every)
-    if sequences[0].names != subject.layout.names:
-        raise KeypointError(
-            f"{options.data}: its keypoints {sequences[0].names} are not those of subject {subject.name}.",
-            "Choose the subject of the data with --subject.",
-        )
+    sequences = in_layout(load_validation(options.data, options.frames, options.every), subject.layout)
     setting = Setting(subject, options.models, options.device, options.sds_iterations, options.elepose)
     names = method_names(setting) if options.rows == ("all",) else list(options.rows)
     methods: dict[str, Method] = {name: method(name, setting) for name in names}
     methods |= {name: external(folder, setting) for name, folder in options.external.items()}
     try:
-        extractor: FeatureNetwork | None = load_features()
+        # the space in which motions are compared is that of people
+        extractor: FeatureNetwork | None = load_features() if subject.alone.name == "human" else None
     except ModelError as error:
         console.print(f"[yellow]FID left out:[/yellow] {error}")
         extractor = None
@@ -147,7 +143,8 @@ def main(arguments: list[str]) -> int:
     try:
         scores = evaluate(options, console)
         subject = get_subject(options.subject)
-        noise = noise_distance(load_validation(options.data, options.frames, options.every), subject)
+        loaded = load_validation(options.data, options.frames, options.every)
+        noise = noise_distance(in_layout(loaded, subject.layout), subject)
     except MvliftError as error:
         console.print(f"[red]error:[/red] {error}")
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +10,10 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
+from mvlift.keypoints.naming import layout_of_names
 from numpy.typing import NDArray
 
-__all__ = ["Sequence", "load_validation"]
+__all__ = ["Sequence", "in_layout", "load_validation"]
 
 FloatArray = NDArray[np.float64]
 _KEYS = {
@@ -73,6 +74,36 @@ class Sequence:
             image_size=self.image_size,
             source_format="validation",
         )
+
+
+def in_layout(sequences: list[Sequence], layout: Layout) -> list[Sequence]:
+    """The same sequences with their keypoints named and ordered as in a layout ("left_front_paw" is "l_front_paw").
+
+    Raises:
+        KeypointError: they lack some of its keypoints.
+    """
+    names = sequences[0].names
+    if names == layout.names:
+        return sequences
+    known = layout_of_names(names).names
+    missing = [n for n in layout.names if n not in known]
+    if missing:
+        raise KeypointError(
+            f"The data's keypoints {names} lack {missing} of {layout.name}.",
+            "Choose the subject of the data with --subject.",
+        )
+    columns = [known.index(n) for n in layout.names]
+    return [
+        replace(
+            s,
+            names=layout.names,
+            clean=s.clean[:, columns],
+            noisy=s.noisy[:, columns],
+            noisy_confidence=s.noisy_confidence[:, columns],
+            truth=s.truth[:, columns],
+        )
+        for s in sequences
+    ]
 
 
 def load_validation(path: Path, frames: int | None = None, every: int = 1) -> list[Sequence]:
