@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FloatArray", "Measures", "draw_measures", "hind_leg", "front_leg", "species_table", "unit"]
+__all__ = ["FloatArray", "Measures", "draw_measures", "front_leg", "hind_leg", "species_table", "unit"]
 
 FloatArray = NDArray[np.float64]
 _FILE: Final = Path(__file__).parent / "species.json"

@@ -208,7 +208,9 @@ def draw_motion(activity: str, frames: int, animal: Measures, random: np.random.
     """
     whole = frames + 2 * _MARGIN
     stepping = "walk" if activity == "turn" else activity
-    gait = _gait(stepping if activity != "jump" else str(random.choice(["trot", "canter", "stand"])), whole, animal, random)
+    if activity == "jump":
+        stepping = str(random.choice(["trot", "canter", "stand"]))
+    gait = _gait(stepping, whole, animal, random)
     if activity == "turn":
         gait = replace(gait, frequency=np.maximum(gait.frequency, 0.9))
     moving = np.clip(gait.frequency / 0.5, 0, 1)
@@ -238,9 +240,7 @@ def draw_motion(activity: str, frames: int, animal: Measures, random: np.random.
         ease[:, :2] += (fore * random.uniform(0.0, 0.4))[:, None, None] * ahead[:, None]
     paws, lifted = np.zeros((whole, _LEGS, 3)), np.zeros((whole, _LEGS))
     for leg in range(_LEGS):
-        at, height, bump = _footholds(
-            cycles + gait.offsets[:, leg], gait.duty, gait.lift * moving, ease[:, leg]
-        )
+        at, height, bump = _footholds(cycles + gait.offsets[:, leg], gait.duty, gait.lift * moving, ease[:, leg])
         in_air = np.clip(flight / 0.3, 0, 1)
         at = at + in_air[:, None] * (ease[:, leg] - at)
         paws[:, leg] = np.concatenate([at, (height + flight + 0.25 * in_air)[:, None]], 1)
