@@ -164,7 +164,9 @@ class ViewTask:
         rigid = self.subject.rigid
         if self.subject.thing is not None and rigid:  # each side of an object, and the whole of it
             places = np.array([self.subject.thing.points[n] for n in rigid])
-            outer = [places[:, axis] == end for axis in range(3) for end in (places[:, axis].min(), places[:, axis].max())]
+            outer = [
+                places[:, axis] == end for axis in range(3) for end in (places[:, axis].min(), places[:, axis].max())
+            ]
             lost = [{n for n, out in zip(rigid, side, strict=True) if out} for side in [*outer, np.ones(len(rigid))]]
             groups += [[n in part for n in names] for part in lost]
         return torch.tensor(groups, device=device)

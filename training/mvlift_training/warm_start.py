@@ -1,5 +1,5 @@
-"""Stage 4 begins with what stage 1 knows of motion, and a subject with more keypoints with what a simpler one knows: parts
-that do the same work in both networks carry over."""
+"""Stage 4 begins with what stage 1 knows of motion, a subject with an object with what is known of the body alone:
+parts that do the same work in both networks carry over."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def start_from_base(network: MotionDenoiser, subject: Subject, weights: str, kin
     frames, points = network.config.patch, network.config.points
     target, source = network.state_dict(), base.state_dict()
     if base.config.points != len(columns) or base.config.patch != frames:
-        raise ConfigError(f"{weights}: {base.config.points - 1} keypoints, not those of {subject.base}.", "Change base.")
+        raise ConfigError(
+            f"{weights}: {base.config.points - 1} keypoints, not those of {subject.base}.", "Change base."
+        )
     for name, values in source.items():
         if name == "embed.weight":
             own = target[name].view(len(values), frames, points, -1)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from mvlift.keypoints.layouts import Layout, get_layout, layout_names
 
-__all__ = ["layout_of_names"]
+__all__ = ["keypoint_name", "layout_of_names"]
 
 Family = Literal["human", "quadruped", "other"]
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
@@ -102,6 +102,11 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
         taken[name] = taken.get(name, 0) + 1
         made.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
     return tuple(made)
+
+
+def keypoint_name(name: str) -> str:
+    """A keypoint's name in the vocabulary of the layouts, or as written in lower case."""
+    return _canonical(name, "other")
 
 
 def layout_of_names(names: Sequence[str]) -> Layout:

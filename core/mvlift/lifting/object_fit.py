@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt fit of a rigid object's path to its 2D keypoints, its lifted keypoints and the hands that hold it."""
+"""Levenberg-Marquardt fit of a rigid object to its 2D keypoints, its lifted keypoints and the hands that hold it."""
 
 from __future__ import annotations
 

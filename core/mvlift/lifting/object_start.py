@@ -17,9 +17,7 @@ SMALLEST = 0.03
 """Metres of the shortest edge."""
 
 
-def weighted_procrustes(
-    own: FloatArray, points: FloatArray, weight: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def weighted_procrustes(own: FloatArray, points: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Rotation and position that bring an object's points onto measured ones (Kabsch 1976, weighted).
 
     Args:

@@ -1,4 +1,4 @@
-"""Boxes of our own making in the hands of people whose motion is free: carried, lifted, pushed, put down, left alone."""
+"""Boxes of our own making with people whose motion is free: carried, lifted, pushed, put down, left alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Plan:
-    """When and how the box is held: frames [first, last) of the hold, which lies beyond the clip where it never ends."""
+    """When and how the box is held: frames [first, last) of the hold, beyond the clip where it never ends."""
 
     mode: Mode
     first: int
@@ -123,8 +123,8 @@ def _extent(turn: FloatArray, size: FloatArray) -> FloatArray:
 
 def _box_path(
     rng: np.random.Generator, plan: _Plan, points: FloatArray, body: Body, ahead: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Centre (T, 3) and turn (T, 3, 3) of the box, and (T,) how far it is held."""
+) -> tuple[FloatArray, FloatArray]:
+    """Centre (T, 3) and turn (T, 3, 3) of the box."""
     frames = len(points)
     time = np.arange(frames)
     lift = rng.uniform(14, 34)
@@ -148,7 +148,7 @@ def _box_path(
         high = np.maximum(0.42 * plan.height + 0.7 * bob - 0.2 * plan.size[2], _extent(turn, plan.size) + 0.03)
     centre[:, 2] = low if plan.mode == "push" else low + held * (high - low)
     smooth = gaussian_filter1d(centre, 2.0, axis=0, mode="nearest")
-    return smooth, turn, held
+    return smooth, turn
 
 
 def _grips(
@@ -167,7 +167,8 @@ def _grips(
     if plan.mode == "one hand":
         grip[:] = np.nan
         hand = 0 if plan.side > 0 else 1
-        grip[hand, upward], grip[hand, across], grip[hand, depth] = top * (half[upward] + rng.uniform(-0.02, 0.08)), 0, 0
+        grip[hand] = 0
+        grip[hand, upward] = top * (half[upward] + rng.uniform(-0.02, 0.08))
         grip[hand] += rng.normal(size=3) * 0.1 * half
         return grip
     rise = rng.uniform(-0.9, 0.7) if plan.mode == "carry" else rng.uniform(0.3, 1.0)
@@ -195,7 +196,7 @@ def make_scene(rng: np.random.Generator, points: FloatArray, names: tuple[str, .
     upright = float((tall > 0.3).mean()) > 0.97
     plan = _plan(rng, points, body, upright)
     ahead = facing(points, body)
-    centre, turn, held = _box_path(rng, plan, points, body, ahead)
+    centre, turn = _box_path(rng, plan, points, body, ahead)
     grasp = np.zeros((len(points), 2), dtype=bool)
     if plan.mode == "alone":
         at = int(rng.integers(len(points)))

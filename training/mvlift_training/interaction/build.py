@@ -1,4 +1,4 @@
-"""`mvlift-train interaction`: people of a 2D data set, lifted, with boxes of our own making, as training data."""
+"""People of a 2D data set, lifted, with boxes of our own making, as training data."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class InteractionOptions:
     """How the data is made.
 
     Attributes:
-        subject: person with object.
+        subject: person with object, by name or file.
         variants: scenes for each person sequence.
         limb_spread: standard deviation of limb length factors.
         preset: of the lift of the people.
         seed: of everything random.
     """
 
-    subject: str = "human+box"
+    subject: str = str(Path(__file__).parent / "human+box.json")
     variants: int = 3
     limb_spread: float = 0.06
     preset: str = "fast"
@@ -96,9 +96,7 @@ def build(data: Path, folder: Path, options: InteractionOptions, console: Consol
     return len(scenes)
 
 
-def _write_2d(
-    rng: np.random.Generator, path: Path, scenes: list[FloatArray], subject: Subject, fps: float
-) -> None:
+def _write_2d(rng: np.random.Generator, path: Path, scenes: list[FloatArray], subject: Subject, fps: float) -> None:
     views = [filmed(rng, scene) for scene in scenes]
     lengths = np.array([len(v.pixels) for v in views])
     with whole_file(path) as part:
