@@ -182,7 +182,9 @@ def wait_for_torch(pid: int) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not list what a process has loaded")
 def test_interrupting_leaves_nothing(tmp_path: Path, tiny_subject: str) -> None:
-    code = "from mvlift.cli import main; main()"
+    # a shell starts what runs in its background with interrupts ignored, and these tests may run there
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hears}; from mvlift.cli import main; main()"
     command = [sys.executable, "-c", code, "lift", str(WALK), "-o", str(tmp_path / "a.npz"), *VIDEO]
     command += ["--subject", tiny_subject, "--preset", "paper", "--device", "cpu"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
