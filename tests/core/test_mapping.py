@@ -37,7 +37,7 @@ def test_layouts_have_sides_in_pairs(name: str) -> None:
     assert lefts == {n[2:] for n in layout.names if n.startswith("r_")}
     partner = layout.mirrored()
     np.testing.assert_array_equal(partner[partner], np.arange(len(layout.names)))
-    assert (partner != np.arange(len(layout.names))).sum() == 2 * len(lefts)
+    assert (partner != np.arange(len(layout.names))).sum() == 2 * (len(lefts) + len(layout.mirror))
     assert {n for bone in layout.bones for n in bone} <= set(layout.names) | set(layout.derived)
 
 

@@ -70,10 +70,8 @@ class Layout:
         """(J,) column of each keypoint's left/right partner (itself where it has none)."""
         swap = {"l": "r", "r": "l"}
         pairs = {**dict(self.mirror), **{b: a for a, b in self.mirror}}
-        partners = [
-            f"{swap[n[0]]}{n[1:]}" if n[:2] in ("l_", "r_") and f"{swap[n[0]]}{n[1:]}" in self.names else pairs.get(n, n)
-            for n in self.names
-        ]
+        other = {n: f"{swap[n[0]]}{n[1:]}" for n in self.names if n[:2] in ("l_", "r_")}
+        partners = [other[n] if other.get(n) in self.names else pairs.get(n, n) for n in self.names]
         return np.array([self.names.index(p) for p in partners], dtype=np.int64)
 
 

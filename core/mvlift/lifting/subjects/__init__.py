@@ -56,7 +56,7 @@ class Subject:
         body_keypoints: keypoint -> joint or vertex group of the body.
         notions: how the keypoints of detectors and motion-capture skeletons may differ from the body's.
         rig: how a fit moves the body by these keypoints: a name or the path of a rig file.
-        height: standing height in metres (of an animal: at the withers) where the user gives none; None: as the body is.
+        height: standing height in metres (of an animal: at the withers) where the user gives none; None: the body's.
         models: role ("line", "multiview", "prior") -> name of the shipped weights.
         thing: the object that moves with the body, or None.
         base: name of the subject that is the body alone; "" for a body without an object.
