@@ -1,0 +1,72 @@
+"""The quadruped mannequin: a SMAL file in any axes is the same body, and an animal takes the height it is given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import permutations, product
+from pathlib import Path
+
+import mvlift
+import numpy as np
+import pytest
+from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
+from mvlift.bodies.make.human import save_body
+from mvlift.bodies.model import load_body
+from mvlift.bodies.skeletons import default_quadruped_skeleton
+from mvlift.bodies.smpl_file import read_body_file
+from mvlift.lifting.body_of import body_of
+from mvlift.lifting.subjects import get_subject
+
+FILE = Path(mvlift.__file__).parent / "bodies" / "data" / "quadruped.npz"
+
+
+def test_the_mannequin_is_watertight_symmetric_and_has_the_skeleton_s_joints() -> None:
+    body = load_body(None, "quadruped")
+    edges = Counter(tuple(sorted(e)) for f in body.faces.tolist() for e in (f[:2], f[1:], (f[2], f[0])))
+    assert set(edges.values()) == {2}
+    assert 2000 <= len(body.template) <= 7000
+    np.testing.assert_allclose(body.regressor @ body.template, default_quadruped_skeleton().rest_joints, atol=1e-5)
+    mirrored = {tuple(v) for v in (body.template * [-1, 1, 1]).round(6) + 0.0}
+    assert mirrored == {tuple(v) for v in body.template.round(6) + 0.0}
+    np.testing.assert_allclose(body.weights.sum(1), 1, atol=1e-6)
+
+
+def test_no_shape_moves_a_joint_away_from_the_skeleton_s() -> None:
+    body, skeleton = load_body(None, "quadruped"), default_quadruped_skeleton()
+    moved = np.einsum("jv,vab->jab", body.regressor, body.shape_directions)
+    np.testing.assert_allclose(moved, skeleton.shape_joints, atol=2e-5)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3)))[:4])
+def test_axes_and_signs_are_derived(order: tuple[int, int, int], tmp_path: Path) -> None:
+    arrays = dict(read_body_file(FILE))
+    wanted = load_body(None, "quadruped")
+    for signs in product((1, -1), repeat=3):
+        turn = np.eye(3)[list(order)] * signs
+        if np.linalg.det(turn) < 0:
+            continue
+        path = tmp_path / f"{order}{signs}.npz"
+        changed = {
+            "v_template": arrays["v_template"] @ turn.T,
+            "shapedirs": np.einsum("xa,vab->vxb", turn, arrays["shapedirs"]),
+        }
+        save_body({**arrays, **changed}, path)
+        found = load_body(path)
+        np.testing.assert_allclose(found.template, wanted.template, atol=1e-6)
+        np.testing.assert_allclose(found.shape_directions, wanted.shape_directions, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["quadruped17", "ungulate16"])
+def test_a_fit_finds_a_pose_again(name: str) -> None:
+    skeleton, rig, _ = body_of(get_subject(name))
+    rotations = np.tile(np.eye(3), (20, len(skeleton.joint_names), 1, 1))
+    swing = 0.4 * np.sin(np.linspace(0, 6, 20))
+    for joint, sign in (("LLeg1", 1), ("RLeg1", -1), ("LLegBack1", -1), ("RLegBack1", 1)):
+        c, s = np.cos(sign * swing), np.sin(sign * swing)
+        at = skeleton.joint_names.index(joint)
+        rotations[:, at, 1, 1], rotations[:, at, 1, 2], rotations[:, at, 2, 1], rotations[:, at, 2, 2] = c, -s, s, c
+    betas = np.zeros(len(skeleton.shape_sigma))
+    _, points = skeleton.posed(betas, rotations, np.zeros((20, 3)))
+    targets = FitTargets(points, np.full(points.shape[:2], 0.02), np.array([0.0, 1.0, 0.0]), 30.0)
+    fitted = fit_body(skeleton, rig, targets, FitOptions(iterations=12, contacts=False))
+    assert np.linalg.norm(fitted.points - points, axis=-1).mean() < 0.015
