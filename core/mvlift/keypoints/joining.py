@@ -35,6 +35,10 @@ _MOST: Final = 0.9
 _TRUST: Final = 0.12
 """Advantage of the link that the tracker chose."""
 _GATE: Final = 0.35
+_AT_ONCE: Final = 20_000
+"""Pairs whose poses are compared in one go."""
+_LARGEST: Final = 1_000_000
+"""Cells of the largest assignment that is solved exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,54 +174,113 @@ def _pieces(tracks: list[list[int]], near: NDArray[np.bool_], data: _Data) -> li
     return pieces
 
 
-def _link_costs(pieces: list[_Piece], data: _Data) -> FloatArray:
-    """(F, F) cost of piece j following piece i, infinite where it cannot."""
-    ends, starts = [p.end for p in pieces], [p.start for p in pieces]
-    te, ts = np.array([e.frame for e in ends]), np.array([s.frame for s in starts])
+def _candidates(pieces: list[_Piece], data: _Data) -> tuple[IntArray, IntArray]:
+    """Pairs (i, j) in which piece j begins within reach after piece i; memory grows with their number alone."""
     last = np.array([data.frame[p.rows[-1]] for p in pieces])
     first = np.array([data.frame[p.rows[0]] for p in pieces])
-    gap = np.maximum(ts[None] - te[:, None], 1).astype(np.float64)
+    order = np.argsort(first, kind="stable")
+    low = np.searchsorted(first[order], last, side="right")
+    high = np.searchsorted(first[order], last + _JOIN, side="right")
+    count = high - low
+    i = np.repeat(np.arange(len(pieces)), count)
+    within = np.arange(len(i)) - np.repeat(np.cumsum(count) - count, count)
+    return i, order[np.repeat(low, count) + within]
+
+
+def _link_costs(pieces: list[_Piece], i: IntArray, j: IntArray) -> FloatArray:
+    """(P,) cost of piece j following piece i for pairs that ``_candidates`` found, infinite where it cannot."""
+    ends, starts = [p.end for p in pieces], [p.start for p in pieces]
+    te, ts = np.array([e.frame for e in ends]), np.array([s.frame for s in starts])
     size_e, size_s = np.array([e.size for e in ends]), np.array([s.size for s in starts])
-    scale = np.sqrt(size_e[:, None] * size_s[None])
     place_e, place_s = np.stack([e.place for e in ends]), np.stack([s.place for s in starts])
     speed_e, speed_s = np.stack([e.speed for e in ends]), np.stack([s.speed for s in starts])
-    reach = np.minimum(gap / 2, 12)[..., None]
-    ahead = place_e[:, None] + speed_e[:, None] * reach
-    behind = place_s[None] - speed_s[None] * reach
-    step = (behind - ahead) / scale[..., None]
+    gap = np.maximum(ts[j] - te[i], 1).astype(np.float64)
+    scale = np.sqrt(size_e[i] * size_s[j])
+    reach = np.minimum(gap / 2, 12)[:, None]
+    step = (place_s[j] - speed_s[j] * reach - place_e[i] - speed_e[i] * reach) / scale[:, None]
     # people change their way more easily along the picture's rows than their distance, which shows in rows and size
-    away = np.hypot(step[..., 0], 1.5 * step[..., 1])
-    turn = np.linalg.norm(speed_e[:, None] - speed_s[None], axis=-1) * 10 / scale
-    grown = np.abs(np.log(size_s[None] / size_e[:, None]))
-    pose_e, pose_s = np.stack([e.pose for e in ends]), np.stack([s.pose for s in starts])
-    other = np.linalg.norm(pose_e[:, None] - pose_s[None], axis=-1)
-    known = np.isfinite(other)
-    shape = np.where(known, other, 0).sum(-1) / np.maximum(known.sum(-1), 1)
-    cost = away + 0.2 * np.minimum(turn, 1.0) + 0.5 * grown + shape * np.exp(-gap / 30) + 0.004 * gap
-    hole = first[None] - last[:, None]
+    away = np.hypot(step[:, 0], 1.5 * step[:, 1])
+    turn = np.linalg.norm(speed_e[i] - speed_s[j], axis=-1) * 10 / scale
+    grown = np.abs(np.log(size_s[j] / size_e[i]))
+    cost = away + 0.2 * np.minimum(turn, 1.0) + 0.5 * grown + 0.004 * gap
     near_enough = np.linalg.norm(step, axis=-1) < _GATE + 0.015 * np.minimum(gap, 40)
-    return np.where((hole > 0) & (hole <= _JOIN) & near_enough & (cost < _MOST), cost, np.inf)
+    left = np.flatnonzero(near_enough & (cost < _MOST))
+    for part in np.array_split(left, len(left) // _AT_ONCE + 1):
+        pose_e = np.stack([ends[k].pose for k in i[part]]) if len(part) else np.zeros((0, 1, 2))
+        pose_s = np.stack([starts[k].pose for k in j[part]]) if len(part) else np.zeros((0, 1, 2))
+        other = np.linalg.norm(pose_e - pose_s, axis=-1)
+        known = np.isfinite(other)
+        shape = np.where(known, other, 0).sum(-1) / np.maximum(known.sum(-1), 1)
+        cost[part] += shape * np.exp(-gap[part] / 30)
+    return np.where(near_enough & (cost < _MOST), cost, np.inf)
+
+
+def _links_of(pieces: list[_Piece], data: _Data) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of pieces that may follow each other, and their costs; the tracker's own links among them."""
+    i, j = _candidates(pieces, data)
+    cost = _link_costs(pieces, i, j)
+    clean = np.array([[p.start.clean, p.end.clean] for p in pieces])
+    after = np.array([-1 if p.after is None else p.after for p in pieces])
+    begun = np.zeros(len(pieces), dtype=np.bool_)
+    begun[after[after >= 0]] = True
+    # a piece that others cut off is taken over only by one that was seen apart from them
+    sure = clean[i, 1] & clean[j, 0]
+    cost = np.where(((after[i] >= 0) | begun[j]) & ~sure, np.inf, cost)
+    own = after[i] == j
+    known = dict(zip(i[own].tolist(), cost[own].tolist(), strict=True))
+    kept_i = np.flatnonzero(after >= 0)
+    kept_j = after[kept_i]
+    both = clean[kept_i, 1] & clean[kept_j, 0]
+    kept = np.array([min(known.get(int(k), np.inf), _MOST) - _TRUST for k in kept_i])
+    usable = np.isfinite(cost) & ~own
+    return (
+        np.concatenate([i[usable], kept_i]),
+        np.concatenate([j[usable], kept_j]),
+        np.concatenate([cost[usable], np.where(both, kept, -1.0)]),
+    )
+
+
+def _groups(count: int, i: IntArray, j: IntArray) -> list[IntArray]:
+    """Pairs (their numbers) by the connected parts of the graph from ends to starts."""
+    label = np.arange(2 * count)
+    ends, starts = i, j + count
+    while True:  # every node takes the least label among its neighbours until nothing changes
+        before = label.copy()
+        least = np.minimum(label[ends], label[starts])
+        np.minimum.at(label, ends, least)
+        np.minimum.at(label, starts, least)
+        label = label[label]
+        if (label == before).all():
+            break
+    group = label[ends]
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
 
 
 def _linked(pieces: list[_Piece], data: _Data) -> dict[int, int]:
     """Which piece follows which."""
-    cost = _link_costs(pieces, data)
-    clean = np.array([[p.start.clean, p.end.clean] for p in pieces])
-    cut = np.array([p.after is not None for p in pieces])
-    begun = np.zeros(len(pieces), dtype=np.bool_)
-    begun[[p.after for p in pieces if p.after is not None]] = True
-    # a piece that others cut off is taken over only by one that was seen apart from them
-    sure = clean[:, 1][:, None] & clean[:, 0][None]
-    cost = np.where((cut[:, None] | begun[None]) & ~sure, np.inf, cost)
-    for i, piece in enumerate(pieces):
-        if piece.after is not None:
-            both = pieces[i].end.clean and pieces[piece.after].start.clean
-            kept = min(cost[i, piece.after], _MOST) - _TRUST
-            cost[i, piece.after] = kept if both else -1.0
-    # who ends costs as much as a bad link, so that all links are worth their while together
-    bounded = np.where(np.isfinite(cost), cost, 10.0)
-    rows, columns = cheapest_pairs(bounded)
-    return {int(r): int(c) for r, c in zip(rows, columns, strict=True) if np.isfinite(cost[r, c])}
+    i, j, cost = _links_of(pieces, data)
+    links: dict[int, int] = {}
+    taken: set[int] = set()
+    if not len(i):
+        return links
+    for group in _groups(len(pieces), i, j):
+        rows, row = np.unique(i[group], return_inverse=True)
+        columns, column = np.unique(j[group], return_inverse=True)
+        if len(rows) * len(columns) > _LARGEST:  # nobody can be followed through such a crowd: the best links first
+            for pair in group[np.argsort(cost[group], kind="stable")]:
+                a, b = int(i[pair]), int(j[pair])
+                if a not in links and b not in taken:
+                    links[a] = b
+                    taken.add(b)
+            continue
+        # who ends costs as much as a bad link, so that all links are worth their while together
+        bounded = np.full((len(rows), len(columns)), 10.0)
+        bounded[row, column] = cost[group]
+        for r, c in zip(*cheapest_pairs(bounded), strict=True):
+            if bounded[r, c] < 10.0:
+                links[int(rows[r])] = int(columns[c])
+    return links
 
 
 def join_tracks(tracks: list[list[int]], frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
