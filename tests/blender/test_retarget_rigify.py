@@ -54,7 +54,7 @@ def test_ik_controls_put_hands_and_feet_there():
     order = [k for k in result.rig.keys if k != "root"]
     for i, name in enumerate(keys):
         error = np.linalg.norm(heads[:, i] - result.solved.heads[ROWS][:, order.index(name)], axis=-1).max()
-        # the controls put ends exactly; where the pole leads knees and elbows depends a little on how far they bend
+        # the controls put ends exactly; the poles lead knees and elbows up to 2.3 cm beside where the solve has them
         assert error < (0.03 if "lower" in name else 0.002), (name, error)
     paths = {c.data_path for bag in result.action.layers[0].strips[0].channelbags for c in bag.fcurves}
     assert 'pose.bones["foot_ik.L"].location' in paths
