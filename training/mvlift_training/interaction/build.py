@@ -36,7 +36,7 @@ class InteractionOptions:
         seed: of everything random.
     """
 
-    subject: str = str(Path(__file__).parent / "human+box.json")
+    subject: str = "human+box"
     variants: int = 3
     limb_spread: float = 0.06
     preset: str = "fast"
