@@ -94,20 +94,18 @@ def box_shape(subject: Subject, size: tuple[float, float, float] | None = None, 
     )
 
 
-def shape_of(
-    subject: Subject, shape: ObjectShape | None, size: tuple[float, float, float] | None
-) -> ObjectShape | None:
+def shape_of(subject: Subject, shape: ObjectShape | None) -> ObjectShape | None:
     """The object of a lift: the user's, or else the subject's own; None for a subject without one.
 
     Raises:
         LiftError: the subject needs the object's points and has none, or a body alone was given an object.
     """
     if subject.thing is None:
-        if shape is not None or size is not None:
+        if shape is not None:
             raise LiftError(f"Subject {subject.name} has no object.", "Choose human+box or human+object.")
         return None
     if shape is None:
-        return box_shape(subject, size)
+        return box_shape(subject)
     if subject.rigid and set(subject.rigid) != set(shape.names):
         raise LiftError(
             f"The object's points {', '.join(shape.names[:6])} are not those of {subject.name}.",

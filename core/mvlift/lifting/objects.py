@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,47 +10,23 @@ from scipy.spatial.transform import Rotation
 
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.given import GivenClip
 from mvlift.lifting.hands import ARMS, hold_on
 from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
+from mvlift.lifting.object_points import ObjectClip
 from mvlift.lifting.object_shape import ObjectShape
 from mvlift.lifting.sampled import LiftedPoints
 from mvlift.lifting.subjects import Subject
 from mvlift.motion import LiftedMotion, ObjectMotion
 
-__all__ = ["ObjectClip", "body_part", "held_body", "points_part", "solve_object", "with_object"]
+__all__ = ["body_part", "held_body", "points_part", "solve_object", "with_object"]
 
 FloatArray = NDArray[np.float64]
 TOGETHER = 1.5
 """Factor on the error of a lifted object keypoint: all of an object's are wrong in the same direction."""
 SURE = 0.35
 """Metres of such an error, so that keypoints of unknown depth are not taken for known."""
-
-
-@dataclass(frozen=True, eq=False)
-class ObjectClip:
-    """The 2D keypoints of an object beside a clip's frames.
-
-    Attributes:
-        names: (P,).
-        pixels: (T, P, 2) cleaned.
-        raw: (T, P, 2) as given.
-        confidence: (T, P), 0 = missing.
-    """
-
-    names: tuple[str, ...]
-    pixels: FloatArray
-    raw: FloatArray
-    confidence: FloatArray
-
-    @staticmethod
-    def of(clip: KeypointClip, raw: KeypointClip, names: tuple[str, ...]) -> ObjectClip:
-        """An object's keypoints out of a clip that has them, cleaned and as it was given."""
-        own = [clip.layout.index(n) for n in names]
-        pixels, confidence = clip.points[:, own].astype(np.float64), clip.confidence[:, own].astype(np.float64)
-        return ObjectClip(names, pixels, raw.points[:, own].astype(np.float64), confidence)
 
 
 def _columns(subject: Subject) -> list[int]:
@@ -96,16 +72,8 @@ def solve_object(
         lifted: 3D keypoints of person and object, or None where only the person's were lifted.
         subject: person with object.
         options: of the fit.
-
-    Raises:
-        LiftError: too few of the object's keypoints are seen.
     """
     names = subject.alone.layout.names
-    if ((seen.confidence > 0).sum(1) >= 3).sum() < max(4, len(seen.pixels) // 20):
-        raise LiftError(
-            f"The keypoints of the object ({', '.join(seen.names[:4])}...) are hardly seen.",
-            "Check their names, or lift the person alone with the subject human.",
-        )
     root = fitted.points[:, [names.index(n) for n in subject.root]].mean(1)
     points3d = sigma3d = None
     if lifted is not None and subject.rigid:

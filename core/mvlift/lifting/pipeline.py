@@ -24,6 +24,10 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.given import GivenClip, prepare_clip
+from mvlift.lifting.object_fit import ObjectOptions
+from mvlift.lifting.object_points import object_clip
+from mvlift.lifting.object_shape import ObjectShape, shape_of
+from mvlift.lifting.objects import body_part, held_body, points_part, solve_object, with_object
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
 from mvlift.lifting.size import sized
@@ -72,14 +76,15 @@ class _Clock:
 
 def _network(
     subject: Subject, models: dict[str, str] | None, device: torch.device
-) -> tuple[MotionDenoiser, CosineSchedule, str]:
-    """The multi-view model, or else the line-conditioned one."""
-    names = {**subject.models, **(models or {})}
-    for kind in ("multiview", "line"):
-        name = names.get(kind)
-        if name is not None and (name.endswith(".safetensors") or name in model_names()):
-            network, schedule = load_denoiser(name, kind, device)
-            return network, schedule, name
+) -> tuple[MotionDenoiser, CosineSchedule, str, Subject]:
+    """The multi-view model, or else the line-conditioned one, or else that of the body without its object."""
+    for who in dict.fromkeys([subject, subject.alone]):
+        names = {**who.models, **(models or {})} if who is subject else who.models
+        for kind in ("multiview", "line"):
+            name = names.get(kind)
+            if name is not None and (name.endswith(".safetensors") or name in model_names()):
+                network, schedule = load_denoiser(name, kind, device)
+                return network, schedule, name, who
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
 
 
@@ -130,6 +135,7 @@ def lift(
     smoothing: float = 1.0,
     body: str | None = None,
     models: dict[str, str] | None = None,
+    thing: ObjectShape | None = None,
     progress: Progress | None = None,
 ) -> LiftedMotion:
     """Lift one person's keypoints to 3D motion in the world.
@@ -147,6 +153,7 @@ def lift(
         smoothing: factor on every smoothness, 0 leaves detections and body as rough as they come.
         body: a user's SMPL-family model file, instead of the default body.
         models: role ("multiview", "line") -> weights by name or path, instead of the subject's.
+        thing: the object's keypoints and size, for a subject with an object; None: the subject's own, its size unknown.
         progress: called with a stage's name and the share of it that is done; an exception from it ends the lift.
 
     Returns:
@@ -165,11 +172,14 @@ def lift(
     tell("prepare", 0.0)
     with clock.stage("load"):
         where = pick_device(device)
-        network, schedule, name = _network(who, models, where)
-        fitted_body = body_of(who, body)
+        network, schedule, name, drawn = _network(who, models, where)
+        fitted_body = body_of(who.alone, body)
     with clock.stage("prepare"):
-        given = prepare_clip(clip, who, fps, image_size, focal, smoothing)
-        points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
+        shape = shape_of(who, thing)
+        whole = prepare_clip(clip, drawn, fps, image_size, focal, smoothing)
+        seen = None if shape is None else object_clip(replace(clip, fps=whole.fps), shape, smoothing)
+        given = body_part(whole, drawn)
+        points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
     generator = torch.Generator().manual_seed(seed)
     if how.as_published:
         from mvlift.lifting.published import drawn_as_published, fit_as_published
@@ -179,17 +189,25 @@ def lift(
         sampler = drawn_by
     draw = sampler(network, schedule, how.sampling, generator, lambda share: tell("sample", share))
     with clock.stage("sample"):
-        lifted = lift_points(points, confidence, given.fps, given.K, who, draw, where)
+        everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where)
+        lifted = points_part(everything, drawn)
     with clock.stage("fit"):
         if how.as_published:
-            rate = float(given.fps)
+            own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
             fitted = fit_as_published(
-                lifted, points, confidence, given.K, rate, fitted_body, lambda share: tell("fit", share)
+                lifted, *own, given.K, float(given.fps), fitted_body, lambda share: tell("fit", share)
             )
         else:
             fitted = fit_lifted(given, lifted, fitted_body, how, height, smoothing, lambda share: tell("fit", share))
+        found = None
+        if shape is not None and seen is not None:
+            options = ObjectOptions(smoothing=max(smoothing, 0.05))
+            found = solve_object(shape, seen, given, fitted, everything if drawn.rigid else None, who, options)
+            fitted = held_body(fitted, found, fitted_body[0], float(given.fps))
     with clock.stage("write"):
         motion = motion_in_world(given, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
+        if shape is not None and seen is not None and found is not None:
+            motion = with_object(motion, found, shape, seen)
         usual = who.height if body is None else None
         motion = sized(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     tell("write", 1.0)
