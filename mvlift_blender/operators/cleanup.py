@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from .. import cleaning
 from ..cleanup.feet import FootOptions
+from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
 from ..selected import lifted_armature, why_no_record
 from .reports import refuse
@@ -30,13 +31,6 @@ def _joints(_self: Any, context: Any) -> list[tuple[str, str, str]]:
     names = rest_skeleton(armature).names if armature is not None else ()
     _items[:] = [_SELECTED, *((name, name.replace("_", " ").title(), f"The {name} bone") for name in names)]
     return _items
-
-
-def _selected(armature: Any) -> list[str]:
-    """Names of the bones that are selected in Pose Mode."""
-    if bpy.app.version >= (5, 0, 0):
-        return [bone.name for bone in armature.pose.bones if bone.select]
-    return [bone.name for bone in armature.data.bones if bone.select]
 
 
 class _CleanUp:
@@ -136,7 +130,7 @@ class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
 
     def clean(self, _context: Any, armature: Any) -> str:
         """Smooth."""
-        joints = _selected(armature) if self.only_selected else []
+        joints = selected_bones(armature) if self.only_selected else []
         return cleaning.smooth(armature, self.strength, joints, self.path, self.keep_feet)
 
 
@@ -179,7 +173,7 @@ class _OfJoint(_CleanUp):
 
     def joints(self, armature: Any) -> list[str]:
         """The chosen bones."""
-        return _selected(armature) if self.joint == "SELECTED" else [self.joint]
+        return selected_bones(armature) if self.joint == "SELECTED" else [self.joint]
 
 
 class MVLIFT_OT_hold_joints(_OfJoint, bpy.types.Operator):

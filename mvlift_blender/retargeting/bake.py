@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.animation import new_curves
+from ..scene.animation import assign_action, new_curves
 from .channels import Channel
 
 __all__ = ["ResultMode", "bake"]
@@ -43,9 +42,7 @@ def bake(armature: Any, channels: Sequence[Channel], frames: Array, name: str, r
         before[0].use_fake_user = True  # it was this armature's only: without a user it would not be saved
     if result == "NLA":
         _push(animation, curves.action, frames)
-        animation.action = before[0]
-        if before[1] is not None:
-            animation.action_slot = before[1]
+        assign_action(animation, *before)
     return curves.action
 
 
@@ -53,15 +50,6 @@ def _push(animation: Any, action: Any, frames: Array) -> None:
     track = animation.nla_tracks.new()
     track.name = action.name
     strip = track.strips.new(action.name, round(float(frames[0])), action)
-    if hasattr(strip, "action_slot") and strip.action_slot is None and len(action.slots):
-        strip.action_slot = action.slots[0]
+    assign_action(strip, action)
     strip.action_frame_start, strip.action_frame_end = float(frames[0]), float(frames[-1])
     strip.frame_start, strip.frame_end = float(frames[0]), float(frames[-1])
-
-
-def remove_action(armature: Any, action: Any) -> None:
-    """Take an Action out of the file."""
-    animation = armature.animation_data
-    if animation is not None and animation.action == action:
-        animation.action = None
-    bpy.data.actions.remove(action)

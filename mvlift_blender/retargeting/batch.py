@@ -8,7 +8,7 @@ from typing import Any
 
 from mvlift.errors import MvliftError
 
-from ..scene.animation import current_curves
+from ..scene.animation import assign_action, current_curves, curves_of
 from .bone_map import RigMap
 from .probe import restore_state, take_state
 from .retarget import Retargeted, RetargetOptions, retarget
@@ -25,12 +25,8 @@ def actions_of(armature: Any, actions: Iterable[Any]) -> list[Any]:
 
 
 def _moves(action: Any, names: set[str]) -> bool:
-    if hasattr(action, "layers"):
-        bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
-        groups = [group for bag in bags for group in bag.groups]
-    else:
-        groups = list(action.groups)
-    return sum(group.name in names for group in groups) > len(names) // 2
+    groups = {group.name for curves in curves_of(action) for group in curves.container.groups}
+    return len(groups & names) > len(names) // 2
 
 
 def retarget_many(
@@ -60,7 +56,7 @@ def retarget_many(
     try:
         for action in actions or (None,):
             if action is not None:
-                _assign(source, action)
+                assign_action(source.animation_data_create(), action)
             for target in targets:
                 name = f"{target.name} {action.name}" if action is not None else options.name
                 try:
@@ -73,10 +69,3 @@ def retarget_many(
     finally:
         restore_state(context, source, state)
     return made, failed
-
-
-def _assign(armature: Any, action: Any) -> None:
-    animation = armature.animation_data_create()
-    animation.action = action
-    if hasattr(action, "slots") and animation.action_slot is None and len(action.slots):
-        animation.action_slot = action.slots[0]

@@ -63,6 +63,8 @@ class IkLimb:
         switch: (bone, property, value for IK, value for FK).
         settings: further properties while IK is keyed.
         toe: the bone that turns the toes while IK is on, "" for none.
+        bend: the lower bone of the solver's chain, when the solver may stretch the chain: it is keyed with the bend of
+            the elbow or knee, so that the solver begins where it should end; "" for none.
     """
 
     control: str
@@ -70,6 +72,7 @@ class IkLimb:
     switch: tuple[str, str, float, float] | None = None
     settings: tuple[Setting, ...] = ()
     toe: str = ""
+    bend: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ def _limbs(data: Mapping[str, Any], sides: Mapping[str, str]) -> dict[tuple[str,
                 else None,
                 settings=_settings(entry.get("settings", ()), [token]),
                 toe=_filled(entry.get("toe", ""), token),
+                bend=_filled(entry.get("bend", ""), token),
             )
     return found
 
@@ -295,7 +299,7 @@ def _setting_data(setting: Setting) -> dict[str, Any]:
 
 
 def _limb_data(ik: IkLimb) -> dict[str, Any]:
-    data: dict[str, Any] = {"control": ik.control, "pole": ik.pole, "toe": ik.toe}
+    data: dict[str, Any] = {"control": ik.control, "pole": ik.pole, "toe": ik.toe, "bend": ik.bend}
     if ik.switch is not None:
         data["switch"] = dict(zip(("bone", "property", "ik", "fk"), ik.switch, strict=True))
     data["settings"] = [_setting_data(s) for s in ik.settings]

@@ -57,14 +57,14 @@ def location(control: Control, place: Array, parts: TargetParts, solved: Solved)
     return step @ np.linalg.pinv(control.moves).T
 
 
-def rotation_channel(control: Control, q: Array) -> Channel:
+def rotation_channel(bone: str, mode: str, q: Array) -> Channel:
     """Quaternions (T, 4) as the channel that the bone's rotation mode uses; the mode stays as it is."""
-    stem = f'pose.bones["{control.bone}"].'
-    if control.mode == "QUATERNION":
-        return Channel(control.bone, stem + "rotation_quaternion", np.where(q[:1, :1] < 0, -q, q))
-    if control.mode == "AXIS_ANGLE":
-        return Channel(control.bone, stem + "rotation_axis_angle", _axis_angle(q))
-    return Channel(control.bone, stem + "rotation_euler", euler(q, control.mode))
+    stem = f'pose.bones["{bone}"].'
+    if mode == "QUATERNION":
+        return Channel(bone, stem + "rotation_quaternion", np.where(q[:1, :1] < 0, -q, q))
+    if mode == "AXIS_ANGLE":
+        return Channel(bone, stem + "rotation_axis_angle", _axis_angle(q))
+    return Channel(bone, stem + "rotation_euler", euler(q, mode))
 
 
 def _axis_angle(q: Array) -> Array:
@@ -119,5 +119,5 @@ def fk_channels(controls: Sequence[Control], parts: TargetParts, solved: Solved,
             path = f'pose.bones["{control.bone}"].location'
             found.append(Channel(control.bone, path, location(control, place, parts, solved)))
         above = solved.turns[:, control.parent] if control.parent >= 0 else None
-        found.append(rotation_channel(control, rotation(control, solved.turns[:, i], above)))
+        found.append(rotation_channel(control.bone, control.mode, rotation(control, solved.turns[:, i], above)))
     return found

@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import rotate
+from ..scene.rotations import from_vector, rotate
 from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts
-from .probe import Control
+from .probe import Bend, Control
 from .roles import key, limb_keys
 
 __all__ = ["ik_channels", "limbs_with_ik", "setting_channels"]
@@ -29,9 +29,9 @@ def limbs_with_ik(rig: RigMap) -> tuple[Limb, ...]:
 
 
 def ik_channels(
-    rig: RigMap, limb: Limb, extra: Mapping[str, Control], parts: TargetParts, solved: Solved, bend: float
+    rig: RigMap, limb: Limb, extra: Mapping[str, Control], parts: TargetParts, solved: Solved, bend: Bend
 ) -> list[Channel]:
-    """Channels of one limb's control, pole and toes.
+    """Channels of one limb's control, pole, toes and bend.
 
     Args:
         rig: whose map knows the limb's IK controls.
@@ -39,7 +39,7 @@ def ik_channels(
         extra: the IK controls.
         parts: the target's.
         solved: their motion.
-        bend: how far round the limb the joint goes from the pole, radians.
+        bend: how it bends.
     """
     ik = rig.ik[limb]
     upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
@@ -49,15 +49,19 @@ def ik_channels(
         turn = solved.turns[:, end]
         place = solved.heads[:, end] + rotate(turn, control.head - parts.heads[end])
         found += _placed(control, place, parts, solved)
-        found.append(rotation_channel(control, rotation(control, turn, _above(control, solved))))
+        found.append(rotation_channel(control.bone, control.mode, rotation(control, turn, _above(control, solved))))
     pole = extra.get(ik.pole)
     if pole is not None:
-        found += _placed(pole, _pole(pole, parts, solved, (upper, lower, end), bend), parts, solved)
+        found += _placed(pole, _pole(pole, parts, solved, (upper, lower, end), bend.turned), parts, solved)
+    if bend.bone:
+        thigh, shin = solved.heads[:, lower] - solved.heads[:, upper], solved.heads[:, end] - solved.heads[:, lower]
+        found.append(rotation_channel(bend.bone, bend.mode, _bent(bend, thigh, shin)))
     toe = extra.get(ik.toe)
     if toe is not None and (name := key("toe", limb[1])) in parts.index:
         # it hangs on the foot control, which turns as the foot does
         above = _above(toe, solved) if toe.parent >= 0 and control is None else solved.turns[:, end]
-        found.append(rotation_channel(toe, rotation(toe, solved.turns[:, parts.index[name]], above)))
+        q = rotation(toe, solved.turns[:, parts.index[name]], above)
+        found.append(rotation_channel(toe.bone, toe.mode, q))
     return found
 
 
@@ -89,6 +93,13 @@ def _pole(pole: Control, parts: TargetParts, solved: Solved, joints: tuple[int, 
     way = rotate(back, way)
     foot = hip + ((knee - hip) * line).sum(-1, keepdims=True) * line
     return foot + away * way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
+
+
+def _bent(bend: Bend, thigh: Array, shin: Array) -> Array:
+    """(T, 4) turns of the solver's lower bone about its hinge that give the angle between a limb's bones (T, 3)."""
+    across = np.linalg.norm(np.cross(thigh, shin), axis=-1)
+    angle = np.arctan2(across, (thigh * shin).sum(-1)) - bend.angle
+    return from_vector(angle[:, None] * bend.axis)
 
 
 def setting_channels(rig: RigMap, on_ik: Sequence[Limb]) -> list[Channel]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import bpy
@@ -16,14 +16,15 @@ import numpy as np
 from mathutils import Quaternion
 from numpy.typing import NDArray
 
-from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
+from ..scene.animation import assign_action, slot_name
+from ..scene.rotations import conjugate, from_matrix, multiply, rotate, to_vector
 from .bone_map import IkLimb, RigMap, Setting
 from .motion import TargetParts
 from .rig import world_matrix
 from .roles import limb_keys
 from .solve import RetargetError
 
-__all__ = ["Control", "Probe", "RigState", "as_it_was", "probe", "restore_state", "take_state"]
+__all__ = ["Bend", "Control", "Probe", "RigState", "as_it_was", "probe", "restore_state", "take_state"]
 
 Array = NDArray[np.float64]
 _TURN: Final = Quaternion((0.3, 0.8, -0.5), 0.7)
@@ -55,6 +56,25 @@ class Control:
 
 
 @dataclass(frozen=True, eq=False)
+class Bend:
+    """How a limb bends under its IK control.
+
+    Attributes:
+        turned: from where the pole lies to where the elbow or knee goes, radians about the line from root to end.
+        bone: lower bone of the solver's chain that is keyed with the bend, "" for none.
+        mode: its rotation mode.
+        axis: (3,) that it bends about, in its own axes.
+        angle: between the limb's two bones at rest, radians about that axis.
+    """
+
+    turned: float = 0.0
+    bone: str = ""
+    mode: str = "QUATERNION"
+    axis: Array = field(default_factory=lambda: np.array([1.0, 0, 0]))
+    angle: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class Probe:
     """A target rig, looked at.
 
@@ -63,15 +83,14 @@ class Probe:
         controls: (N,) of each part.
         extra: further controls (IK) by bone name.
         soft: bones that follow another one only partly, as (bone, other).
-        bends: of each limb with a pole, the angle in radians, about the line from its root to its end, from where the
-            pole lies to where the elbow or knee goes.
+        bends: of each limb whose IK control is keyed.
     """
 
     parts: TargetParts
     controls: tuple[Control, ...]
     extra: dict[str, Control]
     soft: tuple[tuple[str, str], ...]
-    bends: Mapping[tuple[str, str], float]
+    bends: Mapping[tuple[str, str], Bend]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +110,11 @@ def take_state(armature: Any, settings: Iterable[Setting] = ()) -> RigState:
     channels = {n: _read(bones, n, c) for n, c in _CHANNELS.items()}
     values = tuple((s.bone, s.property, bones[s.bone].get(s.property)) for s in settings if s.bone in bones)
     action = animation.action if animation is not None else None
-    slot = getattr(animation, "action_slot", None) if action is not None else None
     return RigState(
         channels,
         values,
         action.name if action is not None else "",
-        slot.identifier if slot is not None else "",
+        slot_name(animation) if animation is not None else "",
         animation.use_nla if animation is not None else True,
     )
 
@@ -113,9 +131,9 @@ def restore_state(context: Any, armature: Any, state: RigState) -> None:
     animation = armature.animation_data
     if animation is not None:
         action = bpy.data.actions.get(state.action)
-        animation.action, animation.use_nla = action, state.use_nla
-        if action is not None and state.slot and state.slot in action.slots:
-            animation.action_slot = action.slots[state.slot]
+        slot = action.slots.get(state.slot) if action is not None and state.slot else None
+        assign_action(animation, action, slot)
+        animation.use_nla = state.use_nla
     armature.update_tag()
     context.view_layer.update()
 
@@ -162,7 +180,7 @@ def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Seq
     _apply(armature, [*rig.settings, *_switches(rig, on_ik=())])
     controls, parts, soft = _look(context, armature, rig, keys)
     extra: dict[str, Control] = {}
-    bends: dict[tuple[str, str], float] = {}
+    bends: dict[tuple[str, str], Bend] = {}
     if ik:
         _apply(armature, [s for limb in ik for s in rig.ik[limb].settings] + _switches(rig, on_ik=ik))
         names = [n for limb in ik for n in (rig.ik[limb].control, rig.ik[limb].pole, rig.ik[limb].toe) if n]
@@ -307,20 +325,32 @@ def _look_extra(
     return found
 
 
-def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra: Mapping[str, Control]) -> float:
-    """Bend a limb by its IK control and look where the joint goes, seen from the pole; 0 without a pole."""
+def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra: Mapping[str, Control]) -> Bend:
+    """Bend a limb by its IK control and look where the joint goes, seen from the pole, and about which axis."""
     control = extra.get(ik.control)
-    if control is None or ik.pole not in extra:
-        return 0.0
-    eye = _Eye(context, armature, [*joints, ik.pole])
-    root, _, end, _ = eye.look()[1]
+    if control is None:
+        return Bend()
+    lower = armature.pose.bones.get(ik.bend) if ik.bend else None
+    if lower is not None:
+        _zero(lower, False)
+    pole_bone = ik.pole if ik.pole in extra else ik.control
+    eye = _Eye(context, armature, [*joints, pole_bone, lower.name if lower is not None else joints[1]])
+    axes, (root, joint, end, *_) = eye.look()
+    rest_axes, rest_bones = axes[-1], (joint - root, end - joint)
     bone = armature.pose.bones[control.bone]
     bone.location = np.linalg.pinv(control.moves) @ (_SHORTER * (root - end))
-    root, joint, end, pole = eye.look()[1]
+    axes, (root, joint, end, pole, _) = eye.look()
     bone.location = (0, 0, 0)
     line = (end - root) / max(float(np.linalg.norm(end - root)), 1e-9)
     to_pole, to_joint = (v - (v @ line) * line for v in (pole - root, joint - root))
-    return float(np.arctan2(np.cross(to_pole, to_joint) @ line, to_pole @ to_joint))
+    turned = float(np.arctan2(np.cross(to_pole, to_joint) @ line, to_pole @ to_joint)) if ik.pole in extra else 0.0
+    hinge = np.cross(joint - root, end - joint)
+    if lower is None or np.linalg.norm(hinge) < 1e-9:
+        return Bend(turned)
+    axis = rotate(conjugate(axes[-1]), hinge / np.linalg.norm(hinge))
+    across = np.cross(*rest_bones) @ rotate(rest_axes, axis)
+    angle = float(np.arctan2(across, rest_bones[0] @ rest_bones[1]))
+    return Bend(turned, lower.name, lower.rotation_mode, axis, angle)
 
 
 def _depth(controls: Sequence[Control], j: int) -> int:

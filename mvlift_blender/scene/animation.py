@@ -1,12 +1,13 @@
 """The one place that knows how Blender's animation API changed.
 
 Blender 4.2 and 4.3 keep F-curves in the Action; 4.4 adds slots, layers and channelbags and keeps the old way as a
-shortcut; 5.0 removes the shortcut. Keys are written with ``foreach_set``: one call a curve, whatever its length.
+shortcut; 5.0 removes the shortcut, and moves the selection of bones from the armature to its pose. Keys are written
+with ``foreach_set``: one call a curve, whatever its length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +15,21 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BEZIER", "CONSTANT", "LINEAR", "Curves", "clear_action", "current_curves", "duplicate_action", "new_curves"]
+__all__ = [
+    "BEZIER",
+    "CONSTANT",
+    "LINEAR",
+    "Curves",
+    "assign_action",
+    "clear_action",
+    "current_curves",
+    "curves_of",
+    "duplicate_action",
+    "new_curves",
+    "select_bones",
+    "selected_bones",
+    "slot_name",
+]
 
 CONSTANT: Final = 0
 LINEAR: Final = 1
@@ -164,6 +179,38 @@ def current_curves(target: Any) -> Curves | None:
     return None
 
 
+def curves_of(action: Any) -> list[Curves]:
+    """All curves of an Action, whatever they animate: one entry for each slot that has any."""
+    if not hasattr(action, "layers"):
+        return [Curves(action, action)]
+    strips = [strip for layer in action.layers for strip in layer.strips]
+    return [Curves(action, bag) for strip in strips for bag in strip.channelbags]
+
+
+def assign_action(animated: Any, action: Any, slot: Any = None) -> None:
+    """Let an Action, or None, animate a data-block or an NLA strip.
+
+    Args:
+        animated: a data-block's animation data, or an NLA strip.
+        action: the Action.
+        slot: of it; None leaves the choice to Blender, and takes the first one where Blender makes none.
+    """
+    if animated.action != action:
+        animated.action = action
+    if action is None or not hasattr(action, "slots"):
+        return
+    if slot is not None:
+        animated.action_slot = slot
+    elif animated.action_slot is None and len(action.slots):
+        animated.action_slot = action.slots[0]
+
+
+def slot_name(animation: Any) -> str:
+    """Identifier of the slot that animates a data-block; "" for none and before 4.4."""
+    slot = getattr(animation, "action_slot", None) if animation.action is not None else None
+    return slot.identifier if slot is not None else ""
+
+
 def duplicate_action(target: Any, name: str) -> Curves:
     """Give a data-block a copy of its Action under another name; the old one stays in the file."""
     animation = target.animation_data
@@ -178,6 +225,21 @@ def duplicate_action(target: Any, name: str) -> Curves:
     curves = current_curves(target)
     assert curves is not None  # the copy holds what the original did
     return curves
+
+
+def selected_bones(armature: Any) -> list[str]:
+    """Names of the bones that are selected in Pose Mode."""
+    return [bone.name for bone in _selectable(armature) if bone.select]
+
+
+def select_bones(armature: Any, names: Container[str]) -> None:
+    """Select these bones in Pose Mode, and no others."""
+    for bone in _selectable(armature):
+        bone.select = bone.name in names
+
+
+def _selectable(armature: Any) -> Any:
+    return armature.pose.bones if "select" in bpy.types.PoseBone.bl_rna.properties else armature.data.bones
 
 
 def clear_action(target: Any) -> None:

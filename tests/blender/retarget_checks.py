@@ -9,6 +9,7 @@ from synthetic_motion import matrices, rest_joints, walk
 from mvlift_blender.retargeting.rig import detect_rig
 from mvlift_blender.retargeting.roles import SIDES, key
 from mvlift_blender.retargeting.source import sample_source
+from mvlift_blender.scene.animation import curves_of
 from mvlift_blender.scene.write import write_motion
 
 SEGMENTS = (("upper_arm", "lower_arm"), ("lower_arm", "hand"), ("upper_leg", "lower_leg"), ("lower_leg", "foot"))
@@ -139,5 +140,8 @@ def fingerprint(armature):
 
 def action_print(action):
     """The curves of an Action."""
-    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
-    return [(c.data_path, c.array_index, [tuple(k.co) for k in c.keyframe_points]) for bag in bags for c in bag.fcurves]
+    return [
+        (c.data_path, c.array_index, [tuple(k.co) for k in c.keyframe_points])
+        for curves in curves_of(action)
+        for c in curves
+    ]

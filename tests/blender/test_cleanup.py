@@ -12,7 +12,7 @@ from test_scene import posed
 
 from mvlift_blender import cleaning
 from mvlift_blender.cleanup.soles import resting, slide, sole_points
-from mvlift_blender.scene.animation import current_curves
+from mvlift_blender.scene.animation import current_curves, select_bones
 from mvlift_blender.scene.keyframes import rotation_path
 from mvlift_blender.scene.write import WriteOptions, write_motion
 
@@ -154,8 +154,7 @@ def test_smoothing_calms_by_its_strength_and_keeps_feet(armature):
 
 
 def test_smoothing_only_the_selected_bones(armature):
-    for bone in armature.data.bones:
-        bone.select = bone.name == "left_elbow"
+    select_bones(armature, ["left_elbow"])
     before = cleaning._read(armature).curves
     assert bpy.ops.mvlift.smooth(strength=2.0, only_selected=True, path=False, keep_feet=False) == {"FINISHED"}
     after = cleaning._read(armature).curves
