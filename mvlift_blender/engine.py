@@ -73,7 +73,7 @@ def shared_client(source: EngineSource) -> EngineClient:
     global _client, _source
     if _client is None or _source != source:
         close_engine()
-        _client, _source = EngineClient(python=source.python, pythonpath=source.pythonpath), source
+        _client, _source = EngineClient(source.python, source.pythonpath, behind=True), source
     return _client
 
 

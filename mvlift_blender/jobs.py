@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from .preferences import engine_source
 __all__ = ["EngineJob", "running_job", "stop_running_job"]
 
 _TICK = 0.05  # seconds between looks at the engine
+_REDRAW = 0.25  # seconds between two states of the progress bar
 
 _running: EngineJob | None = None
 
@@ -44,6 +46,7 @@ class EngineJob:
         self._queue = LiftQueue(shared_client(engine_source(context)), requests)
         self._timer: Any = None
         self._shown: tuple[object, ...] = ()
+        self._shown_at = 0.0
 
     @property
     def lifted(self) -> list[tuple[LiftRequest, LiftedMotion]]:
@@ -115,10 +118,12 @@ class EngineJob:
     def _show(self, context: Any) -> None:
         state, job = self._queue.state, context.window_manager.mvlift_job
         left = _duration(state.left)
-        shown = (state.stage, round(200 * state.fraction), left, job.cancel)
-        if shown == self._shown:
+        shown = (state.stage, job.cancel, round(200 * state.fraction), left)
+        now = time.monotonic()
+        # a redraw costs the window time: none without news, and numbers that creep are shown now and then
+        if shown == self._shown or (shown[:2] == self._shown[:2] and now - self._shown_at < _REDRAW):
             return
-        self._shown = shown
+        self._shown, self._shown_at = shown, now
         job.stage = "Cancelling" if job.cancel else state.stage
         job.fraction, job.left = min(state.fraction, 1.0), left
         if context.workspace is not None:

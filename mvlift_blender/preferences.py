@@ -10,10 +10,12 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from .engine import EngineSource, bundled_packages, portable_package
 from .properties import DEVICES, PRESETS
+from .text import paragraph
 
 __all__ = ["CLASSES", "MVLiftPreferences", "body_file", "cache_folder", "engine_source", "preferences_of"]
 
 PACKAGE = __package__ or "mvlift_blender"
+_PAGE = 60  # pixels beside the text on the preferences page
 
 
 def _body_changed(self: Any, _context: Any) -> None:
@@ -69,7 +71,7 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
         name="Quality", description="How much the engine computes in new scenes", items=PRESETS, default="quality"
     )
 
-    def draw(self, _context: Any) -> None:
+    def draw(self, context: Any) -> None:
         """The preferences page."""
         layout = self.layout
         layout.use_property_split = True
@@ -79,19 +81,14 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
             column.prop(self, "interpreter")
         row = column.row()
         row.operator("mvlift.test_engine", icon="CHECKMARK")
-        _lines(column, self.engine_report, "INFO")
+        paragraph(context, column, self.engine_report, "INFO", _PAGE)
         column = layout.column(heading="Body")
         column.prop(self, "body_file")
-        _lines(column, self.body_report, "CHECKMARK" if self.body_is_good else "ERROR")
+        paragraph(context, column, self.body_report, "CHECKMARK" if self.body_is_good else "ERROR", _PAGE)
         column = layout.column(heading="Defaults")
         column.prop(self, "device")
         column.prop(self, "preset")
         column.prop(self, "cache")
-
-
-def _lines(layout: Any, text: str, icon: str) -> None:
-    for number, line in enumerate(text.splitlines()):
-        layout.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
 def preferences_of(context: Any) -> Any | None:

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..people import why_not
+from ..text import paragraph
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
@@ -38,9 +39,7 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
         row = layout.row()
         row.scale_y = 1.5
         row.operator("mvlift.lift", icon="ARMATURE_DATA")
-        reason = why_not(settings) if settings.people else ""
-        if reason:
-            layout.label(text=reason, icon="INFO")
+        paragraph(context, layout, why_not(settings) if settings.people else "", "INFO")
 
 
 def _progress(layout: Any, job: Any) -> None:

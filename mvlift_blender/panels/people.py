@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..people import ask_for, describe
+from ..text import paragraph
 from ..thumbnails import thumbnail_of
 
 __all__ = ["CLASSES", "SidebarPanel"]
@@ -80,17 +81,14 @@ class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
         buttons.menu(MVLIFT_MT_correct.bl_idname, text="", icon="DOWNARROW_HLT")
         person = settings.person()
         if person is not None:
-            _facts(layout, settings, person)
+            _facts(context, layout, settings, person)
         layout.prop(settings, "overlay", text="Show Keypoints in Viewport", icon="OVERLAY")
 
 
-def _facts(layout: Any, settings: Any, person: Any) -> None:
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for line in describe(settings, person):
-        column.label(text=line)
+def _facts(context: Any, layout: Any, settings: Any, person: Any) -> None:
+    paragraph(context, layout, "\n".join(describe(settings, person)))
     for note in person.notes.splitlines():
-        column.label(text=note, icon="INFO")
+        paragraph(context, layout, note, "INFO")
 
 
 class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
@@ -111,8 +109,7 @@ class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         asked = ask_for(settings)
-        if asked:
-            layout.label(text=asked, icon="ERROR")
+        paragraph(context, layout, asked, "ERROR")
         layout.prop(settings, "video")
         person = settings.person()
         sizes = layout.column(align=True)
@@ -122,8 +119,7 @@ class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
         rate = layout.column()
         rate.alert = bool(settings.fps_problem) or (person is not None and settings.clip_fps(person) is None)
         rate.prop(settings, "fps", placeholder=person.fps if person is not None else "")
-        if settings.fps_problem:
-            layout.label(text=settings.fps_problem, icon="ERROR")
+        paragraph(context, layout, settings.fps_problem, "ERROR")
 
 
 CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_video)

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..selected import lifted_armature, record_of
+from ..text import paragraph
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
@@ -27,12 +28,8 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         """Facts, and the clean-up."""
         layout, armature = self.layout, lifted_armature(context)
         record = record_of(armature)
-        column = layout.column(align=True)
-        column.label(text=armature.name, icon="ARMATURE_DATA")
-        facts = column.column(align=True)
-        facts.scale_y = 0.8
-        for line in record.summary.splitlines():
-            facts.label(text=line)
+        layout.label(text=armature.name, icon="ARMATURE_DATA")
+        paragraph(context, layout, record.summary)
         column = layout.column(align=True)
         column.operator("mvlift.clean_feet", icon="CON_FLOOR")
         column.operator("mvlift.snap_floor", icon="TRIA_DOWN_BAR")

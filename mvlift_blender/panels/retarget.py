@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..operators.retarget import why_not
+from ..text import paragraph
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
@@ -46,8 +47,7 @@ class MVLIFT_PT_retarget(SidebarPanel, bpy.types.Panel):
         column = layout.column()
         column.prop(settings, "source")
         column.prop(settings, "target")
-        if settings.found:
-            column.label(text=settings.found, icon="INFO")
+        paragraph(context, column, settings.found, "INFO")
         column.prop(settings, "root")
         column.prop(settings, "bake")
         column.prop(settings, "feet")
@@ -58,9 +58,7 @@ class MVLIFT_PT_retarget(SidebarPanel, bpy.types.Panel):
         part.enabled = settings.use_scale
         part.prop(settings, "scale", text="")
         column.prop(settings, "result")
-        reason = why_not(context)
-        if reason:
-            layout.label(text=reason, icon="INFO")
+        paragraph(context, layout, why_not(context), "INFO")
         layout.operator("mvlift.retarget_preview", depress=settings.previewing, icon="HIDE_OFF")
         row = layout.row()
         row.scale_y = 1.5

@@ -36,7 +36,7 @@ def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
     bpy.ops.mvlift.cancel()
     began = time.monotonic()
     steps_until(job, lambda: False)
-    assert time.monotonic() - began < 2.5  # a second, and as much again for a machine with other work
+    assert time.monotonic() - began < 1.0
     assert job.cancelled
     job.end(bpy.context)
     assert not panel.running

@@ -190,8 +190,19 @@ def test_an_engine_that_hangs_is_ended_by_cancelling(tiny_subject: str, walk: Ke
         client.cancel()
         found = [m for m in until_done(client) if not isinstance(m, Progress)]
         assert found == [Cancelled(job)]
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 1.0
+        ends = time.monotonic() + 10  # the system takes the process away beside the client
+        while running(pid) and time.monotonic() < ends:
+            time.sleep(0.02)
         assert not running(pid)
+
+
+def test_an_engine_that_works_behind_gives_way(tiny_subject: str, walk40: KeypointClip) -> None:
+    with EngineClient(behind=True) as client:
+        client.start()
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, int(client.hello["pid"])) == min(own + 5, 19)
+        assert len(client.run(walk40, LiftOptions(subject=tiny_subject, preset="fast", device="cpu"))) == 40
 
 
 CHILD = """

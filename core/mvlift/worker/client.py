@@ -30,6 +30,8 @@ __all__ = ["Cancelled", "EngineClient", "Failure", "LiftOptions", "Message", "Pr
 _START_SECONDS: Final = 90.0
 _CANCEL_SECONDS: Final = 0.7
 """After which an engine that does not let go of a job is ended."""
+_BEHIND: Final = 5
+"""How much nicer than this process an engine is that gives way."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,14 @@ class EngineClient:
     Args:
         python: interpreter that has torch; None for the running one.
         pythonpath: folders in which it finds packages, before its own.
+        behind: the engine gives way to other programs that want the processor, such as the window that waits for it.
     """
 
-    def __init__(self, python: Path | str | None = None, pythonpath: Sequence[Path | str] = ()) -> None:
+    def __init__(
+        self, python: Path | str | None = None, pythonpath: Sequence[Path | str] = (), behind: bool = False
+    ) -> None:
         self._python, self._pythonpath = str(python or sys.executable), [str(p) for p in pythonpath]
+        self._behind = behind
         self._process: subprocess.Popen[bytes] | None = None
         self._inbox: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._log: deque[str] = deque(maxlen=60)
@@ -115,7 +121,8 @@ class EngineClient:
             before = os.pathsep.join(self._pythonpath)
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [before, os.environ.get("PYTHONPATH", "")]))
         self._inbox, self._folder = queue.Queue(), Path(tempfile.mkdtemp(prefix="mvlift-"))
-        flags = {"creationflags": 0x08000000} if sys.platform == "win32" else {}  # no console window
+        # on Windows: no console window, and a priority below normal
+        flags = {"creationflags": 0x08000000 | 0x4000 * self._behind} if sys.platform == "win32" else {}
         try:
             self._process = subprocess.Popen(
                 [self._python, "-m", "mvlift.worker"],
@@ -131,6 +138,10 @@ class EngineClient:
                 f"The engine's Python {self._python} cannot be started ({error.strerror}).",
                 "Choose another interpreter in the preferences.",
             ) from error
+        if self._behind and sys.platform != "win32":
+            with contextlib.suppress(OSError):  # a system that does not allow it
+                own = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, min(own + _BEHIND, 19))
         threading.Thread(target=self._read, args=(self._process, self._inbox), daemon=True).start()
         self._logging = threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
         self._logging.start()
@@ -220,7 +231,7 @@ class EngineClient:
         """What the engine said since the last call; a crashed engine is one `Failure`."""
         if self._cancelled_at and time.monotonic() - self._cancelled_at > _CANCEL_SECONDS:
             job = self._running
-            self.close()  # it hangs in a long step: end it, the next lift starts another
+            self.close(wait=False)  # it hangs in a long step: end it, the next lift starts another
             return [Cancelled(job)] if job else []
         found: list[Message] = []
         while True:
@@ -329,20 +340,22 @@ class EngineClient:
                     raise EngineError("The lift was cancelled.")
             time.sleep(0.005)
 
-    def close(self) -> None:
-        """End the process at once and remove its files."""
+    def close(self, wait: bool = True) -> None:
+        """End the process at once and remove its files.
+
+        Args:
+            wait: until the system has taken the process away, which lasts on a busy machine; otherwise that goes on
+                beside the caller.
+        """
         process, self._process = self._process, None
+        folder, self._folder = self._folder, None
         self._running, self._cancelled_at = 0, 0.0
         if process is not None:
             process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout, process.stderr):
-                if stream is not None:
-                    with contextlib.suppress(OSError):
-                        stream.close()
-        folder, self._folder = self._folder, None
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if wait:
+            _tidy(process, folder)
+        else:
+            threading.Thread(target=_tidy, args=(process, folder)).start()
 
     def __enter__(self) -> EngineClient:
         return self
@@ -352,6 +365,18 @@ class EngineClient:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _tidy(process: subprocess.Popen[bytes] | None, folder: Path | None) -> None:
+    """Take in the end of a process and remove its folder."""
+    if process is not None:
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last_line(log: str) -> str:
