@@ -28,6 +28,7 @@ __all__ = ["EvaluateOptions", "evaluate", "main"]
 DEFAULT_ROWS = ("flat", "full", "full (fast)", "stage 1 only", "stage 2 only", "SMPLify")
 SUMMARY = ("t_root", "t_root_axis", "mpjpe", "pa_mpjpe", "pa_mpjpe_clip", "j2d", "j2d_c", "fid", "acceleration",
            "skating", "mirrored")  # fmt: skip
+OBJECT_SUMMARY = ("t_root", "mpjpe", "pa_mpjpe", "t_root_object", "o_mpjpe", "hand", "t_root_axis", "j2d", "mirrored")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ def _fid(
     return frechet_distance(features(network, made, subject), features(network, true, subject))
 
 
+def _needed(subject: Subject) -> tuple[str, ...] | None:
+    """Data of people with objects may lack their toes."""
+    return (*subject.score_keypoints, *subject.rigid) if subject.rigid else None
+
+
 def noise_distance(sequences: list[Sequence], subject: Subject) -> float:
     """Median distance in pixels between noisy and clean keypoints of the scored joints: what J2D is compared with."""
     columns = [sequences[0].names.index(n) for n in subject.score_keypoints]
@@ -90,14 +96,15 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
         MvliftError: data or weights are missing.
     """
     subject = get_subject(options.subject)
-    sequences = in_layout(load_validation(options.data, options.frames, options.every), subject.layout)
+    loaded = load_validation(options.data, options.frames, options.every)
+    sequences = in_layout(loaded, subject.layout, _needed(subject))
     setting = Setting(subject, options.models, options.device, options.sds_iterations, options.elepose)
     names = method_names(setting) if options.rows == ("all",) else list(options.rows)
     methods: dict[str, Method] = {name: method(name, setting) for name in names}
     methods |= {name: external(folder, setting) for name, folder in options.external.items()}
     try:
         # the space in which motions are compared is that of people
-        extractor: FeatureNetwork | None = load_features() if subject.alone.name == "human" else None
+        extractor: FeatureNetwork | None = load_features() if subject.name == "human" else None
     except ModelError as error:
         console.print(f"[yellow]FID left out:[/yellow] {error}")
         extractor = None
@@ -144,14 +151,15 @@ def main(arguments: list[str]) -> int:
         scores = evaluate(options, console)
         subject = get_subject(options.subject)
         loaded = load_validation(options.data, options.frames, options.every)
-        noise = noise_distance(in_layout(loaded, subject.layout), subject)
+        noise = noise_distance(in_layout(loaded, subject.layout, _needed(subject)), subject)
     except MvliftError as error:
         console.print(f"[red]error:[/red] {error}")
         return 1
     print(f"seed {options.seed}; {options.data.name}; means over sequences; noise of the noisy input {noise:.2f} px\n")
-    print(markdown(scores, SUMMARY))
+    summary = OBJECT_SUMMARY if subject.rigid else SUMMARY
+    print(markdown(scores, summary))
     print("\nmedians over sequences\n")
-    print(markdown(scores, [k for k in SUMMARY if k not in ("fid", "mirrored")], "median"))
+    print(markdown(scores, [k for k in summary if k not in ("fid", "mirrored")], "median"))
     if options.categories:
         for category in sorted({c["category"] for s in scores for c in s.clips}):
             print(f"\n{category}\n")

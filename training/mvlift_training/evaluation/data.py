@@ -76,31 +76,44 @@ class Sequence:
         )
 
 
-def in_layout(sequences: list[Sequence], layout: Layout) -> list[Sequence]:
+def _columns(values: FloatArray, columns: list[int | None], missing: float) -> FloatArray:
+    """(T, K, ...) values of other columns; those without one are missing."""
+    out = np.full((len(values), len(columns), *values.shape[2:]), missing)
+    have = [i for i, c in enumerate(columns) if c is not None]
+    out[:, have] = values[:, [c for c in columns if c is not None]]
+    return out
+
+
+def in_layout(sequences: list[Sequence], layout: Layout, needed: tuple[str, ...] | None = None) -> list[Sequence]:
     """The same sequences with their keypoints named and ordered as in a layout ("left_front_paw" is "l_front_paw").
 
+    Args:
+        sequences: of one file.
+        layout: wanted.
+        needed: keypoints that must be there, None for all; the others are NaN where the file lacks them.
+
     Raises:
-        KeypointError: they lack some of its keypoints.
+        KeypointError: they lack some of the needed keypoints.
     """
     names = sequences[0].names
     if names == layout.names:
         return sequences
     known = layout_of_names(names).names
-    missing = [n for n in layout.names if n not in known]
+    missing = [n for n in (layout.names if needed is None else needed) if n not in known]
     if missing:
         raise KeypointError(
             f"The data's keypoints {names} lack {missing} of {layout.name}.",
             "Choose the subject of the data with --subject.",
         )
-    columns = [known.index(n) for n in layout.names]
+    columns = [known.index(n) if n in known else None for n in layout.names]
     return [
         replace(
             s,
             names=layout.names,
-            clean=s.clean[:, columns],
-            noisy=s.noisy[:, columns],
-            noisy_confidence=s.noisy_confidence[:, columns],
-            truth=s.truth[:, columns],
+            clean=_columns(s.clean, columns, np.nan),
+            noisy=_columns(s.noisy, columns, np.nan),
+            noisy_confidence=_columns(s.noisy_confidence, columns, 0.0),
+            truth=_columns(s.truth, columns, np.nan),
         )
         for s in sequences
     ]

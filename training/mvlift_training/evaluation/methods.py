@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mvlift.bodies.fit import FitOptions, FitTargets
+from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import ModelError
@@ -32,7 +32,7 @@ from mvlift_training.evaluation.metrics import Prediction
 from mvlift_training.evaluation.table import Method
 from mvlift_training.sds import SdsOptions, distil_points, distil_views
 
-__all__ = ["Setting", "external", "method", "method_names"]
+__all__ = ["Setting", "external", "fit_pixels", "flat_row", "method", "method_names", "prediction"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Setting:
     elepose: Path | None = None
 
 
-def _prediction(motion: LiftedMotion, began: float) -> Prediction:
+def prediction(motion: LiftedMotion, began: float) -> Prediction:
+    """A motion as the metrics take it."""
     return Prediction(
         points=motion.keypoints.astype(np.float64),
         pixels=motion.camera.project(motion.keypoints).astype(np.float64),
@@ -62,7 +63,7 @@ def _prediction(motion: LiftedMotion, began: float) -> Prediction:
     )
 
 
-def _flat(setting: Setting) -> Method:
+def flat_row(setting: Setting) -> Method:
     """Every joint at one depth: the floor that knows nothing."""
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
@@ -82,7 +83,7 @@ def _full(setting: Setting, preset: str) -> Method:
         motion = lift(
             clip, subject=setting.subject, preset=preset, seed=seed, models=setting.models, device=setting.device
         )
-        return _prediction(motion, began)
+        return prediction(motion, began)
 
     return run
 
@@ -112,35 +113,37 @@ def _from_lines(setting: Setting, sampler: Sampler) -> Method:
         given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
         generator = torch.Generator().manual_seed(seed)
         motion = _lifted_by(setting, lambda view: sampler(network, view, schedule, generator), given)
-        return _prediction(motion, began)
+        return prediction(motion, began)
 
     return run
 
 
-def _smplify(setting: Setting) -> Method:
+def fit_pixels(given: GivenClip, subject: Subject) -> tuple[BodyFit, LiftedMotion]:
     """2D reprojection with pose prior, shape, smoothness and contacts, started from a standing pose at every frame."""
+    points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
+    motion = normalise(points, confidence, subject, given.K)
+    metres = (points - motion.root[:, None]) / motion.pixels_per_metre[:, None, None]
+    flat = np.concatenate([metres, np.zeros_like(metres[..., :1])], -1)
+    skeleton, rig, prior = body_of(subject)
+    targets = FitTargets(
+        points3d=flat,
+        sigma3d=np.full(flat.shape[:2], np.inf),
+        up=np.array([0.0, -1.0, 0.0]),
+        fps=float(given.fps),
+        pixels=points,
+        confidence=confidence,
+        K=given.K,
+        noise=given.noise,
+    )
+    fitted = fit_clip(skeleton, rig, targets, FitOptions(iterations=30), prior)
+    return fitted, motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, rig.contacts)
 
+
+def _smplify(setting: Setting) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
         given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
-        points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-        motion = normalise(points, confidence, setting.subject, given.K)
-        metres = (points - motion.root[:, None]) / motion.pixels_per_metre[:, None, None]
-        flat = np.concatenate([metres, np.zeros_like(metres[..., :1])], -1)
-        skeleton, rig, prior = body_of(setting.subject)
-        targets = FitTargets(
-            points3d=flat,
-            sigma3d=np.full(flat.shape[:2], np.inf),
-            up=np.array([0.0, -1.0, 0.0]),
-            fps=float(given.fps),
-            pixels=points,
-            confidence=confidence,
-            K=given.K,
-            noise=given.noise,
-        )
-        fitted = fit_clip(skeleton, rig, targets, FitOptions(iterations=30), prior)
-        lifted = motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, rig.contacts)
-        return _prediction(lifted, began)
+        return prediction(fit_pixels(given, setting.subject)[1], began)
 
     return run
 
@@ -155,7 +158,7 @@ def _elepose(setting: Setting) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
         given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
-        return _prediction(_lifted_by(setting, lifter, given), began)
+        return prediction(_lifted_by(setting, lifter, given), began)
 
     return run
 
@@ -179,12 +182,16 @@ def external(folder: Path, setting: Setting) -> Method:
 
 
 def _rows(setting: Setting) -> dict[str, Callable[[], Method]]:
+    if setting.subject.rigid:
+        from mvlift_training.evaluation.object_methods import object_rows
+
+        return object_rows(setting)
     loop = SampleOptions("ddim", steps=15)
     slow = SampleOptions("ancestral", steps=100)
     sds = SdsOptions(iterations=setting.sds_iterations)
     unlined = replace(sds, lines=False)
     return {
-        "flat": lambda: _flat(setting),
+        "flat": lambda: flat_row(setting),
         "full": lambda: _full(setting, "quality"),
         "full (fast)": lambda: _full(setting, "fast"),
         "stage 1 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_independently(n, g, s, loop, r)),

@@ -28,6 +28,9 @@ LABELS: Final = {
     "acceleration": "acceleration (mm/frame²)",
     "skating": "skating (mm/frame)",
     "mirrored": "mirrored (share)",
+    "t_root_object": "T_root^O (mm)",
+    "o_mpjpe": "O-MPJPE (mm)",
+    "hand": "hand on object (mm)",
     "fid": "FID",
 }
 CONTACT_HEIGHT: Final = 0.12
@@ -61,6 +64,46 @@ def _skating(points: FloatArray, truth: FloatArray, feet: list[int]) -> float:
         return float("nan")
     moved = np.linalg.norm(np.diff(points[:, feet], axis=0), axis=-1)
     return float(1000 * moved[rest].mean())
+
+
+HELD: Final = 0.02
+"""Metres by which a true wrist may move in the object's own frame in a second while it holds on."""
+
+
+def _hand_slip(points: FloatArray, truth: FloatArray, wrists: list[int], thing: list[int], fps: float) -> float:
+    """Spread in mm of a wrist's distance from the object's centre over the longest stretch of at least a second in
+    which the true distance stays within ``HELD``; mean over wrists, NaN where nothing is carried."""
+    least, out = round(fps), []
+
+    def away(p: FloatArray, wrist: int) -> FloatArray:
+        return np.asarray(np.linalg.norm(p[:, wrist] - p[:, thing].mean(1), axis=-1))
+
+    moving = np.linalg.norm(np.gradient(truth[:, thing].mean(1), axis=0), axis=-1) * fps > 0.05
+    for wrist in wrists:
+        true, made = away(truth, wrist), away(points, wrist)
+        first, best = 0, (0, 0)
+        for last in range(len(true)):
+            while np.ptp(true[first : last + 1]) > HELD or not moving[first : last + 1].all():
+                first += 1
+                if first > last:
+                    break
+            best = max(best, (last + 1 - first, first))
+        if best[0] >= least:
+            out.append(float(np.std(made[best[1] : sum(best)])))
+    return 1000 * float(np.mean(out)) if out else float("nan")
+
+
+def _object_errors(fitted: FloatArray, truth: FloatArray, sequence: Sequence, subject: Subject) -> dict[str, float]:
+    """Errors of an object's keypoints after the person's alignment; its root is their mean."""
+    thing = [sequence.names.index(n) for n in subject.rigid]
+    made, true = fitted[:, thing], truth[:, thing]
+    root, true_root = made.mean(1, keepdims=True), true.mean(1, keepdims=True)
+    wrists = [sequence.names.index(n) for n in ("l_wrist", "r_wrist") if n in sequence.names]
+    return {
+        "t_root_object": float(1000 * np.linalg.norm(root - true_root, axis=-1).mean()),
+        "o_mpjpe": float(1000 * np.linalg.norm(made - root - (true - true_root), axis=-1).mean()),
+        "hand": _hand_slip(fitted, truth, wrists, thing, float(sequence.fps)),
+    }
 
 
 def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
@@ -102,6 +145,8 @@ def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dic
         "j2d": float("nan"),
         "j2d_c": float("nan"),
     }
+    if subject.rigid:
+        out |= _object_errors(fitted, truth, sequence, subject)
     if prediction.pixels is not None:
         seen = np.asarray(np.isfinite(sequence.clean).all(-1))[:, scored]
         away = prediction.pixels[:, scored] - sequence.clean[:, scored]

@@ -1,0 +1,80 @@
+"""The rows of the table for a person with an object."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from mvlift.lifting.given import GivenClip, prepare_clip
+from mvlift.lifting.object_fit import ObjectOptions
+from mvlift.lifting.object_points import object_clip
+from mvlift.lifting.object_shape import ObjectShape, box_shape
+from mvlift.lifting.objects import body_part, solve_object, with_object
+from mvlift.lifting.pipeline import lift
+from mvlift.lifting.subjects import Subject
+
+from mvlift_training.evaluation.data import Sequence
+from mvlift_training.evaluation.methods import fit_pixels, flat_row, prediction
+from mvlift_training.evaluation.metrics import Prediction
+from mvlift_training.evaluation.table import Method
+
+if TYPE_CHECKING:
+    from mvlift_training.evaluation.methods import Setting
+
+__all__ = ["object_rows"]
+
+
+def true_shape(sequence: Sequence, subject: Subject) -> ObjectShape:
+    """The subject's box with the edges of the true one: what a user who has the object knows."""
+    shape = box_shape(subject)
+    corners = sequence.truth[:, [sequence.names.index(n) for n in shape.names]]
+    local = shape.points - shape.points.mean(0)
+    linear = np.einsum("tpa,pb->tab", corners - corners.mean(1, keepdims=True), local) @ np.linalg.inv(local.T @ local)
+    return replace(shape, size=np.median(np.linalg.norm(linear, axis=1), axis=0))
+
+
+def _lifted(setting: Setting, preset: str, known: bool, alone: bool = False) -> Method:
+    models = {"multiview": "", "line": ""} if alone else setting.models
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        began, who = time.perf_counter(), setting.subject
+        thing = true_shape(sequence, who) if known else None
+        clip = sequence.clip(noisy, who.layout)
+        motion = lift(clip, subject=who, preset=preset, seed=seed, models=models, device=setting.device, thing=thing)
+        return prediction(motion, began)
+
+    return run
+
+
+def _smplify(setting: Setting, known: bool) -> Method:
+    """2D reprojection for both: the person with pose prior and contacts, the object beside it, smooth and rigid."""
+    who = setting.subject
+
+    def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
+        began = time.perf_counter()
+        whole = prepare_clip(sequence.clip(noisy, who.layout), who, None, None, None, 1.0)
+        given: GivenClip = body_part(whole, who)
+        fitted, motion = fit_pixels(given, who.alone)
+        shape = true_shape(sequence, who) if known else box_shape(who)
+        seen = object_clip(whole.raw, shape, 1.0)
+        found = solve_object(shape, seen, given, fitted, None, who, ObjectOptions(contacts=False))
+        return prediction(with_object(motion, found, shape, seen), began)
+
+    return run
+
+
+def object_rows(setting: Setting) -> dict[str, Callable[[], Method]]:
+    """Rows by name; "size known" means that the object's true edges were given."""
+    return {
+        "flat": lambda: flat_row(setting),
+        "full": lambda: _lifted(setting, "quality", known=False),
+        "full (fast)": lambda: _lifted(setting, "fast", known=False),
+        "full, size known": lambda: _lifted(setting, "quality", known=True),
+        "person's model": lambda: _lifted(setting, "quality", known=False, alone=True),
+        "person's model, size known": lambda: _lifted(setting, "quality", known=True, alone=True),
+        "SMPLify": lambda: _smplify(setting, known=False),
+        "SMPLify, size known": lambda: _smplify(setting, known=True),
+    }
