@@ -11,6 +11,7 @@ from scipy.ndimage import binary_closing, binary_opening, gaussian_filter1d
 
 from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.kinematics import exp_map, log_map
+from mvlift.lifting.object_grips import find_grips
 from mvlift.lifting.object_shape import ObjectShape
 from mvlift.lifting.object_start import Pose, procrustes_start, projected_start
 
@@ -33,8 +34,6 @@ STILL_SIGMA: Final = 0.002
 """Metres a frame, and tenths of radians, by which a thing at rest may seem to move."""
 STILL_TRAVEL: Final = 0.035
 """Metres that a thing at rest may seem to travel in half a second."""
-HOLD_DISTANCE: Final = 0.28
-"""Metres from the wrist to what the hand holds, errors of depth included."""
 FLOOR_SIGMA: Final = 0.04
 FLOOR_NEAR: Final = 0.25
 """Metres above the floor at which a thing at rest is taken to stand on it."""
@@ -103,12 +102,6 @@ class ObjectFit:
     points: FloatArray
     held: FloatArray
     grips: FloatArray
-
-
-def _runs(flags: BoolArray) -> list[slice]:
-    """Stretches in which flags (T,) are True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _skew(v: FloatArray) -> FloatArray:
@@ -245,17 +238,8 @@ class _Fit:
     def observe(self) -> None:
         """Find anew where the object rests and which hand holds it where."""
         self.still = at_rest(self.targets)
-        self.held[:], own = 0, self.own
-        low, high = own.min(0), own.max(0)
-        away = self.targets.hands - self.position[:, None]
-        local = np.einsum("tba,thb->tha", self.rotation, away)
-        outside = np.linalg.norm(np.maximum(np.maximum(low - local, local - high), 0), axis=-1)  # (T, H)
-        for run in _runs(~self.still):
-            grip = np.median(local[run], axis=0)
-            spread = np.linalg.norm(local[run] - grip, axis=-1)
-            close = 1 / (1 + (spread / 0.1) ** 2)
-            sure = (np.median(outside[run], axis=0) < HOLD_DISTANCE) & (np.median(spread, axis=0) < 0.15)
-            self.held[run], self.grips[run] = close * sure, grip
+        hands = self.targets.hands
+        self.held, self.grips = find_grips(self.position, self.rotation, self.own, hands, ~self.still)
 
     def step(self) -> None:
         """One damped Gauss-Newton step."""

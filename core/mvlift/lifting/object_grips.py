@@ -1,0 +1,103 @@
+"""Which hand holds an object when, and where: what a picture shows well decides, depth only helps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["find_grips", "runs"]
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+ACROSS_SIGMA: Final = 0.03
+"""Metres across the line of sight by which a hand that holds on may seem to slide."""
+ALONG_SIGMA: Final = 0.3
+"""Metres along it: person and object are lifted with depths that err independently."""
+HOLD_DISTANCE: Final = 0.16
+"""Metres from the wrist to the part of the object that the hand holds."""
+HOLD_SPREAD: Final = 0.07
+"""Metres across the line of sight, median over a hold."""
+SHIFTS: Final = np.linspace(-0.8, 0.8, 33)
+"""Errors of depth between person and object that are tried, metres."""
+ROUNDS: Final = 4
+
+
+def runs(flags: BoolArray) -> list[slice]:
+    """Stretches in which flags (T,) are True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def _outside(points: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """(...,) distance of points (..., 3) from a box."""
+    return np.asarray(np.linalg.norm(np.maximum(np.maximum(low - points, points - high), 0), axis=-1))
+
+
+def _grip(
+    position: FloatArray, rotation: FloatArray, hand: FloatArray, shift: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Where a hand (T, 3) would hold, if the object were ``shift`` metres nearer than it seems.
+
+    Least squares over g of |(I - r rᵀ)(p + R g)|² / σ² + (rᵀ(p + R g - h - s r))² / σ_z², r the direction of the hand
+    from the camera: linear in g, and robust by reweighting.
+
+    Returns:
+        g (3,), its distance from the hand across the line of sight (T,), and the mean squared error.
+    """
+    ray = hand / np.linalg.norm(hand, axis=-1, keepdims=True)
+    across = np.eye(3) - ray[:, :, None] * ray[:, None]
+    rows = np.concatenate([across @ rotation / ACROSS_SIGMA, ray[:, None] @ rotation / ALONG_SIGMA], 1)  # (T, 4, 3)
+    far = (hand * ray).sum(-1) + shift - (position * ray).sum(-1)
+    wanted = np.concatenate([-np.einsum("tab,tb->ta", across, position) / ACROSS_SIGMA, far[:, None] / ALONG_SIGMA], 1)
+    weight = np.ones(len(hand))
+    grip = away = np.zeros(3)
+    for _ in range(ROUNDS):
+        normal = np.einsum("t,tia,tib->ab", weight, rows, rows) + 1e-6 * np.eye(3)
+        grip = np.linalg.solve(normal, np.einsum("t,tia,ti->a", weight, rows, wanted))
+        left = rows @ grip - wanted
+        away = ACROSS_SIGMA * np.linalg.norm(left[:, :3], axis=1)
+        weight = 1 / (1 + (away / 0.06) ** 2)
+    return grip, away, (weight[:, None] * left**2).sum(1) / np.maximum(weight.mean(), 1e-6)
+
+
+def find_grips(
+    position: FloatArray, rotation: FloatArray, own: FloatArray, hands: FloatArray, moving: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Holds and grips.
+
+    In every stretch in which the object moves, one error of depth between person and object is found, the one at which
+    the hands that move along with the object touch it.
+
+    Args:
+        position: (T, 3) of the object in the camera's axes.
+        rotation: (T, 3, 3).
+        own: (P, 3) its keypoints in its own frame, metres.
+        hands: (T, H, 3) wrists in the camera's axes.
+        moving: (T,) False where the object rests.
+
+    Returns:
+        held (T, H) in [0, 1], grips (T, H, 3) in the object's frame.
+    """
+    frames, count = hands.shape[:2]
+    held, grips = np.zeros((frames, count)), np.zeros((frames, count, 3))
+    low, high = own.min(0), own.max(0)
+    for run in runs(moving):
+        if run.stop - run.start < 5:
+            continue
+        tried = [
+            [_grip(position[run], rotation[run], hands[run, h], s) for s in SHIFTS] for h in range(count)
+        ]  # H lists of one for each shift
+        spread = np.array([[np.median(away) for _, away, _ in row] for row in tried])
+        gap = np.array([[_outside(grip, low, high) for grip, _, _ in row] for row in tried])
+        error = np.array([[np.median(left) for _, _, left in row] for row in tried])
+        along = spread < HOLD_SPREAD
+        cost = np.minimum(error + (gap / 0.05) ** 2, 40.0).sum(0) + (SHIFTS / ALONG_SIGMA) ** 2
+        best = int(cost.argmin())
+        for h in range(count):
+            if along[h, best] and gap[h, best] < HOLD_DISTANCE:
+                grip, away, _ = tried[h][best]
+                held[run, h] = 1 / (1 + (away / (2 * HOLD_SPREAD)) ** 2)
+                grips[run, h] = grip
+    return held, grips
