@@ -32,7 +32,14 @@ Tell = Callable[[str, float], None]
 """Takes a stage in words and the share of the whole clip that is done."""
 Lifter = Callable[[KeypointClip, Tell], LiftedMotion]
 Writer = Callable[[People, Path], None]
-_STAGES: Final = {"prepare": 0.0, "sample": 0.05, "fit": 0.7, "write": 0.97}
+_STAGES: Final = {
+    "prepare": 0.0,
+    "sample": 0.05,
+    "fit": 0.35,
+    "sample again": 0.5,
+    "fit again": 0.8,
+    "write": 0.97,
+}
 
 
 @dataclass(frozen=True)

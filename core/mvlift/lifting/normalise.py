@@ -119,6 +119,15 @@ def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, b
         return np.where(expected > 0, total / np.maximum(expected, 1e-9), np.nan)
 
 
+def _apparent_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> FloatArray:
+    """(T,) pixels a metre, from the first set of bones that are seen."""
+    for bones in (subject.scale_bones, subject.scale_fallback_bones):
+        scale = _bone_scale(points, seen, subject, bones)
+        if not np.isnan(scale).any():
+            return np.asarray(gaussian_filter1d(scale, 15, mode="nearest"))
+    raise LiftError("No bone of the body is seen often enough to measure its size.", "Check the keypoint layout.")
+
+
 def _turn(rays: FloatArray) -> FloatArray:
     """(T, 3, 3) rotations that bring a ray (T, 3) to the z axis without roll."""
     z = rays / np.linalg.norm(rays, axis=1, keepdims=True)
@@ -128,7 +137,11 @@ def _turn(rays: FloatArray) -> FloatArray:
 
 
 def normalise(
-    points: NDArray[np.floating], confidence: NDArray[np.floating], subject: Subject, K: FloatArray
+    points: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+    subject: Subject,
+    K: FloatArray,
+    pixels_per_metre: FloatArray | None = None,
 ) -> NormalisedMotion:
     """Root-centred, scaled motion of a clip whose keypoints are in the subject's layout.
 
@@ -137,6 +150,7 @@ def normalise(
         confidence: (T, K) in [0, 1], 0 = missing.
         subject: says which keypoints are the root and which bones measure scale.
         K: (3, 3) intrinsics.
+        pixels_per_metre: (T,) apparent scale at the root where it is known better than from the picture alone.
 
     Raises:
         LiftError: the root or every bone is missing throughout, or the person is smaller than a few pixels.
@@ -150,12 +164,7 @@ def normalise(
     turn = _turn(root_rays)
     local = np.einsum("tab,tkb->tka", turn, rays)
     flat = focal * local[..., :2] / np.maximum(local[..., 2:], 0.1)  # (T, K, 2) pixels about the root
-    scale = _bone_scale(flat, seen, subject, subject.scale_bones)
-    if np.isnan(scale).any():
-        scale = _bone_scale(flat, seen, subject, subject.scale_fallback_bones)
-    if np.isnan(scale).any():
-        raise LiftError("No bone of the body is seen often enough to measure its size.", "Check the keypoint layout.")
-    scale = gaussian_filter1d(scale, 15, mode="nearest")
+    scale = _apparent_scale(flat, seen, subject) if pixels_per_metre is None else pixels_per_metre
     if scale.max() < 4:
         raise LiftError(
             f"The {subject.name} is about {scale.max() * 1.7:.0f} pixels tall.", "Use a video in which it is larger."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.given import GivenClip, prepare_clip
+from mvlift.lifting.known import KnownView, known_view
 from mvlift.lifting.object_fit import ObjectOptions
 from mvlift.lifting.object_points import object_clip
 from mvlift.lifting.object_shape import ObjectShape, shape_of
@@ -187,18 +189,24 @@ def lift(
         sampler = drawn_as_published
     else:
         sampler = drawn_by
-    draw = sampler(network, schedule, how.sampling, generator, lambda share: tell("sample", share))
-    with clock.stage("sample"):
-        everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where)
-        lifted = points_part(everything, drawn)
+    known: KnownView | None = None
+    for look in range(how.looks):
+        again = " again" if look else ""
+        draw = sampler(network, schedule, how.sampling, generator, partial(tell, "sample" + again))
+        with clock.stage("sample"):
+            everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
+            lifted = points_part(everything, drawn)
+        with clock.stage("fit"):
+            fitting = partial(tell, "fit" + again)
+            if how.as_published:
+                own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
+                fitted = fit_as_published(lifted, *own, given.K, float(given.fps), fitted_body, fitting)
+            else:
+                fitted = fit_lifted(given, lifted, fitted_body, how, height, smoothing, fitting)
+        known = known_view(fitted.points, given.clip.layout.names, fitted.up, who)
+        if not known.differs(lifted.depth, lifted.up):
+            break
     with clock.stage("fit"):
-        if how.as_published:
-            own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-            fitted = fit_as_published(
-                lifted, *own, given.K, float(given.fps), fitted_body, lambda share: tell("fit", share)
-            )
-        else:
-            fitted = fit_lifted(given, lifted, fitted_body, how, height, smoothing, lambda share: tell("fit", share))
         found = None
         if shape is not None and seen is not None:
             options = ObjectOptions(smoothing=max(smoothing, 0.05))

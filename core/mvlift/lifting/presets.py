@@ -19,18 +19,21 @@ class Preset:
 
     Attributes:
         sampling: of the multi-view model.
+        looks: how often the clip is sampled at most; again only where the fitted body's distance or gravity are others
+            than those that sampling started from.
         fit_iterations: Levenberg-Marquardt steps of the body fit.
         as_published: triangulate and fit by gradient descent, as the paper does.
     """
 
     sampling: SampleOptions
     fit_iterations: int = 12
+    looks: int = 1
     as_published: bool = False
 
 
 PRESETS: Final[dict[PresetName, Preset]] = {
-    "fast": Preset(SampleOptions("ddim", steps=6), fit_iterations=10),
-    "quality": Preset(SampleOptions("ddim", steps=15, hypotheses=4), fit_iterations=18),
+    "fast": Preset(SampleOptions("ddim", steps=6), fit_iterations=10, looks=2),
+    "quality": Preset(SampleOptions("ddim", steps=15, hypotheses=4), fit_iterations=18, looks=3),
     "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
 }
 

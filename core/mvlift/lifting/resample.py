@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MODEL_FPS", "from_model_rate", "to_model_rate"]
+__all__ = ["MODEL_FPS", "from_model_rate", "to_model_rate", "track_to_model_rate"]
 
 MODEL_FPS: Final = 30
 """Frames a second at which the networks were trained."""
@@ -36,6 +36,11 @@ def to_model_rate(
     low = np.clip(np.floor(at).astype(np.int64), 0, len(points) - 1)
     high = np.where(at > low, np.minimum(low + 1, len(points) - 1), low)
     return _interpolate(points, at), np.minimum(confidence[low], confidence[high])
+
+
+def track_to_model_rate(values: NDArray[np.float64], fps: Fraction) -> NDArray[np.float64]:
+    """Values (T, ...) that are known in every frame at ``MODEL_FPS``."""
+    return to_model_rate(values, np.ones(len(values)), fps)[0]
 
 
 def from_model_rate(values: NDArray[np.float64], frames: int, fps: Fraction) -> NDArray[np.float64]:

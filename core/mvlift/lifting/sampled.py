@@ -15,8 +15,9 @@ from torch import Tensor
 
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.lifting.known import KnownView
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise
-from mvlift.lifting.resample import MODEL_FPS, from_model_rate, to_model_rate
+from mvlift.lifting.resample import MODEL_FPS, from_model_rate, to_model_rate, track_to_model_rate
 from mvlift.lifting.sampling import (
     TILT_MEAN,
     GivenView,
@@ -28,7 +29,7 @@ from mvlift.lifting.sampling import (
 )
 from mvlift.lifting.subjects import Subject
 
-__all__ = ["Draw", "LiftedPoints", "drawn_by", "given_view", "lift_points"]
+__all__ = ["Draw", "LiftedPoints", "drawn_by", "given_view", "lift_points", "tilt_of"]
 
 FloatArray = NDArray[np.float64]
 Draw = Callable[[GivenView], Sampled]
@@ -45,7 +46,7 @@ class LiftedPoints:
         points: (T, K, 3) metres (of an average body), relative to the root, camera axes (x right, y down, z forward).
         sigma: (T, K) metres, how far samples disagree.
         up: (3,) the world's up direction in camera axes.
-        depth: (T,) first estimate of the root's depth, metres.
+        depth: (T,) the root's depth that sampling started from, metres (of an average body).
         velocity: (T, 3) of the root, metres a frame of the clip, camera axes.
     """
 
@@ -56,14 +57,30 @@ class LiftedPoints:
     velocity: FloatArray
 
 
-def given_view(motion: NormalisedMotion, device: torch.device | str, elevation: float | None = None) -> GivenView:
-    """Normalised motion as the samplers take it; elevation in degrees, or the prior's mean."""
+def given_view(
+    motion: NormalisedMotion,
+    device: torch.device | str,
+    elevation: float | None = None,
+    up: FloatArray | None = None,
+) -> GivenView:
+    """Normalised motion as the samplers take it.
+
+    Args:
+        motion: normalised keypoints.
+        device: of the samplers.
+        elevation: of the camera in degrees, a guess; None: the prior's mean.
+        up: (3,) against gravity in camera axes, known; it settles the camera's tilt.
+    """
 
     def tensor(values: object) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=device)
 
     tilt = TILT_MEAN if elevation is None else (math.radians(elevation), 0.0)
-    return GivenView(tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor(tilt))
+    if up is not None:
+        tilt = tilt_of(up)
+    return GivenView(
+        tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor(tilt), tilt_known=up is not None
+    )
 
 
 def _agreed(lifted: Sampled) -> tuple[Tensor, Tensor, Tensor]:
@@ -110,6 +127,11 @@ def drawn_by(
     return lambda given: draw(network, given, schedule, replace(options, window=size), generator, progress=count)
 
 
+def tilt_of(up: FloatArray) -> tuple[float, float]:
+    """Elevation and roll of a camera in radians, of which ``camera_tilt`` makes this up direction (3,)."""
+    return math.atan2(-up[2], math.hypot(up[0], up[1])), math.atan2(up[0], -up[1])
+
+
 def _up(tilt: Tensor) -> FloatArray:
     """(3,) up in camera axes for a sampled tilt (2,)."""
     return np.asarray(-camera_tilt(tilt)[:, 1].double().cpu().numpy())
@@ -123,6 +145,7 @@ def lift_points(
     subject: Subject,
     draw: Draw,
     device: torch.device | str,
+    known: KnownView | None = None,
 ) -> LiftedPoints:
     """Sample the 3D keypoints of a clip.
 
@@ -134,10 +157,15 @@ def lift_points(
         subject: what is lifted.
         draw: sampler, see ``drawn_by``.
         device: where it runs.
+        known: distance and gravity from an earlier lift of the same clip.
     """
     model_points, model_confidence = to_model_rate(points, confidence, fps)
-    motion = normalise(model_points, model_confidence, subject, K)
-    mean, spread, tilt = _agreed(draw(given_view(motion, device)))
+    if known is None:
+        motion, up = normalise(model_points, model_confidence, subject, K), None
+    else:
+        scale = K[0, 0] / track_to_model_rate(known.depth, fps)
+        motion, up = normalise(model_points, model_confidence, subject, K, scale), known.up
+    mean, spread, tilt = _agreed(draw(given_view(motion, device, up=up)))
     keypoints = len(subject.layout.names)
     sampled = mean[:, :keypoints].double().cpu().numpy() * UNIT_METRES
     velocity = mean[:, keypoints].double().cpu().numpy() * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))

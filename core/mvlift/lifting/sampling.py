@@ -54,13 +54,15 @@ class GivenView:
         x: (T, P, 2) normalised points (``normalise``).
         confidence: (T, P) in [0, 1].
         turn: (T, 3, 3) camera axes to the axes of the camera turned towards the root (``normalise``).
-        tilt: (2,) elevation and roll of the camera in radians, as far as they are known.
+        tilt: (2,) elevation and roll of the camera in radians, a guess.
+        tilt_known: the guess is more than that: samplers keep it.
     """
 
     x: Tensor
     confidence: Tensor
     turn: Tensor
     tilt: Tensor
+    tilt_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -293,5 +295,14 @@ def sample_views(
     views, denoise = view_denoiser(network, given)
     windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
     return _run(
-        given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=True, progress=progress
+        given,
+        views,
+        denoise,
+        windows,
+        options,
+        schedule,
+        generator,
+        held=held,
+        find_tilt=not given.tilt_known,
+        progress=progress,
     )

@@ -1,0 +1,62 @@
+"""What a first lift knows that the first look at the picture did not: how far away the root is, and which way is up.
+
+Apparent size is first measured over seconds (``normalise``), so whoever walks away from the camera seems to shrink, and
+the networks, who only know people of one size, let them lean. A fitted body has one size. Its distance and its gravity
+make a second look at the same keypoints a better one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.lifting.subjects import Subject
+
+__all__ = ["KnownView", "known_view"]
+
+FloatArray = NDArray[np.float64]
+NEAREST: Final = 0.3
+"""Metres in front of the camera that a root may come."""
+OTHER_SIZE: Final = 0.2
+"""Change of apparent size over the clip (its logarithm) that the first look missed,"""
+OTHER_TILT: Final = 0.1
+"""and radians of gravity, beyond which a second look is better than the first; below, it only draws again."""
+
+
+@dataclass(frozen=True, eq=False)
+class KnownView:
+    """How the camera sees the body.
+
+    Attributes:
+        depth: (T,) metres of the root in front of the camera, were the body of average size.
+        up: (3,) against gravity, camera axes.
+    """
+
+    depth: FloatArray
+    up: FloatArray
+
+    def differs(self, depth: FloatArray, up: FloatArray) -> bool:
+        """Whether a look that took the depth to be ``depth`` (T,) and up to be ``up`` (3,) is worth repeating."""
+        size = np.ptp(np.log(self.depth / depth))
+        turn = np.arccos(np.clip(self.up @ up / np.linalg.norm(up), -1, 1))
+        return bool(size > OTHER_SIZE or turn > OTHER_TILT)
+
+
+def known_view(points: FloatArray, names: tuple[str, ...], up: FloatArray, subject: Subject) -> KnownView:
+    """From a fitted body.
+
+    Args:
+        points: (T, K, 3) its keypoints, metres, camera axes.
+        names: of the keypoints.
+        up: (3,) unit vector against gravity.
+        subject: whose bones measure size.
+    """
+    at = {name: points[:, i] for i, name in enumerate(names)}
+    at["root"] = np.mean([at[name] for name in subject.root], axis=0)
+    bones = [*subject.scale_bones, *subject.scale_fallback_bones]
+    own = sum(float(np.median(np.linalg.norm(at[a] - at[b], axis=1))) for a, b, _ in bones)
+    average = sum(metres for _, _, metres in bones)
+    return KnownView(np.maximum(at["root"][:, 2], NEAREST) * average / max(own, 1e-6), up)
