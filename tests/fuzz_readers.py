@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import resource
 import shutil
 import signal
@@ -28,6 +29,7 @@ from typing import Final
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent / "core"))
+os.environ.setdefault("MVLIFT_TEST_FRAMES", "6")
 
 import keypoint_archives  # noqa: F401 (registers its families; the path is set above)
 from keypoint_files import FAMILIES

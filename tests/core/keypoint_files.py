@@ -7,6 +7,7 @@ in `keypoint_archives`.
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,8 @@ __all__ = ["FAMILIES", "FRAMES", "SIZE", "FloatArray", "Written", "family", "fla
 
 FloatArray = NDArray[np.float64]
 SIZE: Final = (1280, 720)
-FRAMES: Final = 12
+FRAMES: Final = int(os.environ.get("MVLIFT_TEST_FRAMES", "12"))
+"""Of each file; fuzzing takes fewer, because it reads them a million times."""
 _ANATOMY: Final = json.loads((Path(mvlift.keypoints.__file__).parent / "anatomy.json").read_text(encoding="utf-8"))
 
 

@@ -1,12 +1,15 @@
 """Detections become tracks in one pass over the frames: predict, compare, assign.
 
 Each person's keypoints are predicted from the last frames at constant velocity and matched to the new detections by
-pose distance in units of the person's size, by one Hungarian assignment a frame.
+pose distance in units of the person's size, by one Hungarian assignment a frame. Long footage is followed in several
+parts at once, which overlap so that a part knows everybody's motion when its own frames begin.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,10 +17,11 @@ from numpy.typing import NDArray
 
 from mvlift.keypoints.assignment import cheapest_pairs
 
-__all__ = ["distances", "follow", "follow_ids", "sizes_of"]
+__all__ = ["distances", "follow", "follow_ids", "frames_alike", "sizes_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 _GATE: Final = 0.5
 """Largest pose distance, in body sizes, at which two detections of neighbouring frames may be one person."""
 _GROWTH: Final = 0.04
@@ -33,6 +37,17 @@ _DECAY: Final = 0.93
 """Velocity that is left after each frame of a gap."""
 _STEADY: Final = 0.3
 """Share of a new step in the velocity of somebody who has been followed for a while."""
+_PART: Final = 500
+"""Least frames of a part that is followed by itself."""
+_PARTS: Final = 256
+_WARM: Final = 45
+"""Frames by which a part begins before the end of the one before."""
+_VOTES: Final = 10
+"""Last frames before a part in which its tracks are compared with those of the part before."""
+_NEVER: Final = 1 << 60
+"""A frame after all others."""
+_AT_ONCE: Final = 1 << 21
+"""Numbers that are compared in one go."""
 
 
 def sizes_of(points: FloatArray, weight: FloatArray) -> FloatArray:
@@ -47,27 +62,69 @@ def sizes_of(points: FloatArray, weight: FloatArray) -> FloatArray:
 def distances(
     a: FloatArray, wa: FloatArray, b: FloatArray, wb: FloatArray, scale: FloatArray, far: float = np.inf
 ) -> FloatArray:
-    """(A, B) mean distance over keypoints that both have, weighted by confidence; infinite without two of them."""
-    weight = np.sqrt(wa[:, None] * wb[None])
-    step = a[:, None] - b[None]
+    """(...,) mean distance over keypoints that both have, weighted by confidence; infinite without two of them.
+
+    Args:
+        a, b: (..., J, 2) which broadcast against each other.
+        wa, wb: (..., J).
+        scale: (...,) unit of the distance.
+        far: no keypoint counts as further away.
+    """
+    weight = np.sqrt(wa * wb)
+    step = a - b
     away = np.minimum(np.hypot(step[..., 0], step[..., 1]) / scale[..., None], far)
-    total = weight.sum(-1)
-    enough = (weight > 0).sum(-1) >= min(2, a.shape[1])
-    return np.where(enough, (weight * away).sum(-1) / np.maximum(total, 1e-9), np.inf)
+    enough = (weight > 0).sum(-1) >= min(2, a.shape[-2])
+    return np.where(enough, (weight * away).sum(-1) / np.maximum(weight.sum(-1), 1e-9), np.inf)
 
 
-def _medians(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+def _medians(values: FloatArray, known: BoolArray) -> FloatArray:
     """(N, 2) medians of (N, J, 2) over those of the J that are known; 0 where none is."""
     ordered = np.sort(np.where(known[..., None], values, np.inf), axis=1)
     count = known.sum(1)
     rows = np.arange(len(values))
-    low, high = ordered[rows, np.maximum(count - 1, 0) // 2], ordered[rows, np.minimum(count // 2, len(known[0]) - 1)]
+    low, high = ordered[rows, np.maximum(count - 1, 0) // 2], ordered[rows, np.minimum(count // 2, known.shape[1] - 1)]
     return np.where((count > 0)[:, None], (low + high) / 2, 0.0)
+
+
+def _ranges(starts: IntArray, counts: IntArray) -> IntArray:
+    """All of ``starts[i]`` to ``starts[i] + counts[i] - 1``, one after the other."""
+    return np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+
+
+def _runs(frame: IntArray) -> tuple[IntArray, IntArray]:
+    """Where each frame begins in a sorted list, and how many rows it has."""
+    starts = np.flatnonzero(np.diff(frame, prepend=frame[0] - 1))
+    return starts, np.diff(starts, append=len(frame))
+
+
+def frames_alike(frame: IntArray, numbers: int) -> Iterator[IntArray]:
+    """(F, n) rows of F frames that have n rows each, frame by frame; frames with a single row are left out.
+
+    Args:
+        frame: (N,) in any order.
+        numbers: that are compared for each pair of rows; bounds F.
+    """
+    order = np.argsort(frame, kind="stable")
+    starts, counts = _runs(frame[order])
+    for n in np.unique(counts[counts > 1]).tolist():
+        alike = starts[counts == n]
+        for some in np.array_split(alike, max(1, len(alike) * n * n * numbers // _AT_ONCE)):
+            yield order[some[:, None] + np.arange(n)]
 
 
 @dataclass
 class _State:
-    """Everybody who is followed, one row each."""
+    """Everybody who is followed, one row each.
+
+    Attributes:
+        points, weight: (P, J, 2) and (P, J) as last seen, carried along where a keypoint was not seen since.
+        velocity: (P, 2) pixels a frame.
+        size: (P,) pixels.
+        last: (P,) frame.
+        count: (P,) detections so far.
+        track: (P,) number of the track.
+        part: (P,) of the footage.
+    """
 
     points: FloatArray
     weight: FloatArray
@@ -75,84 +132,122 @@ class _State:
     size: FloatArray
     last: IntArray
     count: IntArray
-    rows: list[list[int]] = field(default_factory=list)
+    track: IntArray
+    part: IntArray
 
     @classmethod
-    def empty(cls, joints: int) -> _State:
-        none = np.zeros(0)
-        return cls(
-            np.zeros((0, joints, 2)), np.zeros((0, joints)), np.zeros((0, 2)), none, none.astype(int), none.astype(int)
-        )
+    def begin(
+        cls, track: IntArray, part: IntArray, frame: IntArray, points: FloatArray, weight: FloatArray, size: FloatArray
+    ) -> _State:
+        """People seen for the first time."""
+        at_rest, once = np.zeros((len(track), 2)), np.ones(len(track), dtype=np.int64)
+        return cls(points.copy(), weight.copy(), at_rest, size.copy(), frame.copy(), once, track, part)
 
-    def keep(self, which: NDArray[np.bool_]) -> list[list[int]]:
-        """Forget the others; returns their rows."""
-        gone = [rows for rows, stays in zip(self.rows, which, strict=True) if not stays]
-        self.rows = [rows for rows, stays in zip(self.rows, which, strict=True) if stays]
-        for name in ("points", "weight", "velocity", "size", "last", "count"):
-            setattr(self, name, getattr(self, name)[which])
-        return gone
+    def taken(self, which: BoolArray | IntArray) -> _State:
+        """Some of them."""
+        return _State(*(value[which] for value in vars(self).values()))
 
-    def begin(self, frame: int, found: IntArray, points: FloatArray, weight: FloatArray, size: FloatArray) -> None:
-        """New people."""
-        self.points = np.concatenate([self.points, points[found]])
-        self.weight = np.concatenate([self.weight, weight[found]])
-        self.velocity = np.concatenate([self.velocity, np.zeros((len(found), 2))])
-        self.size = np.concatenate([self.size, size[found]])
-        self.last = np.concatenate([self.last, np.full(len(found), frame)])
-        self.count = np.concatenate([self.count, np.ones(len(found), dtype=int)])
-        self.rows += [[int(row)] for row in found]
+    def joined(self, more: _State) -> _State:
+        """These and more."""
+        return _State(*map(np.concatenate, zip(vars(self).values(), vars(more).values(), strict=True)))
 
-    def costs(self, frame: int, points: FloatArray, weight: FloatArray, sizes: FloatArray) -> FloatArray:
-        """(people, detections) in body sizes; infinite where impossible."""
-        gap = frame - self.last
+    def put(self, where: IntArray, new: _State) -> None:
+        """Others in the place of some."""
+        for name, value in vars(new).items():
+            getattr(self, name)[where] = value
+
+    def costs(
+        self, who: IntArray, frame: IntArray, points: FloatArray, weight: FloatArray, sizes: FloatArray
+    ) -> FloatArray:
+        """(N,) of person ``who[n]`` being seen at ``points[n]`` in body sizes; infinite where impossible."""
+        gap = frame - self.last[who]
         reach = np.where(gap > 1, (1 - _DECAY**gap) / (1 - _DECAY), 1.0)
-        expected = self.points + (self.velocity * reach[:, None])[:, None]
-        scale = np.sqrt(self.size[:, None] * sizes[None])
-        cost = distances(expected, self.weight, points, weight, scale, _FAR)
+        expected = self.points[who] + (self.velocity[who] * reach[:, None])[:, None]
+        own = self.size[who]
+        cost = distances(expected, self.weight[who], points, weight, np.sqrt(own * sizes), _FAR)
         gate = _GATE + _GROWTH * np.minimum(gap - 1, 12)
         # an outline that loses its legs shrinks at once: only large changes of size speak against a match
-        change = np.maximum(np.abs(np.log(sizes[None] / self.size[:, None])) - 0.25, 0.0)
-        return np.where(cost < gate[:, None], cost + _SIZE_COST * change, np.inf)
+        change = np.maximum(np.abs(np.log(sizes / own)) - 0.25, 0.0)
+        return np.where(cost < gate, cost + _SIZE_COST * change, np.inf)
 
-    def update(self, who: IntArray, frame: int, points: FloatArray, weight: FloatArray, sizes: FloatArray) -> None:
+    def update(self, who: IntArray, frame: IntArray, points: FloatArray, weight: FloatArray, sizes: FloatArray) -> None:
         """People ``who`` were seen at ``points`` (N, J, 2)."""
+        before, had = self.points[who], self.weight[who]
         gap = (frame - self.last[who]).astype(np.float64)
-        both = (weight > 0) & (self.weight[who] > 0)
-        some = both.any(1)
-        step = _medians(points - self.points[who], both) / gap[:, None]
-        share = np.maximum(1 / self.count[who], 1 - (1 - _STEADY) ** gap)
-        velocity = self.velocity[who] + np.where(some, share, 0.0)[:, None] * (step - self.velocity[who])
         seen = weight > 0
-        carried = self.points[who] + (velocity * gap[:, None])[:, None]
+        both = seen & (had > 0)
+        step = _medians(points - before, both) / gap[:, None]
+        share = np.maximum(1 / self.count[who], 1 - (1 - _STEADY) ** gap)
+        velocity = self.velocity[who] + np.where(both.any(1), share, 0.0)[:, None] * (step - self.velocity[who])
+        carried = before + (velocity * gap[:, None])[:, None]
         self.points[who] = np.where(seen[..., None], points, carried)
-        self.weight[who] = np.where(seen, weight, 0.7 * self.weight[who])
+        self.weight[who] = np.where(seen, weight, 0.7 * had)
         self.velocity[who], self.last[who] = velocity, frame
         self.size[who] = 0.8 * self.size[who] + 0.2 * sizes
         self.count[who] += 1
 
 
-def _assign(cost: FloatArray) -> list[tuple[int, int]]:
-    if cost.shape == (1, 1):
-        return [(0, 0)] if np.isfinite(cost[0, 0]) else []
-    bounded = np.where(np.isfinite(cost), cost, 1e6)
-    rows, columns = cheapest_pairs(bounded)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if bounded[r, c] < 1e5]
-
-
-def _without_doubles(points: FloatArray, weight: FloatArray, sizes: FloatArray) -> IntArray:
-    """Detections of one frame that lie on no surer one.
+def _without_doubles(frame: IntArray, points: FloatArray, weight: FloatArray, sizes: FloatArray) -> BoolArray:
+    """(N,) False for detections that lie on a surer one of their frame.
 
     Of two people on top of each other only one is followed, the other goes on as before: what a detector says about
     two such people is too mixed up to learn their motion from.
     """
-    order = np.argsort(-weight.sum(1), kind="stable")
-    scale = np.sqrt(sizes[order][:, None] * sizes[order][None])
-    near = distances(points[order], weight[order], points[order], weight[order], scale) < _SAME
-    kept: list[int] = []
-    for i in range(len(order)):
-        if not near[i, kept].any():
-            kept.append(i)
-    return np.asarray(order[kept])
+    alone = np.ones(len(frame), dtype=np.bool_)
+    total = weight.sum(1)
+    for rows in frames_alike(frame, 2 * points.shape[1]):
+        rows = np.take_along_axis(rows, np.argsort(-total[rows], axis=1, kind="stable"), 1)
+        p, w, size = points[rows], weight[rows], sizes[rows]
+        scale = np.sqrt(size[:, :, None] * size[:, None])
+        near = distances(p[:, :, None], w[:, :, None], p[:, None], w[:, None], scale) < _SAME
+        kept = np.zeros(rows.shape, dtype=np.bool_)
+        for i in range(rows.shape[1]):
+            kept[:, i] = ~(near[:, i] & kept).any(1)
+        alone[rows] = kept
+    return alone
+
+
+def _assigned(part: IntArray, who: IntArray, seen: IntArray, cost: FloatArray) -> tuple[IntArray, IntArray]:
+    """People and detections that go together, at the least total cost within each part.
+
+    Args:
+        part, who, seen, cost: (N,) of possible pairs, in order of ``who``.
+    """
+    order = np.lexsort((cost, who))
+    best = order[np.flatnonzero(np.diff(who[order], prepend=-1))]
+    wanted = np.bincount(seen[best])
+    disputed = np.unique(part[best[wanted[seen[best]] > 1]])
+    if not len(disputed):  # the usual case: each has its own favourite
+        return who[best], seen[best]
+    agreed = best[~np.isin(part[best], disputed)]
+    people, found = [who[agreed]], [seen[agreed]]
+    pairs = np.flatnonzero(np.isin(part, disputed))
+    pairs = pairs[np.argsort(part[pairs], kind="stable")]
+    for here in np.split(pairs, np.flatnonzero(np.diff(part[pairs])) + 1):
+        rows = {one: i for i, one in enumerate(dict.fromkeys(who[here].tolist()))}
+        columns = {one: i for i, one in enumerate(dict.fromkeys(seen[here].tolist()))}
+        dense = np.full((len(rows), len(columns)), 1e6)
+        dense[[rows[i] for i in who[here].tolist()], [columns[d] for d in seen[here].tolist()]] = cost[here]
+        r, c = cheapest_pairs(dense)
+        possible = dense[r, c] < 1e5
+        people.append(np.array(list(rows))[r[possible]])
+        found.append(np.array(list(columns))[c[possible]])
+    return np.concatenate(people), np.concatenate(found)
+
+
+def _costs_of(
+    state: _State,
+    who: IntArray,
+    seen: IntArray,
+    frame: IntArray,
+    points: FloatArray,
+    weight: FloatArray,
+    size: FloatArray,
+) -> FloatArray:
+    """Costs of pairs, some at a time."""
+    pieces = max(1, len(who) * 2 * points.shape[1] // _AT_ONCE)
+    parts = zip(np.array_split(who, pieces), np.array_split(seen, pieces), strict=True)
+    return np.concatenate([state.costs(i, frame[d], points[d], weight[d], size[d]) for i, d in parts])
 
 
 def follow(frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
@@ -163,45 +258,109 @@ def follow(frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list
         points: (N, J, 2) pixels.
         weight: (N, J) confidence, 0 = missing.
     """
-    sizes, state = sizes_of(points, weight), _State.empty(points.shape[1])
-    done: list[list[int]] = []
-    order = np.argsort(frame, kind="stable")
-    starts = np.flatnonzero(np.diff(frame[order], prepend=frame[order[0]] - 1))
-    for rows in np.split(order, starts[1:]):
-        at = int(frame[rows[0]])
-        done += state.keep(at - state.last <= _PATIENCE)
-        found = rows[_without_doubles(points[rows], weight[rows], sizes[rows])] if len(rows) > 1 else rows
-        p, w, size = points[found], weight[found], sizes[found]
-        pairs = _assign(state.costs(at, p, w, size)) if state.rows else []
-        if pairs:
-            who, which = np.array(pairs).T
-            state.update(who, at, p[which], w[which], size[which])
-            for i, d in pairs:
-                state.rows[i].append(int(found[d]))
-        new = np.delete(found, [d for _, d in pairs])
+    sizes = sizes_of(points, weight)
+    rows = np.flatnonzero(_without_doubles(frame, points, weight, sizes))
+    rows = rows[np.argsort(frame[rows], kind="stable")]
+    starts, counts = _runs(frame[rows])
+    length = max(_PART, -(-len(starts) // _PARTS))
+    own = np.arange(0, len(starts), length)  # the first frame that is a part's own
+    first, stop = np.maximum(own - _WARM, 0), np.minimum(own + length, len(starts))
+    none = np.zeros(0, dtype=np.int64)
+    state = _State.begin(none, none, none, points[:0], weight[:0], sizes[:0])
+    history: list[tuple[IntArray, IntArray]] = []
+    part_of: list[IntArray] = []
+    tracks = 0
+    for step in range(int((stop - first).max())):
+        parts = np.flatnonzero(first + step < stop)
+        at = first[parts] + step
+        now, begin, many = np.full(len(own), _NEVER), np.zeros_like(own), np.zeros_like(own)
+        now[parts], many[parts] = frame[rows[starts[at]]], counts[at]
+        begin[parts] = np.cumsum(counts[at]) - counts[at]
+        found = rows[_ranges(starts[at], counts[at])]
+        part = np.repeat(parts, counts[at])
+        waited = now[state.part] - state.last <= _PATIENCE
+        state = state if waited.all() else state.taken(waited)
+        p, w, size, here = points[found], weight[found], sizes[found], frame[found]
+        unseen = np.ones(len(found), dtype=np.bool_)
+        who = np.repeat(np.arange(len(state.part)), many[state.part])
+        if len(who):
+            seen = _ranges(begin[state.part], many[state.part])
+            cost = _costs_of(state, who, seen, here, p, w, size)
+            some = np.flatnonzero(np.isfinite(cost))
+            who, seen = _assigned(part[seen[some]], who[some], seen[some], cost[some]) if len(some) else (none, none)
+            state.update(who, here[seen], p[seen], w[seen], size[seen])
+            history.append((state.track[who], found[seen]))
+            unseen[seen] = False
+        new = np.flatnonzero(unseen)
         if len(new):
-            state.begin(at, new, points, weight, sizes)
-    return done + state.rows
+            names = tracks + np.arange(len(new))
+            tracks += len(new)
+            part_of.append(part[new])
+            history.append((names, found[new]))
+            state = state.joined(_State.begin(names, part[new], here[new], p[new], w[new], size[new]))
+    track, row = (np.concatenate(column) for column in zip(*history, strict=True))
+    order = np.argsort(track, kind="stable")
+    pieces = np.split(row[order], np.flatnonzero(np.diff(track[order])) + 1)
+    boundary = np.append(frame[rows[starts[own]]], _NEVER)
+    return _stitched(pieces, np.concatenate(part_of), frame, boundary)
+
+
+def _stitched(pieces: list[IntArray], part: IntArray, frame: IntArray, boundary: IntArray) -> list[list[int]]:
+    """Tracks of all parts in one: a track goes on in the one that has the same detections before the boundary."""
+    tracks: list[list[int]] = []
+    owner = np.full(len(frame), -1)
+    for number in range(len(boundary) - 1):
+        here = []
+        for which in np.flatnonzero(part == number).tolist():
+            piece = pieces[which]
+            old = frame[piece] < boundary[number]
+            if old.all():
+                continue
+            votes = Counter(int(t) for t in owner[piece[old][-_VOTES:]] if t >= 0).most_common(1)
+            before, agreed = votes[0] if votes else (-1, 0)
+            here.append((agreed, before, piece[~old].tolist()))
+        gone_on = set[int]()
+        for _, before, rows in sorted(here, key=lambda one: -one[0]):
+            if before < 0 or before in gone_on:
+                before = len(tracks)
+                tracks.append([])
+            gone_on.add(before)
+            tracks[before] += rows
+            owner[rows] = before
+    return tracks
 
 
 def follow_ids(frame: IntArray, ids: NDArray[np.str_], points: FloatArray, weight: FloatArray) -> list[list[int]]:
     """Rows of each track by the file's ids, cut wherever an id jumps to another place; arguments as ``follow``."""
     sizes = sizes_of(points, weight)
-    tracks: list[list[int]] = []
-    for name in dict.fromkeys(ids.tolist()):
-        rows = np.flatnonzero(ids == name)
-        rows = rows[np.argsort(frame[rows], kind="stable")]
-        state = _State.empty(points.shape[1])
-        for row in rows:
-            at = int(frame[row])
-            if state.rows and at == state.last[0]:
-                continue
-            one = slice(row, row + 1)
-            if state.rows and np.isfinite(state.costs(at, points[one], weight[one], sizes[one])[0, 0]):
-                state.update(np.zeros(1, dtype=int), at, points[one], weight[one], sizes[one])
-                state.rows[0].append(int(row))
-            else:
-                tracks += state.keep(np.zeros(len(state.rows), dtype=np.bool_))
-                state.begin(at, np.array([row]), points, weight, sizes)
-        tracks += state.rows
-    return tracks
+    _, first_seen, number = np.unique(ids, return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first_seen))[number.reshape(-1)]  # ids in the order of their first rows
+    rows = np.lexsort((frame, number))
+    repeated = (np.diff(number[rows], prepend=-1) == 0) & (np.diff(frame[rows], prepend=frame[rows[0]] - 1) == 0)
+    rows = rows[~repeated]
+    starts, counts = _runs(number[rows])
+    length = max(_PART, -(-int(counts.max()) // _PARTS))
+    pieces = [
+        (s + a, s + max(a - _WARM, 0), s + min(a + length, c))
+        for s, c in zip(starts.tolist(), counts.tolist(), strict=True)
+        for a in range(0, c, length)
+    ]
+    own, first, stop = np.array(pieces).T
+    cut = np.zeros(len(rows), dtype=np.bool_)
+    cut[starts] = True
+    begin = rows[first]
+    none = np.zeros(len(own), dtype=np.int64)
+    state = _State.begin(none, none, frame[begin], points[begin], weight[begin], sizes[begin])
+    for step in range(1, int((stop - first).max())):
+        who = np.flatnonzero(first + step < stop)
+        at = first[who] + step
+        row = rows[at]
+        seen = frame[row], points[row], weight[row], sizes[row]
+        jump = ~np.isfinite(state.costs(who, *seen))
+        cut[at] |= jump & (at >= own[who])
+        stays, goes = np.flatnonzero(~jump), np.flatnonzero(jump)
+        state.update(who[stays], *(value[stays] for value in seen))
+        if len(goes):
+            zero = np.zeros(len(goes), dtype=np.int64)
+            state.put(who[goes], _State.begin(zero, zero, *(value[goes] for value in seen)))
+    return [part.tolist() for part in np.split(rows, np.flatnonzero(cut)[1:])]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.keypoints.assignment import cheapest_pairs
-from mvlift.keypoints.following import distances, sizes_of
+from mvlift.keypoints.following import distances, frames_alike, sizes_of
 
 __all__ = ["join_tracks", "recover"]
 
@@ -119,29 +119,27 @@ def _near_others(tracks: list[list[int]], data: _Data) -> NDArray[np.bool_]:
     for number, rows in enumerate(tracks):
         track[rows] = number
     near = np.zeros(len(data.frame), dtype=np.bool_)
-    order = np.argsort(data.frame, kind="stable")
-    order = order[track[order] >= 0]
-    if not len(order):
-        return near
-    for here in np.split(order, np.flatnonzero(np.diff(data.frame[order])) + 1):
-        if len(here) < 2:
-            continue
-        away = np.linalg.norm(data.middle[here][:, None] - data.middle[here][None], axis=-1)
-        away /= np.sqrt(data.size[here][:, None] * data.size[here][None])
-        np.fill_diagonal(away, np.inf)
-        near[here] = (away < _NEAR).any(1)
+    followed = np.flatnonzero(track >= 0)
+    for some in frames_alike(data.frame[followed], 2):
+        here = followed[some]
+        middle, size = data.middle[here], data.size[here]
+        away = np.linalg.norm(middle[:, :, None] - middle[:, None], axis=-1) / np.sqrt(size[:, :, None] * size[:, None])
+        away[:, np.arange(here.shape[1]), np.arange(here.shape[1])] = np.inf
+        near[here] = (away < _NEAR).any(-1)
     return near
 
 
 def _hidden(tracks: list[list[int]], data: _Data, near: NDArray[np.bool_]) -> None:
     """Marks rows of a track that lie where another one is in a gap, walked through in a straight line."""
+    order = np.argsort(data.frame, kind="stable")
+    ordered = data.frame[order]
     for rows in tracks:
         frames = data.frame[rows]
         for a in np.flatnonzero(np.diff(frames) > 1):
             missing = np.arange(frames[a] + 1, frames[a + 1])
             share = ((missing - frames[a]) / (frames[a + 1] - frames[a]))[:, None]
             path = (1 - share) * data.middle[rows[a]] + share * data.middle[rows[a + 1]]
-            inside = np.flatnonzero((data.frame >= missing[0]) & (data.frame <= missing[-1]))
+            inside = order[slice(*np.searchsorted(ordered, (missing[0], missing[-1] + 1)))]
             away = np.linalg.norm(data.middle[inside] - path[data.frame[inside] - missing[0]], axis=-1)
             near[inside[away < _NEAR * np.minimum(data.size[inside], data.size[rows[a]])]] = True
 
@@ -331,15 +329,14 @@ def recover(people: list[list[int]], frame: IntArray, points: FloatArray, weight
                 way = (1 - share) * points[low] + share * points[high]
                 wanted.setdefault(t, []).append((number, way, both, float(sizes[low])))
     found: list[list[int]] = [list(rows) for rows in people]
-    for row_frame in np.unique(frame[free]):
-        missing = wanted.get(int(row_frame))
+    left = np.flatnonzero(free)
+    left = left[np.argsort(frame[left], kind="stable")]
+    for here in np.split(left, np.flatnonzero(np.diff(frame[left])) + 1):
+        missing = wanted.get(int(frame[here[0]]))
         if not missing:
             continue
-        here = np.flatnonzero(free & (frame == row_frame))
-        scale = np.array([m[3] for m in missing])[:, None] * np.ones(len(here))
-        cost = distances(
-            np.stack([m[1] for m in missing]), np.stack([m[2] for m in missing]), points[here], weight[here], scale
-        )
+        way, both, scale = (np.stack([np.asarray(m[k]) for m in missing])[:, None] for k in (1, 2, 3))
+        cost = distances(way, both, points[here], weight[here], scale)
         bounded = np.where(cost < _GATE, cost, 1e6)
         for i, d in zip(*cheapest_pairs(bounded), strict=True):
             if bounded[i, d] < 1e5:

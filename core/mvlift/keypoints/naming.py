@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -67,6 +67,7 @@ def _split(name: str) -> tuple[str, str, tuple[str, ...]]:
     return side, end, tuple(rest)
 
 
+@lru_cache(maxsize=4096)
 def _canonical(name: str, family: Family, dialect: str = "") -> str:
     side, end, words = _split(name)
     aliases = _aliases()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -56,6 +59,19 @@ def _checked_fps(fps: Fraction | float | None) -> Fraction | None:
     return whole if abs(float(whole) - fps) < 0.005 and fps != round(fps) else Fraction(fps).limit_denominator(1001)
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Without the search for cycles, which goes through a document's millions of lists again and again in vain."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+@_without_collector()
 def inspect_keypoints(
     path: str | Path,
     *,

@@ -75,9 +75,10 @@ class Layout:
         return np.array([self.names.index(p) for p in partners], dtype=np.int64)
 
 
-def layout_names() -> list[str]:
+@cache
+def layout_names() -> tuple[str, ...]:
     """Names of the layouts that come with MVLift."""
-    return sorted(p.stem for p in _FOLDER.glob("*.json"))
+    return tuple(sorted(p.stem for p in _FOLDER.glob("*.json")))
 
 
 @cache
