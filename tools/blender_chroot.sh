@@ -2,6 +2,7 @@
 # A real Blender with a window, from Debian, in a folder of its own. Needs root, and a Debian package mirror.
 #   tools/blender_chroot.sh make   trixie|sid         Blender 4.3 or 5.2, with Debian's torch for the engine (2 GB)
 #   tools/blender_chroot.sh gui    trixie|sid OUTPUT  install the light zip, click through a lift, keep the pictures
+#   tools/blender_chroot.sh command trixie|sid        install it, and lift by blender --command mvlift
 #   tools/blender_chroot.sh tests  trixie|sid [pytest arguments]
 #   tools/blender_chroot.sh remove trixie|sid
 # Folders: $MVLIFT_CHROOTS, else ~/.cache/mvlift/chroots
@@ -68,6 +69,11 @@ install_extension() {
     rm -rf "$C/tmp/mvlift-resources"
     inside blender --command extension validate /tmp/mvlift.zip
     inside blender --command extension install-file -r user_default --enable /tmp/mvlift.zip
+    inside blender --background --python-exit-code 1 --python-expr "
+import bpy
+p = bpy.context.preferences.addons['bl_ext.user_default.mvlift'].preferences
+p.engine, p.interpreter = 'OTHER', '/opt/engine/bin/python'
+bpy.ops.wm.save_userpref()"
 }
 
 case $DO in
@@ -81,8 +87,20 @@ gui)
     code=0
     inside python3 /tmp/gui/click_through.py || code=$?
     mkdir -p "${3:?folder for the pictures}"
-    cp "$C"/tmp/gui/*.png "$C"/tmp/gui/*.json "$3/" || true
+    cp "$C"/tmp/gui/*.png "$C"/tmp/gui/*.log "$C"/tmp/gui/report.json "$3/" || true
     exit $code
+    ;;
+command)
+    mounted
+    install_extension
+    inside sh -c 'rm -rf /tmp/command && mkdir /tmp/command'
+    time inside blender --background --command mvlift lift \
+        /tmp/mvlift-resources/extensions/user_default/mvlift/examples/walk.zip -o /tmp/command/walk.blend \
+        --fps 30 --image-size 1280x720 --preset fast
+    inside blender --background --factory-startup /tmp/command/walk.blend --python-exit-code 1 --python-expr "
+import bpy
+arm = bpy.data.objects['walk']
+assert (len(arm.data.bones), bpy.context.scene.frame_end) == (24, 150), bpy.context.scene.frame_end"
     ;;
 tests)
     mounted
@@ -101,5 +119,5 @@ remove)
     ! grep -q " $(realpath "$C")/" /proc/mounts
     rm -rf "$C"
     ;;
-*) sed -n '2,7p' "$0" && exit 2 ;;
+*) sed -n '2,8p' "$0" && exit 2 ;;
 esac

@@ -22,5 +22,6 @@ test-blender-gui: $(STAMP) $(BPY_STAMP)
 	$(MAKE) extension FLAVOUR=light
 	for suite in trixie sid; do \
 		tools/blender_chroot.sh make $$suite && tools/blender_chroot.sh tests $$suite \
+		&& tools/blender_chroot.sh command $$suite \
 		&& tools/blender_chroot.sh gui $$suite out/gui-$$suite || exit 1; \
 	done

@@ -76,6 +76,27 @@ def test_deleting_the_engines_files_does_no_harm(settings):
     assert not folder.exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits another process as only Linux can")
+def test_running_out_of_memory_is_one_clear_error_and_the_next_lift_works(settings):
+    import resource
+
+    assert bpy.ops.mvlift.test_engine() == {"FINISHED"}
+    pid, before = engine_pid(), snapshot()
+    taken = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.prlimit(pid, resource.RLIMIT_AS)
+    settings.use_range, settings.preset = False, "quality"
+    try:
+        resource.prlimit(pid, resource.RLIMIT_AS, (taken + 2**20, limits[1]))
+        with pytest.raises(RuntimeError, match="ran out of memory") as caught:
+            bpy.ops.mvlift.lift()
+        assert "shorter frame range" in str(caught.value)
+        assert snapshot() == before
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_AS, limits)
+    ready()
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+
+
 def test_a_script_that_lifts_while_busy_is_refused(settings):
     job = started_job()
     with pytest.raises(RuntimeError, match="A lift is running"):

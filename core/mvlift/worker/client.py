@@ -287,7 +287,7 @@ class EngineClient:
             self._cancelled_at = time.monotonic()
             self._send({"do": "cancel", "job": self._running})
 
-    def describe(self, timeout: float = 60.0) -> dict[str, Any]:
+    def describe(self, timeout: float = 180.0) -> dict[str, Any]:
         """What the engine's interpreter has: versions of torch and CUDA, graphics cards and their memory.
 
         Raises:

@@ -126,17 +126,19 @@ class _Engine:
     def _unexpected(self, job: int, error: Exception) -> None:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}".splitlines()[0]
-        memory = "out of memory" in text.lower()
+        memory = any(words in str(error).lower() for words in _NO_MEMORY)
         self.say(
             "error",
             job=job,
             kind="EngineError",
-            message="The device ran out of memory." if memory else f"The engine failed: {text}.",
+            message="The engine ran out of memory." if memory else f"The engine failed: {text}.",
             remedy=_SHORTER if memory else "Please report this with the log.",
             detail=traceback.format_exc(),
         )
 
 
+_NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
+"""How torch says it on graphics cards, on the processor, and on Windows."""
 _SHORTER: Final = "Lift a shorter frame range, or choose the processor as device."
 
 

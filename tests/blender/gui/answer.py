@@ -1,4 +1,4 @@
-"""Runs inside Blender's window: carries out what click_through.py asks for, and times how long the window is blocked.
+"""Runs inside Blender's window: carries out what driver.py asks for, and times how long the window is blocked.
 
 Each file ask-N.py sets ``answer``; it is written to answer-N.json.
 """
@@ -6,21 +6,24 @@ Each file ask-N.py sets ``answer``; it is written to answer-N.json.
 import json
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 
 import bpy
 
 FOLDER = Path("/tmp/gui")
 TICK = 0.01
+PACKAGE = "bl_ext.user_default.mvlift"
 
-bpy.context.preferences.view.show_splash = False
-bpy.context.preferences.view.show_tooltips = False
-bpy.context.preferences.view.smooth_view = 0
-bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+view = bpy.context.preferences.view
+view.show_splash = view.show_tooltips = False
+view.smooth_view = 0
+view.filebrowser_display_type = "SCREEN"
 
-gaps: list[tuple[bool, float]] = []  # (a lift runs, seconds beyond the tick)
-own: list[float] = []  # seconds of each look at the engine
-state = {"next": 0, "last": time.perf_counter()}
+gaps: list[tuple[str, float]] = []  # (phase, seconds that a tick came late)
+own: list[tuple[str, float]] = []  # (what of MVLift's, seconds that it took)
+drawn: Counter[str] = Counter()  # regions that were drawn, by space and kind
+state = {"next": 0, "last": time.perf_counter(), "phase": "", "redraw": 0.0}
 
 
 def window():
@@ -31,26 +34,64 @@ def window():
     return win, area, region
 
 
-def time_the_job():
-    """Have every look at the engine timed."""
-    import bl_ext.user_default.mvlift.jobs as jobs
+def region_of(space, kind):
+    """[x, y from the top, width, height] of the first region of this kind in an editor, in pixels; None without it."""
+    for win in bpy.context.window_manager.windows:
+        for area in win.screen.areas:
+            for r in area.regions:
+                if area.type == space and r.type == kind and r.width > 1 and r.height > 1:
+                    return [r.x, win.height - r.y - r.height, r.width, r.height]
+    return None
 
-    step = jobs.EngineJob.step
 
-    def timed(self, context):
+def redraw():
+    """Have everything drawn."""
+    for win in bpy.context.window_manager.windows:
+        for area in win.screen.areas:
+            area.tag_redraw()
+
+
+def count_draws():
+    """Count what is drawn, so that a picture is taken of what is there."""
+    for space in (bpy.types.SpaceView3D, bpy.types.SpaceFileBrowser, bpy.types.SpacePreferences):
+        for kind in ("WINDOW", "UI"):
+            name = f"{space.__name__} {kind}"
+            space.draw_handler_add(lambda name=name: drawn.update([name]), (), kind, "POST_PIXEL")
+
+
+def timed(owner, name):
+    """Have a method of MVLift's timed, which takes a context or nothing."""
+    work = getattr(owner, name)
+
+    def spent(*arguments):
         began = time.perf_counter()
         try:
-            return step(self, context)
+            return work(*arguments)
         finally:
-            own.append(time.perf_counter() - began)
+            own.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
 
-    jobs.EngineJob.step = timed
+    # Blender gives a panel's function as many arguments as it is written with
+    wants_context = work.__code__.co_argcount == 2
+    setattr(owner, name, (lambda self, context: spent(self, context)) if wants_context else (lambda self: spent(self)))
+
+
+def time_mvlift():
+    """All that MVLift does in the window while its engine works: looks at the engine, panels, keypoints."""
+    from importlib import import_module
+
+    timed(import_module(f"{PACKAGE}.jobs").EngineJob, "step")
+    timed(import_module(f"{PACKAGE}.scene.overlay").Overlay, "_draw")
+    for panel in import_module(f"{PACKAGE}.panels").CLASSES:
+        if "draw" in vars(panel):
+            timed(panel, "draw")
 
 
 def poll():
     now = time.perf_counter()
-    job = getattr(bpy.context.window_manager, "mvlift_job", None)
-    gaps.append((bool(job and job.running), now - state["last"] - TICK))
+    gaps.append((state["phase"], now - state["last"] - TICK))
+    if state["redraw"] and now > state["redraw"]:  # the redraws of a progress bar, without one
+        state["redraw"] = now + 0.25
+        window()[2].tag_redraw()
     ask = FOLDER / f"ask-{state['next']}.py"
     if ask.exists():
         names = {**globals(), "answer": None}
@@ -67,5 +108,6 @@ def poll():
     return TICK
 
 
-time_the_job()
+time_mvlift()
+count_draws()
 bpy.app.timers.register(poll, first_interval=1.0, persistent=True)
