@@ -61,6 +61,14 @@ class Lift:
     """An SMPL model file of your own instead of the default body."""
     weights: Path | None = None
     """Weights of your own training (.safetensors of stage 4 or 1) instead of those that come with MVLift."""
+    object_points: Path | None = None
+    """2D keypoints of the object, where they are in a file of their own (point tracks, another detector)."""
+    object_shape: Path | None = None
+    """The object's named points in metres: .json, .csv (name,x,y,z), or .obj for the corners of its bounding box."""
+    object_size: tuple[float, float, float] | None = None
+    """Edges of the box in metres along its x, y and z, where they are known."""
+    object_name: str = ""
+    """What to call the object."""
     extensions: list[str] = field(default_factory=lambda: ["npz"])
     """What to write for each clip when the output is a folder."""
     jobs: int = 1

@@ -22,6 +22,7 @@ _RIGHT: Final = "#d9542b"
 _MIDDLE: Final = "#3c3c46"
 _COLOURS: Final = {"l_": _LEFT, "r_": _RIGHT}
 _GIVEN: Final = "#9aa0a8"
+_THING: Final = "#b07c1e"
 _BONES: Final = (
     ("nose", "neck"),
     ("neck", "shoulder"),
@@ -43,6 +44,9 @@ def _bones(names: tuple[str, ...]) -> list[tuple[int, int, str]]:
                 side = next((e[:2] for e in (b, a) if e[:2] in _COLOURS), "")
                 found.append((names.index(a), names.index(b), _COLOURS.get(side, _MIDDLE)))
             return found
+    for a, b in get_layout("openpose24box").bones:
+        if a.startswith("object_") and a in names and b in names:
+            found.append((names.index(a), names.index(b), _THING))
     for side, colour in (("l_", _LEFT), ("r_", _RIGHT)):
         for a, b in _BONES:
             ends = [n if n in names else side + n for n in (a, b)]

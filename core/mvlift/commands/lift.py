@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mvlift.commands.outputs import People, write_motion
 from mvlift.commands.shared import chosen_people, parse_frames, read_inputs
+from mvlift.commands.things import object_of, with_object_of
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.motion import LiftedMotion
@@ -108,6 +109,7 @@ def _options(command: Lift) -> LiftOptions:
         body=str(command.body) if command.body else None,
         models=_models(command.weights),
         frames=parse_frames(command.frames),
+        thing=object_of(command),
     )
 
 
@@ -140,7 +142,8 @@ def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_O
         return outcome, []
     motions: People = []
     try:
-        people = chosen_people(read_inputs(task.source, command.video).clips, command.person)
+        clips = read_inputs(task.source, command.video).clips
+        people = with_object_of(chosen_people(clips, command.person), clips, object_of(command), command)
         frames = parse_frames(command.frames)
         if frames is not None:
             people = [c.restricted(*frames) for c in people]

@@ -15,7 +15,7 @@ from mvlift.keypoints.layouts import Layout
 from mvlift.keypoints.naming import keypoint_name
 from mvlift.lifting.object_shape import ObjectShape
 
-__all__ = ["ObjectClip", "object_clip", "own_points", "with_object_points"]
+__all__ = ["ObjectClip", "object_clip", "seen_points", "with_object_points"]
 
 FloatArray = NDArray[np.float64]
 
@@ -44,9 +44,10 @@ def _columns(clip: KeypointClip, names: Sequence[str]) -> dict[str, int]:
     return {n: written[key] for n in names for key in [n if n in written else keypoint_name(n)] if key in written}
 
 
-def own_points(clip: KeypointClip, names: Sequence[str]) -> int:
-    """How many of an object's keypoints a clip has."""
-    return len(_columns(clip, names))
+def seen_points(clip: KeypointClip, names: Sequence[str]) -> int:
+    """How many of an object's keypoints are seen in a tenth of a clip or more."""
+    columns = list(_columns(clip, names).values())
+    return int((clip.seen[:, columns].mean(0) >= 0.1).sum()) if columns else 0
 
 
 def with_object_points(clip: KeypointClip, track: KeypointClip, names: Sequence[str]) -> KeypointClip:
@@ -86,7 +87,7 @@ def with_object_points(clip: KeypointClip, track: KeypointClip, names: Sequence[
         if name in columns:
             points[rows, i] = track.points[theirs, columns[name]]
             confidence[rows, i] = track.confidence[theirs, columns[name]]
-    kept = [i for i, n in enumerate(clip.layout.names) if n not in names]
+    kept = [i for i, n in enumerate(clip.layout.names) if n not in names and keypoint_name(n) not in names]
     layout = replace(
         clip.layout, name="named", names=(*(clip.layout.names[i] for i in kept), *names), mirror=(), bones=()
     )

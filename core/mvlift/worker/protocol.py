@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO, Final
 
+from mvlift.lifting.object_shape import ObjectShape
+
 __all__ = ["PROTOCOL", "LiftOptions", "read_messages", "write_message"]
 
 PROTOCOL: Final = 1
@@ -40,17 +42,20 @@ class LiftOptions:
     body: str | None = None
     models: dict[str, str] | None = None
     frames: tuple[int, int] | None = None
+    thing: ObjectShape | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold."""
-        return {**self.__dict__, "fps": str(self.fps) if self.fps is not None else None}
+        fps = str(self.fps) if self.fps is not None else None
+        return {**self.__dict__, "fps": fps, "thing": self.thing.to_json() if self.thing is not None else None}
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> LiftOptions:
         """Inverse of ``to_json``; unknown names raise TypeError."""
         pairs = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
         fps = Fraction(values["fps"]) if values.get("fps") else None
-        return LiftOptions(**{**values, **pairs, "fps": fps})
+        thing = ObjectShape.from_json(values["thing"]) if values.get("thing") else None
+        return LiftOptions(**{**values, **pairs, "fps": fps, "thing": thing})
 
 
 def write_message(stream: BinaryIO, message: dict[str, Any]) -> None:
