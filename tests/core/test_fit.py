@@ -1,12 +1,14 @@
 """The body fit on a walk of our own making, whose truth is known."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mvlift.bodies import default_human_skeleton
 from mvlift.bodies.banded import MotionSystem
+from mvlift.bodies.contacts import level_up, standing
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
 from mvlift.bodies.kinematics import Kinematics, exp_map, log_map
 from mvlift.bodies.rig import get_rig
@@ -165,6 +167,27 @@ def test_contacts_level_a_tilted_guess_and_keep_the_feet_still() -> None:
     still = np.linalg.norm(np.diff(world[:, feet], axis=0), axis=-1) < 0.002
     moved = np.linalg.norm(np.diff(free.points[:, feet], axis=0), axis=-1)
     assert np.median(moved[still]) < 0.006
+
+
+def test_who_stands_still_is_levelled_by_their_balance() -> None:
+    """Feet in one place say nothing of gravity; the body over them does. A body far off them is held or sits."""
+    rest, _ = SKELETON.shaped(np.zeros(len(SKELETON.shape_sigma)))
+    up, sole = np.array([0.0, 1.0, 0.0]), np.zeros((60, 2, 3))
+    over = standing(np.repeat(rest[None], 60, axis=0), SKELETON, RIG)
+    assert over is not None
+    assert over @ up == pytest.approx(0.9, abs=0.15)  # metres: the centre of mass of who stands upright
+    assert np.degrees(np.arccos(over @ up / np.linalg.norm(over))) < 5
+    tilted = exp_map(np.array([0.15, 0.0, 0.0])) @ up
+    contact = np.ones((60, 2))
+
+    def off(direction: np.ndarray) -> float:
+        return float(np.arccos(direction @ over / np.linalg.norm(over)))
+
+    assert off(level_up(sole, contact, tilted, 0.1, 30)) == pytest.approx(off(tilted))
+    assert off(level_up(sole, contact, tilted, 0.1, 30, over)) < 0.65 * off(tilted)
+    sitting = exp_map(np.array([1.0, 0.0, 0.0])) @ tilted * 0.5
+    np.testing.assert_allclose(level_up(sole, contact, tilted, 0.1, 30, sitting), tilted, atol=0.02)
+    assert standing(np.repeat(rest[None], 2, axis=0), SKELETON, replace(RIG, masses={})) is None
 
 
 def test_a_given_height_fixes_the_scale() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.bodies.banded import MotionSystem
-from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting
+from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting, standing
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
 from mvlift.bodies.kinematics import Kinematics, Posed, log_map
 from mvlift.bodies.rig import BodyRig
@@ -310,7 +310,8 @@ class _Fit:
             self.contacts = contact_probability(points, self.up, self.floor, self.targets.fps)
             if self.options.up_sigma > 0 and step >= 5:
                 rest = resting(points, self.up, self.targets.fps)
-                self.up = level_up(points, rest, self.targets.up, self.options.up_sigma, self.targets.fps)
+                t, sigma = self.targets, self.options.up_sigma
+                self.up = level_up(points, rest, t.up, sigma, t.fps, standing(posed.joints, self.skeleton, self.rig))
                 self.floor = floor_height(points @ self.up)
         if self.prior is not None and step % 2 == 1:
             self.plausible = self.prior.pull(self.rotations[:, 1 : 1 + self.rig.prior_joints])

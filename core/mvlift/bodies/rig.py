@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -35,6 +35,8 @@ class BodyRig:
         contacts: keypoints that may rest on the floor.
         prior_joints: number of joints after the root that the pose prior sees, 0 for none.
         standard: metres of all size bones together on a body for which the fit's tolerances are meant; 0 for any.
+        masses: joint -> share of the body's mass, for the balance of who stands on their soles; empty: not known.
+        soles: joints under which the body stands.
         height: joint whose height above the lowest joint, times a factor, is the standing height; None for a person.
     """
 
@@ -48,6 +50,8 @@ class BodyRig:
     contacts: tuple[str, ...]
     prior_joints: int
     standard: float = 0.0
+    masses: Mapping[str, float] = field(default_factory=dict)
+    soles: tuple[str, ...] = ()
     height: tuple[str, float] | None = None
 
     __hash__ = object.__hash__
@@ -80,6 +84,8 @@ def get_rig(name: str | Path) -> BodyRig:
             contacts=tuple(data["contacts"]),
             prior_joints=int(data["prior_joints"]),
             standard=float(data.get("standard", 0.0)),
+            masses=dict(data.get("masses", {})),
+            soles=tuple(data.get("soles", ())),
             height=(str(data["height"][0]), float(data["height"][1])) if "height" in data else None,
         )
     except OSError as error:
