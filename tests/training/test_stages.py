@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import TinyRun
+from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import get_layout
-from mvlift.lifting.subjects import get_subject
-from mvlift.models import describe_model
+from mvlift.lifting.subjects import Subject, get_subject
+from mvlift.models import describe_model, save_denoiser
 from mvlift_training.cli import main
-from mvlift_training.config import load_config
+from mvlift_training.config import ConfigError, load_config
 from mvlift_training.runtime import fresh_network, trained_network
-from mvlift_training.warm_start import start_from_line
+from mvlift_training.warm_start import start_from_base, start_from_line
 from tiny_runs import STEPS, tiny_config
 from walkers import NAMES, SIZE, filmed, walker
 
@@ -164,3 +166,30 @@ def test_self_training_round_uses_stage4(run: TinyRun, tmp_path: Path) -> None:
     assert torch.load(folder / "stage4-round2" / "last.pt", weights_only=True)["step"] == 10
     assert main(["export", "--config", config, "--folder", str(folder / "export")]) == 0
     assert describe_model(folder / "export" / "tiny-stage4.safetensors")["provenance"]["steps"] == 10
+
+
+def test_a_species_begins_with_what_is_known_of_another(tmp_path: Path) -> None:
+    """Blocks carry over; common and like keypoints keep their place by name; what writes the others is zero."""
+    dog, horse = get_subject("quadruped17"), get_subject("ungulate16")
+
+    def network(seed: int, subject: Subject) -> MotionDenoiser:
+        torch.manual_seed(seed)
+        points = len(subject.layout.names) + 1
+        return MotionDenoiser(DenoiserConfig(points=points, features=6, width=32, layers=1, heads=2, patch=4))
+
+    trained, fresh = network(1, dog), network(2, horse)
+    torch.nn.init.normal_(trained.head.weight)
+    path = tmp_path / "dog.safetensors"
+    save_denoiser(trained, CosineSchedule(), "line", path, {})
+    start_from_base(fresh, horse, str(path), "line", dog, {"withers": "neck"})
+    assert torch.allclose(fresh.blocks[0].feed[0].weight, trained.blocks[0].feed[0].weight, atol=1e-3)  # type: ignore[index]
+    own, theirs = (n.head.weight.view(4, -1, 2, 32) for n in (fresh, trained))
+    for mine, yours in (("nose", "nose"), ("l_back_paw", "l_back_paw"), ("withers", "neck")):
+        a, b = own[:, horse.layout.index(mine)], theirs[:, dog.layout.index(yours)]
+        assert torch.allclose(a, b, rtol=1e-2, atol=1e-2)
+    assert torch.allclose(own[:, -1], theirs[:, -1], rtol=1e-2, atol=1e-2)
+    assert not own[:, horse.layout.index("l_hock")].any()
+    with pytest.raises(ConfigError, match="hump"):
+        start_from_base(fresh, horse, str(path), "line", dog, {"hump": "neck"})
+    with pytest.raises(ConfigError, match="not those of human"):
+        start_from_base(fresh, horse, str(path), "line", get_subject("human"), {})

@@ -112,8 +112,9 @@ class TrainConfig:
         data: 2D data set (``mvlift-train prepare``).
         folder: of checkpoints and results.
         library: 3D motions of our own making that stage 4 learns from, instead of stage 3's.
-        base: name of the shipped weights that stages 1 and 4 begin with (NAME-stage1, NAME-stage4), of a subject whose
-            keypoints are among this one's; "" to begin fresh.
+        base: subject whose shipped weights stages 1 and 4 begin with (NAME-stage1, NAME-stage4): the body alone of a
+            subject with an object, or a species that moves alike; "" to begin fresh.
+        alike: keypoint -> keypoint of the base that moves much like it, where their names differ.
         name: of the exported weights: NAME-stage1, NAME-stage4.
         seed: of everything random.
         window: frames in a training window.
@@ -128,6 +129,7 @@ class TrainConfig:
     folder: Path = Path("runs/human")
     library: Path | None = None
     base: str = ""
+    alike: dict[str, str] = field(default_factory=dict)
     name: str = "human"
     seed: int = 1
     window: int = 96

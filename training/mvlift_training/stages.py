@@ -46,7 +46,7 @@ def stage1(config: TrainConfig) -> None:
     )
     network = fresh_network(config, subject, "line")
     if config.base:
-        start_from_base(network, subject, f"{config.base}-stage1", "line")
+        start_from_base(network, subject, f"{config.base}-stage1", "line", get_subject(config.base), config.alike)
     train(
         network,
         task,
@@ -125,7 +125,7 @@ def stage4(config: TrainConfig, number: int = 1) -> None:
     )
     network = fresh_network(config, subject, "multiview")
     if number == 1 and config.base:
-        start_from_base(network, subject, f"{config.base}-stage4", "multiview")
+        start_from_base(network, subject, f"{config.base}-stage4", "multiview", get_subject(config.base), config.alike)
     elif number == 1 and config.stage4.warm_start:
         start_from_line(network, trained_network(config, subject, "line", "stage1", torch.device("cpu"))[0])
     if number > 1:

@@ -1,7 +1,9 @@
-"""Stage 4 begins with what stage 1 knows of motion, a subject with an object with what is known of the body alone:
-parts that do the same work in both networks carry over."""
+"""Stage 4 begins with what stage 1 knows of motion, a subject with an object with what is known of the body alone, a
+species with what is known of another: parts that do the same work in both networks carry over."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from mvlift.diffusion.network import MotionDenoiser
@@ -47,39 +49,50 @@ def start_from_line(network: MotionDenoiser, line: MotionDenoiser) -> None:
         network.load_state_dict(target)
 
 
-def start_from_base(network: MotionDenoiser, subject: Subject, weights: str, kind: str) -> None:
-    """Copy trained weights of a subject's body alone into a network that sees the object's keypoints too.
+def start_from_base(
+    network: MotionDenoiser, subject: Subject, weights: str, kind: str, base: Subject, alike: Mapping[str, str]
+) -> None:
+    """Copy trained weights of a base subject: of a body alone into one with an object, or of one species into another.
 
-    Everything carries over but what reads and writes the added keypoints: what reads them starts fresh, what writes
-    them starts from zero.
+    What is known of motion carries over, and what reads and writes the keypoints that both have. What reads other
+    keypoints starts fresh, what writes them starts from zero.
 
     Args:
         network: fresh network of the subject, changed in place.
-        subject: with an object; its keypoints contain those of ``subject.alone``.
-        weights: shipped name or path.
+        subject: whose network it is.
+        weights: shipped name or path, of a network of the base.
         kind: "line" or "multiview".
+        base: whose keypoints the weights read and write.
+        alike: keypoint of the subject -> keypoint of the base that moves much like it, where names differ.
 
     Raises:
-        ConfigError: the weights are those of a network of another size or of other keypoints.
+        ConfigError: the weights are those of a network of another size or of other keypoints, or ``alike`` names
+            keypoints that are not there.
         ModelError: there are no such weights.
     """
-    base, _ = load_denoiser(weights, kind, "cpu")
-    names = subject.alone.layout.names
-    columns = [subject.layout.index(n) for n in names] + [network.config.points - 1]  # the last is the root's velocity
+    trained, _ = load_denoiser(weights, kind, "cpu")
     frames, points = network.config.patch, network.config.points
-    target, source = network.state_dict(), base.state_dict()
-    if base.config.points != len(columns) or base.config.patch != frames:
+    theirs = base.layout.names
+    if trained.config.points != len(theirs) + 1 or trained.config.patch != frames:
         raise ConfigError(
-            f"{weights}: {base.config.points - 1} keypoints, not those of {subject.base}.", "Change base."
+            f"{weights}: {trained.config.points - 1} keypoints, not those of {base.name}.", "Change base."
         )
+    strange = [a for a in alike if a not in subject.layout.names] + [b for b in alike.values() if b not in theirs]
+    if strange:
+        raise ConfigError(f"alike: no such keypoints: {', '.join(strange)}.", "Name keypoints of the two layouts.")
+    pairs = [
+        (i, theirs.index(alike.get(n, n))) for i, n in enumerate(subject.layout.names) if alike.get(n, n) in theirs
+    ]
+    own_columns, columns = (list(c) for c in zip(*pairs, (points - 1, len(theirs)), strict=True))  # root velocity last
+    target, source = network.state_dict(), trained.state_dict()
     for name, values in source.items():
         if name == "embed.weight":
             own = target[name].view(len(values), frames, points, -1)
-            own[:, :, columns] = values.view(len(values), frames, len(columns), -1)
+            own[:, :, own_columns] = values.view(len(values), frames, len(theirs) + 1, -1)[:, :, columns]
         elif name in ("head.weight", "head.bias"):
             own = target[name].view(frames, points, 2, *values.shape[1:])
             own.zero_()
-            own[:, columns] = values.view(frames, len(columns), 2, *values.shape[1:])
+            own[:, own_columns] = values.view(frames, len(theirs) + 1, 2, *values.shape[1:])[:, columns]
         elif target[name].shape != values.shape:
             raise ConfigError(f"{weights}: a network of another size ({name}).", "Give network the size of the base.")
         else:
