@@ -1,0 +1,100 @@
+"""What a body fit is given, how it goes, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BodyFit", "FitOptions", "FitTargets", "PullsPoses"]
+
+FloatArray = NDArray[np.float64]
+
+
+class PullsPoses(Protocol):
+    """A pose prior, as the fit needs it."""
+
+    def pull(self, rotations: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Nearest plausible pose (N, 21, 3, 3) of body rotations (N, 21, 3, 3), and weights (N,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitTargets:
+    """What the body shall agree with, in the camera's axes (x right, y down, z forward).
+
+    Attributes:
+        points3d: (T, K, 3) lifted keypoints relative to the root, metres up to a common factor.
+        sigma3d: (T, K) their standard deviation in metres; infinite where nothing is known.
+        up: (3,) unit vector against gravity.
+        fps: frames a second.
+        pixels: (T, K, 2), or None for a fit to 3D alone (then ``points3d`` need not be relative to the root).
+        confidence: (T, K) of the pixels, 0 = missing.
+        K: (3, 3) intrinsics.
+        noise: pixels, how far detections tremble.
+        velocity: (T, 3) metres a frame, lifted velocity of the root to the next frame (the last row is not used), of
+            the same size as ``points3d``; or None.
+    """
+
+    points3d: FloatArray
+    sigma3d: FloatArray
+    up: FloatArray
+    fps: float
+    pixels: FloatArray | None = None
+    confidence: FloatArray | None = None
+    K: FloatArray | None = None
+    noise: float = 0.0
+    velocity: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How a fit goes.
+
+    Attributes:
+        iterations: Levenberg-Marquardt steps.
+        smoothing: factor on the smoothness of root and rotations.
+        up_sigma: how far off the up direction may be, radians; 0 holds it.
+        stature: height of the person in metres, if known.
+        contacts: hold resting feet and keep them on a floor.
+        shape: find the clip's shape; False holds ``betas``.
+        betas: (B,) to start from, zeros when None.
+        points_weight: factor on the 3D targets.
+    """
+
+    iterations: int = 10
+    smoothing: float = 1.0
+    stature: float | None = None
+    up_sigma: float = 0.1
+    contacts: bool = True
+    shape: bool = True
+    betas: tuple[float, ...] | None = None
+    points_weight: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class BodyFit:
+    """A fitted motion, still in the camera's axes.
+
+    Attributes:
+        betas: (B,) shape.
+        rotations: (T, J, 3, 3) relative to the parent; the root's relative to the camera's axes.
+        root: (T, 3) position of the root joint, metres.
+        points: (T, K, 3) keypoints.
+        up: (3,) against gravity.
+        floor: height of the floor along ``up``.
+        contacts: (T, C) probabilities.
+        size: factor that was applied to ``points3d``.
+        cost: of each step.
+    """
+
+    betas: FloatArray
+    rotations: FloatArray
+    root: FloatArray
+    points: FloatArray
+    up: FloatArray
+    floor: float
+    contacts: FloatArray
+    size: float
+    cost: list[float] = field(default_factory=list)
