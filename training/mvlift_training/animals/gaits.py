@@ -176,7 +176,9 @@ def _rested(activity: str, frames: int, animal: Measures, random: np.random.Gene
     if random.random() < 0.4:
         share = 1 - share
     fore = share * (0.0 if activity == "sit" else random.uniform(0.55, 0.72))
-    hind = share * animal.hip_height * random.uniform(0.58, 0.74)
+    thigh, shank, cannon, pastern = animal.back
+    folded = 1.05 * abs(thigh + cannon - shank) + pastern + 0.05  # a hind leg gets no shorter
+    hind = share * min(animal.hip_height * random.uniform(0.58, 0.74), animal.hip_height - folded)
     return fore, hind, share * random.uniform(0.1, 0.35)
 
 
@@ -227,6 +229,7 @@ def draw_motion(activity: str, frames: int, animal: Measures, random: np.random.
     bob = gait.bob * np.sin(np.where(canter, 1, 2) * beat + random.uniform(0, 6))
     sway = 0.012 * slow_noise(whole, 0.7, random, 3)
     low = random.uniform(0.0, 0.16) if random.random() < 0.6 else random.uniform(0.0, 0.32)  # slinking
+    low = 0.0 if hind.any() else low
     shoulder = 1 - fore - crouch - low * 0.7
     hip = animal.hip_height * (1 - low) - hind - crouch
     centre = np.concatenate([path, (0.5 * (shoulder + hip) + bob + flight)[:, None]], 1) + sway
