@@ -135,7 +135,7 @@ def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     whole = round(seconds)
-    return f"{whole} s left" if whole < 100 else f"{whole // 60}:{whole % 60:02d} min left"
+    return f"{whole} s left" if whole < 100 else f"{whole // 60}:{whole % 60:02d} left"
 
 
 def _redraw_panels(context: Any) -> None:

@@ -228,11 +228,13 @@ def describe_engine(found: dict[str, Any]) -> str:
     ]
     if found.get("mps"):
         cards.append("Apple graphics (Metal)")
+    threads = found.get("threads")
+    processor = f"the processor, {threads} {'thread' if threads == 1 else 'threads'}"
     cuda = f"CUDA {found['cuda']}" if found.get("cuda") else "no CUDA"
     return "\n".join(
         [
             f"MVLift {found.get('mvlift')}, Python {found.get('python')}, torch {found.get('torch')}, {cuda}",
-            *(cards or [f"No graphics card: computes on the processor, {found.get('threads')} threads"]),
+            *(cards or [f"No graphics card: computes on {processor}"]),
         ]
     )
 

@@ -44,8 +44,8 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
 
 def _progress(layout: Any, job: Any) -> None:
     column = layout.column(align=True)
-    left = f"   {job.left}" if job.left else ""
-    column.progress(factor=job.fraction, text=f"{job.stage}   {100 * job.fraction:.0f} %{left}")
+    left = f"  {job.left}" if job.left else ""
+    column.progress(factor=job.fraction, text=f"{job.stage}  {100 * job.fraction:.0f} %{left}")
     column.operator("mvlift.cancel", text="Cancelling" if job.cancel else "Cancel (Esc)", icon="CANCEL")
 
 

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 _NAME: Final = ".MVLift preview"  # Blender hides names that begin with a dot
 _SHADE: Final = 0.85
+# from 5.0 on, what is drawn over a viewport is no longer brought from linear light to the display's colours by itself
+_SHADER: Final = "IMAGE_COLOR_SCENE_LINEAR_TO_REC709_SRGB" if bpy.app.version >= (5, 0) else "IMAGE_COLOR"
 
 
 class VideoPicture:
@@ -37,7 +39,7 @@ class VideoPicture:
         import gpu
         from gpu_extras.batch import batch_for_shader
 
-        shader = gpu.shader.from_builtin("IMAGE_COLOR")
+        shader = gpu.shader.from_builtin(_SHADER)
         batch = batch_for_shader(
             shader,
             "TRI_FAN",

@@ -7,6 +7,7 @@ import json
 import time
 import traceback
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -35,12 +36,14 @@ def window():
 
 
 def region_of(space, kind):
-    """[x, y from the top, width, height] of the first region of this kind in an editor, in pixels; None without it."""
+    """[x, y from the top, width, height] on the screen of the first such region of an editor; None without it."""
+    main = bpy.context.window_manager.windows[0]  # as high as the screen
     for win in bpy.context.window_manager.windows:
         for area in win.screen.areas:
             for r in area.regions:
                 if area.type == space and r.type == kind and r.width > 1 and r.height > 1:
-                    return [r.x, win.height - r.y - r.height, r.width, r.height]
+                    top = main.height - win.y - win.height
+                    return [win.x + r.x, top + win.height - r.y - r.height, r.width, r.height]
     return None
 
 
@@ -53,10 +56,15 @@ def redraw():
 
 def count_draws():
     """Count what is drawn, so that a picture is taken of what is there."""
-    for space in (bpy.types.SpaceView3D, bpy.types.SpaceFileBrowser, bpy.types.SpacePreferences):
-        for kind in ("WINDOW", "UI"):
-            name = f"{space.__name__} {kind}"
-            space.draw_handler_add(lambda name=name: drawn.update([name]), (), kind, "POST_PIXEL")
+    regions = (
+        ("SpaceView3D", "WINDOW"),
+        ("SpaceView3D", "UI"),
+        ("SpaceFileBrowser", "WINDOW"),
+        ("SpacePreferences", "WINDOW"),
+    )
+    for space, kind in regions:
+        count = partial(drawn.update, [f"{space} {kind}"])
+        getattr(bpy.types, space).draw_handler_add(count, (), kind, "POST_PIXEL")
 
 
 def timed(owner, name):
@@ -68,7 +76,8 @@ def timed(owner, name):
         try:
             return work(*arguments)
         finally:
-            own.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
+            if state["phase"] == "lift":
+                own.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
 
     # Blender gives a panel's function as many arguments as it is written with
     wants_context = work.__code__.co_argcount == 2

@@ -36,7 +36,7 @@ floor = np.clip((grid[..., 1] - 0.62 * height) / height, 0, None)
 light = np.where(floor > 0, 0.33 + 0.5 * floor, 0.62 - 0.1 * np.abs(grid[..., 0] / width - 0.5))
 room = light[..., None] * [1, 0.97, 0.9]
 image = bpy.data.images.new("video", width, height)
-for row in range(30, 50):
+for row in range(20):
     points, seen = clip.points[row].astype(float) * width / 1280, clip.seen[row]
     near = np.full((height, width), 1e3)
     for a, b in clip.layout.bones:
@@ -90,7 +90,7 @@ def import_by_mouse(window: Window) -> None:
         FILES + f"p = a[0].spaces.active.params\np.filename = {name!r}\nanswer = p.directory.endswith(b'examples/')"
     )
     window.settle("SpaceFileBrowser WINDOW")
-    window.picture("import-file-browser")
+    window.picture("import-file-browser", "FILE_BROWSER", height=240)
     for _ in range(4):
         x, y, width, height = window.ask("answer = region_of('FILE_BROWSER', 'EXECUTE')")
         window.move(x + width - 60, y + height / 2)
@@ -115,7 +115,7 @@ def lift_by_mouse(window: Window) -> dict[str, Any]:
     window.wait("j = bpy.context.window_manager.mvlift_job\nanswer = j.fraction > 0.25 or not j.running")
     assert not window.ask("answer = bpy.ops.mvlift.lift.poll() or bpy.ops.mvlift.import_keypoints.poll()")
     window.ask("state['phase'] = ''")
-    window.picture("lift-progress")  # which stops every program that draws
+    window.picture("lift-progress", "VIEW_3D")  # which stops every program that draws
     window.ask("")
     window.ask("state['phase'] = 'lift'")
     window.wait("if not bpy.context.window_manager.mvlift_job.running:\n    state['phase'] = ''\n    answer = True")
@@ -153,7 +153,7 @@ def show_result(window: Window) -> None:
         "view.view_location = arm.matrix_world @ arm.pose.bones['pelvis'].head"
     )
     window.away()
-    window.picture("lift-result")
+    window.picture("lift-result", "VIEW_3D")
     window.press(
         "mvlift.clean_feet", "answer = bpy.context.scene.mvlift.result.animation_data.action.name != 'walk lifted'"
     )
@@ -163,14 +163,14 @@ def show_result(window: Window) -> None:
         window.move(x + 30, y + height / 2)
         window.click()
     window.away()
-    window.picture("clean-up")
+    window.picture("clean-up", "VIEW_3D")
     window.ask(
         "s = bpy.context.scene\ns.mvlift.overlay = True\ns.frame_set(11)\n"
         "view = window()[1].spaces.active.region_3d\n"
         "view.view_perspective = 'CAMERA'\nview.view_camera_zoom = 8\nview.view_camera_offset = (0.13, 0)"
     )
     window.away()
-    window.picture("lift-camera-view")
+    window.picture("lift-camera-view", "VIEW_3D")
 
 
 def cancel_by_key(window: Window) -> float:
@@ -194,7 +194,7 @@ def show_preferences(window: Window) -> None:
     window.ask("bpy.ops.mvlift.preferences()")
     window.settle("SpacePreferences WINDOW")
     time.sleep(2)
-    window.picture("preferences")
+    window.picture("preferences", "PREFERENCES")
 
 
 def read(path: Path) -> bytes:
@@ -218,19 +218,19 @@ def carried_out(window: Window) -> dict[str, Any]:
     window.picture("panel-before-import")
     import_by_mouse(window)
     window.away()
-    window.picture("people-list")
+    window.picture("people-list", "VIEW_3D", "UI", height=780)
     window.ask(
         "s = bpy.context.scene.mvlift\ns.fps, s.image_width, s.image_height = '30', 1280, 720\n"
-        "s.preset, s.use_range, s.range_first, s.range_last = 'fast', True, 30, 119\n"
+        "s.preset, s.use_range, s.range_first, s.range_last = 'fast', True, 0, 89\n"
     )
     window.ask(VIDEO)
     window.ask(
-        "s = bpy.context.scene.mvlift\ns.video = '/tmp/gui/video/video_0030.png'\n"
+        "s = bpy.context.scene.mvlift\ns.video = '/tmp/gui/video/video_0000.png'\n"
         "s.image_width, s.image_height, s.fps = 1280, 720, '30'\n"
         "s.overlay = True\nbpy.context.scene.frame_set(11)"
     )
     window.away()
-    window.picture("preview-over-frames")
+    window.picture("preview-over-frames", "VIEW_3D")
     report["milliseconds"] = lift_by_mouse(window)
     report["keyed"] = window.ask(KEYED)
     show_result(window)
