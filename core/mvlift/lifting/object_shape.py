@@ -53,6 +53,12 @@ class ObjectShape:
         values = np.linalg.svd(centred, compute_uv=False)
         return bool(values[2] < 0.02 * values[0])
 
+    def loosened(self) -> ObjectShape:
+        """The same proportions at a size that is to be found: in units of the known one."""
+        if self.size is None:
+            return self
+        return ObjectShape(self.name, self.names, self.points * self.size, "points", None)
+
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold."""
         points = {n: [float(v) for v in p] for n, p in zip(self.names, self.points, strict=True)}

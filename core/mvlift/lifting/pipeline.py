@@ -32,7 +32,7 @@ from mvlift.lifting.object_shape import ObjectShape, shape_of
 from mvlift.lifting.objects import body_part, held_body, points_part, solve_object, with_object
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
-from mvlift.lifting.size import sized
+from mvlift.lifting.size import resized, sized
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser, model_names
@@ -177,7 +177,9 @@ def lift(
         network, schedule, name, drawn = _network(who, models, where)
         fitted_body = body_of(who.alone, body)
     with clock.stage("prepare"):
-        shape = shape_of(who, thing)
+        own_shape = shape_of(who, thing)
+        # a known object tells how large the scene is, unless the person's height does
+        shape = own_shape.loosened() if own_shape is not None and height is None else own_shape
         whole = prepare_clip(clip, drawn, fps, image_size, focal, smoothing)
         seen = None if shape is None else object_clip(replace(clip, fps=whole.fps), shape, smoothing)
         given = body_part(whole, drawn)
@@ -216,6 +218,8 @@ def lift(
         motion = motion_in_world(given, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
         if shape is not None and seen is not None and found is not None:
             motion = with_object(motion, found, shape, seen)
+            if shape is not own_shape:
+                motion = resized(motion, fitted_body[0], 1 / float(found.size[0]))
         usual = who.height if body is None else None
         motion = sized(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     tell("write", 1.0)
