@@ -1,0 +1,112 @@
+"""An animal through the button and the command: SMAL's joints, keyed like a person's; its mesh stands on the floor."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+import mvlift
+import numpy as np
+import pytest
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
+from mvlift.keypoints.reading import read_keypoints
+from mvlift.lifting.subjects import get_subject
+from mvlift.motion import LiftedMotion
+from test_scene import posed
+
+from mvlift_blender.scene.animation import current_curves
+from mvlift_blender.scene.armature import rest_axes, rest_heads
+from mvlift_blender.scene.keyframes import location_path, rotation_path
+from mvlift_blender.scene.rig_data import bone_rotations
+
+DOG = Path(__file__).resolve().parents[2] / "examples" / "dog.csv"
+COUNT = 40
+pytestmark = pytest.mark.usefixtures("extension")
+
+
+@pytest.fixture(scope="module")
+def motion() -> LiftedMotion:
+    """What `mvlift.lift` makes of the beginning of the dog."""
+    pytest.importorskip("torch", reason="this Blender's Python has no torch to compare with")
+    clip = read_keypoints(DOG)[0].restricted(0, COUNT - 1)
+    return mvlift.lift(clip, subject="quadruped17", preset="fast", device="cpu")
+
+
+@pytest.fixture
+def armature(extension):
+    """The dog, lifted with the button."""
+    settings = bpy.context.scene.mvlift
+    bpy.ops.mvlift.import_keypoints(filepath=str(DOG))
+    settings.subject = "quadruped17"
+    settings.preset, settings.device = "fast", "cpu"
+    settings.use_range, settings.range_first, settings.range_last = True, 0, COUNT - 1
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+    return settings.result
+
+
+def test_the_armature_is_smal_and_keyed_like_the_motion(armature, motion):
+    assert motion.body == "smal"
+    assert {bone.name for bone in armature.data.bones} == set(motion.joint_names)
+    assert len(motion.joint_names) == 35
+    curves, frames = current_curves(armature), 1 + np.arange(COUNT, dtype=float)
+    axes, heads = rest_axes(armature, motion.joint_names), rest_heads(armature, motion.joint_names)
+    expected = bone_rotations(motion, axes)
+    for j, name in enumerate(motion.joint_names):
+        np.testing.assert_allclose(curves.read(rotation_path(name), 4, frames), expected[:, j], atol=1e-6)
+    root = motion.joint_names[0]
+    places = (motion.translation + motion.rest_joints[0]).astype(float)
+    np.testing.assert_allclose(curves.read(location_path(root), 3, frames), (places - heads[0]) @ axes[0], atol=1e-6)
+    assert bpy.context.scene.render.fps == Fraction(30)
+
+
+def test_its_mesh_stands_on_the_floor_on_four_legs(armature):
+    body = next(o for o in bpy.data.objects if o.type == "MESH")
+    assert {m.type for m in body.modifiers} == {"ARMATURE"}
+    lowest = []
+    for frame in (1, 12, 25, COUNT):
+        bpy.context.scene.frame_set(frame)
+        mesh = body.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        vertices = np.array([body.matrix_world @ v.co for v in mesh.vertices])
+        lowest.append(vertices[:, 2].min())
+        spine, paws = (
+            posed(armature, ["pelvis", "spine3"]),
+            posed(armature, ["LFoot", "RFoot", "LFootBack", "RFootBack"]),
+        )
+        assert spine[:, 2].min() > paws[:, 2].max()
+    assert np.abs(np.median(lowest)) < 0.06
+
+
+def test_the_skeleton_covers_the_keypoints_in_the_written_camera(armature, motion):
+    clip, scene = read_keypoints(DOG)[0], bpy.context.scene
+    names = motion.keypoint_names
+    elbows = {"l_elbow": "LLeg2", "r_elbow": "RLeg2", "l_knee": "LLegBack2", "r_knee": "RLegBack2"}
+    assert {k: get_subject("quadruped17").body_keypoints[k] for k in elbows} == elbows
+    away, said = [], []
+    for row in range(0, COUNT, 5):
+        scene.frame_set(1 + row)
+        view = np.array(
+            [world_to_camera_view(scene, scene.camera, Vector(p)) for p in posed(armature, elbows.values())]
+        )
+        pixels = np.stack([view[:, 0] * 1280, (1 - view[:, 1]) * 720], -1)
+        columns = [clip.layout.names.index(k) for k in elbows]
+        away.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1))
+        said.append(motion.reprojection_error[row, [names.index(k) for k in elbows]])
+    assert (
+        np.median(np.concatenate(away)) < np.nanmedian(np.concatenate(said)) + 6
+    )  # joints are inside, keypoints on top
+
+
+def test_headless_the_same_dog_becomes_a_blend(motion, tmp_path):
+    from mvlift.cli import main
+
+    out = tmp_path / "dog.blend"
+    options = ["--subject", "quadruped17", "--preset", "fast", "--device", "cpu"]
+    with pytest.raises(SystemExit) as ended:
+        main(["lift", str(DOG), "-o", str(out), *options])
+    assert ended.value.code == 0
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    dog = next(o for o in bpy.data.objects if o.type == "ARMATURE")
+    assert {bone.name for bone in dog.data.bones} == set(motion.joint_names)
+    assert len(current_curves(dog).read(location_path(motion.joint_names[0]), 3, np.array([1.0, 90.0]))) == 2
