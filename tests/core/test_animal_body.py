@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import permutations, product
 from pathlib import Path
@@ -14,6 +15,11 @@ from mvlift.bodies.make.human import save_body
 from mvlift.bodies.model import load_body
 from mvlift.bodies.skeletons import default_quadruped_skeleton
 from mvlift.bodies.smpl_file import read_body_file
+from mvlift.errors import LiftError
+from mvlift.keypoints import layouts
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.mapping import map_clip
+from mvlift.lifting import subjects
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.subjects import get_subject
 
@@ -70,3 +76,24 @@ def test_a_fit_finds_a_pose_again(name: str) -> None:
     targets = FitTargets(points, np.full(points.shape[:2], 0.02), np.array([0.0, 1.0, 0.0]), 30.0)
     fitted = fit_body(skeleton, rig, targets, FitOptions(iterations=12, contacts=False))
     assert np.linalg.norm(fitted.points - points, axis=-1).mean() < 0.015
+
+
+def test_a_subject_file_may_bring_its_own_keypoints(tmp_path: Path) -> None:
+    """A new species is one file: a camel's hump is in no layout that comes with MVLift."""
+    source = json.loads(Path(subjects.__file__).with_name("ungulate16.json").read_text(encoding="utf-8"))
+    layout = json.loads(Path(layouts.__file__).with_name("ungulate16.json").read_text(encoding="utf-8"))
+    layout |= {"name": "camel17", "keypoints": [*layout["keypoints"], "hump"]}
+    source |= {"name": "camel", "layout": layout, "tree": {**source["tree"], "hump": "withers"}}
+    path = tmp_path / "camel.json"
+    path.write_text(json.dumps(source), encoding="utf-8")
+    camel = get_subject(path)
+    assert camel.layout.names[-1] == "hump"
+    assert camel.layout.family == "quadruped"
+    points = np.random.default_rng(0).uniform(0, 500, (8, 17, 2))
+    clip = KeypointClip(points, np.ones((8, 17)), camel.layout)
+    np.testing.assert_allclose(map_clip(clip, camel.layout).points, points, rtol=1e-6)
+    source["layout"] = {"title": "no keypoints"}
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps(source), encoding="utf-8")
+    with pytest.raises(LiftError, match="not a subject file"):
+        get_subject(broken)

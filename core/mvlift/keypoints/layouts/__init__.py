@@ -20,13 +20,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 
-__all__ = ["Layout", "get_layout", "layout_names"]
+__all__ = ["Layout", "get_layout", "layout_names", "layout_of"]
 
 _FOLDER = Path(__file__).parent
 
@@ -91,7 +92,15 @@ def get_layout(name: str) -> Layout:
     path = _FOLDER / f"{name}.json"
     if not path.is_file():
         raise KeypointError(f"There is no keypoint layout {name!r}.", f"Known layouts: {', '.join(layout_names())}.")
-    data = json.loads(path.read_text(encoding="utf-8"))
+    return layout_of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def layout_of(data: Mapping[str, Any]) -> Layout:
+    """A layout from the content of its file.
+
+    Raises:
+        KeyError: it has no name or keypoints.
+    """
     return Layout(
         name=data["name"],
         names=tuple(data["keypoints"]),

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mvlift.bodies.skeleton import Notion
 from mvlift.errors import LiftError
-from mvlift.keypoints.layouts import Layout, get_layout
+from mvlift.keypoints.layouts import Layout, get_layout, layout_of
 
 __all__ = ["Bone", "Subject", "Thing", "get_subject", "subject_names"]
 
@@ -45,7 +45,7 @@ class Subject:
         name: short name, such as ``human``.
         title: name for people.
         body: body model family ("smpl", "smal").
-        layout: the keypoints that the models work on.
+        layout: the keypoints that the models work on; in a file the name of a layout, or its content.
         root: keypoints whose mean is the root of the 2D and 3D motion.
         scale_bones: (from, to, metres): bones whose apparent lengths measure the picture's scale; "root" is allowed.
         scale_fallback_bones: used where none of the former is seen.
@@ -143,7 +143,7 @@ def get_subject(name: str | Path) -> Subject:
             name=data["name"],
             title=data["title"],
             body=data["body"],
-            layout=get_layout(data["layout"]),
+            layout=get_layout(data["layout"]) if isinstance(data["layout"], str) else layout_of(data["layout"]),
             root=tuple(data["root"]),
             scale_bones=tuple((a, b, float(m)) for a, b, m in data["scale_bones"]),
             scale_fallback_bones=tuple((a, b, float(m)) for a, b, m in data.get("scale_fallback_bones", [])),
