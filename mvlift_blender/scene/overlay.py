@@ -58,7 +58,7 @@ def side_colour(name: str) -> tuple[float, float, float]:
 def screen_frame(context: Any, size: tuple[int, int]) -> Array:
     """(2, 3) affine map from video pixels to region pixels.
 
-    In the camera view it is the camera's frame; elsewhere the video's rectangle, fitted into the region.
+    In the camera view it is the camera's frame; elsewhere the video's rectangle, fitted between toolbar and sidebar.
     """
     region, view = context.region, context.region_data
     camera = context.scene.camera
@@ -70,12 +70,23 @@ def screen_frame(context: Any, size: tuple[int, int]) -> Array:
         if all(point is not None for point in points):
             xy = np.array([tuple(point) for point in points], dtype=np.float64)
             return _box_map(xy.min(0), xy.max(0), size)
-    margin = 0.06 * min(region.width, region.height)
-    room = np.array([region.width, region.height]) - 2 * margin
-    scale = float(min(room / np.array(size)))
-    half = 0.5 * scale * np.array(size)
-    middle = 0.5 * np.array([region.width, region.height])
-    return _box_map(middle - half, middle + half, size)
+    left, right = _uncovered(context.area, region)
+    low, high = np.array([left, 0.0]), np.array([right, float(region.height)])
+    margin = 0.06 * float(min(high - low))
+    return _box_map(low + margin, high - margin, size)
+
+
+def _uncovered(area: Any, region: Any) -> tuple[float, float]:
+    """From where to where, in region pixels, neither toolbar nor sidebar lies over the region; all where little is."""
+    left, right = 0.0, float(region.width)
+    for other in area.regions:
+        begins, ends = other.x - region.x, other.x + other.width - region.x
+        if other.width > 1 and begins >= 0 and ends <= region.width:
+            if other.type == "TOOLS":
+                left = max(left, float(ends))
+            elif other.type == "UI":
+                right = min(right, float(begins))
+    return (left, right) if right - left > 0.3 * region.width else (0.0, float(region.width))
 
 
 def _box_map(low: Array, high: Array, size: tuple[int, int]) -> Array:

@@ -110,12 +110,14 @@ def test_one_picture_and_no_video_go_too(tmp_path):
     assert not write_motion(bpy.context, walk(3)).camera.data.background_images
 
 
-def view(width=640, height=400):
+def view(width=640, height=400, sidebar=0):
     """As much of a viewport's context as the preview reads."""
+    over = SimpleNamespace(type="UI", x=100 + width - sidebar, width=sidebar)
     return SimpleNamespace(
         scene=bpy.context.scene,
         view_layer=bpy.context.view_layer,
-        region=SimpleNamespace(width=width, height=height),
+        area=SimpleNamespace(regions=[over]),
+        region=SimpleNamespace(width=width, height=height, x=100),
         region_data=SimpleNamespace(view_perspective="PERSP"),
     )
 
@@ -137,6 +139,9 @@ def test_the_preview_follows_the_timeline(tmp_path):
     assert (corners >= 0).all()
     assert (corners <= [640, 400]).all()
     assert (corners[1, 0] - corners[0, 0]) / (corners[0, 1] - corners[1, 1]) == pytest.approx(16 / 9)
+    beside = screen_frame(view(sidebar=200), shown.size)
+    assert beside[0, 2] >= 0
+    assert beside[0, 0] * 1280 + beside[0, 2] <= 440
     lines, colours, points, _ = skeleton_lines(shown.clip, shown.row, frame)
     assert len(points) == shown.clip.seen[4].sum()
     assert len(lines) == len(colours) >= 20
