@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import bpy
 import tyro
 from mvlift.cli import Convert, Inspect, Lift
-from mvlift.errors import MvliftError
+from mvlift.errors import LiftError, MvliftError
+from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 
 from .lifting import LiftPlan, write_lifted
 from .retargeting.command import Retarget, run_retarget
+from .scene.objects import shape_of_object
 from .scene.write import WriteOptions, WrittenMotion
 
 if TYPE_CHECKING:
@@ -34,6 +38,16 @@ class _Named:
 
 
 @dataclass(frozen=True)
+class LiftInScene(Lift):
+    """Lift 2D keypoints to 3D motion."""
+
+    object: str = ""
+    """Object of the scene that the person handles, by name: it is keyed, and its points are the object's."""
+    scene: Path | None = None
+    """The .blend to write into; with --object and without this, the file that is open."""
+
+
+@dataclass(frozen=True)
 class Write:
     """Write motions that were lifted before as a file of Blender's, or draw them."""
 
@@ -43,10 +57,14 @@ class Write:
     """The file: .blend .fbx .glb .usd, or .png for a picture."""
     body: Path | None = None
     """An SMPL model file of your own instead of the default body."""
+    object: str = ""
+    """Object of the scene, by name, that the motion's object moves."""
+    scene: Path | None = None
+    """The .blend to write into; with --object and without this, the file that is open."""
 
 
 _Command = (
-    Annotated[Lift, tyro.conf.subcommand("lift")]
+    Annotated[LiftInScene, tyro.conf.subcommand("lift")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Write, tyro.conf.subcommand("write")]
@@ -65,7 +83,7 @@ def run_command(arguments: list[str]) -> int:
     command = tyro.cli(_Command, prog="mvlift", args=arguments)
     console = Console(stderr=True, highlight=False)
     try:
-        if isinstance(command, Lift):
+        if isinstance(command, LiftInScene):
             return _lift(command, console)
         if isinstance(command, Write):
             _write(command)
@@ -94,14 +112,70 @@ def _lift(command: Any, console: Any) -> int:
 
     source = engine_source(bpy.context)
     body = command.body or body_file(bpy.context)
+    place = _Place.of(command)
 
     def engine() -> EngineClient:
         return EngineClient(source.python, source.pythonpath)
 
-    return run_lift(command, console, engine, lambda people, output: write_people(people, output, body))
+    with TemporaryDirectory(prefix="mvlift-") as folder:
+        if place.thing:
+            shape = Path(folder) / "object.json"
+            place.open()
+            points = shape_of_object(place.object(), get_subject(command.subject).rigid).to_json()
+            shape.write_text(json.dumps(points), encoding="utf-8")
+            command = replace(command, object_shape=shape, object_name=place.thing)
+        return run_lift(command, console, engine, lambda people, output: write_people(people, output, body, place))
 
 
-def write_people(people: People, output: Path, body: Path | None = None) -> None:
+@dataclass(frozen=True)
+class _Place:
+    """Where motions are written: a new scene, or a .blend with an object of the user's.
+
+    Attributes:
+        scene: the .blend, None for a new scene.
+        thing: name of the object in it, "" for none.
+    """
+
+    scene: Path | None = None
+    thing: str = ""
+
+    @staticmethod
+    def of(command: LiftInScene | Write) -> _Place:
+        """As typed.
+
+        Raises:
+            LiftError: an object without a scene.
+        """
+        opened = Path(bpy.data.filepath) if command.object and bpy.data.filepath else None
+        scene = command.scene or opened
+        if command.object and scene is None:
+            raise LiftError(f"--object {command.object}: no .blend is open.", "Give it with --scene FILE.blend.")
+        return _Place(scene.resolve() if scene is not None else None, command.object)
+
+    def open(self) -> None:
+        """The scene as it was before anything was written."""
+        if self.scene is None:
+            new_scene()
+            return
+        try:
+            bpy.ops.wm.open_mainfile(filepath=str(self.scene))
+        except RuntimeError as error:
+            raise LiftError(f"{self.scene} cannot be opened ({str(error).strip()}).", "Check --scene.") from error
+
+    def object(self) -> Any | None:
+        """The object in the open scene, None where none was named.
+
+        Raises:
+            LiftError: there is none of that name.
+        """
+        found = bpy.context.scene.objects.get(self.thing) if self.thing else None
+        if self.thing and found is None:
+            names = ", ".join(o.name for o in bpy.context.scene.objects)
+            raise LiftError(f"{self.scene} has no object {self.thing!r}.", f"Its objects: {names}.")
+        return found
+
+
+def write_people(people: People, output: Path, body: Path | None = None, where: _Place | None = None) -> None:
     """Write the lifted people of one clip to a file of any format.
 
     Raises:
@@ -110,25 +184,35 @@ def write_people(people: People, output: Path, body: Path | None = None) -> None
     from mvlift.commands.outputs import BLENDER_FORMATS, labelled, write_motion
 
     if output.suffix.lower() in (*BLENDER_FORMATS, ".png"):
-        write_blender_file([labelled(*pair) for pair in people], output, body)
+        write_blender_file([labelled(*pair) for pair in people], output, body, where)
     else:
         write_motion(people, output)
 
 
 def _write(command: Write) -> None:
-    write_blender_file([LiftedMotion.load(path) for path in command.motions], command.output, command.body)
+    motions = [LiftedMotion.load(path) for path in command.motions]
+    write_blender_file(motions, command.output, command.body, _Place.of(command))
 
 
-def write_blender_file(motions: list[LiftedMotion], output: Path, body: Path | None = None) -> None:
+def write_blender_file(
+    motions: list[LiftedMotion], output: Path, body: Path | None = None, where: _Place | None = None
+) -> None:
     """Write motions to .blend, .fbx, .glb or .usd, or draw them as .png; the open scene is lost.
+
+    Args:
+        motions: people of one video.
+        output: its extension says how.
+        body: the user's body model.
+        where: a scene of the user's and the object in it that is keyed, None for a new scene.
 
     Raises:
         MvliftError: the format is not known, or the file cannot be written.
     """
     from .exporting import export_file
 
-    new_scene()
-    place(motions, body)
+    where = where or _Place()
+    where.open()
+    place(motions, body, where.object())
     export_file(output.resolve())
 
 
@@ -137,7 +221,7 @@ def new_scene() -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 
 
-def place(motions: list[LiftedMotion], body: Path | None = None) -> list[WrittenMotion]:
+def place(motions: list[LiftedMotion], body: Path | None = None, thing: Any | None = None) -> list[WrittenMotion]:
     """Write people of one video into the scene, as the button does."""
     people = []
     for motion in motions:
@@ -145,7 +229,7 @@ def place(motions: list[LiftedMotion], body: Path | None = None) -> list[Written
         name, source, track = (str(facts.get(key, "")) for key in ("name", "source", "track"))
         people.append((_Named(name or "Person", source, track), motion))
     # the requests of a plan are what the engine is asked for; here it has answered already
-    return write_lifted(bpy.context, LiftPlan((), WriteOptions(), body), people)
+    return write_lifted(bpy.context, LiftPlan((), WriteOptions(thing=thing), body), people)
 
 
 def main() -> None:

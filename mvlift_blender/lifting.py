@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.lifting.object_shape import ObjectShape
 from mvlift.lifting.together import body_for_size, in_one_world
 from mvlift.motion import LiftedMotion
 from mvlift.worker.client import LiftOptions
@@ -20,10 +21,12 @@ from .engine import LiftRequest
 from .library import clip_of
 from .people import why_not
 from .preferences import body_file
+from .scene.objects import put_back_on_failure
 from .scene.preserve import undone_on_failure
 from .scene.timing import scene_fps
 from .scene.together import seen_by
 from .scene.write import WriteOptions, WrittenMotion, write_motion
+from .things import clip_with_thing, thing_shape
 
 __all__ = ["LiftPlan", "lift_options", "plan_lift", "write_lifted"]
 
@@ -45,13 +48,16 @@ class LiftPlan:
     body: Path | None = None
 
 
-def lift_options(settings: Any, size: tuple[int, int], body: Path | None) -> LiftOptions:
+def lift_options(
+    settings: Any, size: tuple[int, int], body: Path | None, thing: ObjectShape | None = None
+) -> LiftOptions:
     """The panel's settings for the engine.
 
     Args:
         settings: of the scene.
         size: of the video, pixels.
         body: the user's body file.
+        thing: the object that is lifted along.
     """
     focal = {
         "UNKNOWN": None,
@@ -68,6 +74,7 @@ def lift_options(settings: Any, size: tuple[int, int], body: Path | None) -> Lif
         smoothing=float(settings.smoothing),
         body=str(body) if body else None,
         frames=(settings.range_first, settings.range_last) if settings.use_range else None,
+        thing=thing,
     )
 
 
@@ -84,12 +91,15 @@ def plan_lift(context: Any) -> LiftPlan:
         raise LiftError(f"{reason}.")
     body = body_file(context)
     requests = []
+    thing = thing_shape(settings)
     for person in settings.chosen():
         clip = clip_of(settings, person)
+        if thing is not None:
+            clip = clip_with_thing(settings, person, clip, thing)
         if settings.use_range:
             clip.restricted(settings.range_first, settings.range_last)  # refuses a range outside the clip now
         assert clip.image_size is not None  # why_not has made sure
-        options = lift_options(settings, clip.image_size, body)
+        options = lift_options(settings, clip.image_size, body, thing)
         requests.append(LiftRequest(person.name, clip, options, person.source, person.track))
     video = Path(bpy.path.abspath(settings.video)) if settings.video else None
     write = WriteOptions(
@@ -99,6 +109,7 @@ def plan_lift(context: Any) -> LiftPlan:
         camera=settings.write_camera,
         video=video if video is not None and video.is_file() else None,
         set_range=settings.write_range,
+        thing=settings.thing if thing is not None else None,
     )
     return LiftPlan(tuple(requests), write, body)
 
@@ -130,8 +141,10 @@ def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMo
     scene = context.scene
     first = min(motion.first_frame for _, motion in lifted)
     written: list[WrittenMotion] = []
-    with undone_on_failure(context):
+    with undone_on_failure(context), put_back_on_failure(plan.write.thing):
         for request, motion in _together(plan, lifted):
+            if written:  # what several people handle is written once, with the first of them
+                motion = replace(motion, objects=())
             fps = motion.fps if plan.write.rate == "CLIP" else scene_fps(scene)
             later = float((motion.first_frame - first) * fps / motion.fps)
             options = replace(

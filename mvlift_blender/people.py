@@ -13,6 +13,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
 from .library import parse_fps, read_clips
+from .things import why_no_thing
 from .video import MOVIES
 
 __all__ = ["add_people", "ask_for", "describe", "import_sources", "sources_of", "state_facts", "why_not"]
@@ -166,4 +167,4 @@ def why_not(settings: Any) -> str:
         return "The frame rate is unknown: pick the video, or type the frame rate"
     if settings.use_range and settings.range_last <= settings.range_first:
         return "The frame range ends before it begins"
-    return ""
+    return why_no_thing(settings)

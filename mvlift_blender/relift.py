@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 from numpy.typing import NDArray
 
@@ -64,6 +65,8 @@ def plan_relift(
         first, last
     )
     options = lift_options(context.scene.mvlift, record.camera.image_size, body_file(context))
+    # the object keeps its path
+    options = replace(options, subject=get_subject(options.subject).alone.name)
     options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
     return ReliftPlan(
         LiftRequest(armature.name, clip, options, record.source, record.track), armature, frames, blend

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+from mvlift.lifting.subjects import get_subject
 
 from ..people import why_not
 from ..text import paragraph
@@ -62,6 +63,27 @@ class _Part(SidebarPanel):
         self.settings(layout, context.scene.mvlift)
 
 
+class MVLIFT_PT_thing(_Part, bpy.types.Panel):
+    """The object of a subject that has one."""
+
+    bl_idname = "MVLIFT_PT_thing"
+    bl_label = "Object"
+    bl_options = set()
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only where the subject has an object."""
+        return get_subject(context.scene.mvlift.subject).thing is not None
+
+    def settings(self, layout: Any, settings: Any) -> None:
+        """The object of the scene, its keypoints, its size."""
+        layout.prop(settings, "thing")
+        layout.prop(settings, "thing_source")
+        layout.prop(settings, "thing_known")
+        if settings.thing_known and settings.thing is None:
+            layout.prop(settings, "thing_size")
+
+
 class MVLIFT_PT_camera(_Part, bpy.types.Panel):
     """The lens."""
 
@@ -111,4 +133,4 @@ class MVLIFT_PT_engine(_Part, bpy.types.Panel):
         layout.prop(settings, "write_body")
 
 
-CLASSES = (MVLIFT_PT_lift, MVLIFT_PT_camera, MVLIFT_PT_time, MVLIFT_PT_engine)
+CLASSES = (MVLIFT_PT_lift, MVLIFT_PT_thing, MVLIFT_PT_camera, MVLIFT_PT_time, MVLIFT_PT_engine)

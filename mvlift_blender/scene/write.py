@@ -19,7 +19,7 @@ from .armature import new_armature
 from .body import BodyMesh, new_body
 from .camera import new_camera, set_background, set_render_size
 from .keyframes import key_motion
-from .objects import new_object
+from .objects import key_object, new_object, put_back_on_failure
 from .preserve import undone_on_failure
 from .quality import frame_error, key_quality, mark_doubtful
 from .record import write_record
@@ -46,6 +46,7 @@ class WriteOptions:
         most_error: frames with a higher median reprojection error are doubtful; a share of the picture's diagonal.
         source: the keypoint file, remembered with the Action.
         track: which person of the file, remembered with the Action.
+        thing: the object of the scene that stands for the motion's first object; None makes a new one.
     """
 
     name: str = "Person"
@@ -60,6 +61,7 @@ class WriteOptions:
     most_error: float = 0.02
     source: str = ""
     track: str = ""
+    thing: Any | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def write_motion(
     """
     options = options or WriteOptions()
     _check(motion)
-    with undone_on_failure(context):
+    with undone_on_failure(context), put_back_on_failure(options.thing):
         return _write(context, motion, options, mesh, camera)
 
 
@@ -123,7 +125,11 @@ def _write(
         body = new_body(mesh, motion, armature, f"{name} Body", collection, lift)
     if options.camera and camera is None:
         camera = _camera(scene, motion, options, timing, collection)
-    objects = tuple(new_object(thing, timing, collection) for thing in motion.objects)
+    objects = tuple(
+        key_object(options.thing, thing, timing) if options.thing is not None and i == 0
+        else new_object(thing, timing, collection)
+        for i, thing in enumerate(motion.objects)
+    )  # fmt: skip
     if options.set_range:
         scene.frame_start, scene.frame_end = int(np.ceil(options.start)), int(np.floor(timing.frames[-1]))
     context.view_layer.update()
