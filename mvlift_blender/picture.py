@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import radians
+from math import cos, radians, sin
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ import numpy as np
 from mathutils import Matrix, Vector
 from mvlift.errors import LiftError
 from numpy.typing import NDArray
+
+from .scene.animation import current_curves
 
 __all__ = ["render_picture"]
 
@@ -21,14 +23,18 @@ _SIZE: Final = (1280, 640)
 _LENS: Final = 50.0  # millimetres
 _FLOOR: Final = (0.62, 0.64, 0.67, 1.0)
 _SKY: Final = (0.42, 0.45, 0.50, 1.0)
-_FIRST: Final = np.array([0.16, 0.42, 0.85])  # colour of the first moment, and of the last
-_LAST: Final = np.array([1.0, 0.50, 0.18])
+_BODY: Final = (np.array([0.16, 0.42, 0.85]), np.array([1.0, 0.50, 0.18]))  # colours of the first moment and the last
+_THING: Final = (np.array([0.10, 0.30, 0.28]), np.array([0.45, 0.26, 0.10]))
 
 
-def render_picture(path: Path) -> None:
-    """Draw the bodies of the scene at evenly spaced moments.
+def render_picture(path: Path, turn: float = 0.0) -> None:
+    """Draw the bodies of the scene, and the objects that are keyed beside them, at evenly spaced moments.
 
     The scene is changed: a floor, a camera and copies of the bodies are added.
+
+    Args:
+        path: of the .png.
+        turn: radians by which the camera goes round, against the clock from above; 0 is the side that shows most.
 
     Raises:
         LiftError: the scene has no body.
@@ -37,11 +43,15 @@ def render_picture(path: Path) -> None:
     bodies = [o for o in scene.objects if o.type == "MESH" and o.find_armature() is not None]
     if not bodies:
         raise LiftError("There is no body to draw.", "Write the body with the armature.")
-    copies = _moments(scene, bodies)
+    keyed = [o for o in scene.objects if o.type == "MESH" and o not in bodies and current_curves(o) is not None]
+    people = _moments(scene, bodies, _BODY)
+    copies = people + _moments(scene, keyed, _THING)
     for thing in scene.objects:
         thing.hide_render = thing not in copies
     corners = np.concatenate([_vertices(copy) for copy in copies])
-    across, towards = _directions(copies)
+    across, towards = _directions(people)
+    c, s = cos(turn), sin(turn)
+    across, towards = c * across - s * towards, c * towards + s * across
     _floor(scene)
     _light(scene, across, towards)
     _camera(scene, corners, across, towards)
@@ -51,7 +61,7 @@ def render_picture(path: Path) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-def _moments(scene: Any, bodies: list[Any]) -> list[Any]:
+def _moments(scene: Any, bodies: list[Any], colours: tuple[Array, Array]) -> list[Any]:
     """Still copies of the bodies, from the first moment's colour to the last's."""
     copies = []
     frames = np.unique(np.linspace(scene.frame_start, scene.frame_end, _MOMENTS).round().astype(int))
@@ -59,7 +69,7 @@ def _moments(scene: Any, bodies: list[Any]) -> list[Any]:
         scene.frame_set(int(frame))
         graph = bpy.context.evaluated_depsgraph_get()
         share = number / max(1, len(frames) - 1)
-        material = _material(f"Moment {number}", (*((1 - share) * _FIRST + share * _LAST), 1.0), 0.45)
+        material = _material(f"Moment {number}", (*((1 - share) * colours[0] + share * colours[1]), 1.0), 0.45)
         for body in bodies:
             posed = body.evaluated_get(graph)
             mesh = bpy.data.meshes.new_from_object(posed, depsgraph=graph)

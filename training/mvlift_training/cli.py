@@ -1,4 +1,4 @@
-"""`mvlift-train prepare | animals | stage1 | ... | stage4 | all | export | prior | fid | elepose | evaluate`."""
+"""`mvlift-train prepare | animals | objects | stage1 ... stage4 | all | export | prior | fid | elepose | evaluate`."""
 
 from __future__ import annotations
 
@@ -125,6 +125,10 @@ def main(arguments: list[str] | None = None) -> int:
         from mvlift_training.animals.footage import main as animals_main
 
         return animals_main(given[1:])
+    if given[:1] == ["objects"]:
+        from mvlift_training.interaction.build import main as objects_main
+
+        return objects_main(given[1:])
     if given[:1] == ["evaluate"]:
         from mvlift_training.evaluation.cli import main as evaluate_main
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import tyro
+from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.lifting.subjects import Subject, get_subject
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from mvlift_training.interaction.footage import filmed
 from mvlift_training.interaction.people import lift_people
 from mvlift_training.stage4 import growth, write_motion_library
 
-__all__ = ["InteractionOptions", "build", "varied"]
+__all__ = ["InteractionOptions", "build", "main", "varied"]
 
 FloatArray = NDArray[np.float64]
 TRIES: Final = 5
@@ -26,21 +28,28 @@ TRIES: Final = 5
 
 @dataclass(frozen=True)
 class InteractionOptions:
-    """How the data is made.
-
-    Attributes:
-        subject: person with object, by name or file.
-        variants: scenes for each person sequence.
-        limb_spread: standard deviation of limb length factors.
-        preset: of the lift of the people.
-        seed: of everything random.
-    """
+    """How the data is made."""
 
     subject: str = "human+box"
+    """Person with object, by name or file."""
     variants: int = 3
+    """Scenes for each person sequence."""
     limb_spread: float = 0.06
+    """Standard deviation of limb length factors."""
     preset: str = "fast"
+    """Of the lift of the people."""
     seed: int = 1
+    """Of everything random."""
+
+
+@dataclass(frozen=True)
+class _Command(InteractionOptions):
+    """Make footage of people with boxes: free motion, lifted, with a box of our own making between the hands."""
+
+    data: Path = Path("../shared/data/human/train_2d.npz")
+    """2D data set of people."""
+    folder: Path = Path("runs/human-box/data")
+    """Where people.npz, motions.npz and train_2d.npz go."""
 
 
 def varied(rng: np.random.Generator, points: FloatArray, subject: Subject, spread: float) -> FloatArray:
@@ -110,3 +119,15 @@ def _write_2d(rng: np.random.Generator, path: Path, scenes: list[FloatArray], su
             clip=np.array([f"scene{i}" for i in range(len(views))]),
             xy=np.concatenate([v.pixels for v in views]).astype(np.float32),
         )
+
+
+def main(arguments: list[str]) -> int:
+    """`mvlift-train objects`."""
+    options = tyro.cli(_Command, args=arguments, prog="mvlift-train objects")
+    console = Console(stderr=True)
+    try:
+        build(options.data, options.folder, options, console)
+    except MvliftError as error:
+        console.print(f"[red]error:[/red] {error}")
+        return 1
+    return 0
