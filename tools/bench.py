@@ -3,7 +3,7 @@
 python tools/bench.py presets     fast, quality and paper on one 120-frame clip, one CPU thread
 python tools/bench.py rate        frames a second of fast on two threads
 python tools/bench.py long        time and memory of a ten-minute clip against a one-minute clip
-python tools/bench.py readers     3,000 OpenPose files; a 300 MB COCO json
+python tools/bench.py readers     3,000 OpenPose files; json of 300 MB in four formats
 python tools/bench.py all
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from big_keypoints import KINDS, write_big
 
 ROOT = Path(__file__).resolve().parents[1]
 VALIDATION = ROOT.parent / "shared/data/human/validation.npz"
@@ -94,11 +95,12 @@ def one_reading(path: str) -> dict[str, Any]:
     """Seconds and peak memory of reading a file or folder."""
     from mvlift.keypoints import read_keypoints
 
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     clips = read_keypoints(path)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - worked
     return {
         "seconds": seconds,
+        "processor": processor,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "people": len(clips),
     }
@@ -139,26 +141,19 @@ def readers() -> None:
 
         write_keypoints([clip], Path(folder) / "openpose")
         found = apart("one_reading", 1, path=str(Path(folder) / "openpose"))
-        print(f"3,000 OpenPose files: {found['seconds']:.2f} s, {found['megabytes']:.0f} MB")
+        print(
+            f"3,000 OpenPose files: {found['seconds']:.2f} s, {found['processor']:.2f} s of processor time, "
+            f"{found['megabytes']:.0f} MB"
+        )
         big = Path(folder) / "big.json"
-        _coco(big, 300_000_000)
-        found = apart("one_reading", 1, path=str(big))
-        print(f"COCO json of {big.stat().st_size / 1e6:.0f} MB: {found['seconds']:.1f} s, {found['megabytes']:.0f} MB")
-
-
-def _coco(path: Path, size: int) -> None:
-    random = np.random.default_rng(0)
-    with path.open("w") as file:
-        file.write("[")
-        frame = 0
-        while file.tell() < size:
-            for person in range(4):
-                xy = np.add(random.uniform(0, 60, (17, 2)), (200 * person + 40, 300))
-                row = np.concatenate([xy, np.full((17, 1), 0.9)], 1).ravel().tolist()
-                entry = {"image_id": frame, "category_id": 1, "keypoints": row, "score": 0.9}
-                file.write((", " if frame or person else "") + json.dumps(entry))
-            frame += 1
-        file.write("]")
+        for kind in KINDS:
+            write_big(kind, big, 300)
+            found = apart("one_reading", 1, path=str(big))
+            print(
+                f"{kind}, {big.stat().st_size / 1e6:.0f} MB: {found['seconds']:.1f} s, "
+                f"{found['processor']:.1f} s of processor time, {found['megabytes']:.0f} MB",
+                flush=True,
+            )
 
 
 PARTS: dict[str, Callable[[], None]] = {"presets": presets, "rate": rate, "long": long, "readers": readers}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
+from mvlift.keypoints import following
 from mvlift.keypoints.tracks import associate
 from numpy.typing import NDArray
 from scenes import FloatArray, detections, id_f1, walking_people
@@ -142,11 +141,29 @@ def test_nobody() -> None:
     assert associate(np.zeros(0, np.int64), np.zeros((0, 17, 2)), np.zeros((0, 17))) == []
 
 
-def test_time_is_linear_in_frames() -> None:
-    """Four people for 1200 frames in seconds, hence no cost for every pair of frames."""
-    paths, heights = crossing_paths(4)
-    people = np.concatenate([walking_people(paths, heights)] * 10, axis=1)
-    found = detections(people, np.ones(people.shape[:2], dtype=np.bool_))
-    began = time.process_time()
-    associate(found["frame"], found["points"], found["confidence"])
-    assert time.process_time() - began < 5
+def long_crossing(frames: int = 1300) -> dict[str, NDArray[np.generic]]:
+    """Two people who walk to and fro through each other, just where footage is cut into parts, and one who stands."""
+    to_and_fro = 960 + 400 * np.sin(np.arange(frames) * np.pi / 500)[None] * np.array([[1], [-1], [0]])
+    paths = np.stack([to_and_fro, np.broadcast_to([[480.0], [520.0], [800.0]], to_and_fro.shape)], -1)
+    seen = np.random.default_rng(5).random((3, frames)) > 0.05
+    return detections(walking_people(paths, (280.0, 330.0, 300.0)), seen)
+
+
+@pytest.mark.parametrize("with_ids", [False, True])
+def test_long_footage_in_parts_is_followed_as_in_one(with_ids: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = long_crossing()
+    data = found["frame"], found["points"], found["confidence"]
+    ids = names(found["truth"])  # type: ignore[arg-type]
+    ids[(found["frame"] > 700) & (found["truth"] < 2)] = "0"  # one id for two people: it jumps
+    ways = []
+    for least in (500, 10_000):
+        monkeypatch.setattr(following, "_PART", least)
+        tracks = following.follow_ids(data[0], ids, *data[1:]) if with_ids else following.follow(*data)  # type: ignore[arg-type]
+        ways.append(sorted(tuple(rows) for rows in tracks))
+    assert ways[0] == ways[1]
+    assert len(ways[0]) > 10 if with_ids else len(ways[0]) == 3
+
+
+def test_long_footage() -> None:
+    f1, people = scored(long_crossing())
+    assert (f1, people) == (1.0, 3)

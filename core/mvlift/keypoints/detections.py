@@ -122,6 +122,7 @@ class Rows:
 
 
 _HOLE: Final = (np.nan, np.nan)
+_AT_ONCE: Final = 4096
 
 
 class Poses:
@@ -156,7 +157,10 @@ class Poses:
         joints = Counter(len(points) for _, points, _, _ in self._rows).most_common(1)[0][0]
         kept = [r for r in self._rows if len(r[1]) == joints and (r[2] is None or len(r[2]) == joints)]
         try:
-            points = np.array([[_HOLE if p is None else p[:2] for p in r[1]] for r in kept], dtype=np.float64)
+            points = np.empty((len(kept), joints, 2))
+            for start in range(0, len(kept), _AT_ONCE):  # the lists between are as large as the document
+                rows = [[_HOLE if p is None else p[:2] for p in r[1]] for r in kept[start : start + _AT_ONCE]]
+                points[start : start + len(rows)] = np.array(rows, dtype=np.float64).reshape(len(rows), joints, 2)
             unsure = [r[2] for r in kept]
             scores = np.array([np.ones(joints) if s is None else s for s in unsure], dtype=np.float64)
             frame = np.array([r[0] for r in kept], dtype=np.int64)
@@ -168,7 +172,7 @@ class Poses:
         left_out = len(self._rows) - len(kept)
         return Detections(
             frame=frame,
-            points=points.reshape(len(kept), joints, 2),
+            points=points,
             confidence=None if all(s is None for s in unsure) else scores,
             person=people if (people != "").any() else None,
             notes=[f"{left_out} detections have another number of keypoints: left out."] if left_out else [],

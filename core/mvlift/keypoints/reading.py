@@ -98,6 +98,7 @@ def inspect_keypoints(
     wanted = get_layout(layout) if isinstance(layout, str) else layout
     try:
         found = how.read(source)
+        del source  # a big document, of which only the numbers are needed from here on
         if not len(found.frame):
             raise KeypointError(f"{where.name} ({how.title}) shows nobody.", "Run the detector again.")
         made: Assembled = assemble(found, where.name, found.format or how.name, _checked_fps(fps), image_size, wanted)

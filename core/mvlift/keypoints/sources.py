@@ -9,7 +9,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -20,9 +21,9 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.safe import Hdf5, load_npy, load_npz
 
 try:
-    import orjson
+    import msgspec
 except ImportError:  # the standard library reads the same files, more slowly
-    orjson = None  # type: ignore[assignment]
+    msgspec = None  # type: ignore[assignment]
 
 __all__ = ["Source", "last_number", "number_files", "open_source", "parse_json"]
 
@@ -42,6 +43,7 @@ def _stem(name: str) -> str:
     return re.sub(r"(_[a-z]{3,4})?\.rf\.\w{8,40}$", "", re.sub(r"\.(?=\w*[A-Za-z])\w{1,5}$", "", name))
 
 
+@lru_cache(maxsize=1 << 16)
 def last_number(name: str) -> int | None:
     """The last group of digits in a file name without folder and extension, as detectors number frames."""
     found = re.findall(r"\d{1,15}", _stem(re.split(r"[\\/]", name)[-1]))
@@ -92,11 +94,9 @@ def parse_json(data: bytes, name: str) -> object:
     Raises:
         KeypointError: it is not JSON.
     """
-    if orjson is not None:
-        try:
-            return orjson.loads(data)
-        except ValueError:
-            pass
+    if msgspec is not None:
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return msgspec.json.decode(data)
     try:
         text = _text(data)
         try:
@@ -186,7 +186,7 @@ class Source:
         """The single file as JSON, None when it is no JSON file or when there are several."""
         if self.is_series or self.suffix not in (".json", ".jsonl"):
             return None
-        return parse_json(self.data, self.path.name)
+        return parse_json(next(self.items(self.names[:1]))[1], self.path.name)
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[np.generic]]:
