@@ -12,10 +12,13 @@ extension: $(STAMP) $(BPY_STAMP)
 lock: $(STAMP)
 	$(BIN)/python wheels/lock.py
 
-# The suite of `make blender` with Blender 5.0 as a module
-.PHONY: test-blender-5 test-blender-gui
+# The suite of `make blender` with Blender 5.0 and 4.2 as a module
+.PHONY: test-blender-5 test-blender-4.2 test-blender-gui
 test-blender-5:
 	$(MAKE) blender BPY=5.0.1 BPY_VENV=.venv-bpy5
+
+test-blender-4.2:
+	$(MAKE) blender BPY=4.2.23 BPY_VENV=.venv-bpy42
 
 # Debian's Blender 4.3 and 5.2, with the light zip installed: the suite, and a lift by mouse in a window (root only)
 test-blender-gui: $(STAMP) $(BPY_STAMP)
