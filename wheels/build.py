@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from fetch import ROOT, WheelError, fetch, own_wheel
+from fetch import ROOT, WheelError, check, fetch, own_wheel
 from targets import ANYWHERE, FLAVOURS, Target, all_targets
 
 __all__ = ["build", "main"]
@@ -111,6 +111,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--python", default="cp311", help="cp311 (Blender 4.2 to 5.0) or cp313 (5.1 onwards)")
     parser.add_argument("--blender", type=Path, default=Path(sys.executable), help="a Blender, or a Python with bpy")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the zip")
+    parser.add_argument("--check", action="store_true", help="only see that the locked wheels are to be had")
     return parser.parse_args()
 
 
@@ -122,6 +123,9 @@ def main() -> None:
     if target not in all_targets():
         sys.exit(f"There is no {target}; there are: {', '.join(map(str, all_targets()))}")
     try:
+        if options.check:
+            print(f"{target}: {check(target)} wheels are to be had")
+            return
         result = build(target, options.blender, options.output)
     except WheelError as error:
         sys.exit(f"mvlift: {error}")

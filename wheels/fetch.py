@@ -14,7 +14,7 @@ from typing import Final
 from lock import pip_target
 from targets import HERE, Target, Wheel, read_lock, requirements
 
-__all__ = ["CACHE", "WheelError", "fetch", "own_wheel"]
+__all__ = ["CACHE", "WheelError", "check", "fetch", "own_wheel"]
 
 CACHE: Final = HERE / "cache"
 ROOT: Final = HERE.parent
@@ -30,6 +30,27 @@ def fetch(target: Target) -> list[Path]:
     Raises:
         WheelError: the lock lacks a package for this target, or a file is not what was locked.
     """
+    wheels = _locked(target)
+    CACHE.mkdir(exist_ok=True)
+    absent = [w for w in wheels if not _is_whole(CACHE / w.file, w.sha256)]
+    if absent:
+        _download(absent, target)
+    return [CACHE / w.file for w in wheels]
+
+
+def check(target: Target) -> int:
+    """See that the index has every locked wheel of an edition, without bringing them; how many there are.
+
+    Raises:
+        WheelError: one is missing.
+    """
+    wheels = _locked(target)
+    with tempfile.TemporaryDirectory() as folder:
+        _pip(["install", "--dry-run", "--ignore-installed", f"--target={folder}/none"], wheels, target, Path(folder))
+    return len(wheels)
+
+
+def _locked(target: Target) -> list[Wheel]:
     wheels = [w for w in read_lock() if str(target) in w.targets]
     missing = {r.name for r in requirements(target)} - {w.requirement.name for w in wheels}
     if missing:
@@ -37,11 +58,7 @@ def fetch(target: Target) -> list[Path]:
             f"the lock has no {', '.join(sorted(missing))} for {target}: set pip up with an index that has it, "
             "and run wheels/lock.py"
         )
-    CACHE.mkdir(exist_ok=True)
-    absent = [w for w in wheels if not _is_whole(CACHE / w.file, w.sha256)]
-    if absent:
-        _download(absent, target)
-    return [CACHE / w.file for w in wheels]
+    return wheels
 
 
 def _is_whole(path: Path, sha256: str) -> bool:
@@ -53,15 +70,20 @@ def _is_whole(path: Path, sha256: str) -> bool:
 
 def _download(wheels: list[Wheel], target: Target) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        wanted = Path(folder) / "wanted.txt"
-        lines = [f"{w.requirement.name}{w.requirement.version} --hash=sha256:{w.sha256}" for w in wheels]
-        wanted.write_text("\n".join(lines))
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", f"--requirement={wanted}"]
-        done = subprocess.run([*command, f"--dest={folder}", *pip_target(target)], capture_output=True, text=True)
-        if done.returncode:
-            raise WheelError(f"pip could not fetch the wheels of {target}:\n{done.stderr.strip()}")
+        _pip(["download", f"--dest={folder}"], wheels, target, Path(folder))
         for wheel in wheels:
             (Path(folder) / wheel.file).replace(CACHE / wheel.file)
+
+
+def _pip(arguments: list[str], wheels: list[Wheel], target: Target, folder: Path) -> None:
+    """Have pip do something with exactly these wheels."""
+    wanted = folder / "wanted.txt"
+    lines = [f"{w.requirement.name}{w.requirement.version} --hash=sha256:{w.sha256}" for w in wheels]
+    wanted.write_text("\n".join(lines))
+    command = [sys.executable, "-m", "pip", *arguments, "--quiet", "--require-hashes", f"--requirement={wanted}"]
+    done = subprocess.run([*command, *pip_target(target)], capture_output=True, text=True)
+    if done.returncode:
+        raise WheelError(f"pip could not fetch the wheels of {target}:\n{done.stderr.strip()}")
 
 
 def own_wheel(folder: Path) -> Path:
