@@ -29,7 +29,8 @@ pytestmark = pytest.mark.usefixtures("extension")
 @pytest.fixture(scope="module")
 def motion() -> LiftedMotion:
     """What `mvlift.lift` makes of the beginning of the dog."""
-    pytest.importorskip("torch", reason="this Blender's Python has no torch to compare with")
+    for package in ("torch", "safetensors", "roma"):
+        pytest.importorskip(package, reason=f"this Blender's Python has no {package} to compare with")
     clip = read_keypoints(DOG)[0].restricted(0, COUNT - 1)
     return mvlift.lift(clip, subject="quadruped17", preset="fast", device="cpu")
 

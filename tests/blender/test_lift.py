@@ -32,7 +32,8 @@ pytestmark = pytest.mark.usefixtures("extension")
 @pytest.fixture(scope="module")
 def motion() -> LiftedMotion:
     """What `mvlift.lift` makes of the beginning of the bundled clip."""
-    pytest.importorskip("torch", reason="this Blender's Python has no torch to compare with")
+    for package in ("torch", "safetensors", "roma"):
+        pytest.importorskip(package, reason=f"this Blender's Python has no {package} to compare with")
     return mvlift.lift(walker(COUNT), preset="fast", device="cpu")
 
 
