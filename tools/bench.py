@@ -3,6 +3,7 @@
 python tools/bench.py presets     fast, quality and paper on one 120-frame clip, one CPU thread
 python tools/bench.py rate        frames a second of fast on two threads
 python tools/bench.py long        time and memory of a ten-minute clip against a one-minute clip
+python tools/bench.py subjects    cost of a frame of an animal against one of a person
 python tools/bench.py readers     3,000 OpenPose files; json of 300 MB in four formats
 python tools/bench.py all
 """
@@ -29,6 +30,8 @@ from big_keypoints import KINDS, write_big
 ROOT = Path(__file__).resolve().parents[1]
 VALIDATION = ROOT.parent / "shared/data/human/validation.npz"
 WALK = ROOT / "examples/walk.zip"
+SUBJECTS = {"human": (VALIDATION, 9), "quadruped17": (ROOT.parent / "shared/data/animal/dog17_validation.npz", 1)}
+"""Validation data of subjects, and which share of it is lifted."""
 
 
 def apart(measurement: str, threads: int, **arguments: object) -> dict[str, Any]:
@@ -106,6 +109,23 @@ def one_reading(path: str) -> dict[str, Any]:
     }
 
 
+def one_subject(subject: str, preset: str) -> dict[str, Any]:
+    """Processor milliseconds a frame over validation clips of a subject."""
+    import mvlift
+    import torch
+    from mvlift.lifting.subjects import get_subject
+    from mvlift_training.evaluation.data import load_validation
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    path, every = SUBJECTS[subject]
+    layout = get_subject(subject).layout
+    clips = [s.clip(noisy=False, layout=layout) for s in load_validation(path, 96, every)]
+    mvlift.lift(clips[0], subject=subject, preset=preset)
+    began = time.process_time()
+    frames = sum(len(mvlift.lift(clip, subject=subject, preset=preset)) for clip in clips)
+    return {"milliseconds": (time.process_time() - began) / frames * 1000, "clips": len(clips)}
+
+
 def presets() -> None:
     """How fast and how good the presets are."""
     found = {}
@@ -133,6 +153,17 @@ def long() -> None:
     )
 
 
+def subjects() -> None:
+    """What a frame of an animal costs beside one of a person, over validation clips."""
+    if not all(path.is_file() for path, _ in SUBJECTS.values()):
+        print("skipped: there are no validation clips")
+        return
+    for preset in ("fast", "quality"):
+        cost = {s: apart("one_subject", 1, subject=s, preset=preset)["milliseconds"] for s in SUBJECTS}
+        each = ", ".join(f"{s} {ms:.1f} ms" for s, ms in cost.items())
+        print(f"{preset}: {each}; {cost['quadruped17'] / cost['human']:.2f} times", flush=True)
+
+
 def readers() -> None:
     """Reading many files, and a big one."""
     clip = the_walk(3000)
@@ -156,7 +187,13 @@ def readers() -> None:
             )
 
 
-PARTS: dict[str, Callable[[], None]] = {"presets": presets, "rate": rate, "long": long, "readers": readers}
+PARTS: dict[str, Callable[[], None]] = {
+    "presets": presets,
+    "rate": rate,
+    "long": long,
+    "subjects": subjects,
+    "readers": readers,
+}
 
 
 def main() -> None:
