@@ -11,9 +11,9 @@ from typing import Any, Final
 import bpy
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.people import find_person
 
 from .scene.timing import rational_fps
-from .tracks import find_person
 
 __all__ = ["clip_of", "forget", "parse_fps", "person_of", "read_clips"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.people import find_person
 from mvlift.keypoints.reading import Inspection, inspect_keypoints
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def chosen_people(clips: tuple[KeypointClip, ...], person: str) -> list[Keypoint
     """
     if person in ("best", "all"):
         return list(clips[:1] if person == "best" else clips)
-    found = [c for c in clips if c.track_id == person]
+    one = find_person(clips, person)
+    found = [] if one is None else [one]
     if not found:
         raise MvliftError(f"There is no person {person!r}.", f"People: {', '.join(c.track_id for c in clips)}.")
     return found

@@ -3,6 +3,7 @@
 from mvlift.keypoints.cleaning import clean_clip
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.mapping import map_clip
+from mvlift.keypoints.people import join_clips, split_clip, swap_clips
 from mvlift.keypoints.reading import Inspection, inspect_keypoints, read_keypoints
 from mvlift.keypoints.writing import write_keypoints
 
@@ -11,7 +12,10 @@ __all__ = [
     "KeypointClip",
     "clean_clip",
     "inspect_keypoints",
+    "join_clips",
     "map_clip",
     "read_keypoints",
+    "split_clip",
+    "swap_clips",
     "write_keypoints",
 ]
