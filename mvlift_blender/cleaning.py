@@ -16,7 +16,7 @@ from .cleanup.floor import floor_offsets
 from .cleanup.limbs import reached
 from .cleanup.soles import Soles, resting, slide, sole_points, soles_of
 from .cleanup.thinning import thin_motion
-from .retargeting.cleanable import rig_legs
+from .retargeting.cleanable import ik_ends, joint_named, rig_legs, rig_record, thin_rig_keys
 from .scene.motion_curves import MotionCurves, read_motion_curves, write_motion_curves, write_thinned
 from .scene.record import LiftRecord
 from .scene.rig_data import rig_data
@@ -157,12 +157,12 @@ def smooth(
         keep_feet: resting feet stay where they were.
 
     Raises:
-        LiftError: the armature is not lifted.
+        LiftError: the armature is not lifted, or lacks a bone.
     """
     lifted = _read(armature)
     curves, skeleton = lifted.curves, lifted.curves.skeleton
     sigma = _SECONDS * strength * lifted.fps
-    which = [skeleton.names.index(n) for n in joints if n in skeleton.names] or list(range(len(skeleton.names)))
+    which = _bones(armature, curves, joints) if joints else list(range(len(skeleton.names)))
     rotations, locations = curves.rotations.copy(), curves.locations
     rotations[:, which] = smoothed_rotations(rotations[:, which], sigma)
     if path:
@@ -198,10 +198,13 @@ def reduce_keys(armature: Any, bound: float) -> str:
         LiftError: the armature is not lifted.
     """
     curves = _read(armature).curves
-    thinned = thin_motion(curves.skeleton, curves.frames, continuous(curves.rotations), curves.locations, bound)
-    write_thinned(armature, curves, thinned, "cleaned")
-    share = thinned.keys / max(1, len(curves.frames) * (len(curves.skeleton.names) + 1))
-    return f"{100 * share:.0f} % of the keys are left; no joint is off by more than {1000 * thinned.error:.1f} mm"
+    if rig_record(armature) is not None:
+        share, error = thin_rig_keys(armature, bound, "cleaned")
+    else:
+        thinned = thin_motion(curves.skeleton, curves.frames, continuous(curves.rotations), curves.locations, bound)
+        write_thinned(armature, curves, thinned, "cleaned")
+        share, error = thinned.keys / max(1, len(curves.frames) * (len(curves.skeleton.names) + 1)), thinned.error
+    return f"{100 * share:.0f} % of the keys are left; no joint is off by more than {1000 * error:.1f} mm"
 
 
 def hold_joints(armature: Any, joints: Sequence[str], at: float, frames: tuple[float, float], blend: float) -> str:
@@ -225,8 +228,21 @@ def hold_joints(armature: Any, joints: Sequence[str], at: float, frames: tuple[f
     weight = blend_weights(curves.frames, *frames, blend)
     held = np.broadcast_to(rotations[row, which], (len(curves.frames), len(which), 4))
     rotations[:, which] = slerp(rotations[:, which], held, np.broadcast_to(weight[:, None], held.shape[:2]))
+    _hold_in_world(armature, lifted, which, row, weight, rotations)
     write_motion_curves(armature, curves.changed(continuous(rotations)), "cleaned")
     return f"{', '.join(joints)} held as in frame {curves.frames[row]:g}"
+
+
+def _hold_in_world(
+    armature: Any, lifted: _Lifted, which: Sequence[int], row: int, weight: Array, rotations: Array
+) -> None:
+    """Hold the ends of limbs whose IK control is keyed by their orientation in the world: the control's own."""
+    skeleton = lifted.curves.skeleton
+    for j in {skeleton.names.index(name) for name in ik_ends(armature).values()} & set(which):
+        turns = skeleton.forward(rotations, lifted.curves.locations)[1]
+        own = lifted.bend[1][:, j]
+        turned = slerp(own, np.broadcast_to(own[row], own.shape), weight)
+        rotations[:, j] = skeleton.local(j, turned, turns[:, skeleton.parents[j]])
 
 
 def lock_joint(
@@ -265,7 +281,8 @@ def lock_joint(
 def _bones(armature: Any, curves: MotionCurves, joints: Sequence[str]) -> list[int]:
     if not joints:
         raise LiftError("No joint is chosen.", "Choose one here, or select bones in Pose Mode.")
-    missing = [name for name in joints if name not in curves.skeleton.names]
+    names = [joint_named(armature, name) for name in joints]
+    missing = [bone for bone, name in zip(joints, names, strict=True) if name not in curves.skeleton.names]
     if missing:
-        raise LiftError(f"{armature.name} has no bone {missing[0]!r}.")
-    return [curves.skeleton.names.index(name) for name in joints]
+        raise LiftError(f"{missing[0]!r} is none of the bones that the motion moves.", "Choose another one.")
+    return list(dict.fromkeys(curves.skeleton.names.index(name) for name in names))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .skeleton import RestSkeleton
 
-__all__ = ["Channel", "Thinned", "hermite", "slopes_of", "thin", "thin_motion"]
+__all__ = ["Channel", "Thinned", "fewest", "hermite", "slopes_of", "thin", "thin_motion"]
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+
+FoundT = TypeVar("FoundT", bound="Found")
 
 _ROUNDS = 9
 _SKIN = 0.15  # metres; the skin around a joint without children is moved by its turns too
@@ -107,6 +111,42 @@ def _off(fitted: Array, values: Array, reach: float, rotation: bool) -> Array:
     return np.asarray(2 * reach * np.sin(2 * np.arcsin(half)))
 
 
+class Found(Protocol):
+    """A motion that was thinned out: its largest error in metres, and how many keys are left."""
+
+    @property
+    def error(self) -> float: ...
+
+    @property
+    def keys(self) -> int: ...
+
+
+def fewest(thinned: Callable[[float], FoundT], bound: float) -> FoundT | None:
+    """Of the motions thinned with a tolerance for each channel, one with few keys within a bound for all together.
+
+    Args:
+        thinned: makes one of a tolerance in metres.
+        bound: metres.
+
+    Returns:
+        The best one, or None when every one is beyond the bound.
+    """
+    best: FoundT | None = None
+    low, high, share = 0.0, np.inf, 0.5
+    for _ in range(_ROUNDS):
+        found = thinned(share * bound)
+        if found.error <= bound:
+            low = share
+            if best is None or found.keys < best.keys:
+                best = found
+        else:
+            high = share
+        if best is not None and low > 0 and high < 1.12 * low:
+            break
+        share = 2 * share if np.isinf(high) else 0.5 * (low + high)
+    return best
+
+
 def thin_motion(skeleton: RestSkeleton, frames: Array, rotations: Array, locations: Array, bound: float) -> Thinned:
     """As few keys as keep every joint within ``bound`` metres of where it was, in every frame.
 
@@ -121,21 +161,12 @@ def thin_motion(skeleton: RestSkeleton, frames: Array, rotations: Array, locatio
     """
     truth, _ = skeleton.forward(rotations, locations)
     turn_slopes, move_slopes = slopes_of(rotations, frames), slopes_of(locations, frames)
-    best: Thinned | None = None
-    low, high, share = 0.0, np.inf, 0.5
-    for _ in range(_ROUNDS):
-        found = _thinned(
-            skeleton, frames, (rotations, turn_slopes), (locations, move_slopes), truth, share * bound
-        )  # fmt: skip
-        if found.error <= bound:
-            low = share
-            if best is None or found.keys < best.keys:
-                best = found
-        else:
-            high = share
-        if best is not None and low > 0 and high < 1.12 * low:
-            break
-        share = 2 * share if np.isinf(high) else 0.5 * (low + high)
+    best = fewest(
+        lambda tolerance: _thinned(
+            skeleton, frames, (rotations, turn_slopes), (locations, move_slopes), truth, tolerance
+        ),
+        bound,
+    )
     if best is None:  # nothing can go
         whole = np.arange(len(frames))
         channels = tuple(Channel(whole, rotations[:, j], turn_slopes[:, j]) for j in range(rotations.shape[1]))

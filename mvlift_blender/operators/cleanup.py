@@ -5,9 +5,11 @@ from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
+from mvlift.errors import LiftError
 
 from .. import cleaning
 from ..cleanup.feet import FootOptions
+from ..retargeting.cleanable import rig_joints
 from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
 from ..selected import lifted_armature, why_no_record
@@ -28,7 +30,7 @@ _items: list[tuple[str, str, str]] = []
 def _joints(_self: Any, context: Any) -> list[tuple[str, str, str]]:
     # Blender keeps only pointers to these strings, so they must live as long as it does
     armature = lifted_armature(context) if context is not None else None
-    names = rest_skeleton(armature).names if armature is not None else ()
+    names = (rig_joints(armature) or rest_skeleton(armature).names) if armature is not None else ()
     _items[:] = [_SELECTED, *((name, name.replace("_", " ").title(), f"The {name} bone") for name in names)]
     return _items
 
@@ -131,6 +133,8 @@ class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
     def clean(self, _context: Any, armature: Any) -> str:
         """Smooth."""
         joints = selected_bones(armature) if self.only_selected else []
+        if self.only_selected and not joints:
+            raise LiftError("No bone is selected.", "Select bones in Pose Mode, or smooth all.")
         return cleaning.smooth(armature, self.strength, joints, self.path, self.keep_feet)
 
 

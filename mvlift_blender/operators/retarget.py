@@ -86,7 +86,9 @@ class MVLIFT_OT_retarget_batch(_RetargetOperator, bpy.types.Operator):
         actions = actions_of(settings.source, bpy.data.actions) if self.all_actions else []
         try:
             live.stop(context)
-            made, failed = retarget_many(context, settings.source, targets, actions, options_of(settings))
+            chosen = map_of(settings)
+            maps = {settings.target.name: chosen} if chosen is not None else {}
+            made, failed = retarget_many(context, settings.source, targets, actions, options_of(settings), maps)
         except Exception as error:
             return refuse(self, context, error, "retargeting many")
         for sentence in failed:

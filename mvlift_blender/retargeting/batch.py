@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +35,7 @@ def retarget_many(
     targets: Sequence[Any],
     actions: Sequence[Any] = (),
     options: RetargetOptions | None = None,
-    target_map: RigMap | None = None,
+    maps: Mapping[str, RigMap] | None = None,
 ) -> tuple[list[Retargeted], list[str]]:
     """Every Action of the source to every target.
 
@@ -45,13 +45,13 @@ def retarget_many(
         targets: armature objects.
         actions: of the source; none takes its present one.
         options: how; with several Actions, each result but the last stays in the file under its own name.
-        target_map: for all targets; None recognises each.
+        maps: bone maps by the names of targets; the others are recognised.
 
     Returns:
         What was made, and a sentence for each that failed.
     """
     options = options or RetargetOptions()
-    state = take_state(source)
+    state, known = take_state(source), maps or {}
     made, failed = [], []
     try:
         for action in actions or (None,):
@@ -60,7 +60,7 @@ def retarget_many(
             for target in targets:
                 name = f"{target.name} {action.name}" if action is not None else options.name
                 try:
-                    result = retarget(context, source, target, replace(options, name=name), target_map)
+                    result = retarget(context, source, target, replace(options, name=name), known.get(target.name))
                 except MvliftError as error:
                     failed.append(f"{target.name}: {error}")
                     continue

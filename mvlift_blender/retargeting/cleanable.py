@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
-from mvlift.errors import LiftError
 from numpy.typing import NDArray
 
 from ..cleanup.skeleton import RestSkeleton
-from ..scene.animation import current_curves
+from ..scene.animation import Curves, current_curves
 from ..scene.rig_data import Leg
-from ..scene.rotations import conjugate, multiply
+from ..scene.rotations import conjugate, continuous, multiply
 from .bone_map import RigMap, shipped_maps
-from .channels import fk_channels
+from .ik import limbs_with_ik
 from .motion import Solved
-from .probe import Control, Probe, as_it_was, probe
+from .played import Reader, played
+from .probe import Probe, as_it_was, probe
 from .record import RigRecord, read_rig_record
-from .retarget import all_settings
+from .retarget import all_settings, motion_channels
+from .roles import limb_keys
 from .solve import with_root
+from .thin_keys import thin_rig
 
 if TYPE_CHECKING:
-    from ..cleanup.thinning import Thinned
     from ..scene.motion_curves import MotionCurves
 
-__all__ = ["read_rig_motion", "rig_legs", "rig_record", "write_rig_motion", "write_rig_thinned"]
+__all__ = [
+    "ik_ends",
+    "joint_named",
+    "read_rig_motion",
+    "rig_joints",
+    "rig_legs",
+    "rig_record",
+    "thin_rig_keys",
+    "write_rig_motion",
+]
 
 Array = NDArray[np.float64]
 
@@ -37,13 +47,36 @@ def rig_record(armature: Any) -> RigRecord | None:
     return read_rig_record(curves.action) if curves is not None else None
 
 
-def _probed(armature: Any, record: RigRecord) -> Probe:
-    if record.bake != "FK":
-        raise LiftError("The motion is on IK controls.", "Clean the lifted armature, or retarget to FK.")
+@dataclass(frozen=True, eq=False)
+class _Rig:
+    """A retargeted rig that can be cleaned."""
+
+    map: RigMap
+    seen: Probe
+    limbs: tuple[tuple[str, str], ...]
+    curves: Curves
+
+    def reader(self, frames: Array) -> Reader:
+        return lambda path, channels: self.curves.read(path, channels, frames)
+
+    def frames(self) -> Array:
+        """(T,) the keys' frames, and the whole ones between them."""
+        # what holds throughout is keyed once, on the first frame
+        points = [self.curves.key_frames(curve.data_path, curve.array_index) for curve in self.curves]
+        keyed = np.unique(np.concatenate(points).round(4))
+        return np.unique(np.concatenate([keyed, np.arange(np.ceil(keyed[0]), np.floor(keyed[-1]) + 1)]))
+
+
+def _rig(armature: Any) -> _Rig:
+    record, curves = rig_record(armature), current_curves(armature)
+    assert record is not None
+    assert curves is not None
     rig = record.rig
     keys = tuple(k for k in rig.keys if k != "root" or record.root == "ROOT")
+    limbs = limbs_with_ik(rig) if record.bake == "IK" else ()
     with as_it_was(bpy.context, armature, all_settings(rig)):
-        return probe(bpy.context, armature, rig, keys, ())
+        seen = probe(bpy.context, armature, rig, keys, limbs)
+    return _Rig(rig, seen, limbs, curves)
 
 
 def _skeleton(seen: Probe, rig: RigMap) -> RestSkeleton:
@@ -55,83 +88,94 @@ def _skeleton(seen: Probe, rig: RigMap) -> RestSkeleton:
     return RestSkeleton(tuple(rig.bones[k] for k in keys), parents, axes, seen.parts.heads[skip:])
 
 
-def read_rig_motion(armature: Any, record: RigRecord) -> MotionCurves:
-    """The motion of a retargeted rig's parts, in the world, metres.
-
-    Raises:
-        LiftError: its IK controls were keyed.
-    """
+def read_rig_motion(armature: Any) -> MotionCurves | None:
+    """The motion of a retargeted rig's parts as it is keyed, in the world, metres; None when no curve is left."""
     from ..scene.motion_curves import MotionCurves
-    from .source import sample_source
 
-    skeleton = _skeleton(_probed(armature, record), record.rig)
-    motion = sample_source(bpy.context, armature, record.rig)
-    rotations = motion.turns.copy()
+    rig = _rig(armature)
+    if not list(rig.curves):
+        return None
+    skeleton, frames = _skeleton(rig.seen, rig.map), rig.frames()
+    motion = played(rig.map, rig.seen, rig.limbs, rig.reader(frames), len(frames))
+    skip = len(rig.seen.parts.keys) - len(skeleton.names)
+    turns, heads = motion.turns[:, skip:], motion.heads[:, skip:]
+    rotations = turns.copy()
     for j, parent in enumerate(skeleton.parents):
         if parent >= 0:
-            rotations[:, j] = multiply(conjugate(motion.turns[:, parent]), motion.turns[:, j])
-    return MotionCurves(skeleton, motion.frames, rotations, motion.heads[:, 0] - skeleton.heads[0])
+            rotations[:, j] = multiply(conjugate(turns[:, parent]), turns[:, j])
+    return MotionCurves(skeleton, frames, continuous(rotations), heads[:, 0] - skeleton.heads[0])
 
 
 def write_rig_motion(armature: Any, motion: MotionCurves, what: str) -> Any:
     """Key a changed motion on the bones that the retargeting keyed; returns the Action."""
     from ..scene.motion_curves import editable_curves
 
-    record = rig_record(armature)
-    assert record is not None  # the caller has read it
-    seen = _probed(armature, record)
+    rig = _rig(armature)
     places, turns = motion.skeleton.forward(motion.rotations, motion.locations)
-    extra = len(seen.parts.keys) - turns.shape[1]
+    extra = len(rig.seen.parts.keys) - turns.shape[1]
     turns = np.concatenate([np.tile([1.0, 0, 0, 0], (len(turns), extra, 1)), turns], axis=1)
     heads = np.concatenate([np.zeros((len(turns), extra, 3)), places], axis=1)
     solved = Solved(turns, heads, 1.0, np.ones(turns.shape[1], bool))
-    solved = with_root(seen.parts, solved, "ROOT" if extra else "HIPS")
+    solved = with_root(rig.seen.parts, solved, "ROOT" if extra else "HIPS")
     curves = editable_curves(armature, what)
-    for channel in fk_channels(seen.controls, seen.parts, solved, frozenset()):
+    for channel in motion_channels(rig.map, rig.seen, solved, rig.limbs):
         if curves.find(channel.path) is not None:
             curves.write(channel.path, motion.frames, channel.values, group=channel.bone)
     return curves.action
 
 
-def write_rig_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: str) -> Any:
-    """Key what is left of a motion as smooth curves; returns the Action.
+def thin_rig_keys(armature: Any, bound: float, what: str) -> tuple[float, float]:
+    """Thin the keys of a retargeted rig out; the share of keys that is left, and the largest error in metres.
 
-    Pose-bone quaternions and locations are linear in the skeleton's, so that values and slopes go over alike.
-
-    Raises:
-        LiftError: a bone is not keyed as quaternions, or the path is on a root bone.
+    Args:
+        armature: retargeted.
+        bound: metres that a part may be off.
+        what: was done, for the name of a new Action.
     """
     from ..scene.motion_curves import editable_curves
 
-    record = rig_record(armature)
-    assert record is not None  # the caller has read it
-    seen = _probed(armature, record)
-    if record.root == "ROOT" or any(c.mode != "QUATERNION" for c in seen.controls):
-        raise LiftError(
-            "Keys of this rig cannot be thinned out: it has Euler bones or a moving root bone.",
-            "Thin out the lifted armature's keys before retargeting.",
-        )
+    rig = _rig(armature)
+    frames = rig.frames()
+    motion = played(rig.map, rig.seen, rig.limbs, rig.reader(frames), len(frames))
+    paths = {c.path: c for c in motion_channels(rig.map, rig.seen, motion, rig.limbs)}
+    channels = [
+        replace(channel, values=values)
+        for path, channel in paths.items()
+        if (values := rig.curves.read(path, channel.values.shape[1], frames)) is not None
+    ]
+    thinned = thin_rig(rig.map, rig.seen, rig.limbs, channels, frames, bound)
     curves = editable_curves(armature, what)
-    hips, place = seen.controls[0], thinned.location
-    inverse = np.linalg.pinv(hips.moves).T
-    frames = motion.frames
-    stem = 'pose.bones["{}"].{}'
-    path = stem.format(hips.bone, "location")
-    offset = (hips.head - seen.parts.heads[0]) @ inverse
-    if np.abs(offset).max() > 1e-6:
-        raise LiftError("The hips' control begins elsewhere than the hips.", "Thin out the lifted armature's keys.")
-    curves.write(path, frames[place.rows], place.values @ inverse, group=hips.bone, slopes=place.slopes @ inverse)
-    for control, kept in zip(seen.controls, thinned.rotations, strict=True):
-        path = stem.format(control.bone, "rotation_quaternion")
-        if curves.find(path) is not None:
-            values, slopes = (_about(control, v) for v in (kept.values, kept.slopes))
-            curves.write(path, frames[kept.rows], values, group=control.bone, slopes=slopes)
-    return curves.action
+    for kept in thinned.kept:
+        values = kept.channel.values[kept.rows]
+        curves.write(kept.channel.path, frames[kept.rows], values, group=kept.channel.bone, slopes=kept.slopes)
+    return thinned.keys / max(1, len(frames) * len(channels)), thinned.error
 
 
-def _about(control: Control, q: Array) -> Array:
-    """(K, 4) B^-1 q B."""
-    return multiply(multiply(conjugate(control.axes), q), control.axes)
+def rig_joints(armature: Any) -> tuple[str, ...] | None:
+    """The bones of a retargeted rig that clean-up can hold: those that are keyed for its parts. None of another rig."""
+    record = rig_record(armature)
+    if record is None:
+        return None
+    controls = {joint: control for control, joint in ik_ends(armature).items()}
+    return tuple(controls.get(record.rig.bones[k], record.rig.bones[k]) for k in record.rig.keys if k != "root")
+
+
+def ik_ends(armature: Any) -> dict[str, str]:
+    """The hands' and feet's IK controls that are keyed, and the joint that each moves, as clean-up names it."""
+    record = rig_record(armature)
+    if record is None or record.bake != "IK":
+        return {}
+    rig = record.rig
+    return {rig.ik[limb].control: rig.bones[limb_keys(rig.body, limb)[2]] for limb in limbs_with_ik(rig)}
+
+
+def joint_named(armature: Any, bone: str) -> str:
+    """The joint that a bone moves or shows, as clean-up names it: of a rig, for IK controls and deform bones too."""
+    record = rig_record(armature)
+    if record is None:
+        return bone
+    shown = {record.rig.where(k): name for k, name in record.rig.bones.items()}
+    return ik_ends(armature).get(bone, shown.get(bone, bone))
 
 
 def rig_legs(armature: Any, body: str, legs: tuple[Leg, ...], front: Array) -> tuple[tuple[Leg, ...], Array]:
@@ -151,5 +195,5 @@ def rig_legs(armature: Any, body: str, legs: tuple[Leg, ...], front: Array) -> t
     renamed = [
         replace(leg, **{f: bones.get(getattr(leg, f), "") for f in ("hip", "knee", "ankle", "toe")}) for leg in legs
     ]
-    seen = _probed(armature, record)
-    return tuple(renamed), np.cross(seen.parts.left, seen.parts.up)
+    parts = _rig(armature).seen.parts
+    return tuple(renamed), np.cross(parts.left, parts.up)

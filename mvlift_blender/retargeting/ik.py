@@ -19,7 +19,7 @@ __all__ = ["ik_channels", "limbs_with_ik", "setting_channels"]
 
 Array = NDArray[np.float64]
 Limb = tuple[str, str]
-_STRAIGHT: Final = 0.02
+_STRAIGHT: Final = 0.01
 """Below this share of the limb's length a bend gives the pole no sure direction."""
 
 

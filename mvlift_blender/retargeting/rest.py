@@ -20,8 +20,8 @@ __all__ = [
     "ankle_step",
     "facing",
     "heading",
-    "hips_step",
     "leg_ratio",
+    "over_legs",
 ]
 
 Array = NDArray[np.float64]
@@ -207,21 +207,11 @@ def ankle_step(source: Parts, target: Parts, scale: float) -> float:
     return 0.0 if ours is None or theirs is None else ours - scale * theirs
 
 
-def hips_step(source: Parts, target: Parts, scale: float) -> float:
-    """Metres that a target's hips must be raised beside the scaled path so that its legs are bent as the source's.
-
-    Programs put the hips' bone at other heights over the legs; what counts is where the legs begin and end.
-    """
-    ours, theirs = _over_legs(target), _over_legs(source)
-    above = 0.0 if ours is None or theirs is None else ours - scale * theirs
-    return above + ankle_step(source, target, scale)
-
-
-def _over_legs(parts: Parts) -> float | None:
-    """Height at rest of the hips over where the (hind) legs begin, None when they are not known."""
+def over_legs(parts: Parts) -> Array | None:
+    """(3,) at rest, from between the beginnings of the (hind) legs to the hips; None when the legs are not known."""
     names = [key(legs(parts.body)[0][0], side) for side in SIDES]
-    found = [parts.head(name) @ parts.up for name in names if name in parts.index]
-    return float(parts.head("hips") @ parts.up - np.mean(found)) if found else None
+    found = [parts.head(name) for name in names if name in parts.index]
+    return parts.head("hips") - np.mean(found, axis=0) if found else None
 
 
 def ankle_height(parts: Parts) -> float | None:

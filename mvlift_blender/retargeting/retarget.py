@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from .roles import key, limb_keys
 from .solve import RetargetError, SolveOptions, solve
 from .source import sample_source
 
-__all__ = ["RetargetOptions", "Retargeted", "all_settings", "retarget", "retarget_motion"]
+__all__ = ["RetargetOptions", "Retargeted", "all_settings", "motion_channels", "retarget", "retarget_motion"]
 
 BakeMode = Literal["FK", "IK"]
 
@@ -119,7 +120,7 @@ def retarget_motion(
             seen = probe(context, target, rig, keys, limbs)
         notes += [f"{a} follows {b} only partly" for a, b in seen.soft[:3]]
         solved = solve(motion, seen.parts, options.solve)
-        channels = _channels(rig, seen, solved, limbs)
+        channels = [*motion_channels(rig, seen, solved, limbs), *setting_channels(rig, limbs)]
         action = bake(target, channels, motion.frames, options.name or target.name, options.result)
         context.view_layer.update()
     return Retargeted(target, action, rig, solved, solved.scale, tuple(notes))
@@ -143,13 +144,17 @@ def _keys(rig: RigMap, motion: SourceMotion, options: SolveOptions) -> tuple[tup
     return keys, notes
 
 
-def _channels(rig: RigMap, seen: Probe, solved: Solved, limbs: tuple[tuple[str, str], ...]) -> list[Channel]:
+def motion_channels(rig: RigMap, seen: Probe, solved: Solved, limbs: Sequence[tuple[str, str]]) -> list[Channel]:
+    """Channels of the parts' own controls, and of the IK controls of some limbs instead of theirs.
+
+    Raises:
+        RetargetError: a value is no number.
+    """
     skip = {k for limb in limbs for k in limb_keys(rig.body, limb)}
     skip |= {key("toe", side) for name, side in limbs if name == "leg" and rig.ik[(name, side)].toe in seen.extra}
     channels = fk_channels(seen.controls, seen.parts, solved, frozenset(skip))
     for limb in limbs:
         channels += ik_channels(rig, limb, seen.extra, seen.parts, solved, seen.bends[limb])
-    channels += setting_channels(rig, limbs)
     bad = [c.path for c in channels if not np.isfinite(c.values).all()]
     if bad:
         raise RetargetError(f"{bad[0]} would get values that are not numbers.", "Check the rig's scale and the map.")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..scene.rotations import continuous, multiply, rotate
 from .feet import plant_feet
 from .motion import Solved, SourceMotion, TargetParts
-from .rest import Directions, alignments, facing, heading, hips_step, leg_ratio
+from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio, over_legs
 
 __all__ = ["RetargetError", "RootMode", "SolveOptions", "forward", "solve", "with_root"]
 
@@ -59,7 +59,7 @@ def solve(source: SourceMotion, target: TargetParts, options: SolveOptions) -> S
         raise RetargetError("The hips are not known.", "Set the Hips row of the bone map.")
     scale = options.scale or leg_ratio(target, source.rest)
     turns, driven = _turns(source, target, options)
-    places = _hips(source, target, scale)
+    places = _hips(source, target, turns, scale)
     solved = Solved(turns, forward(target, turns, places), scale, driven)
     if options.feet:
         solved = plant_feet(source, target, solved)
@@ -81,10 +81,18 @@ def _turns(source: SourceMotion, target: TargetParts, options: SolveOptions) -> 
     return continuous(turns), driven
 
 
-def _hips(source: SourceMotion, target: TargetParts, scale: float) -> Array:
-    """(T, 3) the hips' path: the source's, scaled, and raised by a constant, so that the legs stand on the floor."""
+def _hips(source: SourceMotion, target: TargetParts, turns: Array, scale: float) -> Array:
+    """(T, 3) the hips' path, such that the legs begin where the source's do, scaled, and stand on the floor.
+
+    Programs put the hips' bone at other places over the legs. The path is raised by a constant for other ankles.
+    """
     up, origin = source.rest.up, source.origin
-    return origin + scale * (source.place("hips") - origin) + hips_step(source.rest, target, scale) * up
+    places = origin + scale * (source.place("hips") - origin) + ankle_step(source.rest, target, scale) * up
+    ours, theirs = over_legs(target), over_legs(source.rest)
+    if ours is None or theirs is None:
+        return places
+    own = rotate(turns[:, target.index["hips"]], ours)
+    return places + own - scale * rotate(source.turns[:, source.rest.index["hips"]], theirs)
 
 
 def forward(target: TargetParts, turns: Array, hips: Array) -> Array:

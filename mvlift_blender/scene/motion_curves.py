@@ -68,8 +68,7 @@ def read_motion_curves(armature: Any) -> MotionCurves | None:
     """
     from ..retargeting.cleanable import read_rig_motion, rig_record
 
-    record = rig_record(armature)
-    return read_bone_curves(armature) if record is None else read_rig_motion(armature, record)
+    return read_bone_curves(armature) if rig_record(armature) is None else read_rig_motion(armature)
 
 
 def read_bone_curves(armature: Any) -> MotionCurves | None:
@@ -134,11 +133,7 @@ def write_motion_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
 
 
 def write_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: str) -> Any:
-    """Key what is left of a motion as smooth curves; returns the Action. Arguments as ``write_motion_curves``."""
-    from ..retargeting.cleanable import rig_record, write_rig_thinned
-
-    if rig_record(armature) is not None:
-        return write_rig_thinned(armature, motion, thinned, what)
+    """Key what is left of a lifted armature's motion as smooth curves; returns the Action."""
     curves = editable_curves(armature, what)
     root, frames, place = motion.skeleton.root, motion.frames, thinned.location
     curves.write(location_path(root), frames[place.rows], place.values, group=root, slopes=place.slopes)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
+from arp_rig import auto_rig_pro
+from mvlift.errors import LiftError
 from retarget_checks import grounded_walk, path_of, source_armature
+from rigify_rigs import generated
 from rigs import build
 
 from mvlift_blender import cleaning
 from mvlift_blender.cleanup.feet import FootOptions
+from mvlift_blender.retargeting.cleanable import rig_joints, rig_record
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.solve import SolveOptions
+from mvlift_blender.scene.animation import current_curves
 from mvlift_blender.scene.motion_curves import read_motion_curves, write_motion_curves
 
 
@@ -25,17 +30,46 @@ def _motion(shake=0.0):
     return motion
 
 
-@pytest.fixture(params=[("mixamo", "HIPS"), ("unreal5", "HIPS"), ("unreal5", "ROOT"), ("vroid", "HIPS")])
+RIGS = {
+    "mixamo": lambda: build("mixamo"),
+    "unreal5": lambda: build("unreal5"),
+    "vroid": lambda: build("vroid"),
+    "euler": lambda: _euler(build("mixamo")),
+    "rigify": lambda: generated("rigify_basic"),
+    "auto_rig_pro": auto_rig_pro,
+}
+
+
+def _euler(armature):
+    for i, bone in enumerate(armature.pose.bones):
+        bone.rotation_mode = ("XYZ", "ZXY", "AXIS_ANGLE", "YXZ", "QUATERNION")[i % 5]
+    return armature
+
+
+@pytest.fixture(
+    params=[
+        ("mixamo", "HIPS", "FK"),
+        ("euler", "HIPS", "FK"),
+        ("unreal5", "ROOT", "FK"),
+        ("vroid", "HIPS", "FK"),
+        ("rigify", "HIPS", "FK"),
+        ("rigify", "ROOT", "IK"),
+        ("rigify", "HIPS", "IK"),
+        ("auto_rig_pro", "HIPS", "IK"),
+    ],
+    ids=lambda p: "-".join(p).lower(),
+)
 def rig(request):
-    name, root = request.param
-    source, target = source_armature(_motion(0.02)), build(name)
-    options = RetargetOptions(SolveOptions(root=root, feet=False))
+    name, root, bake = request.param
+    source, target = source_armature(_motion(0.02)), RIGS[name]()
+    options = RetargetOptions(SolveOptions(root=root, feet=False), bake=bake)
     return retarget(bpy.context, source, target, options)
 
 
-def _path(result, names):
+def _path(result, names, frames=None):
     keys = [n for n in names if n in result.rig.bones]
-    return path_of(result.armature, [result.rig.bones[k] for k in keys], np.arange(1, 61))
+    frames = np.arange(1, 61) if frames is None else frames
+    return path_of(result.armature, [result.rig.where(k) for k in keys], frames)
 
 
 def test_what_is_read_is_written_back(rig):
@@ -61,3 +95,54 @@ def test_smoothing_and_feet(rig):
     assert slips[1] < 0.5 * slips[0]
     assert rig.armature.animation_data.action.name != name
     assert name in bpy.data.actions
+
+
+def test_few_keys_within_the_bound(rig):
+    cleaning.smooth(rig.armature, 2.0, keep_feet=False)
+    names = [k for k in rig.rig.keys if k != "root"]
+    before, count = _path(rig, names), _keys(rig.armature)
+    text = cleaning.reduce_keys(rig.armature, 0.005)
+    off = np.linalg.norm(_path(rig, names) - before, axis=-1).max()
+    assert off < 0.0052, text
+    assert _keys(rig.armature) < 0.6 * count
+    # thinned curves can be cleaned again
+    cleaning.smooth(rig.armature, 0.0, keep_feet=False)
+    np.testing.assert_allclose(_path(rig, names), before, atol=0.0052)
+
+
+def _keys(armature):
+    return sum(len(curve.keyframe_points) for curve in current_curves(armature))
+
+
+def test_held_and_locked(rig):
+    key = "hand.R"
+    ik = rig.rig.ik.get(("arm", "R"))
+    control = ik.control if ik is not None and _ik(rig) else rig.rig.bones[key]
+    assert control in rig_joints(rig.armature)
+    rows = np.arange(19, 22)
+    before = _path(rig, [key], rows)[:, 0]
+    assert np.ptp(before, axis=0).max() > 0.02
+    cleaning.lock_joint(rig.armature, control, 20, (19, 21), 4)
+    np.testing.assert_allclose(_path(rig, [key], rows)[:, 0], np.tile(before[1], (3, 1)), atol=1e-3)
+    cleaning.hold_joints(rig.armature, [control, rig.rig.bones["head"]], 20, (19, 21), 4)
+    # the hand's IK control holds in the world, a bone on what it hangs on
+    turns, above = (_turns(rig, [k], rows)[:, 0] for k in (key, "lower_arm.R"))
+    held = turns if _ik(rig) else np.swapaxes(above, -1, -2) @ turns
+    assert np.abs(held - held[1]).max() < 2e-3
+    with pytest.raises(LiftError, match="none of the bones that the motion moves"):
+        cleaning.hold_joints(rig.armature, ["nobody"], 20, (19, 21), 4)
+
+
+def _ik(result):
+    return rig_record(result.armature).bake == "IK"
+
+
+def _turns(result, keys, frames):
+    """(T, K, 3, 3) orientations of bones in the world."""
+    found = []
+    for frame in frames:
+        bpy.context.scene.frame_set(int(frame))
+        posed = result.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        world = [posed.matrix_world @ posed.pose.bones[result.rig.where(k)].matrix for k in keys]
+        found.append([np.array(m.to_3x3().normalized()) for m in world])
+    return np.array(found)

@@ -80,6 +80,17 @@ def test_the_button_makes_an_action(settings):
     assert not bpy.ops.mvlift.retarget.poll()
 
 
+def test_retargeting_is_one_undo_step(settings):
+    target, actions = settings.target.name, sorted(a.name for a in bpy.data.actions)
+    bpy.ops.ed.undo_push(message="chosen")
+    assert bpy.ops.mvlift.retarget("EXEC_DEFAULT", True) == {"FINISHED"}
+    assert bpy.data.objects[target].animation_data.action.name == f"{target} Person"
+    bpy.ops.ed.undo()
+    assert sorted(a.name for a in bpy.data.actions) == actions
+    animation = bpy.data.objects[target].animation_data
+    assert animation is None or animation.action is None
+
+
 def test_map_files_say_what_is_wrong(tmp_path):
     assert len({m.name for m in shipped_maps()}) == len(shipped_maps()) >= 35
     bad = tmp_path / "bad.json"

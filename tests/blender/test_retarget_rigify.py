@@ -50,7 +50,13 @@ def test_human(kind):
 def test_whole_human_is_recognised():
     assert detect_rig(metarig("rigify")).name == "rigify_meta"
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    assert detect_rig(generated("rigify")).name == "rigify"
+    source, target = source_armature(), generated("rigify")
+    assert detect_rig(target).name == "rigify"
+    before, motion = fingerprint(target), sampled(source)
+    for bake in ("FK", "IK"):
+        result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False), bake=bake))
+        assert worst_direction(result, motion, ROWS) < 1.0
+    assert fingerprint(target) == before
 
 
 def test_ik_controls_turn_limbs_as_the_source():

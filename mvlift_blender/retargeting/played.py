@@ -1,0 +1,177 @@
+"""What keyed channels make of a rig: from the values of pose bones' channels back to turns and places in the world.
+
+The inverse of ``channels`` and ``ik``: clean-up reads a retargeted Action through it, and measures thinned keys by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scene.rotations import conjugate, continuous, from_matrix, from_vector, multiply, rotate
+from .bone_map import RigMap
+from .motion import Solved, TargetParts
+from .probe import Control, Probe
+from .roles import key, limb_keys
+
+__all__ = ["Reader", "played", "quaternions"]
+
+Array = NDArray[np.float64]
+Limb = tuple[str, str]
+Reader = Callable[[str, int], Array | None]
+"""Gives the values (T, C) of a data path with C channels, or None when it is not keyed."""
+_AXES = {axis: np.eye(3)[i] for i, axis in enumerate("XYZ")}
+
+
+def played(rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count: int) -> Solved:
+    """How the parts of a rig move under its keys; parts without keys follow what they hang on.
+
+    Args:
+        rig: its bone map.
+        seen: the rig, looked at.
+        limbs: whose IK controls are keyed.
+        read: the keyed values.
+        count: T, of frames.
+    """
+    parts = seen.parts
+    moving = Solved(
+        np.tile([1.0, 0, 0, 0], (count, len(parts.keys), 1)), np.zeros((count, len(parts.keys), 3)), 1.0,
+        np.ones(len(parts.keys), bool),
+    )  # fmt: skip
+    ends = {parts.index[limb_keys(rig.body, limb)[2]]: limb for limb in limbs}
+    toes = {parts.index[k]: rig.ik[limb].toe for limb in limbs if (k := key("toe", limb[1])) in parts.index}
+    bones = {parts.index[k] for limb in limbs for k in limb_keys(rig.body, limb)}
+    for i, control in enumerate(seen.controls):
+        if i in ends:
+            _reach(rig, seen, ends[i], moving, read)
+            continue
+        above = _turns_above(parts.parents[i], moving)
+        control = seen.extra.get(toes.get(i, ""), control)
+        q = None if i in bones else _rotation(control, read)
+        moving.turns[:, i] = above if q is None else multiply(above, _in_world(control, q))
+        step = _step(control, read) if i not in bones else None
+        if step is None:
+            moving.heads[:, i] = _carried(parts, i, moving)
+        else:
+            place = _carried_control(control, parts, moving, step)
+            moving.heads[:, i] = place - rotate(moving.turns[:, i], control.head - parts.heads[i])
+    return moving
+
+
+def _reach(rig: RigMap, seen: Probe, limb: Limb, moving: Solved, read: Reader) -> None:
+    """Turns and heads of a limb whose end is where its IK control puts it, by the law of cosines."""
+    parts, ik = seen.parts, rig.ik[limb]
+    upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
+    control = seen.extra[ik.control]
+    turn = _turns_above(control.parent, moving)
+    q = _rotation(control, read)
+    turn = turn if q is None else multiply(turn, _in_world(control, q))
+    goal = _carried_control(control, parts, moving, _step(control, read))
+    goal = goal - rotate(turn, control.head - parts.heads[end])
+    hip = moving.heads[:, upper]
+    lengths = [_length(parts.heads[b] - parts.heads[a]) for a, b in ((upper, lower), (lower, end))]
+    way = goal - hip
+    distance = np.clip(_length(way), np.abs(lengths[0] - lengths[1]) + 1e-9, sum(lengths))
+    line = way / np.maximum(_length(way), 1e-9)
+    pole = seen.extra.get(ik.pole)
+    if pole is None:
+        front = rotate(_turns_above(parts.parents[upper], moving), parts.heads[lower] - parts.heads[upper])
+    else:
+        front = _carried_control(pole, parts, moving, _step(pole, read)) - hip
+        front = rotate(_about(line, seen.bends[limb].turned), _across(front, line))
+    side = _across(front, line)
+    side = side / np.maximum(_length(side), 1e-9)
+    cosine = np.clip((lengths[0] ** 2 + distance**2 - lengths[1] ** 2) / (2 * lengths[0] * distance), -1, 1)
+    knee = hip + lengths[0] * (cosine * line + np.sqrt(1 - cosine**2) * side)
+    hinge = np.cross(line, side)
+    rest_hinge = _rest_hinge(seen, pole, seen.bends[limb].turned, (upper, lower, end))
+    for i, a, b in ((upper, hip, knee), (lower, knee, hip + distance * line)):
+        rest = parts.heads[lower if i == upper else end] - parts.heads[i]
+        moving.turns[:, i] = continuous(multiply(_frame(b - a, hinge), conjugate(_frame(rest, rest_hinge))))
+    moving.turns[:, end] = turn
+    moving.heads[:, lower], moving.heads[:, end] = knee, hip + distance * line
+
+
+def _rest_hinge(seen: Probe, pole: Control | None, turned: float, joints: tuple[int, int, int]) -> Array:
+    """(3,) about which a limb bends, at rest."""
+    hip, knee, end = (seen.parts.heads[i] for i in joints)
+    line = (end - hip) / _length(end - hip)
+    front = knee - hip if pole is None else rotate(_about(line, turned), _across(pole.head - hip, line))
+    hinge = np.cross(line, front)
+    return hinge / np.maximum(_length(hinge), 1e-9)
+
+
+def _frame(along: Array, hinge: Array) -> Array:
+    """(..., 4) the turn from the world's axes to a bone's: x along it, z as near to a hinge as can be."""
+    x = along / np.maximum(_length(along), 1e-9)
+    z = _across(np.broadcast_to(hinge, x.shape), x)
+    z = z / np.maximum(_length(z), 1e-9)
+    return from_matrix(np.stack([x, np.cross(z, x), z], -1))
+
+
+def _turns_above(parent: int, moving: Solved) -> Array:
+    return moving.turns[:, parent] if parent >= 0 else np.tile([1.0, 0, 0, 0], (len(moving.turns), 1))
+
+
+def _in_world(control: Control, q: Array) -> Array:
+    """(T, 4) B q B^-1."""
+    return multiply(multiply(control.axes, q), conjugate(control.axes))
+
+
+def _rotation(control: Control, read: Reader) -> Array | None:
+    """(T, 4) what a control's rotation channel says, as quaternions, or None."""
+    name, channels = {"QUATERNION": ("quaternion", 4), "AXIS_ANGLE": ("axis_angle", 4)}.get(control.mode, ("euler", 3))
+    values = read(f'pose.bones["{control.bone}"].rotation_{name}', channels)
+    return None if values is None else quaternions(values, control.mode)
+
+
+def quaternions(values: Array, mode: str) -> Array:
+    """(T, 4) unit quaternions of values of a rotation channel in one of Blender's rotation modes."""
+    if mode == "QUATERNION":
+        return values / np.maximum(_length(values), 1e-9)
+    if mode == "AXIS_ANGLE":
+        return from_vector(values[:, :1] * values[:, 1:] / np.maximum(_length(values[:, 1:]), 1e-9))
+    q = np.tile([1.0, 0, 0, 0], (len(values), 1))
+    for axis in mode:  # the first axis of the order turns first
+        q = multiply(from_vector(values[:, "XYZ".index(axis), None] * _AXES[axis]), q)
+    return q
+
+
+def _step(control: Control, read: Reader) -> Array | None:
+    """(T, 3) by how much a control's location moves it, in the world at rest, or None when it is not keyed."""
+    if not control.moves.any():
+        return None
+    values = read(f'pose.bones["{control.bone}"].location', 3)
+    return None if values is None else values @ control.moves.T
+
+
+def _carried_control(control: Control, parts: TargetParts, moving: Solved, step: Array | None) -> Array:
+    """(T, 3) a control's head, moved by steps in the axes of what it hangs on."""
+    moved = control.head + (np.zeros((len(moving.heads), 3)) if step is None else step)
+    if control.parent < 0:
+        return moved
+    i = control.parent
+    return moving.heads[:, i] + rotate(moving.turns[:, i], moved - parts.heads[i])
+
+
+def _carried(parts: TargetParts, i: int, moving: Solved) -> Array:
+    """(T, 3) head of a part that follows what it hangs on; the hips, where that is nothing."""
+    at = parts.index["hips"]
+    on = parts.parents[i] if parts.parents[i] >= 0 else at
+    if on >= i:
+        return np.tile(parts.heads[i], (len(moving.heads), 1))
+    return moving.heads[:, on] + rotate(moving.turns[:, on], parts.heads[i] - parts.heads[on])
+
+
+def _about(line: Array, angle: float) -> Array:
+    return from_vector(angle * line)
+
+
+def _length(v: Array) -> Array:
+    return np.asarray(np.linalg.norm(v, axis=-1, keepdims=True))
+
+
+def _across(v: Array, axis: Array) -> Array:
+    return v - (v * axis).sum(-1, keepdims=True) * axis

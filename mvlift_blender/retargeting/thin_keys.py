@@ -1,0 +1,131 @@
+"""Key reduction on retargeted rigs, FK or IK: few keys a channel, so that no part of the rig notices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cleanup.thinning import fewest, hermite, slopes_of, thin
+from .bone_map import RigMap
+from .channels import Channel
+from .played import played
+from .probe import Control, Probe
+from .roles import limb_keys
+
+__all__ = ["Kept", "ThinnedRig", "thin_rig"]
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Limb = tuple[str, str]
+_SKIN = 0.15
+"""Metres: the skin around a part on which nothing hangs is moved by its turns too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The keys that are left of a channel: rows (K,) of the dense motion, and slopes (K, C) a frame there."""
+
+    channel: Channel
+    rows: Rows
+    slopes: Array
+
+
+@dataclass(frozen=True, eq=False)
+class ThinnedRig:
+    """What is left of a motion. ``error`` is the largest distance in metres that a part is off in any frame."""
+
+    kept: tuple[Kept, ...]
+    error: float
+
+    @property
+    def keys(self) -> int:
+        """How many places in time have keys, over all channels."""
+        return sum(len(k.rows) for k in self.kept)
+
+
+@dataclass(frozen=True, eq=False)
+class _Measure:
+    """How a channel's values are judged: metres for a unit of each, or the reach of a rotation."""
+
+    metres: Array
+    quaternion: bool
+    reach: float
+
+
+def thin_rig(
+    rig: RigMap, seen: Probe, limbs: Sequence[Limb], channels: Sequence[Channel], frames: Array, bound: float
+) -> ThinnedRig:
+    """As few keys as keep every part within ``bound`` metres of where it was, in every frame.
+
+    Args:
+        rig: its bone map.
+        seen: the rig, looked at.
+        limbs: whose IK controls are keyed.
+        channels: (T, C) each.
+        frames: (T,) scene frames.
+        bound: metres, positive.
+    """
+    measures = _measures(rig, seen, limbs)
+    slopes = [slopes_of(c.values, frames) for c in channels]
+    truth = _places(rig, seen, limbs, {c.path: c.values for c in channels}, len(frames))
+
+    def thinned(tolerance: float) -> ThinnedRig:
+        kept, shown = [], {}
+        for channel, slope in zip(channels, slopes, strict=True):
+            rows = _rows(channel, slope, frames, tolerance, measures[channel.path])
+            kept.append(Kept(channel, rows, slope[rows]))
+            shown[channel.path] = hermite(channel.values, slope, frames, rows)
+        places = _places(rig, seen, limbs, shown, len(frames))
+        return ThinnedRig(tuple(kept), float(np.linalg.norm(places - truth, axis=-1).max()))
+
+    best = fewest(thinned, bound)
+    whole = np.arange(len(frames))
+    return best or ThinnedRig(tuple(Kept(c, whole, s) for c, s in zip(channels, slopes, strict=True)), 0.0)
+
+
+def _rows(channel: Channel, slopes: Array, frames: Array, tolerance: float, measure: _Measure) -> Rows:
+    if measure.quaternion:
+        return thin(channel.values, slopes, frames, tolerance, measure.reach, rotation=True)
+    values, slopes = channel.values @ measure.metres, slopes @ measure.metres
+    return thin(values, slopes, frames, tolerance, 1.0, rotation=False)
+
+
+def _places(rig: RigMap, seen: Probe, limbs: Sequence[Limb], values: dict[str, Array], count: int) -> Array:
+    return played(rig, seen, limbs, lambda path, _: values.get(path), count).heads
+
+
+def _measures(rig: RigMap, seen: Probe, limbs: Sequence[Limb]) -> dict[str, _Measure]:
+    """How each channel is judged, by its path."""
+    reach = dict(zip((c.bone for c in seen.controls), _reaches(seen), strict=True))
+    controls = list(seen.controls)
+    for control in seen.extra.values():
+        controls.append(control)
+        reach.setdefault(control.bone, _SKIN)
+    for limb in limbs:
+        bend, (_, lower, end) = seen.bends[limb], (seen.parts.head(k) for k in limb_keys(rig.body, limb))
+        if bend.bone:
+            controls.append(Control(bend.bone, bend.mode, np.array([1.0, 0, 0, 0]), lower, np.zeros((3, 3)), -1))
+            reach[bend.bone] = float(np.linalg.norm(end - lower))
+    found = {}
+    for control in controls:
+        stem, metres = f'pose.bones["{control.bone}"].', reach[control.bone]
+        found[stem + "location"] = _Measure(control.moves.T, False, 1.0)
+        found[stem + "rotation_quaternion"] = _Measure(np.eye(4), True, metres)
+        found[stem + "rotation_euler"] = _Measure(metres * np.eye(3), False, 1.0)
+        # the angle counts as it is; the axis at most as if it were half a turn
+        found[stem + "rotation_axis_angle"] = _Measure(metres * np.diag([1, np.pi, np.pi, np.pi]), False, 1.0)
+    return found
+
+
+def _reaches(seen: Probe) -> Array:
+    """(N,) metres: the longest way along parts from each to one that hangs on it."""
+    parts = seen.parts
+    reach = np.zeros(len(parts.keys))
+    for i in reversed(range(len(parts.keys))):
+        parent = parts.parents[i]
+        if parent >= 0:
+            reach[parent] = max(reach[parent], reach[i] + float(np.linalg.norm(parts.heads[i] - parts.heads[parent])))
+    return np.maximum(reach, _SKIN)
