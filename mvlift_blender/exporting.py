@@ -9,7 +9,7 @@ import bpy
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 
-__all__ = ["export_file"]
+__all__ = ["export_file", "reason_of"]
 
 _ADDONS: Final = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
 
@@ -34,8 +34,15 @@ def export_file(path: Path) -> None:
     except OSError as error:
         raise MvliftError(f"{path} cannot be written ({error.strerror}).", "Choose another folder.") from error
     except (RuntimeError, AttributeError) as error:  # what Blender's operators raise
-        reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
-        raise MvliftError(f"Blender did not write {path.name}: {reason}", "Use another format.") from error
+        raise MvliftError(f"Blender did not write {path.name}: {reason_of(error)}", "Use another format.") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Why an exporter of Blender's did not do its work, in a sentence."""
+    text = str(error).strip()
+    if "could not be found" in text:
+        return "this Blender is built without that exporter."
+    return text.splitlines()[-1].removeprefix("Error: ") if text else "it does not say why."
 
 
 def _enable(suffix: str) -> None:

@@ -160,8 +160,8 @@ def _settings(scene: Any) -> None:
     render.resolution_x, render.resolution_y = _SIZE
     render.resolution_percentage = 100
     denoises = _try_denoising(cycles)
-    cycles.samples, cycles.use_adaptive_sampling = (8 if denoises else 24), True
-    cycles.max_bounces = cycles.diffuse_bounces = 2
+    cycles.samples, cycles.use_adaptive_sampling = (4 if denoises else 24), True
+    cycles.max_bounces = cycles.diffuse_bounces = 1
     scene.view_settings.view_transform = "Standard"
 
 

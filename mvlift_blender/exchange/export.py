@@ -15,6 +15,7 @@ from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.motion_files import save_motion
 
+from ..exporting import reason_of
 from ..scene.preserve import active_only
 from .motion_of import motion_of
 from .root_bone import with_root_bone
@@ -74,8 +75,7 @@ def export_rig(context: Any, armature: Any, path: Path, form: str, camera: bool 
     except OSError as error:
         raise MvliftError(f"{path} cannot be written ({error.strerror}).", "Choose another folder.") from error
     except (RuntimeError, AttributeError) as error:  # what Blender's operators raise
-        reason = str(error).strip().splitlines()[-1].removeprefix("Error: ")
-        raise MvliftError(f"Blender did not write {path.name}: {reason}", "Use another format.") from error
+        raise MvliftError(f"Blender did not write {path.name}: {reason_of(error)}", "Use another format.") from error
     return path
 
 

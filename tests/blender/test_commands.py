@@ -133,3 +133,19 @@ def test_picture_shows_the_bodies(extension: Any, tmp_path: Path) -> None:
     middle = pixels[160:480, 320:960, :3]
     assert np.ptp(middle, axis=-1).max() > 0.2  # coloured bodies before a grey floor
     assert np.ptp(pixels[600:, :, :3], axis=-1).mean() < 0.1
+
+
+def test_an_exporter_that_this_blender_lacks_is_said(
+    extension: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mvlift.errors import MvliftError
+
+    from mvlift_blender import exporting
+
+    def lacks(_path: str) -> None:
+        bpy.ops.wm.no_such_export(filepath="")
+
+    monkeypatch.setattr(exporting, "_usd", lacks)
+    with pytest.raises(MvliftError, match=r"did not write walk\.usd: this Blender is built without"):
+        exporting.export_file(tmp_path / "walk.usd")
+    assert not list(tmp_path.iterdir())

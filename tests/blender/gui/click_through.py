@@ -50,6 +50,21 @@ for row in range(20):
     image.save()
 bpy.data.images.remove(image)
 """
+# the same walker as three people: beside itself, smaller and later
+SEVERAL = """
+from dataclasses import replace
+from mvlift.keypoints.writing import write_keypoints
+from bl_ext.user_default.mvlift.library import clip_of
+s = bpy.context.scene.mvlift
+clip, people = clip_of(s, s.person()), []
+for number, (size, aside, frames) in enumerate([(1.0, 0, 150), (0.8, 300, 90), (0.7, -260, 60)]):
+    part = clip.restricted(0, frames - 1)
+    points = (part.points * size + [aside, 110 * number]) * part.seen[..., None]
+    people.append(replace(part, points=points.astype("float32"), track_id=str(number + 1)))
+write_keypoints(people, "/tmp/gui/three.csv")
+bpy.ops.mvlift.import_keypoints(filepath="/tmp/gui/three.csv", replace=True)
+s.people[1].chosen = True
+"""
 KEYED = """
 scene = bpy.context.scene
 arm = scene.mvlift.result
@@ -90,7 +105,7 @@ def import_by_mouse(window: Window) -> None:
         FILES + f"p = a[0].spaces.active.params\np.filename = {name!r}\nanswer = p.directory.endswith(b'examples/')"
     )
     window.settle("SpaceFileBrowser WINDOW")
-    window.picture("import-file-browser", "FILE_BROWSER", height=240)
+    window.picture("import-file-browser", height=420)
     for _ in range(4):
         x, y, width, height = window.ask("answer = region_of('FILE_BROWSER', 'EXECUTE')")
         window.move(x + width - 60, y + height / 2)
@@ -197,6 +212,13 @@ def show_preferences(window: Window) -> None:
     window.picture("preferences", "PREFERENCES")
 
 
+def show_several(window: Window) -> None:
+    """The list with more than one person."""
+    window.ask(SEVERAL)
+    window.away()
+    window.picture("several-people", "VIEW_3D", "UI", height=500)
+
+
 def read(path: Path) -> bytes:
     """A file's content; nothing where it went away."""
     try:
@@ -240,6 +262,7 @@ def carried_out(window: Window) -> dict[str, Any]:
         "for win in list(bpy.context.window_manager.windows)[1:]:\n"
         "    with bpy.context.temp_override(window=win):\n        bpy.ops.wm.window_close()"
     )
+    show_several(window)
     window.press("mvlift.lift", RUNNING)
     window.wait("answer = bpy.context.window_manager.mvlift_job.fraction > 0.02")
     assert engines()

@@ -116,10 +116,10 @@ class Window:
 
     def picture(self, name: str, space: str = "", region: str = "WINDOW", height: int = HEIGHT) -> None:
         """Keep what is on the screen, or in a region of an editor, of which the upper part may be enough."""
-        command = ["import", "-window", "root"]
+        command = ["import", "-window", "root", "-crop", f"{WIDTH}x{height}+0+0", "+repage"]
         if space:
             x, y, w, h = self.ask(f"answer = region_of({space!r}, {region!r})")
-            command += ["-crop", f"{w}x{min(h, height)}+{x}+{y}", "+repage"]
+            command[4] = f"{w}x{min(h, height)}+{x}+{y}"
         subprocess.run([*command, str(FOLDER / f"{name}.png")], check=name != "failed")
         print(f"picture {name}", flush=True)
 
