@@ -16,6 +16,7 @@ from mvlift.keypoints.identify import candidates_for, rank_layouts
 from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.keypoints.tracks import associate
+from mvlift.keypoints.upright import upright
 
 __all__ = ["Assembled", "assemble", "missing_as_zero"]
 
@@ -167,8 +168,9 @@ def assemble(
         )
     units = _units(found, points, score)
     size = image_size or found.image_size
+    chosen, ranked = _layout(found, _to_pixels(points, units, size, []), score, layout, notes, name)
+    points = upright(points, score, chosen, units, size, found.loose, notes)
     picture = _to_pixels(points, units, size, notes)
-    chosen, ranked = _layout(found, picture, score, layout, notes, name)
     if found.confidence is None:
         notes.append("The file has no confidence: every keypoint counts as sure.")
     if units != "pixels" and size is None:

@@ -38,6 +38,7 @@ class Detections:
         notes: sentences for the user about what was decided.
         format: variant of the reader's format, for the report, when it differs from the reader's name.
         metadata: further facts, values that JSON can hold.
+        loose: a script's own format, in which y may point up.
     """
 
     frame: NDArray[np.int64]
@@ -55,6 +56,7 @@ class Detections:
     notes: list[str] = field(default_factory=list)
     format: str = ""
     metadata: dict[str, object] = field(default_factory=dict)
+    loose: bool = False
 
 
 class Rows:

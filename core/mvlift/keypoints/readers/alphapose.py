@@ -13,13 +13,16 @@ __all__: list[str] = []
 
 _LAYOUTS: Final = {17: ("coco17",), 26: ("halpe26",), 133: ("coco133",), 136: ("halpe136",)}
 
+_LOOKED: Final = 200
+
 
 def _rows(document: object) -> list[dict[str, object]] | None:
     """The people of a flat list that AlphaPose wrote (its image ids are file names)."""
-    if not isinstance(document, list) or not document or not isinstance(document[0], dict):
+    if not isinstance(document, list):
         return None
-    first = document[0]
-    if "image_id" not in first or not isinstance(first.get("keypoints"), list):
+    rows = (r for r in document[:_LOOKED] if isinstance(r, dict) and isinstance(r.get("keypoints"), list))
+    first = next(rows, {})
+    if "image_id" not in first:
         return None
     own = isinstance(first["image_id"], str) or "idx" in first or "box" in first
     return document if own and first["keypoints"] and not isinstance(first["keypoints"][0], list) else None

@@ -43,6 +43,8 @@ _POINTS: Final = (
 _SCORES: Final = ("confidence", "confidences", "scores", "score", "keypoint_scores", "visibility", "conf")
 _NAMES: Final = ("names", "keypoint_names", "node_names", "joint_names")
 _MEDIAPIPE: Final = 33
+_MEDIAPIPE_COUNTS: Final = (33, 75, 543, 553)
+"""Of the body alone, and with hands and face behind it."""
 _MOST: Final = 40
 """People of a frame; more rows than this on the second axis are keypoints."""
 _CAMERAS: Final = 16
@@ -80,7 +82,7 @@ def _per_person(array: FloatArray, name: str, notes: list[str]) -> FloatArray:
         notes.append("Taken for MoveNet's raw output, which has y before x.")
         array = array.reshape(len(array), -1, *array.shape[-2:])
         return array[..., [1, 0, 2]] if array.shape[-1] == 3 else array[..., 1::-1]
-    cameras = len(array) <= _CAMERAS and array.shape[1] > _MOST
+    cameras = len(array) <= _CAMERAS and (array.shape[1] > _MOST or _are_cameras(array))
     if cameras or "numcams" in name.lower():  # freemocap: (cameras, T, J, 2)
         best = int(np.isfinite(array[..., 0]).sum((1, 2)).argmax())
         notes.append(f"The file holds {len(array)} cameras; number {best}, which saw most, was taken.")
@@ -91,6 +93,16 @@ def _per_person(array: FloatArray, name: str, notes: list[str]) -> FloatArray:
             "Save (frames, people, keypoints, 2).",
         )
     return array
+
+
+def _are_cameras(array: FloatArray) -> bool:
+    """Whether the first axis of MediaPipe's points counts cameras: somebody moves less from frame to frame."""
+    if array.shape[1] < 2 or array.shape[2] not in _MEDIAPIPE_COUNTS:
+        return False
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(array[..., :2]).all(-1))
+    middle = np.where(known[..., None], array[..., :2], 0).sum(2) / np.maximum(known.sum(2), 1)[..., None]
+    middle[np.asarray(~known.any(axis=-1))] = np.nan
+    return not frames_first(middle)
 
 
 def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> FloatArray | None:
@@ -134,6 +146,7 @@ def _read(source: Source) -> Detections:
         span=(start, start + frames - 1),
         image_size=_size(source.arrays),
         notes=notes,
+        loose=True,
     )
     rate = source.arrays.get("fps")
     if rate is not None:
@@ -147,7 +160,7 @@ def _name(found: Detections, source: Source, joints: int) -> None:
     key = next((k for k in _NAMES if k in source.arrays and source.arrays[k].size == joints), None)
     if key is not None:
         name_keypoints(found, _texts(source.arrays[key].reshape(-1), source.path.name))
-    elif joints in (75, 543, 553) or joints == _MEDIAPIPE:
+    elif joints in _MEDIAPIPE_COUNTS:
         found.points = found.points[:, :_MEDIAPIPE]
         found.confidence = None if found.confidence is None else found.confidence[:, :_MEDIAPIPE]
         found.layouts = ("mediapipe33",)

@@ -142,4 +142,5 @@ def _read(source: Source) -> Detections:
     found = poses.build(source.path.name)
     found.layouts = _LAYOUTS.get(found.points.shape[1], ())
     found.notes += notes
+    found.loose = True
     return found

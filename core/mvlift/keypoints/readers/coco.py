@@ -16,6 +16,7 @@ from mvlift.keypoints.sources import Source, last_number
 __all__: list[str] = []
 
 _RESULT_LAYOUTS: Final = {17: ("coco17",), 133: ("coco133",)}
+_LOOKED: Final = 200
 _EXTRA: Final = ("foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 
 
@@ -122,10 +123,11 @@ def _rate(document: Mapping[str, Any]) -> Fraction | None:
 
 
 def _results(document: object) -> list[dict[str, Any]] | None:
-    if not isinstance(document, list) or not document or not isinstance(document[0], dict):
+    if not isinstance(document, list):
         return None
-    first = document[0]
-    keys = "image_id" in first and "category_id" in first and isinstance(first.get("keypoints"), list)
+    rows = (r for r in document[:_LOOKED] if isinstance(r, dict) and isinstance(r.get("keypoints"), list))
+    first = next(rows, {})  # rows before it may be boxes only
+    keys = "image_id" in first and "category_id" in first
     return document if keys and not isinstance(first["image_id"], str) else None
 
 
@@ -137,7 +139,7 @@ def _recognise_results(source: Source) -> str | None:
 def _read_results(source: Source) -> Detections:
     rows = Rows()
     for row in _results(source.document) or []:
-        if isinstance(row.get("image_id"), int) and isinstance(row.get("keypoints"), list):
+        if isinstance(row, dict) and isinstance(row.get("image_id"), int) and isinstance(row.get("keypoints"), list):
             rows.add(row["image_id"], row["keypoints"], row.get("track_id", ""))
     found = rows.build(source.path.name)
     found.layouts = _RESULT_LAYOUTS.get(found.points.shape[1], ())

@@ -110,7 +110,7 @@ def _picture(task: dict[str, Any]) -> str:
 @reader("label-studio", "Label Studio", _recognise_studio, rank=12)
 def _read_studio(source: Source) -> Detections:
     tasks, marks, sizes = _tasks(source.document) or [], Marks(), set[tuple[Any, Any]]()
-    names = [_picture(t).split("?")[0] for t in tasks]
+    names = [_picture(t).split("?d=")[-1].split("?")[0] for t in tasks]  # of local files: ?d=folder/0001.png
     distinct = all(names) and len(set(names)) == len(names)
     numbered, notes = number_files(names) if distinct else ([], [])
     frames = dict(numbered) if distinct else {}

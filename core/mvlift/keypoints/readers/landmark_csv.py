@@ -73,4 +73,5 @@ def _read(source: Source) -> Detections:
     if found.person is None:
         found.person, found.ids_certain = np.full(len(found.frame), "0"), True
     found.notes += notes
+    found.loose = True
     return found

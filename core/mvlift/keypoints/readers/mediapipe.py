@@ -93,7 +93,13 @@ def _points(value: object) -> object:
     """Landmarks as lists [x, y, z] or [x, y, z, visibility] become {x, y, ...}."""
     if isinstance(value, list) and len(value) in _COUNTS and all(_is_numbers(p) and len(p) > 2 for p in value):
         return [dict(zip(("x", "y", "z", "visibility"), p, strict=False)) for p in value]
+    if isinstance(value, list) and len(value) >= _LEAST and all(_is_part(p) for p in value):  # PoseNet's own
+        return [{**p["position"], "score": p.get("score"), "name": p["part"]} for p in value]
     return value
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("part"), str) and isinstance(value.get("position"), dict)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from mvlift.keypoints.sources import Source, last_number
 __all__: list[str] = []
 
 _KEYS: Final = ("pose_keypoints_2d", "pose_keypoints")  # the second was written by 1.0 and 1.1
+_NUMBERS: Final = ("frame", "frame_id", "frame_number", "frame_idx")
 _LAYOUTS: Final = {15: ("mpi15",), 18: ("openpose18",), 25: ("body25", "body25b"), 26: ("halpe26",)}
 
 
@@ -27,7 +28,19 @@ def _is_person(person: object) -> bool:
     return isinstance(person, dict) and any(k in person for k in _KEYS)
 
 
+def _list(source: Source) -> list[object] | None:
+    """OpenPose's documents of many frames, as scripts gather them in one list (or one document a line)."""
+    document = source.document
+    some = document[:50] if isinstance(document, list) else []
+    people = [_people(d) for d in some]
+    if not some or any(p is None for p in people) or not any(_is_person(p) for found in people for p in found or ()):
+        return None
+    return document if isinstance(document, list) else None
+
+
 def _recognise(source: Source) -> str | None:
+    if _list(source) is not None:
+        return "json list of people[].pose_keypoints_2d"
     documents = source.first_documents or [source.document]
     lists = [p for p in map(_people, documents) if p is not None]
     if len(lists) < max(1, len(documents) // 2):
@@ -56,8 +69,14 @@ def _identity(person: object) -> int | None:
 def _frames(source: Source) -> Iterator[tuple[int, object]]:
     if source.is_series:
         yield from source.documents()
-    else:
+        return
+    listed = _list(source)
+    if listed is None:
         yield last_number(source.names[0]) or 0, source.document
+        return
+    numbers = [next((d[k] for k in _NUMBERS if k in d), None) if isinstance(d, dict) else None for d in listed]
+    counted = all(isinstance(n, int) for n in numbers) and len(set(numbers)) == len(numbers)
+    yield from zip((n if counted and isinstance(n, int) else i for i, n in enumerate(numbers)), listed, strict=True)
 
 
 @reader("openpose", "OpenPose", _recognise, rank=10)

@@ -154,6 +154,7 @@ def _read(source: Source) -> Detections:
         confidence=_score(table[..., 3]) if scored else None,
         span=(int(frame.min()), int(frame.max())),
         notes=notes,
+        loose=True,
         units="fraction" if any(c.upper().startswith("2D") for c in rows[0]) else "unknown",
         format="sleap-csv" if "instance.score" in rows[0] else "mocapnet" if "2DX" in "".join(rows[0]).upper() else "",
     )

@@ -23,6 +23,8 @@ from mvlift.keypoints.sources import Source
 __all__: list[str] = []
 
 _BOX: Final = 5
+_PERSON: Final = 17
+"""Keypoints of the pose models that come with Ultralytics."""
 
 
 def _rows(data: bytes) -> list[list[float]]:
@@ -46,7 +48,7 @@ def _shapes(length: int) -> list[tuple[int, int, int]]:
             joints, rest = divmod(length - _BOX - behind, each)
             if joints > 0 and not rest:
                 options.append((joints, each, behind))
-    return sorted(options, key=lambda o: (not candidates_for(o[0]), o[2], -o[1]))
+    return sorted(options, key=lambda o: (o[0] != _PERSON, not candidates_for(o[0]), o[2], -o[1]))
 
 
 def _fits(rows: NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
