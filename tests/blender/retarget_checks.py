@@ -127,15 +127,19 @@ def fingerprint(armature):
         )
         for b in data.bones
     }
-    # an influence that a driver sets is not the rig's own value
+    # an influence or a mute that a driver sets is not the rig's own value: None stands for it
     animation = armature.animation_data
     driven = {d.data_path for d in animation.drivers} if animation is not None else set()
     constraints = {
-        p.name: [(c.type, c.name, c.mute, c.path_from_id("influence") in driven or c.influence) for c in p.constraints]
+        p.name: [(c.type, c.name, *(_own(c, name, driven) for name in ("mute", "influence"))) for c in p.constraints]
         for p in armature.pose.bones
     }
     pose = {p.name: (p.rotation_mode, tuple(p.scale)) for p in armature.pose.bones}
     return bones, constraints, pose, tuple(map(tuple, armature.matrix_world))
+
+
+def _own(constraint, name, driven):
+    return None if constraint.path_from_id(name) in driven else getattr(constraint, name)
 
 
 def action_print(action):
