@@ -144,5 +144,11 @@ def _usd(context: Any, armature: Any, path: str) -> None:
 def _bvh(context: Any, armature: Any, path: str) -> None:
     scene = context.scene
     bpy.ops.export_anim.bvh(
-        filepath=path, frame_start=scene.frame_start, frame_end=scene.frame_end, root_transform_only=True
+        filepath=path,
+        frame_start=scene.frame_start,
+        frame_end=scene.frame_end,
+        # Blender writes bones in the object's space: an object in centimetres would be a hundred metres tall
+        global_scale=armature.matrix_world.median_scale,
+        # bones of control rigs are moved by constraints, beside their parents too
+        root_transform_only=not any(len(bone.constraints) for bone in armature.pose.bones),
     )

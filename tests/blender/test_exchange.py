@@ -8,11 +8,15 @@ import pytest
 from mvlift.amass import load_amass, read_any_motion, save_amass
 from mvlift.motion_files import MotionFileError
 from retarget_checks import grounded_walk, path_of, source_armature
+from rigify_rigs import generated
+from rigs import build
 from synthetic_motion import forward, walk
 
 from mvlift_blender.exchange.export import export_rig
 from mvlift_blender.exchange.importing import import_motion
 from mvlift_blender.exchange.motion_of import motion_of
+from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
+from mvlift_blender.retargeting.solve import SolveOptions
 
 FRAMES = [1, 14, 30]
 JOINTS = ["pelvis", "head", "left_wrist", "right_ankle", "left_foot"]
@@ -33,11 +37,7 @@ def _armature():
     return next(o for o in bpy.data.objects if o.type == "ARMATURE")
 
 
-@pytest.mark.parametrize("form", ["FBX_UNREAL", "FBX_UNITY", "FBX_MAYA", "GLB", "USD", "BVH"])
-def test_round_trip(form, tmp_path):
-    if form == "USD" and not bpy.app.build_options.usd:
-        pytest.skip("this Blender is built without USD")
-    path, expected = _exported(tmp_path, form)
+def _imported(path, form, axes=("Y", "Z")):
     bpy.context.scene.render.fps = 30
     if form.startswith("FBX"):
         bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0)
@@ -46,8 +46,43 @@ def test_round_trip(form, tmp_path):
     elif form == "USD":
         bpy.ops.wm.usd_import(filepath=str(path))
     else:
-        bpy.ops.import_anim.bvh(filepath=str(path), axis_forward="Y", axis_up="Z")
-    armature = _armature()
+        bpy.ops.import_anim.bvh(filepath=str(path), axis_forward=axes[0], axis_up=axes[1])
+    return _armature()
+
+
+@pytest.mark.parametrize(
+    ("name", "root", "form"),
+    [
+        ("mixamo", "HIPS", "FBX_UNITY"),
+        ("mixamo", "HIPS", "USD"),
+        ("mixamo", "HIPS", "BVH"),
+        ("unreal5", "ROOT", "FBX_UNREAL"),
+        ("unreal5", "ROOT", "GLB"),
+        ("rigify", "HIPS", "BVH"),
+    ],
+)
+def test_retargeted_rigs_come_back(name, root, form, tmp_path):
+    source, target = source_armature(walk(30)), generated("rigify_basic") if name == "rigify" else build(name)
+    rig = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root=root))).rig
+    bones = [rig.where(k) for k in ("head", "hand.L", "lower_leg.R", "foot.L", *(["root"] if root == "ROOT" else []))]
+    expected = path_of(target, bones, FRAMES)
+    path = export_rig(bpy.context, target, tmp_path / "rig", form)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    # rigs from FBX files are y up
+    armature = _imported(path, form, ("Y", "Z") if name == "rigify" else ("-Z", "Y"))
+    first = armature.animation_data.action.frame_range[0]
+    names = {bone.name for bone in armature.data.bones}
+    bones = [b if b in names else b.replace(":", "_") for b in bones]
+    got = path_of(armature, bones, [first + f - 1 for f in FRAMES])
+    assert np.abs(got - expected).max() < 0.003
+
+
+@pytest.mark.parametrize("form", ["FBX_UNREAL", "FBX_UNITY", "FBX_MAYA", "GLB", "USD", "BVH"])
+def test_round_trip(form, tmp_path):
+    if form == "USD" and not bpy.app.build_options.usd:
+        pytest.skip("this Blender is built without USD")
+    path, expected = _exported(tmp_path, form)
+    armature = _imported(path, form)
     curves = armature.animation_data.action.frame_range
     got = path_of(armature, JOINTS, [curves[0] + f - 1 for f in FRAMES])
     assert np.abs(got - expected).max() < (0.006 if form == "GLB" else 0.003)
