@@ -20,7 +20,7 @@ from mvlift.lifting.sampled import LiftedPoints
 from mvlift.lifting.subjects import Subject
 from mvlift.motion import LiftedMotion, ObjectMotion
 
-__all__ = ["agreed_points", "body_part", "held_body", "points_part", "solve_object", "with_object"]
+__all__ = ["body_part", "held_body", "points_part", "solve_object", "with_object"]
 
 FloatArray = NDArray[np.float64]
 TOGETHER = 1.5
@@ -51,18 +51,6 @@ def points_part(lifted: LiftedPoints, subject: Subject) -> LiftedPoints:
         return lifted
     own = _columns(subject)
     return replace(lifted, points=lifted.points[:, own], sigma=lifted.sigma[:, own])
-
-
-def agreed_points(one: LiftedPoints, other: LiftedPoints) -> LiftedPoints:
-    """The person as two models see it: their errors are independent, so their mean errs less than either."""
-    up = one.up + other.up
-    return replace(
-        one,
-        points=0.5 * (one.points + other.points),
-        sigma=0.5 * (one.sigma + other.sigma),
-        up=up / np.linalg.norm(up),
-        velocity=0.5 * (one.velocity + other.velocity),
-    )
 
 
 def solve_object(

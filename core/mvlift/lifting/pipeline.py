@@ -29,7 +29,7 @@ from mvlift.lifting.known import KnownView, known_view
 from mvlift.lifting.object_fit import ObjectOptions
 from mvlift.lifting.object_points import object_clip
 from mvlift.lifting.object_shape import ObjectShape, shape_of
-from mvlift.lifting.objects import agreed_points, body_part, held_body, points_part, solve_object, with_object
+from mvlift.lifting.objects import body_part, held_body, points_part, solve_object, with_object
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
 from mvlift.lifting.size import resized, sized
@@ -88,17 +88,6 @@ def _network(
                 network, schedule = load_denoiser(name, kind, device)
                 return network, schedule, name, who
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
-
-
-def _second_opinion(drawn: Subject, how: Preset, device: torch.device) -> tuple[MotionDenoiser, CosineSchedule] | None:
-    """The person's own model beside that of person and object, for presets that draw several hypotheses."""
-    if not drawn.rigid or how.as_published or how.sampling.hypotheses < 2:
-        return None
-    try:
-        network, schedule, _, _ = _network(drawn.alone, None, device)
-    except LiftError:
-        return None
-    return network, schedule
 
 
 def _check_height(height: float | None, subject: Subject) -> None:
@@ -202,20 +191,13 @@ def lift(
         sampler = drawn_as_published
     else:
         sampler = drawn_by
-    second = _second_opinion(drawn, how, where)
-    sampling = replace(how.sampling, hypotheses=-(-how.sampling.hypotheses // 2)) if second else how.sampling
     known: KnownView | None = None
     for look in range(how.looks):
         again = " again" if look else ""
-        draw = sampler(network, schedule, sampling, generator, partial(tell, "sample" + again))
+        draw = sampler(network, schedule, how.sampling, generator, partial(tell, "sample" + again))
         with clock.stage("sample"):
             everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
             lifted = points_part(everything, drawn)
-            if second is not None:
-                person = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-                draw = drawn_by(*second, sampling, generator)
-                other = lift_points(*person, given.fps, given.K, drawn.alone, draw, where, known)
-                lifted = agreed_points(lifted, other)
         with clock.stage("fit"):
             fitting = partial(tell, "fit" + again)
             if how.as_published:
