@@ -16,7 +16,7 @@ from mvlift_blender.cleanup.feet import FootOptions
 from mvlift_blender.retargeting.cleanable import rig_joints, rig_record
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.solve import SolveOptions
-from mvlift_blender.scene.animation import current_curves
+from mvlift_blender.scene.animation import current_curves, select_bones
 from mvlift_blender.scene.motion_curves import read_motion_curves, write_motion_curves
 
 
@@ -146,3 +146,19 @@ def _turns(result, keys, frames):
         world = [posed.matrix_world @ posed.pose.bones[result.rig.where(k)].matrix for k in keys]
         found.append([np.array(m.to_3x3().normalized()) for m in world])
     return np.array(found)
+
+
+@pytest.mark.usefixtures("extension")
+def test_buttons_take_the_rigs_own_controls():
+    source, target = source_armature(_motion()), auto_rig_pro()
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False), bake="IK"))
+    bpy.context.view_layer.objects.active = target
+    before = _path(result, ["foot.L"], [20])
+    assert bpy.ops.mvlift.lock_joint(joint="c_foot_ik.l", at=20, first=19, last=20) == {"FINISHED"}
+    assert bpy.ops.mvlift.hold_joints(joint="c_head.x", at=20, first=19, last=21) == {"FINISHED"}
+    select_bones(target, ["c_hand_ik.r"])
+    assert bpy.ops.mvlift.smooth(only_selected=True, path=False, keep_feet=False) == {"FINISHED"}
+    np.testing.assert_allclose(_path(result, ["foot.L"], [19, 20])[:, 0], np.tile(before[0, 0], (2, 1)), atol=2e-3)
+    select_bones(target, [])
+    with pytest.raises(RuntimeError, match="No bone is selected"):
+        bpy.ops.mvlift.smooth(only_selected=True)
