@@ -6,8 +6,9 @@ the camera and each person's scale s_i about the camera's centre, which the pict
 
     n . (s_i c) = -h   for the places c where person i's feet rest (camera axes),
 
-with priors on n (each lift's own) and on log s_i (how statures scatter). Each person is then scaled, turned upright
-about the middle of their steps, and set onto the floor.
+with priors on n (each lift's own, and that people hold their trunk upright: hardly sideways, less surely forwards) and
+on log s_i (how statures scatter). Each person is then scaled, turned upright about the middle of their steps, and set
+onto the floor.
 """
 
 from __future__ import annotations
@@ -28,8 +29,12 @@ from mvlift.motion import Camera, LiftedMotion, ObjectMotion
 __all__ = ["body_for_size", "in_one_world"]
 
 FloatArray = NDArray[np.float64]
-UP_SIGMA: Final = 0.04
+UP_SIGMA: Final = 0.055
 """Radians by which a lift's up direction may be wrong."""
+ASIDE_SIGMA: Final = 0.02
+"""Radians by which somebody's trunk leans sideways, over a clip, and the lift is wrong about it."""
+FORWARD_SIGMA: Final = 0.08
+"""The same forwards or backwards."""
 SIZE_SIGMA: Final = 0.06
 """Scatter of the logarithm of people's statures about what a lift says; 0.004 where the user gave the height."""
 KNOWN_SIGMA: Final = 0.004
@@ -39,6 +44,8 @@ RESTING: Final = 0.5
 """Probability above which a contact keypoint rests."""
 _STEPS: Final = 12
 """Places that are taken of each person's steps."""
+_UPRIGHT: Final = 0.7
+"""Cosine with the up direction, from which on a trunk is upright."""
 _ROUNDS: Final = 50
 _STEP: Final = 1e-5
 _STAGE: Final = 0.25
@@ -47,11 +54,15 @@ _STAGE: Final = 0.25
 
 @dataclass(frozen=True, eq=False)
 class _Steps:
-    """Where somebody's feet rest: (N, 3) in camera axes, height above the own floor, and the own up direction."""
+    """Where somebody's feet rest: (N, 3) in camera axes, height above the own floor, and the own up direction.
+
+    ``lean`` (K, 3) times a unit vector says how badly it is up for this person's trunk, in units of sigma.
+    """
 
     places: FloatArray
     height: FloatArray
     up: FloatArray
+    lean: FloatArray
 
 
 def _to_camera(motion: LiftedMotion, points: FloatArray) -> FloatArray:
@@ -71,7 +82,30 @@ def _steps(motion: LiftedMotion) -> _Steps:
     places = feet[frame, foot]
     parts = np.array_split(np.arange(len(places)), min(_STEPS, len(places)))
     means = np.stack([np.median(places[p], axis=0) for p in parts])
-    return _Steps(_to_camera(motion, means), means[:, 2], np.asarray(motion.camera.R, np.float64)[:, 2])
+    up = np.asarray(motion.camera.R, np.float64)[:, 2]
+    return _Steps(_to_camera(motion, means), means[:, 2], up, _lean(motion))
+
+
+def _lean(motion: LiftedMotion) -> FloatArray:
+    """(3, 3) of `_Steps`; (0, 3) for those who have no shoulders and hips, or who lie or crawl."""
+    corners = ("l_shoulder", "r_shoulder", "l_hip", "r_hip")
+    if motion.body == "smal" or not all(c in motion.keypoint_names for c in corners):
+        return np.zeros((0, 3))
+    at = [motion.keypoint_names.index(c) for c in corners]
+    world = np.asarray(motion.keypoints[:, at], np.float64)
+    points = world @ np.asarray(motion.camera.R, np.float64).T
+    trunk = points[:, :2].mean(1) - points[:, 2:].mean(1)
+    across = points[:, 0] - points[:, 1] + points[:, 2] - points[:, 3]
+    forward = np.cross(across, trunk)
+    aside = np.cross(trunk, forward)
+    upright = world[:, :2, 2].mean(1) - world[:, 2:, 2].mean(1) > _UPRIGHT * np.linalg.norm(trunk, axis=1)
+    usable = upright & (np.linalg.norm(forward, axis=1) > 1e-6)
+    if usable.mean() < 0.5:
+        return np.zeros((0, 3))
+    rows = [v[usable] / np.linalg.norm(v[usable], axis=1, keepdims=True) for v in (aside, forward)]
+    squares = [r.T @ r / len(r) / sigma**2 for r, sigma in zip(rows, (ASIDE_SIGMA, FORWARD_SIGMA), strict=True)]
+    values, vectors = np.linalg.eigh(squares[0] + squares[1])
+    return np.asarray(np.sqrt(np.maximum(values, 0))[:, None] * vectors.T)
 
 
 def _tangent(up: FloatArray) -> FloatArray:
@@ -98,8 +132,10 @@ def _solve(steps: Sequence[_Steps], known: Sequence[bool]) -> tuple[FloatArray, 
         up, high, grown = up_of(x), x[2], np.exp(x[3:])
         floor = [w * (s * (p.places @ up - p.height) + high) for p, s, w in zip(steps, grown, weight, strict=True)]
         # the lifts' tilts come from one network and one lens: they are wrong together, so that many count as two
-        tilt = (x[:2] - own) / (UP_SIGMA * max(1.0, np.sqrt(len(steps) / 2)))
-        return np.concatenate([*floor, tilt.ravel(), x[3:] / sigma])
+        many = max(1.0, np.sqrt(len(steps) / 2))
+        tilt = (x[:2] - own) / (UP_SIGMA * many)
+        lean = [p.lean @ up / many for p in steps]
+        return np.concatenate([*floor, tilt.ravel(), *lean, x[3:] / sigma])
 
     high = float(np.median([np.median(s.height - s.places @ mean) for s in steps]))
     found = _least(misfit, np.concatenate([[0.0, 0.0, high], np.zeros(len(steps))]))
