@@ -37,6 +37,11 @@ def _armature():
     return next(o for o in bpy.data.objects if o.type == "ARMATURE")
 
 
+def _needs(form):
+    if form == "USD" and not bpy.app.build_options.usd:
+        pytest.skip("this Blender is built without USD")
+
+
 def _imported(path, form, axes=("Y", "Z")):
     bpy.context.scene.render.fps = 30
     if form.startswith("FBX"):
@@ -62,6 +67,7 @@ def _imported(path, form, axes=("Y", "Z")):
     ],
 )
 def test_retargeted_rigs_come_back(name, root, form, tmp_path):
+    _needs(form)
     source, target = source_armature(walk(30)), generated("rigify_basic") if name == "rigify" else build(name)
     rig = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root=root))).rig
     bones = [rig.where(k) for k in ("head", "hand.L", "lower_leg.R", "foot.L", *(["root"] if root == "ROOT" else []))]
@@ -79,8 +85,7 @@ def test_retargeted_rigs_come_back(name, root, form, tmp_path):
 
 @pytest.mark.parametrize("form", ["FBX_UNREAL", "FBX_UNITY", "FBX_MAYA", "GLB", "USD", "BVH"])
 def test_round_trip(form, tmp_path):
-    if form == "USD" and not bpy.app.build_options.usd:
-        pytest.skip("this Blender is built without USD")
+    _needs(form)
     path, expected = _exported(tmp_path, form)
     armature = _imported(path, form)
     curves = armature.animation_data.action.frame_range
