@@ -116,3 +116,17 @@ def test_without_rate_and_size_nothing_is_invented(tmp_path: Path) -> None:
     for name in ("a.csv", "a.json", "a.zip"):
         found = read_keypoints(write_keypoints(clips, tmp_path / name))
         assert {(c.fps, c.image_size) for c in found} == {(None, None)}
+
+
+def test_animals_are_not_written_as_openpose(tmp_path: Path) -> None:
+    with pytest.raises(KeypointError, match="for people") as caught:
+        write_keypoints(people("ap10k17", "quadruped"), tmp_path / "dog.zip")
+    assert caught.value.remedy == "Write .csv or .json."
+    assert not list(tmp_path.iterdir())
+
+
+def test_coco_keeps_names_of_people(tmp_path: Path) -> None:
+    named = zip(people("coco17", count=3), ("person_1", "person_0", "7"), strict=True)
+    clips = [replace(clip, track_id=name) for clip, name in named]
+    found = read_keypoints(write_keypoints(clips, tmp_path / "clip.json"))
+    assert {c.track_id for c in found} == {"person_1", "person_0", "7"}

@@ -135,7 +135,9 @@ def _without_glimpses(people: list[tuple[str, list[int]]], notes: list[str]) -> 
         return people
     kept = [(who, rows) for who, rows in people if len(rows) >= _MOMENT]
     if len(kept) < len(people):
-        notes.append(f"{len(people) - len(kept)} people in fewer than {_MOMENT} frames each were left out.")
+        gone = len(people) - len(kept)
+        who = "1 person in fewer than" if gone == 1 else f"{gone} people in fewer than"
+        notes.append(f"Left out: {who} {_MOMENT} frames{'' if gone == 1 else ' each'}.")
     return kept
 
 

@@ -112,6 +112,7 @@ def _coco(clips: Sequence[KeypointClip]) -> dict[str, Any]:
                     "image_id": frame,
                     "category_id": 1,
                     "track_id": track,
+                    **({} if str(track) == clip.track_id else {"track_name": clip.track_id}),
                     "keypoints": [float(_number(v)) for v in values.reshape(-1)],
                     "num_keypoints": int(seen.sum()),
                     "bbox": [float(v) for v in (*low, *(high - low))],
@@ -136,7 +137,13 @@ def _coco(clips: Sequence[KeypointClip]) -> dict[str, Any]:
 
 def _openpose(clips: Sequence[KeypointClip], stem: str) -> Iterator[tuple[str, str]]:
     known = clips[0].layout.name in _OPENPOSE
-    mapped = clips if known else [map_clip(c, "body25") for c in clips]
+    try:
+        mapped = clips if known else [map_clip(c, "body25") for c in clips]
+    except KeypointError as error:
+        raise KeypointError(
+            f"OpenPose's json is for people; {clips[0].layout.title or clips[0].layout.name} has other keypoints.",
+            "Write .csv or .json.",
+        ) from error
     frames = [c.frames for c in mapped]
     for frame in range(min(int(f[0]) for f in frames), max(int(f[-1]) for f in frames) + 1):
         people = []

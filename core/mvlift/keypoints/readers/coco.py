@@ -92,7 +92,11 @@ def _read(source: Source) -> Detections:
     rows = Rows()
     kept = [a for a in annotations if a.get("image_id") in frames and any(_keypoints(a))]
     for annotation in kept:
-        rows.add(frames[annotation["image_id"]], _keypoints(annotation), annotation.get("track_id", ""))
+        rows.add(
+            frames[annotation["image_id"]],
+            _keypoints(annotation),
+            annotation.get("track_name", annotation.get("track_id", "")),
+        )
     if not len(rows):
         raise KeypointError(f"{source.path.name}: no annotation has keypoints.", "Export them with keypoints.")
     found = rows.build(source.path.name)
