@@ -300,6 +300,9 @@ def test_the_command_takes_point_tracks_and_a_size(
     assert "--object-points" in " ".join(capsys.readouterr().err.split())
     assert run(*common, "--object-size", 0.42, 0.3, 0.26) == 1
     assert "no object" in " ".join(capsys.readouterr().err.split())
+    inches = ("--object-points", tracks, "--object-size", 16.5, 11.8, 10.2)
+    assert run(*common, "--subject", "human+box", *inches) == 1
+    assert "m tall" in " ".join(capsys.readouterr().err.split())
     box = ("--object-points", tracks, "--object-size", 0.42, 0.3, 0.26, "--object-name", "crate")
     assert run(*common, "--subject", "human+box", *box) == 0
     (thing,) = mvlift.LiftedMotion.load(out).objects

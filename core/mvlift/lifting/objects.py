@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,23 +10,75 @@ from scipy.spatial.transform import Rotation
 
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.given import GivenClip
 from mvlift.lifting.hands import ARMS, hold_on
 from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
-from mvlift.lifting.object_points import ObjectClip
-from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.object_points import ObjectClip, object_clip
+from mvlift.lifting.object_shape import ObjectShape, shape_of
 from mvlift.lifting.sampled import LiftedPoints
+from mvlift.lifting.size import resized
 from mvlift.lifting.subjects import Subject
 from mvlift.motion import LiftedMotion, ObjectMotion
 
-__all__ = ["body_part", "held_body", "points_part", "solve_object", "with_object"]
+__all__ = [
+    "GivenObject",
+    "body_part",
+    "given_object",
+    "held_body",
+    "measured",
+    "points_part",
+    "solve_object",
+    "with_object",
+]
 
 FloatArray = NDArray[np.float64]
 TOGETHER = 1.5
 """Factor on the error of a lifted object keypoint: all of an object's are wrong in the same direction."""
 SURE = 0.35
 """Metres of such an error, so that keypoints of unknown depth are not taken for known."""
+LARGER = 1.7
+"""Most that a person may differ from an average one in size."""
+AVERAGE = 1.7
+"""Metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class GivenObject:
+    """The object of a lift.
+
+    Attributes:
+        shape: of it.
+        seen: its keypoints.
+        measures: its true size is the unit of ``shape``, and sets the scale of the scene.
+    """
+
+    shape: ObjectShape
+    seen: ObjectClip
+    measures: bool
+
+
+def given_object(
+    subject: Subject, thing: ObjectShape | None, clip: KeypointClip, height: float | None, smoothing: float
+) -> GivenObject | None:
+    """What a lift knows of the subject's object, None for a subject without one.
+
+    Args:
+        subject: who is lifted.
+        thing: the object as the user gives it.
+        clip: of person and object, with its frame rate.
+        height: of the person, which sets the scale before a known object does.
+        smoothing: strength of the cleaning.
+
+    Raises:
+        LiftError: subject, object and clip do not fit together.
+    """
+    known = shape_of(subject, thing)
+    if known is None:
+        return None
+    shape = known.loosened() if height is None else known
+    return GivenObject(shape, object_clip(clip, shape, smoothing), shape is not known)
 
 
 def _columns(subject: Subject) -> list[int]:
@@ -101,6 +153,21 @@ def held_body(fitted: BodyFit, found: ObjectFit, skeleton: BodySkeleton, fps: fl
     hands = tuple(n for n in ARMS if n in skeleton.keypoint_names)
     targets = found.position[:, None] + np.einsum("tab,thb->tha", found.rotation, found.grips)
     return hold_on(fitted, skeleton, hands, targets, found.held, fps)
+
+
+def measured(motion: LiftedMotion, found: ObjectFit, skeleton: BodySkeleton) -> LiftedMotion:
+    """The motion at the scale at which an object of known size has that size.
+
+    Raises:
+        LiftError: the person would be a giant or a dwarf.
+    """
+    factor = 1 / float(found.size[0])
+    if not 1 / LARGER < factor < LARGER:
+        raise LiftError(
+            f"With an object of that size the person would be about {AVERAGE * factor:.2g} m tall.",
+            "Give the object's size in metres, or the person's height beside it.",
+        )
+    return resized(motion, skeleton, factor)
 
 
 def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen: ObjectClip) -> LiftedMotion:

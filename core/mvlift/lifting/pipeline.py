@@ -27,12 +27,11 @@ from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.given import GivenClip, prepare_clip
 from mvlift.lifting.known import KnownView, known_view
 from mvlift.lifting.object_fit import ObjectOptions
-from mvlift.lifting.object_points import object_clip
-from mvlift.lifting.object_shape import ObjectShape, shape_of
-from mvlift.lifting.objects import body_part, held_body, points_part, solve_object, with_object
+from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.objects import body_part, given_object, held_body, measured, points_part, solve_object, with_object
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
-from mvlift.lifting.size import resized, sized
+from mvlift.lifting.size import sized
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser, model_names
@@ -177,11 +176,8 @@ def lift(
         network, schedule, name, drawn = _network(who, models, where)
         fitted_body = body_of(who.alone, body)
     with clock.stage("prepare"):
-        own_shape = shape_of(who, thing)
-        # a known object tells how large the scene is, unless the person's height does
-        shape = own_shape.loosened() if own_shape is not None and height is None else own_shape
         whole = prepare_clip(clip, drawn, fps, image_size, focal, smoothing)
-        seen = None if shape is None else object_clip(replace(clip, fps=whole.fps), shape, smoothing)
+        beside = given_object(who, thing, replace(clip, fps=whole.fps), height, smoothing)
         given = body_part(whole, drawn)
         points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
     generator = torch.Generator().manual_seed(seed)
@@ -208,18 +204,17 @@ def lift(
         known = known_view(fitted.points, given.clip.layout.names, fitted.up, who)
         if not known.differs(lifted.depth, lifted.up):
             break
-    with clock.stage("fit"):
-        found = None
-        if shape is not None and seen is not None:
+    if beside is not None:
+        with clock.stage("fit"):
             options = ObjectOptions(smoothing=max(smoothing, 0.05))
-            found = solve_object(shape, seen, given, fitted, everything if drawn.rigid else None, who, options)
+            thing3d = everything if drawn.rigid else None
+            found = solve_object(beside.shape, beside.seen, given, fitted, thing3d, who, options)
             fitted = held_body(fitted, found, fitted_body[0], float(given.fps))
     with clock.stage("write"):
         motion = motion_in_world(given, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
-        if shape is not None and seen is not None and found is not None:
-            motion = with_object(motion, found, shape, seen)
-            if shape is not own_shape:
-                motion = resized(motion, fitted_body[0], 1 / float(found.size[0]))
+        if beside is not None:
+            motion = with_object(motion, found, beside.shape, beside.seen)
+            motion = measured(motion, found, fitted_body[0]) if beside.measures else motion
         usual = who.height if body is None else None
         motion = sized(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     tell("write", 1.0)
