@@ -3,7 +3,8 @@
 python tools/animal_sides.py DATA.npz --subject ungulate16 [--every 5] [--frames 200] [--weights FILE] [--pictures DIR]
 
 DATA is a 2D data set (``mvlift-train prepare``). A limb is on its side while its joint is to the left (right) of the
-other side's, across the pelvis. A swap is a change of that which lasts for a fifth of a second.
+other side's, across the pelvis. A swap is a change of that over a whole stride (the median of a
+second): narrow gaits set hooves past the middle for moments.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def sides(motion: LiftedMotion, subject: Subject) -> np.ndarray:
 
 def count(offset: np.ndarray, fps: float) -> tuple[int, float]:
     """Swaps, and the share of frames in which a limb is on the other side."""
-    right_side = median_filter(offset, (2 * round(0.1 * fps) + 1, 1)) > 0
+    right_side = median_filter(offset, (2 * round(0.5 * fps) + 1, 1)) > 0
     return int(np.abs(np.diff(right_side.astype(int), axis=0)).sum()), float((offset < 0).mean())
 
 

@@ -19,6 +19,7 @@ from mvlift.errors import LiftError
 from mvlift.keypoints import layouts
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.mapping import map_clip
+from mvlift.keypoints.reading import read_keypoints
 from mvlift.lifting import subjects
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.subjects import get_subject
@@ -97,3 +98,22 @@ def test_a_subject_file_may_bring_its_own_keypoints(tmp_path: Path) -> None:
     broken.write_text(json.dumps(source), encoding="utf-8")
     with pytest.raises(LiftError, match="not a subject file"):
         get_subject(broken)
+
+
+@pytest.mark.parametrize(("example", "subject"), [("dog.csv", "quadruped17"), ("horse.csv", "ungulate16")])
+def test_the_examples_are_lifted_onto_four_legs(example: str, subject: str) -> None:
+    """On the floor, on the keypoints, with left limbs on the left, by the shipped weights."""
+    clip = read_keypoints(FILE.parents[4] / "examples" / example)[0]
+    motion = mvlift.lift(clip, subject=subject, preset="fast", device="cpu")
+    names = motion.keypoint_names
+    assert np.nanmedian(motion.reprojection_error) < 6
+    paws = [names.index(n) for n in ("l_front_paw", "r_front_paw", "l_back_paw", "r_back_paw")]
+    low = motion.keypoints[:, paws, 2].min(1)
+    assert np.abs(low).max() < 0.15 * motion.keypoints[..., 2].max()
+    trunk = [names.index(n) for n in (("neck", "tail_root") if subject == "quadruped17" else ("withers", "croup"))]
+    assert (motion.keypoints[:, trunk, 2].min(1) > motion.keypoints[:, paws, 2].max(1)).mean() > 0.95
+    ahead = motion.keypoints[:, trunk[0]] - motion.keypoints[:, trunk[1]]
+    left = np.cross([0.0, 0.0, 1.0], ahead)
+    for a, b in ((paws[0], paws[1]), (paws[2], paws[3])):
+        offset = ((motion.keypoints[:, a] - motion.keypoints[:, b]) * left).sum(1)
+        assert np.median(offset) > 0
