@@ -32,7 +32,7 @@ class Preset:
 
 
 PRESETS: Final[dict[PresetName, Preset]] = {
-    "fast": Preset(SampleOptions("ddim", steps=6), fit_iterations=10, looks=2),
+    "fast": Preset(SampleOptions("ddim", steps=5), fit_iterations=9, looks=2),
     "quality": Preset(SampleOptions("ddim", steps=8, hypotheses=4), fit_iterations=14, looks=2),
     "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
 }
