@@ -30,6 +30,8 @@ from big_keypoints import KINDS, write_big
 ROOT = Path(__file__).resolve().parents[1]
 VALIDATION = ROOT.parent / "shared/data/human/validation.npz"
 WALK = ROOT / "examples/walk.zip"
+REPEATS = 3
+"""Runs of what takes a second, the best of which counts: other work on the machine only ever slows it down."""
 SUBJECTS = {"human": (VALIDATION, 9), "quadruped17": (ROOT.parent / "shared/data/animal/dog17_validation.npz", 1)}
 """Validation data of subjects, and which share of it is lifted."""
 
@@ -67,9 +69,13 @@ def one_preset(preset: str, frames: int) -> dict[str, Any]:
         sequence = next(s for s in load_validation(VALIDATION, frames) if len(s.truth) == frames)
         clip = sequence.clip(noisy=False)
     mvlift.lift(the_walk(8), preset="fast")  # imports, weights, first calls
-    began = time.perf_counter()
-    motion = mvlift.lift(clip, preset=preset)
-    result: dict[str, Any] = {"seconds": time.perf_counter() - began, **motion.metadata["timings"]}
+    result: dict[str, Any] = {}
+    for _ in range(1 if preset == "paper" else REPEATS):
+        began = time.perf_counter()
+        motion = mvlift.lift(clip, preset=preset)
+        seconds = time.perf_counter() - began
+        if seconds < result.get("seconds", float("inf")):
+            result = {"seconds": seconds, **motion.metadata["timings"]}
     if sequence is not None:
         from mvlift.lifting.subjects import get_subject
         from mvlift_training.evaluation.metrics import Prediction, measure
@@ -120,10 +126,12 @@ def one_subject(subject: str, preset: str) -> dict[str, Any]:
     path, every = SUBJECTS[subject]
     layout = get_subject(subject).layout
     clips = [s.clip(noisy=False, layout=layout) for s in load_validation(path, 96, every)]
-    mvlift.lift(clips[0], subject=subject, preset=preset)
-    began = time.process_time()
-    frames = sum(len(mvlift.lift(clip, subject=subject, preset=preset)) for clip in clips)
-    return {"milliseconds": (time.process_time() - began) / frames * 1000, "clips": len(clips)}
+    best = float("inf")
+    for _ in range(REPEATS):
+        began = time.process_time()
+        frames = sum(len(mvlift.lift(clip, subject=subject, preset=preset)) for clip in clips)
+        best = min(best, (time.process_time() - began) / frames * 1000)
+    return {"milliseconds": best, "clips": len(clips)}
 
 
 def presets() -> None:
