@@ -12,7 +12,6 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from mvlift.keypoints.reading import read_keypoints
-from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 from test_scene import posed
 
@@ -79,24 +78,19 @@ def test_its_mesh_stands_on_the_floor_on_four_legs(armature):
     assert np.abs(np.median(lowest)) < 0.06
 
 
-def test_the_skeleton_covers_the_keypoints_in_the_written_camera(armature, motion):
+def test_the_lifted_keypoints_cover_the_given_ones_in_the_written_camera(armature, motion):
+    """Joints lie inside the body and are keyed like the motion (above); its keypoints are what detectors see."""
     clip, scene = read_keypoints(DOG)[0], bpy.context.scene
-    names = motion.keypoint_names
-    elbows = {"l_elbow": "LLeg2", "r_elbow": "RLeg2", "l_knee": "LLegBack2", "r_knee": "RLegBack2"}
-    assert {k: get_subject("quadruped17").body_keypoints[k] for k in elbows} == elbows
+    assert np.allclose(np.array(armature.matrix_world), np.eye(4))
     away, said = [], []
     for row in range(0, COUNT, 5):
         scene.frame_set(1 + row)
-        view = np.array(
-            [world_to_camera_view(scene, scene.camera, Vector(p)) for p in posed(armature, elbows.values())]
-        )
+        points = [Vector(p) for p in motion.keypoints[row].astype(float)]
+        view = np.array([world_to_camera_view(scene, scene.camera, p) for p in points])
         pixels = np.stack([view[:, 0] * 1280, (1 - view[:, 1]) * 720], -1)
-        columns = [clip.layout.names.index(k) for k in elbows]
-        away.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1))
-        said.append(motion.reprojection_error[row, [names.index(k) for k in elbows]])
-    assert (
-        np.median(np.concatenate(away)) < np.nanmedian(np.concatenate(said)) + 6
-    )  # joints are inside, keypoints on top
+        away.append(np.linalg.norm(pixels - clip.points[row], axis=-1))
+        said.append(motion.reprojection_error[row])
+    np.testing.assert_allclose(np.concatenate(away), np.concatenate(said), atol=0.5)
 
 
 def test_headless_the_same_dog_becomes_a_blend(motion, tmp_path):
