@@ -132,6 +132,7 @@ def test_closing_blender_while_busy_leaves_no_engine(killed):
 
 
 def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
+    settings.preset, settings.range_last = "quality", 149  # progress is shown four times a second
     panel, seen, job = bpy.context.window_manager.mvlift_job, [], started_job()
     longest = steps_until(job, lambda: seen.append((panel.stage, panel.fraction)) or False)
     job.end(bpy.context)
