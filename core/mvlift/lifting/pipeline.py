@@ -122,6 +122,58 @@ def fit_lifted(
     return fit_clip(skeleton, rig, targets, options, prior, progress)
 
 
+def _sample_and_fit(
+    whole: GivenClip,
+    given: GivenClip,
+    subjects: tuple[Subject, Subject],
+    model: tuple[MotionDenoiser, CosineSchedule],
+    body: tuple[BodySkeleton, Any, PosePrior | None],
+    how: Preset,
+    seed: int,
+    height: float | None,
+    smoothing: float,
+    where: torch.device,
+    tell: Progress,
+    clock: _Clock,
+) -> tuple[LiftedPoints, LiftedPoints, BodyFit]:
+    """All lifted keypoints, those of the body, and the fitted body, after as many looks as are worth it.
+
+    Args:
+        whole: the clip with all that the model sees.
+        given: the body's part of it.
+        subjects: what is lifted, and what the model knows of it.
+        model, body, how, where, tell, clock: network with schedule, fitted body, preset, device, progress, times.
+        seed, height, smoothing: as ``lift``.
+    """
+    who, drawn = subjects
+    generator = torch.Generator().manual_seed(seed)
+    if how.as_published:
+        from mvlift.lifting.published import drawn_as_published, fit_as_published
+
+        sampler = drawn_as_published
+    else:
+        sampler = drawn_by
+    points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
+    known: KnownView | None = None
+    for look in range(how.looks):
+        again = " again" if look else ""
+        draw = sampler(*model, how.sampling, generator, partial(tell, "sample" + again))
+        with clock.stage("sample"):
+            everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
+            lifted = points_part(everything, drawn)
+        with clock.stage("fit"):
+            fitting = partial(tell, "fit" + again)
+            if how.as_published:
+                own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
+                fitted = fit_as_published(lifted, *own, given.K, float(given.fps), body, fitting)
+            else:
+                fitted = fit_lifted(given, lifted, body, how, height, smoothing, fitting)
+        known = known_view(fitted.points, given.clip.layout.names, fitted.up, who)
+        if not known.differs(lifted.depth, lifted.up):
+            break
+    return everything, lifted, fitted
+
+
 def lift(
     clip: KeypointClip,
     *,
@@ -179,31 +231,9 @@ def lift(
         whole = prepare_clip(clip, drawn, fps, image_size, focal, smoothing)
         beside = given_object(who, thing, replace(clip, fps=whole.fps), height, smoothing)
         given = body_part(whole, drawn)
-        points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
-    generator = torch.Generator().manual_seed(seed)
-    if how.as_published:
-        from mvlift.lifting.published import drawn_as_published, fit_as_published
-
-        sampler = drawn_as_published
-    else:
-        sampler = drawn_by
-    known: KnownView | None = None
-    for look in range(how.looks):
-        again = " again" if look else ""
-        draw = sampler(network, schedule, how.sampling, generator, partial(tell, "sample" + again))
-        with clock.stage("sample"):
-            everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
-            lifted = points_part(everything, drawn)
-        with clock.stage("fit"):
-            fitting = partial(tell, "fit" + again)
-            if how.as_published:
-                own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-                fitted = fit_as_published(lifted, *own, given.K, float(given.fps), fitted_body, fitting)
-            else:
-                fitted = fit_lifted(given, lifted, fitted_body, how, height, smoothing, fitting)
-        known = known_view(fitted.points, given.clip.layout.names, fitted.up, who)
-        if not known.differs(lifted.depth, lifted.up):
-            break
+    everything, lifted, fitted = _sample_and_fit(
+        whole, given, (who, drawn), (network, schedule), fitted_body, how, seed, height, smoothing, where, tell, clock
+    )
     if beside is not None:
         with clock.stage("fit"):
             options = ObjectOptions(smoothing=max(smoothing, 0.05))
