@@ -31,6 +31,9 @@ _BONES: Final = (
     ("neck", "hip"),
     ("hip", "knee"),
     ("knee", "ankle"),
+    ("ankle", "heel"),
+    ("heel", "big_toe"),
+    ("ankle", "big_toe"),
     ("nose", "eye"),
     ("eye", "ear"),
 )

@@ -68,9 +68,12 @@ def test_whoever_walks_away_is_not_taken_to_shrink(
     clip = clip_of(points, walk)
     true = math.log(depth[-1] / depth[0])
     assert true > 0.5  # else nobody walks away
-    stages: list[str] = []
-    twice = mvlift.lift(clip, preset="fast", progress=lambda stage, _: stages.append(stage))
-    assert "sample again" in stages
+    told: list[tuple[str, float]] = []
+    twice = mvlift.lift(clip, preset="fast", progress=lambda stage, share: told.append((stage, share)))
+    shares = [share for stage, share in told if stage == "look again"]
+    assert shares
+    assert shares == sorted(shares)
+    assert shares[-1] <= 1
     monkeypatch.setitem(PRESETS, "fast", replace(PRESETS["fast"], looks=1))
     once = mvlift.lift(clip, preset="fast")
     assert abs(grown(twice) - true) < abs(grown(once) - true)
@@ -91,10 +94,14 @@ def test_depth_is_that_of_a_body_of_average_size() -> None:
 def test_a_look_is_repeated_for_another_size_or_tilt_only() -> None:
     up = np.array([0.0, -1.0, 0.0])
     view = KnownView(np.full(10, 4.0), up)
-    assert not view.differs(np.full(10, 3.0), up)  # a constant factor is the body's size, which nobody knows
-    assert view.differs(np.linspace(3, 4.5, 10), up)
-    assert not view.differs(np.full(10, 4.0), np.array([0.0, -math.cos(0.05), math.sin(0.05)]))
-    assert view.differs(np.full(10, 4.0), np.array([0.0, -math.cos(0.2), math.sin(0.2)]))
+    # a constant factor is the body's size, which nobody knows
+    assert not view.differs(np.full(10, 3.0), up, first=True)
+    assert view.differs(np.linspace(3, 4.5, 10), up, first=True)
+    little, much = ([0.0, -math.cos(turn), math.sin(turn)] for turn in (0.05, 0.2))
+    assert not view.differs(np.full(10, 4.0), np.array(little), first=True)
+    assert view.differs(np.full(10, 4.0), np.array(much), first=True)
+    assert view.differs(np.full(10, 4.0), np.array(little), first=False)  # once begun, looks go on until they agree
+    assert not view.differs(np.full(10, 4.0), up, first=False)
 
 
 def test_normalisation_takes_a_known_scale() -> None:

@@ -37,8 +37,7 @@ _STAGES: Final = {
     "prepare": 0.0,
     "sample": 0.05,
     "fit": 0.35,
-    "sample again": 0.5,
-    "fit again": 0.8,
+    "look again": 0.5,
     "write": 0.97,
 }
 

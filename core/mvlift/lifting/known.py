@@ -2,7 +2,7 @@
 
 Apparent size is first measured over seconds (``normalise``), so whoever walks away from the camera seems to shrink, and
 the networks, who only know people of one size, let them lean. A fitted body has one size. Its distance and its gravity
-make a second look at the same keypoints a better one.
+make a second look at the same keypoints a better one, and looks go on until they agree with what they lead to.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ OTHER_SIZE: Final = 0.2
 """Change of apparent size over the clip (its logarithm) that the first look missed,"""
 OTHER_TILT: Final = 0.1
 """and radians of gravity, beyond which a second look is better than the first; below, it only draws again."""
+SETTLED_SIZE: Final = 0.05
+"""The same for a look after the second,"""
+SETTLED_TILT: Final = 0.015
+"""whose gravity is near enough to the one that its lift leads to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +42,19 @@ class KnownView:
     depth: FloatArray
     up: FloatArray
 
-    def differs(self, depth: FloatArray, up: FloatArray) -> bool:
-        """Whether a look that took the depth to be ``depth`` (T,) and up to be ``up`` (3,) is worth repeating."""
+    def differs(self, depth: FloatArray, up: FloatArray, *, first: bool) -> bool:
+        """Whether a look is worth repeating.
+
+        Args:
+            depth: (T,) metres that it took the root's distance to be.
+            up: (3,) what it took for up.
+            first: it knew no more than the picture.
+        """
         size = np.ptp(np.log(self.depth / depth))
         turn = np.arccos(np.clip(self.up @ up / np.linalg.norm(up), -1, 1))
-        return bool(size > OTHER_SIZE or turn > OTHER_TILT)
+        if first:
+            return bool(size > OTHER_SIZE or turn > OTHER_TILT)
+        return bool(size > SETTLED_SIZE or turn > SETTLED_TILT)
 
 
 def known_view(points: FloatArray, names: tuple[str, ...], up: FloatArray, subject: Subject) -> KnownView:

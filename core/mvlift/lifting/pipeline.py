@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ __all__ = ["fit_lifted", "lift", "pick_device"]
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[str, float], None]
+SAMPLING: Final = 0.7
+"""Share of a look's time that sampling takes."""
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -122,6 +124,14 @@ def fit_lifted(
     return fit_clip(skeleton, rig, targets, options, prior, progress)
 
 
+def _told(tell: Progress, stage: str, look: int, looks: int) -> Callable[[float], None]:
+    """Progress of a look's sampling or fit; all looks after the first are one stage."""
+    if look == 0:
+        return partial(tell, stage)
+    begin, width = (0.0, SAMPLING) if stage == "sample" else (SAMPLING, 1 - SAMPLING)
+    return lambda share: tell("look again", (look - 1 + begin + width * share) / (looks - 1))
+
+
 def _sample_and_fit(
     whole: GivenClip,
     given: GivenClip,
@@ -156,20 +166,19 @@ def _sample_and_fit(
     points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
     known: KnownView | None = None
     for look in range(how.looks):
-        again = " again" if look else ""
-        draw = sampler(*model, how.sampling, generator, partial(tell, "sample" + again))
+        draw = sampler(*model, how.sampling, generator, _told(tell, "sample", look, how.looks))
         with clock.stage("sample"):
             everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
             lifted = points_part(everything, drawn)
         with clock.stage("fit"):
-            fitting = partial(tell, "fit" + again)
+            fitting = _told(tell, "fit", look, how.looks)
             if how.as_published:
                 own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
                 fitted = fit_as_published(lifted, *own, given.K, float(given.fps), body, fitting)
             else:
                 fitted = fit_lifted(given, lifted, body, how, height, smoothing, fitting)
         known = known_view(fitted.points, given.clip.layout.names, fitted.up, who)
-        if not known.differs(lifted.depth, lifted.up):
+        if not known.differs(lifted.depth, lifted.up, first=look == 0):
             break
     return everything, lifted, fitted
 

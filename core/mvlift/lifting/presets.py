@@ -19,7 +19,7 @@ class Preset:
 
     Attributes:
         sampling: of the multi-view model.
-        looks: how often the clip is sampled at most; again only where the fitted body's distance or gravity are others
+        looks: how often the clip is sampled at most; again only while the fitted body's distance or gravity are others
             than those that sampling started from.
         fit_iterations: Levenberg-Marquardt steps of the body fit.
         as_published: triangulate and fit by gradient descent, as the paper does.
@@ -32,8 +32,8 @@ class Preset:
 
 
 PRESETS: Final[dict[PresetName, Preset]] = {
-    "fast": Preset(SampleOptions("ddim", steps=5), fit_iterations=9, looks=2),
-    "quality": Preset(SampleOptions("ddim", steps=8, hypotheses=4), fit_iterations=14, looks=2),
+    "fast": Preset(SampleOptions("ddim", steps=5), fit_iterations=9, looks=4),
+    "quality": Preset(SampleOptions("ddim", steps=8, hypotheses=4), fit_iterations=14, looks=4),
     "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
 }
 

@@ -19,16 +19,14 @@ _SHARES: Final = {
     "prepare": (0.0, 0.02),
     "sample": (0.02, 0.37),
     "fit": (0.37, 0.5),
-    "sample again": (0.5, 0.85),
-    "fit again": (0.85, 0.97),
+    "look again": (0.5, 0.97),
     "write": (0.97, 1.0),
 }
 _TITLES: Final = {
     "prepare": "Preparing",
     "sample": "Imagining other views",
     "fit": "Fitting the body",
-    "sample again": "Imagining them again from where the person is",
-    "fit again": "Fitting the body again",
+    "look again": "Looking again from where the person is",
     "write": "Writing",
 }
 
