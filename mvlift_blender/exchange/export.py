@@ -129,6 +129,8 @@ def _glb(context: Any, armature: Any, path: str) -> None:
         use_selection=True,
         export_cameras=True,
         export_animation_mode="ACTIVE_ACTIONS",
+        # else Blender 4.2 lays every armature's Action of the file over this one's
+        export_anim_single_armature=False,
         export_force_sampling=True,
         export_optimize_animation_size=False,
     )
