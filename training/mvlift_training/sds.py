@@ -33,6 +33,7 @@ class SdsOptions:
             1e3 belongs to pictures in [-1, 1] and a mean over joints.
         lowest, highest: noise levels n drawn, uniformly.
         lines: condition on the given view's lines; False is the ablation.
+        bfloat16: the network computes in half precision, far below the noise of the levels drawn.
     """
 
     iterations: int = 5000
@@ -41,6 +42,7 @@ class SdsOptions:
     lowest: int = 1
     highest: int = 999
     lines: bool = True
+    bfloat16: bool = True
 
 
 def _padded(values: Tensor, patch: int) -> Tensor:
@@ -75,8 +77,9 @@ class _Denoiser:
             features = _padded(line_features(noisy, lines, has), self.network.config.patch)
             mask = torch.arange(features.shape[1], device=views.device) < frames
             code = views.new_zeros(len(views), 1, 8)
-            out = self.network(features[:, None], level, code, mask.expand(len(views), -1))
-        return out[:, 0, :frames].clone()
+            with torch.autocast(views.device.type, torch.bfloat16, enabled=self.options.bfloat16):
+                out = self.network(features[:, None], level, code, mask.expand(len(views), -1))
+        return out[:, 0, :frames].float().clone()
 
 
 def _optimise(values: Tensor, gradient: Callable[[Tensor], Tensor], options: SdsOptions) -> Tensor:
