@@ -220,10 +220,14 @@ def _assigned(part: IntArray, who: IntArray, seen: IntArray, cost: FloatArray) -
     if not len(disputed):  # the usual case: each has its own favourite
         return who[best], seen[best]
     agreed = best[~np.isin(part[best], disputed)]
-    people, found = [who[agreed]], [seen[agreed]]
     pairs = np.flatnonzero(np.isin(part, disputed))
-    pairs = pairs[np.argsort(part[pairs], kind="stable")]
-    for here in np.split(pairs, np.flatnonzero(np.diff(part[pairs])) + 1):
+    pairs = pairs[np.lexsort((cost[pairs], part[pairs]))]
+    starts, counts = _runs(part[pairs])
+    alone = np.minimum.reduceat(seen[pairs], starts) == np.maximum.reduceat(seen[pairs], starts)
+    nearest = pairs[starts[alone]]  # of those who want the only detection
+    people, found = [who[agreed], who[nearest]], [seen[agreed], seen[nearest]]
+    pairs = pairs[np.repeat(~alone, counts)]
+    for here in np.split(pairs, np.flatnonzero(np.diff(part[pairs])) + 1) if len(pairs) else ():
         rows = {one: i for i, one in enumerate(dict.fromkeys(who[here].tolist()))}
         columns = {one: i for i, one in enumerate(dict.fromkeys(seen[here].tolist()))}
         dense = np.full((len(rows), len(columns)), 1e6)

@@ -103,13 +103,12 @@ def _side(rows: list[int], at_end: bool, near: NDArray[np.bool_], data: _Data) -
         place = p_mean + speed * (last - t_mean)
     else:
         speed, place = np.zeros(2), middle.mean(0)
-    size = float(np.median(data.size[chosen]))
-    seen = data.weight[chosen] > 0
-    local = np.where(seen[..., None], (data.points[chosen] - middle[:, None]) / size, np.nan)
-    pose = np.full(local.shape[1:], np.nan)
-    some = seen.any(0)
-    if some.any():
-        pose[some] = np.nanmean(local[:, some], axis=0)
+    sizes = np.sort(data.size[chosen])
+    size = float(sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]) / 2
+    seen = (data.weight[chosen] > 0)[..., None]
+    local = (data.points[chosen] - middle[:, None]) / size
+    count = seen.sum(0)
+    pose = np.where(count > 0, (local * seen).sum(0) / np.maximum(count, 1), np.nan)
     return _Side(int(last), place, speed, size, pose, clean)
 
 

@@ -38,15 +38,20 @@ _MAX_RATIO: Final = 400  # uncompressed / compressed; json of keypoints reaches 
 _SNIFFED: Final = 8
 
 
+_EXTENSION: Final = re.compile(r"\.(?=\w*[A-Za-z])\w{1,5}$")
+_ROBOFLOW: Final = re.compile(r"(_[a-z]{3,4})?\.rf\.\w{8,40}$")
+_DIGITS: Final = re.compile(r"\d{1,15}")
+
+
 def _stem(name: str) -> str:
     """A file name without extension and without the ``_jpg.rf.<hash>`` that Roboflow appends."""
-    return re.sub(r"(_[a-z]{3,4})?\.rf\.\w{8,40}$", "", re.sub(r"\.(?=\w*[A-Za-z])\w{1,5}$", "", name))
+    return _ROBOFLOW.sub("", _EXTENSION.sub("", name)) if "." in name else name
 
 
 @lru_cache(maxsize=1 << 16)
 def last_number(name: str) -> int | None:
     """The last group of digits in a file name without folder and extension, as detectors number frames."""
-    found = re.findall(r"\d{1,15}", _stem(re.split(r"[\\/]", name)[-1]))
+    found = _DIGITS.findall(_stem(name[max(name.rfind("/"), name.rfind("\\")) + 1 :]))
     return int(found[-1]) if found else None
 
 

@@ -79,10 +79,13 @@ def _by_image(source: Source) -> list[tuple[int, list[object]]] | None:
         return None
     if "bodies" in document:
         return [(last_number(source.names[0]) or 0, _bodies(document) or [])]
-    found = [(last_number(str(k)), _bodies(v)) for k, v in document.items()]
-    if any(number is None or people is None for number, people in found):
-        return None
-    return [(number, people) for number, people in found if number is not None and people is not None]
+    found = []
+    for name, value in document.items():
+        number, people = last_number(str(name)), _bodies(value)
+        if number is None or people is None:
+            return None
+        found.append((number, people))
+    return found
 
 
 def _recognise_cmu(source: Source) -> str | None:

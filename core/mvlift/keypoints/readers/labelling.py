@@ -87,7 +87,7 @@ def _regions(task: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, A
                 yield region, value
         return
     for values in task.values():
-        for value in values if isinstance(values, list) else []:
+        for value in values if isinstance(values, list) and values and isinstance(values[0], dict) else []:
             if isinstance(value, dict) and "keypointlabels" in value:
                 yield value, value
 

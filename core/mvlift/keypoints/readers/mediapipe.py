@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, TypeGuard
 
 import numpy as np
@@ -44,6 +44,7 @@ _SEEN: Final = ("has_pose", "detected", "pose_detected")
 _SCORE: Final = ("visibility", "score", "confidence", "presence")
 _OTHER_PARTS: Final = re.compile("hand|face|world|keypoints3D", re.IGNORECASE)
 _COUNTS: Final = (33, 39)  # 39 with the auxiliary points that follow the 33
+_LOOKED: Final = 200
 _LEAST: Final = 5
 """Fewer landmarks than this are not taken for a pose."""
 _MIDDLE: Final = 0.03
@@ -123,9 +124,8 @@ def _entries(source: Source) -> Iterator[tuple[int | None, object]]:
     if isinstance(document, dict) and isinstance(document.get("frames"), list | dict):
         document = document["frames"]
     if isinstance(document, dict):
-        numbers = [last_number(k) for k in document]
-        if all(n is not None for n in numbers):
-            yield from zip(numbers, document.values(), strict=True)
+        if all(last_number(key) is not None for key in islice(document, _LOOKED)):
+            yield from ((last_number(key), entry) for key, entry in document.items())
         elif next(_poses(document), None) is not None and any(k in document for k in _LANDMARKS):
             yield 0, document
     elif isinstance(document, list):

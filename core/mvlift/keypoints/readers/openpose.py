@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from mvlift.errors import KeypointError
@@ -14,6 +15,7 @@ __all__: list[str] = []
 
 _KEYS: Final = ("pose_keypoints_2d", "pose_keypoints")  # the second was written by 1.0 and 1.1
 _NUMBERS: Final = ("frame", "frame_id", "frame_number", "frame_idx")
+_LOOKED: Final = 200
 _LAYOUTS: Final = {15: ("mpi15",), 18: ("openpose18",), 25: ("body25", "body25b"), 26: ("halpe26",)}
 
 
@@ -106,11 +108,12 @@ def _aggregate(source: Source) -> dict[str, list[object]] | None:
     document = source.document
     if not isinstance(document, dict) or len(document) < 2:
         return None
-    lists = [v for v in document.values() if isinstance(v, list) and all(isinstance(n, int | float) for n in v[:4])]
+    some = dict(islice(document.items(), _LOOKED))
+    lists = [v for v in some.values() if isinstance(v, list) and all(isinstance(n, int | float) for n in v[:4])]
     lengths = {len(v) for v in lists if v}
-    if len(lists) != len(document) or len(lengths) != 1 or (length := lengths.pop()) % 3 or length // 3 < 15:
+    if len(lists) != len(some) or len(lengths) != 1 or (length := lengths.pop()) % 3 or length // 3 < 15:
         return None
-    return document if sum(last_number(str(k)) is not None for k in document) > 0.9 * len(document) else None
+    return document if sum(last_number(str(k)) is not None for k in some) > 0.9 * len(some) else None
 
 
 def _recognise_aggregate(source: Source) -> str | None:
@@ -122,7 +125,8 @@ def _read_aggregate(source: Source) -> Detections:
     rows = Rows()
     for count, (key, values) in enumerate((_aggregate(source) or {}).items()):
         number = last_number(key)
-        rows.add(count if number is None else number, values)
+        if isinstance(values, list):
+            rows.add(count if number is None else number, values)
     found = rows.build(source.path.name)
     found.layouts = _LAYOUTS.get(found.points.shape[1], ())
     return found

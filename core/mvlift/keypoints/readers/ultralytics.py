@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -46,19 +47,18 @@ def _frames(source: Source) -> list[tuple[int, list[Any]]] | None:
     document = source.document
     if isinstance(document, list) and document and all(map(_is_result, document[:_LOOKED])):
         return [(last_number(source.names[0]) or 0, document)]
-    entries: list[tuple[object, object]] = []
-    if isinstance(document, list):
-        entries = [(_number(entry, i), entry) for i, entry in enumerate(document)]
-    elif isinstance(document, dict):
-        inner = document.get("frames")
-        if isinstance(inner, list):
-            entries = [(_number(entry, i), entry) for i, entry in enumerate(inner)]
-        else:
-            entries = [(last_number(str(key)), value) for key, value in document.items()]
-    looked = [people for _, value in entries[:_LOOKED] if (people := _people(value)) is not None]
-    if not any(_is_result(p) for people in looked for p in people) or 2 * len(looked) < len(entries[:_LOOKED]):
+    if isinstance(document, dict) and isinstance(document.get("frames"), list):
+        document = document["frames"]
+    if not isinstance(document, list | dict):
         return None
-    return [(n, _people(v) or []) for n, v in entries if isinstance(n, int)]
+    some = list(islice(document.values() if isinstance(document, dict) else document, _LOOKED))
+    looked = [people for entry in some if (people := _people(entry)) is not None]
+    if not any(_is_result(p) for people in looked for p in people) or 2 * len(looked) < len(some):
+        return None
+    if isinstance(document, dict):
+        numbered = ((last_number(str(key)), entry) for key, entry in document.items())
+        return [(n, _people(entry) or []) for n, entry in numbered if n is not None]
+    return [(_number(entry, i), _people(entry) or []) for i, entry in enumerate(document)]
 
 
 def _number(entry: object, count: int) -> int:
