@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import zipfile
 from copy import deepcopy
 from pathlib import Path
@@ -150,6 +151,24 @@ def mutate_npy(data: bytes, random: Random) -> bytes:
     return stream.getvalue()
 
 
+def mutate_pickle(data: bytes, random: Random) -> bytes:
+    """A value exchanged, removed or named twice, written by one of the protocols."""
+    whole = pickle.loads(data)
+    node = random_node(whole, random)
+    if node is not None:
+        container, key = node
+        what, value = random.integers(4), container[key]
+        if what == 0:
+            del container[key]
+        elif what == 1 and isinstance(value, np.ndarray):
+            container[key] = mutate_array(value, random)
+        elif what == 2 and isinstance(container, list):
+            container += [container[int(random.integers(len(container)))]] * int(random.integers(9))
+        else:
+            container[key] = whole if random.random() < 0.1 else deepcopy(ODD[int(random.integers(len(ODD)))])
+    return pickle.dumps(whole, protocol=int(random.integers(6)))
+
+
 def mutate_hdf5(data: bytes, random: Random) -> bytes:
     """A dataset or attribute exchanged or deleted."""
     import h5py
@@ -181,5 +200,5 @@ def mutate(path: Path, data: bytes, random: Random) -> bytes:
     if random.random() < 0.25:
         return mutate_bytes(data, random)
     kinds = {".json": mutate_json, ".npz": mutate_npz, ".zip": mutate_npz, ".npy": mutate_npy, ".h5": mutate_hdf5,
-             ".slp": mutate_hdf5}  # fmt: skip
+             ".slp": mutate_hdf5, ".pkl": mutate_pickle, ".pickle": mutate_pickle}  # fmt: skip
     return kinds.get(path.suffix, mutate_text)(data, random)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import keypoint_scripts  # noqa: F401 (registers its families)
 import numpy as np
 from keypoint_annotations import box_points
 from keypoint_files import FAMILIES, FRAMES, SIZE, FloatArray, Written, family, people_of
@@ -56,6 +57,55 @@ def _array(folder: Path) -> Written:
     values = np.concatenate([people, np.full((*people.shape[:3], 1), 0.9)], -1).transpose(1, 0, 2, 3)
     np.save(folder / "poses.npy", values)
     return Written(folder / "poses.npy", "arrays", "coco17", people)
+
+
+@family("array of flat rows")
+def _flat_array(folder: Path) -> Written:
+    people = people_of("coco17", 1)
+    values = np.concatenate([people[0], np.full((FRAMES, 17, 1), 0.9)], -1)
+    np.save(folder / "poses.npy", values.reshape(FRAMES, 51))
+    return Written(folder / "poses.npy", "arrays", "coco17", people)
+
+
+def pickled(path: Path, value: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(value))
+    return path
+
+
+@family("dwpose pickles")
+def _dwpose_pickles(folder: Path) -> Written:
+    people = people_of("openpose18")
+    for t in range(FRAMES):
+        bodies = {"candidate": (people[:, t] / SIZE).reshape(-1, 2), "subset": np.arange(36.0).reshape(2, 18)}
+        pickled(folder / "pkl" / f"{t:04d}.pkl", {"bodies": bodies, "faces": np.zeros((2, 68, 2))})
+    return Written(folder / "pkl", "dwpose", "openpose18", people)
+
+
+@family("dwpose pickled list")
+def _dwpose_list(folder: Path) -> Written:
+    people = people_of("openpose18")
+    frames = [
+        {"bodies": (people[:, t] / SIZE).reshape(-1, 2), "body_scores": np.full((2, 18), 0.8)} for t in range(FRAMES)
+    ]  # fmt: skip
+    return Written(pickled(folder / "pose.pickle", frames), "dwpose", "openpose18", people)
+
+
+@family("people in a pickle")
+def _pickled_people(folder: Path) -> Written:
+    people = people_of("coco17")
+    frames = [[{"keypoints": np.c_[p, np.full(17, 0.9)], "bbox": np.zeros(4)} for p in people[:, t]]
+              for t in range(FRAMES)]  # fmt: skip
+    return Written(pickled(folder / "results.pkl", frames), "by-frame", "coco17", people)
+
+
+@family("tap-vid pickle")
+def _tapvid(folder: Path) -> Written:
+    points = box_points()
+    places = (points[0] / SIZE).transpose(1, 0, 2)
+    occluded = np.zeros(places.shape[:2], bool)
+    path = pickled(folder / "t.pkl", {"v": {"points": places, "occluded": occluded}})
+    return Written(path, "point-tracks", "named", points)
 
 
 @family("array of points")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -28,7 +29,12 @@ def _refused(folder: Path) -> dict[str, Path]:
     rows = [",".join(map(str, p.reshape(-1).tolist())) for p in millimetres]
     (folder / "wide.csv").write_text("\n".join([titles, *rows]))
     (folder / "markers.trc").write_text("PathFileType\t4\t(X/Y/Z)\ta.trc\n")
+    (folder / "angles.mot").write_text(
+        "Coordinates\nversion=1\nnRows=1\ninDegrees=yes\nendheader\ntime\tpelvis_tx\n0\t1\n"
+    )
+    (folder / "freemocap_data_by_frame.parquet").write_bytes(b"PAR1" + bytes(80) + b"PAR1")
     np.save(folder / "poses.npy", millimetres)
+    np.save(folder / "flat.npy", millimetres.reshape(len(millimetres), -1))
     np.savez(folder / "data_3d.npz", positions_3d=np.zeros(3))
     np.savez(folder / "amass.npz", poses=np.zeros((5, 156)), trans=np.zeros((5, 3)))
     world = [{"frame": t, "landmarks": dict(zip(names, p.tolist(), strict=True))} for t, p in enumerate(depth)]
@@ -41,14 +47,14 @@ def _refused(folder: Path) -> dict[str, Path]:
     return {p.name: p for p in sorted(folder.iterdir())}
 
 
-REFUSED = ("amass.npz", "data_3d.npz", "list.json", "long.csv", "markers.trc", "mmpose.json", "poses.npy", "wide.csv",
-           "world.json")  # fmt: skip
+REFUSED = ("amass.npz", "angles.mot", "data_3d.npz", "flat.npy", "freemocap_data_by_frame.parquet", "list.json",
+           "long.csv", "markers.trc", "mmpose.json", "poses.npy", "wide.csv", "world.json")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_points_in_space_are_refused_with_the_reason(tmp_path: Path, name: str) -> None:
     path = _refused(tmp_path)[name]
-    with pytest.raises(KeypointError, match=r"3D|three|space|world") as caught:
+    with pytest.raises(KeypointError, match=r"3D|three|space|world|angles") as caught:
         inspect_keypoints(path)
     assert caught.value.remedy.endswith(".")
 
@@ -100,6 +106,25 @@ def test_an_archive_of_pickles_does_not_run_them(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", boxes=np.zeros(1), keypoints=np.array([Hostile()], dtype=object))
     with pytest.raises(KeypointError, match="refused"):
         inspect_keypoints(tmp_path / "a.npz")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pickle_runs_nothing_and_unfolds_to_no_end(tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (tmp_path / "ran").write_text, ("x",)
+
+    many: list[object] = [1.0]
+    for _ in range(30):
+        many = [many] * 9
+    endless: list[object] = []
+    endless.append(endless)
+    values = {"hostile": {"bodies": Hostile()}, "many": many, "endless": endless}
+    for name, value in values.items():
+        (tmp_path / f"{name}.pkl").write_bytes(pickle.dumps(value))
+        with pytest.raises(KeypointError, match="refused" if name == "hostile" else "unfolds") as caught:
+            inspect_keypoints(tmp_path / f"{name}.pkl")
+        assert caught.value.remedy.endswith(".")
     assert not (tmp_path / "ran").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -263,6 +264,77 @@ def y_points_up(folder: Path) -> tuple[Path, Expected]:
     turned = people[0] * (1, -1) + (0, SIZE[1])
     np.savez(folder / "clip.npz", points=turned, image_size=np.array(SIZE))
     return folder / "clip.npz", Expected("arrays", "coco17", people, size=SIZE, note="y was taken to point up")
+
+
+@case
+def flat_rows_of_x_and_y(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("body25", 1)
+    np.save(folder / "poses.npy", people[0].reshape(FRAMES, 50))
+    return folder / "poses.npy", Expected("arrays", "body25", people)
+
+
+@case
+def flat_rows_of_mediapipe(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("mediapipe33", 1)
+    rest = np.stack([np.full((FRAMES, 33), -0.4), np.full((FRAMES, 33), 0.99)], -1)
+    np.save(folder / "poses.npy", np.concatenate([people[0] / SIZE, rest], -1).reshape(FRAMES, 132))
+    return folder / "poses.npy", Expected("arrays", "mediapipe33", people, units="fraction", size=SIZE)
+
+
+@case
+def mediapipe_with_its_depth_third(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("mediapipe33", 1)
+    np.save(folder / "poses.npy", np.concatenate([people[0] / SIZE, np.full((FRAMES, 33, 1), -0.4)], -1))
+    return folder / "poses.npy", Expected("arrays", "mediapipe33", people, units="fraction", size=SIZE)
+
+
+@case
+def a_pickled_array(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("coco17", 1)
+    (folder / "poses.pkl").write_bytes(pickle.dumps(people[0]))
+    return folder / "poses.pkl", Expected("arrays", "coco17", people)
+
+
+def long_table(people: FloatArray, titles: str) -> str:
+    rows = [f"{t},{n},{x:.9g},{y:.9g}" for t in range(FRAMES) for n, (x, y) in zip(COCO, people[t], strict=True)]
+    return "\n".join([titles, *rows])
+
+
+@case
+def percent_in_a_table_of_columns(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("coco17", 1)
+    rows = [",".join(f"{v:.9g}" for v in p.reshape(-1)) for p in people[0] / SIZE * 100]
+    (folder / "poses.csv").write_text("\n".join([",".join(f"{n}_{a}" for n in COCO for a in "xy"), *rows]))
+    note = "taken for percent"
+    return folder / "poses.csv", Expected("wide-csv", "coco17", people, units="percent", size=SIZE, note=note)
+
+
+@case
+def titles_that_tell_the_units(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("coco17", 1)
+    (folder / "poses.csv").write_text(long_table(people[0] / SIZE * 10, "frame,joint,X (%),Y (%)"))
+    return folder / "poses.csv", Expected("csv", "coco17", people / 10, units="percent", size=SIZE)
+
+
+@case
+def few_pixels_that_are_said_to_be_pixels(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("coco17", 1)
+    (folder / "poses.csv").write_text(long_table(people[0] / 10, "frame,joint,x_px,y_px"))
+    return folder / "poses.csv", Expected("csv", "coco17", people / 10)
+
+
+@case
+def openpose_coco17_with_the_neck_last(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("coco17neck")
+    frames = [[flat(p) for p in people[:, t]] for t in range(FRAMES)]
+    return openpose_files(folder / "json", frames), Expected("openpose", "coco17neck", people)
+
+
+@case
+def people_before_frames(folder: Path) -> tuple[Path, Expected]:
+    people = people_of("coco17", 3, frames=2)
+    document = {f"person_{i}": {str(t): {"keypoints": flat(p[t])} for t in range(2)} for i, p in enumerate(people)}
+    return save(folder / "poses.json", document), Expected("by-frame", "coco17", people)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -62,7 +62,15 @@ def missing_as_zero(found: Detections) -> tuple[FloatArray, FloatArray]:
     return np.where((score > 0)[..., None], points, 0.0), score
 
 
-def _units(found: Detections, points: FloatArray, score: FloatArray) -> str:
+def _is_percent(values: FloatArray, size: tuple[int, int] | None) -> bool:
+    """Whether coordinates of a script's file fill no more than 0 to 100 of a picture that must be larger."""
+    inside = bool(((values >= -5) & (values <= 105)).mean() > 0.99 and values.max() < 150)
+    return inside and bool(np.ptp(values) > 15) and (size is None or min(size) > 150)
+
+
+def _units(
+    found: Detections, points: FloatArray, score: FloatArray, size: tuple[int, int] | None, notes: list[str]
+) -> str:
     if found.units != "unknown":
         return found.units
     values = points[score > 0]
@@ -73,6 +81,9 @@ def _units(found: Detections, points: FloatArray, score: FloatArray) -> str:
         return "centred" if (low < -0.12).all() and np.abs(values).max() <= 1.001 else "fraction"
     if np.mean((values >= -1.001) & (values <= 1.001)) > 0.99:
         return "centred"
+    if found.loose and _is_percent(values, size):
+        notes.append("No coordinate is far above 100: they were taken for percent of the picture.")
+        return "percent"
     return "pixels"
 
 
@@ -168,8 +179,8 @@ def assemble(
         raise KeypointError(
             f"{name}: every keypoint is missing (0, NaN or confidence 0).", "Run the detector again and export it."
         )
-    units = _units(found, points, score)
     size = image_size or found.image_size
+    units = _units(found, points, score, size, notes)
     chosen, ranked = _layout(found, _to_pixels(points, units, size, []), score, layout, notes, name)
     points = upright(points, score, chosen, units, size, found.loose, notes)
     picture = _to_pixels(points, units, size, notes)

@@ -18,16 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.safe import Hdf5, load_npy, load_npz
+from mvlift.keypoints.pickles import named_arrays, plain_document
+from mvlift.keypoints.safe import Hdf5, load_npy, load_npz, unpickle
 
 try:
     import msgspec
 except ImportError:  # the standard library reads the same files, more slowly
     msgspec = None  # type: ignore[assignment]
 
-__all__ = ["Source", "last_number", "number_files", "open_source", "parse_json"]
+__all__ = ["Source", "decoded", "last_number", "number_files", "open_source", "parse_json"]
 
-SUFFIXES: Final = (".json", ".jsonl", ".npz", ".npy", ".h5", ".hdf5", ".slp", ".csv", ".tsv", ".txt", ".xml", ".nk")
+PICKLES: Final = (".pkl", ".pickle")
+_BESIDE: Final = (*PICKLES, ".yml", ".yaml")
+"""What also lies beside keypoints, as facts about the model: read where nothing else is there."""
+SUFFIXES: Final = (
+    *(".json", ".jsonl", ".npz", ".npy", ".h5", ".hdf5", ".slp", ".csv", ".tsv", ".txt", ".xml", ".nk"),
+    *_BESIDE,
+)
 _IGNORED: Final = re.compile(
     r"^(\.|__MACOSX)|^(readme|classes|labels|licen[cs]e|requirements)[^/]*\.txt$", re.IGNORECASE
 )
@@ -88,7 +95,7 @@ def number_files(names: Sequence[str]) -> tuple[list[tuple[str, int]], list[str]
     return sorted(((n, i) for i, n in best.items()), key=lambda pair: pair[1]), notes
 
 
-def _text(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """UTF-8 or, where its mark says so, UTF-16, which PowerShell writes."""
     return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
 
@@ -103,7 +110,7 @@ def parse_json(data: bytes, name: str) -> object:
         with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return msgspec.json.decode(data)
     try:
-        text = _text(data)
+        text = decoded(data)
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -182,34 +189,49 @@ class Source:
     def text(self) -> str:
         """The single file as text."""
         try:
-            return _text(self.data)
+            return decoded(self.data)
         except UnicodeDecodeError:
             return self.data.decode("latin1")
 
     @cached_property
     def document(self) -> object:
-        """The single file as JSON, None when it is no JSON file or when there are several."""
-        if self.is_series or self.suffix not in (".json", ".jsonl"):
+        """The single file as JSON (or a pickle as such), None when it is neither or when there are several."""
+        if self.is_series or self.suffix not in (".json", ".jsonl", *PICKLES):
             return None
+        if self.suffix in PICKLES:
+            is_numpy = bool(self.arrays) or self.array is not None
+            return None if is_numpy else plain_document(self.unpickled, self.path.name)
         return parse_json(next(self.items(self.names[:1]))[1], self.path.name)
 
     @cached_property
+    def unpickled(self) -> object:
+        """What the single file holds when it is a pickle, else None."""
+        return unpickle(self.data, self.path.name) if self.suffix in PICKLES and not self.is_series else None
+
+    @cached_property
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """The single file's arrays when it is an npz, else none."""
-        return load_npz(self.data, self.path.name) if self.suffix == ".npz" and not self.is_series else {}
+        """The single file's arrays by name when it is an npz or a pickle of such, else none."""
+        if self.is_series or self.suffix not in (".npz", *PICKLES):
+            return {}
+        return named_arrays(self.unpickled) if self.suffix in PICKLES else load_npz(self.data, self.path.name)
+
+    def arrays_of(self, name: str, data: bytes) -> dict[str, NDArray[np.generic]]:
+        """The arrays of one of the files by name; npz and pickles have some."""
+        if self.suffix in PICKLES:
+            return named_arrays(unpickle(data, name))
+        return load_npz(data, name) if self.suffix == ".npz" else {}
 
     @cached_property
     def array(self) -> NDArray[np.generic] | None:
-        """The single file's array when it is an npy, else None."""
+        """The single file's array when it is an npy or a pickled array, else None."""
+        if isinstance(self.unpickled, np.ndarray):
+            return self.unpickled
         return load_npy(self.data, self.path.name) if self.suffix == ".npy" and not self.is_series else None
 
     @cached_property
     def first_arrays(self) -> dict[str, NDArray[np.generic]]:
         """The arrays of the first file of a series of npz files, to recognise the format; empty for other files."""
-        if not self.is_series or self.suffix != ".npz":
-            return {}
-        name, data = next(self.items(self.names[:1]))
-        return load_npz(data, name)
+        return self.arrays_of(*next(self.items(self.names[:1]))) if self.is_series else {}
 
     @cached_property
     def hdf5(self) -> Hdf5 | None:
@@ -312,7 +334,9 @@ def _choose(path: Path, names: Sequence[str]) -> tuple[str, list[str]]:
         raise KeypointError(
             f"{path.name} holds no keypoint files.", f"Choose a file or a folder of {', '.join(SUFFIXES)} files."
         )
-    (folder, suffix), _ = max(kinds.items(), key=lambda item: (item[1], -SUFFIXES.index(item[0][1])))
+    (folder, suffix), _ = max(
+        kinds.items(), key=lambda item: (item[0][1] not in _BESIDE, item[1], -SUFFIXES.index(item[0][1]))
+    )
     return suffix, [
         n for n in usable if PurePosixPath(n).suffix.lower() == suffix and str(PurePosixPath(n).parent) == folder
     ]

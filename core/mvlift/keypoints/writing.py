@@ -75,7 +75,7 @@ def _number(value: float) -> str:
 
 def _csv(clips: Sequence[KeypointClip]) -> str:
     best = clips[0]
-    facts = ["ids=certain"]
+    facts = ["ids=certain", "units=pixels"]
     facts += [f"fps={best.fps}"] if best.fps is not None else []
     facts += [f"size={best.image_size[0]}x{best.image_size[1]}"] if best.image_size is not None else []
     out = io.StringIO()

@@ -1,4 +1,4 @@
-"""Keypoints as plain numpy arrays: our own npz, (T, J, 2) or (T, J, 3), freemocap's and MoveNet's raw output.
+"""Keypoints as plain numpy arrays: our own npz, (T, J, 2) or (T, J, 3), also flat; freemocap's and MoveNet's output.
 
 Our npz holds ``points`` (T, J, 2) in pixels and, where known, ``confidence`` (T, J), ``names`` (J,), ``fps``,
 ``image_size`` (width, height) and ``first_frame``.
@@ -52,24 +52,44 @@ _SURE: Final = 1.6
 """A third number above this is no confidence (SimCC and heat maps reach a little more than 1)."""
 
 
+def _unfolded(array: NDArray[Any]) -> NDArray[Any] | None:
+    """The array with an axis of 2, 3 or 4 numbers at its end, None where it can be no keypoints.
+
+    Rows of 3 K numbers are x, y and confidence of the K keypoints of a layout where every third number can be one,
+    rows of 2 K are x and y, and rows of 4 times 33 are MediaPipe's x, y, z and visibility, of which z is left out.
+    """
+    if array.dtype.kind not in "fiu":
+        return None
+    if array.ndim != 2:
+        return array if 3 <= array.ndim <= 5 and array.shape[-1] in (2, 3, 4) else None
+    count = array.shape[1]
+    if count == 4 * _MEDIAPIPE:
+        return array.reshape(len(array), -1, 4)[..., [0, 1, 3]]
+    pairs = array.reshape(len(array), -1, 2) if count % 2 == 0 and candidates_for(count // 2) else None
+    if count % 3 or not candidates_for(count // 3):
+        return pairs
+    triples = array.reshape(len(array), -1, 3)
+    known = triples[..., 2][np.isfinite(triples[..., 2])]
+    scored = known.size > 0 and float(known.min()) >= -0.01 and float(known.max()) <= _SURE
+    return triples if scored or pairs is None else pairs
+
+
 def _main(arrays: Mapping[str, NDArray[Any]]) -> str | None:
-    return next((k for k in _POINTS if k in arrays and arrays[k].dtype.kind in "fiu" and arrays[k].ndim >= 3), None)
+    return next((k for k in _POINTS if k in arrays and _unfolded(arrays[k]) is not None), None)
 
 
 def _recognise(source: Source) -> str | None:
     if source.array is not None:
         array = source.array
-        fits = array.dtype.kind in "fiu" and 3 <= array.ndim <= 5 and array.shape[-1] in (2, 3, 4)
-        return f"npy with an array of shape {array.shape}" if fits else None
+        return f"an array of shape {array.shape}" if _unfolded(array) is not None else None
     key = _main(source.arrays)
-    return f"npz with {key}" if key and source.arrays[key].shape[-1] in (2, 3, 4) else None
+    return f"an array called {key}" if key else None
 
 
-def _checked(array: NDArray[Any], name: str) -> FloatArray:
-    if not array.size or array.size > 3 * MAX_CELLS or 0 in array.shape:
-        raise KeypointError(
-            f"{name}: an array of shape {array.shape} is no clip of keypoints.", "Save (frames, keypoints, 2)."
-        )
+def _checked(array: NDArray[Any] | None, name: str) -> FloatArray:
+    if array is None or not array.size or array.size > 3 * MAX_CELLS:
+        shape = array.shape if array is not None else ()
+        raise KeypointError(f"{name}: an array of shape {shape} is no clip.", "Save (frames, keypoints, 2).")
     return array.astype(np.float64)
 
 
@@ -118,6 +138,9 @@ def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> Float
     name = PurePath(source.names[0]).name
     if points.shape[-1] == 3 and "2d" in name.lower() and "numcams" in name.lower():
         return None
+    share = points[..., :2][np.isfinite(points[..., :2])]
+    if low < -0.01 and points.shape[2] in _MEDIAPIPE_COUNTS and ((share >= -0.5) & (share <= 1.5)).mean() > 0.95:
+        return None  # MediaPipe's depth beside fractions of the picture
     if low < -0.01 or high > _SURE or (high <= 0 and known.size > 0):
         raise KeypointError(
             f"{name} holds 3D points (third number from {low:.3g} to {high:.3g}), not x, y, confidence.",
@@ -130,7 +153,7 @@ def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> Float
 def _read(source: Source) -> Detections:
     key, name, notes = _main(source.arrays), PurePath(source.names[0]).name, list[str]()
     array = source.array if source.array is not None else source.arrays[key or ""]
-    table = _per_person(_checked(array, name), name, notes)
+    table = _per_person(_checked(_unfolded(array), name), name, notes)
     frames, people, joints = table.shape[:3]
     score = _scores(source, table, table.shape[:3])
     start = _whole(source.arrays.get("first_frame"))

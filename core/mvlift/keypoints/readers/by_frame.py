@@ -1,7 +1,8 @@
 """Json of scripts that list people by picture or frame: ``{picture: [{keypoints, ...}]}``, a list of such frames, or
 ``{person: {frame: {keypoints, scores}}}`` (PoseFlow and what follows AlphaPose).
 
-Keypoints are pairs, triples (x, y, confidence), or one flat list of triples.
+People are a list, or an object {id: person}. Keypoints are pairs, triples (x, y, confidence), or one flat list of
+triples, in an object or bare.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from mvlift.keypoints.sources import Source, last_number, number_files
 __all__: list[str] = []
 
 _LAYOUTS: Final = {17: ("coco17",)}
-_POINTS: Final = ("keypoints", "pose", "joints")
+_POINTS: Final = ("keypoints", "pose", "joints", "pose_keypoints_2d")
 _SCORES: Final = ("keypoint_scores", "keypoints_scores", "scores", "keypoint_score", "confidences")
 _IDS: Final = ("track_id", "idx", "person_id", "id")
 _FRAMES: Final = ("frame", "frame_id", "frame_idx", "frame_number", "image", "image_name", "file_name", "filename")
 _PEOPLE: Final = ("people", "persons", "predictions", "detections", "instances", "poses")
 _LOOKED: Final = 50
+_LEAST: Final = 5
+"""Fewer numbers or points than this are no person."""
+_OF_PEOPLE: Final = ("person", "track", "id", "player")
+_OF_FRAMES: Final = ("frame", "image", "img", ".")
 _LONGEST: Final = 200
 """Letters of a frame's name that are looked at, from its end."""
 
@@ -32,7 +37,11 @@ def _points(person: object) -> list[list[Any]] | None:
     """The keypoints of a person as pairs or triples."""
     if not isinstance(person, dict):
         return None
-    given = next((person[k] for k in _POINTS if isinstance(person.get(k), list)), None)
+    return _pairs(next((person[k] for k in _POINTS if isinstance(person.get(k), list)), None))
+
+
+def _pairs(given: list[Any] | None) -> list[list[Any]] | None:
+    """Pairs or triples, which a flat list is cut into; None for what is neither."""
     if not given:
         return None
     if all(isinstance(p, list) and 2 <= len(p) <= 3 for p in given):
@@ -46,19 +55,32 @@ def _people(frame: object) -> list[Any] | None:
     if isinstance(frame, dict):
         if _points(frame) is not None:
             return [frame]
-        frame = next((frame[k] for k in _PEOPLE if isinstance(frame.get(k), list)), None)
+        inner = next((frame[k] for k in _PEOPLE if isinstance(frame.get(k), list | dict)), frame)
+        frame = _by_id(inner) if isinstance(inner, dict) else inner
     if not isinstance(frame, list) or not all(isinstance(p, dict) for p in frame[:3]):
         return None
     return frame
+
+
+def _by_id(people: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The people of {id: person}, where a person may be a bare list of keypoints; None for anything else."""
+    found = []
+    for who, person in people.items():
+        made = {"keypoints": person} if isinstance(person, list) and len(person) >= _LEAST else person
+        if last_number(str(who)) is None or _points(made) is None:
+            return None
+        found.append({"id": str(who), **made})
+    return found
 
 
 def _entries(source: Source) -> list[tuple[object, object]]:
     """(name or number, content) of each frame."""
     document = source.document
     if isinstance(document, dict):
-        inner = next((document[k] for k in ("frames", "images", "results") if isinstance(document.get(k), list)), None)
-        if inner is None:
-            return list(document.items())
+        lists = ("frames", "images", "results")
+        inner = next((document[k] for k in lists if isinstance(document.get(k), list | dict)), document)
+        if isinstance(inner, dict):
+            return list(inner.items())
         document = inner
     if not isinstance(document, list):
         return []
@@ -74,12 +96,16 @@ def _by_person(document: object) -> dict[str, dict[str, Any]] | None:
     """{person: {frame: {keypoints, scores}}}."""
     if not isinstance(document, dict) or not document:
         return None
+    inner = set[str]()
     for frames in islice(document.values(), _LOOKED):
         if not isinstance(frames, dict) or not frames:
             return None
         if not all(last_number(str(k)) is not None and _points(v) for k, v in islice(frames.items(), _LOOKED)):
             return None
-    return document
+        inner.update(frames)
+    name = str(next(iter(document))).lower()
+    named = any(word in name for word in _OF_PEOPLE) - any(word in name for word in _OF_FRAMES)
+    return document if named > 0 or (named == 0 and len(document) <= len(inner)) else None
 
 
 def _recognise(source: Source) -> str | None:

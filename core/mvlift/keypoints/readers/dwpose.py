@@ -1,4 +1,7 @@
-"""DWPose's npz: ``bodies`` in fractions of the picture, with ``body_scores`` or ``subset``; one file for each frame."""
+"""DWPose's arrays: ``bodies`` in fractions of the picture, with ``body_scores`` or ``subset``.
+
+Forks write an npz or a pickle for each frame, or a pickled list of all frames.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.pickles import named_arrays
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.safe import load_npz
 from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
@@ -20,9 +23,17 @@ _BODY: Final = 18  # OpenPose's order, whatever else DWPose found
 _SCORES: Final = ("body_scores", "bodies_score", "body_score", "subset", "score")
 
 
+def _listed(source: Source) -> list[dict[str, NDArray[Any]]]:
+    """The frames of a pickled list."""
+    whole = source.unpickled
+    return [named_arrays(frame) for frame in whole] if isinstance(whole, list) else []
+
+
 def _recognise(source: Source) -> str | None:
+    if "bodies" in next(iter(_listed(source)), {}):
+        return "pickled list of frames with bodies"
     arrays = source.first_arrays or source.arrays
-    return "npz with bodies" + (", one file per frame" if source.is_series else "") if "bodies" in arrays else None
+    return "arrays called bodies" + (", one file per frame" if source.is_series else "") if "bodies" in arrays else None
 
 
 def _unwrapped(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -61,6 +72,11 @@ def _frame(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.fl
 
 def _frames(source: Source) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64] | None]]:
     """(0-based frame, points, scores): files that begin with 1 are counted from 1."""
+    if listed := _listed(source):
+        for i, arrays in enumerate(listed):
+            if "bodies" in arrays:
+                yield i, *_frame(arrays, source.path.name)
+        return
     if not source.is_series:
         points, scores = _frame(source.arrays, source.path.name)
         for i in range(len(points)) if source.arrays["bodies"].ndim > 2 else [0]:
@@ -70,10 +86,12 @@ def _frames(source: Source) -> Iterator[tuple[int, NDArray[np.float64], NDArray[
     numbered = source.numbered[0]
     first = 1 if numbered[0][1] == 1 else 0
     for (_, number), (name, data) in zip(numbered, source.items([n for n, _ in numbered]), strict=True):
-        yield number - first, *_frame(load_npz(data, name), name)
+        arrays = source.arrays_of(name, data)
+        if "bodies" in arrays:
+            yield number - first, *_frame(arrays, name)
 
 
-@reader("dwpose", "DWPose npz", _recognise, rank=15)
+@reader("dwpose", "DWPose arrays", _recognise, rank=15)
 def _read(source: Source) -> Detections:
     poses, numbers = Poses(), []
     for number, points, scores in _frames(source):

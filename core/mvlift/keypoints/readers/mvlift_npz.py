@@ -13,12 +13,10 @@ from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
-_LAYOUTS: Final = {18: ("openpose18",), 20: ("animalpose20",), 17: ("ap10k17",)}
+_LAYOUTS: Final = {18: ("openpose18",), 20: ("animalpose20",), 17: ("ap10k17", "coco17")}
 
 
 def _recognise(source: Source) -> str | None:
-    if source.suffix != ".npz" or source.is_series:
-        return None
     return "npz with body_pose" if "body_pose" in source.arrays else None
 
 

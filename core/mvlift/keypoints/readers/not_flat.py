@@ -35,6 +35,31 @@ def _read_motion(source: Source) -> Detections:
     )
 
 
+def _recognise_parquet(source: Source) -> str | None:
+    return "parquet table" if source.path.suffix.lower() == ".parquet" else None
+
+
+@reader("parquet", "Parquet table (freemocap)", _recognise_parquet, rank=5)
+def _read_parquet(source: Source) -> Detections:
+    raise KeypointError(
+        f"{source.path.name} is a parquet table, in which freemocap keeps points in space.",
+        "Import the 2D points of one camera, raw_data/mediapipe2dData_numCams_...npy.",
+    )
+
+
+def _recognise_mot(source: Source) -> str | None:
+    rows = first_rows(source, 8) if source.path.suffix.lower() in (".mot", ".sto") else []
+    return "table of joint angles (mot)" if any("endheader" in row for row in rows) else None
+
+
+@reader("mot", "Joint angles (OpenSim)", _recognise_mot, rank=5)
+def _read_mot(source: Source) -> Detections:
+    raise KeypointError(
+        f"{source.path.name} holds joint angles (mot), not keypoints.",
+        "Import the folder of json files that Pose2Sim or Sports2D wrote beside it (pose/..._json).",
+    )
+
+
 def _recognise_trc(source: Source) -> str | None:
     if source.path.suffix.lower() == ".trc":
         return "file of marker tracks (trc)"

@@ -11,12 +11,12 @@ from mvlift.keypoints.detections import Detections, Rows
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.sources import Source, last_number
 
-__all__: list[str] = []
+__all__ = ["LAYOUTS"]
 
 _KEYS: Final = ("pose_keypoints_2d", "pose_keypoints")  # the second was written by 1.0 and 1.1
 _NUMBERS: Final = ("frame", "frame_id", "frame_number", "frame_idx")
 _LOOKED: Final = 200
-_LAYOUTS: Final = {15: ("mpi15",), 18: ("openpose18",), 25: ("body25", "body25b"), 26: ("halpe26",)}
+LAYOUTS: Final = {15: ("mpi15",), 18: ("openpose18", "coco17neck"), 25: ("body25", "body25b"), 26: ("halpe26",)}
 
 
 def _people(document: object) -> list[object] | None:
@@ -97,7 +97,7 @@ def _read(source: Source) -> Detections:
             f"{source.path.name}: no frame of the OpenPose files shows a person.", "Run the detector again."
         )
     found = rows.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+    found.layouts = LAYOUTS.get(found.points.shape[1], ())
     found.span = (first, last)
     found.notes += source.numbered[1] if source.is_series else []
     return found
@@ -128,5 +128,5 @@ def _read_aggregate(source: Source) -> Detections:
         if isinstance(values, list):
             rows.add(count if number is None else number, values)
     found = rows.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+    found.layouts = LAYOUTS.get(found.points.shape[1], ())
     return found

@@ -1,6 +1,7 @@
 """MVLift's own csv, one keypoint a row: ``frame,person,keypoint,x,y,confidence`` (person and confidence may be absent).
 
-Lines that start with ``#`` give facts: ``# fps=30000/1001``, ``# size=1920x1080``, ``# first_frame=0``.
+Lines that start with ``#`` give facts: ``# fps=30000/1001``, ``# size=1920x1080``, ``# units=pixels``. Titles such as
+``x_percent``, ``x_norm`` and ``x_px`` tell the units too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.detections import Detections, Units
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.marks import name_keypoints
 from mvlift.keypoints.sources import Source
@@ -42,6 +43,20 @@ _SPELLINGS: Final = {
     "likelihood": "confidence",
     "visibility": "confidence",
 }
+_UNITS: Final[dict[str, Units]] = {
+    "px": "pixels",
+    "pixel": "pixels",
+    "pixels": "pixels",
+    "norm": "fraction",
+    "normalized": "fraction",
+    "normalised": "fraction",
+    "rel": "fraction",
+    "fraction": "fraction",
+    "pct": "percent",
+    "percent": "percent",
+    "%": "percent",
+}
+_PLACE: Final = re.compile(rf"([xy])[\s_]*\(?({'|'.join(map(re.escape, _UNITS))})\)?")
 
 
 def _facts_and_header(source: Source) -> tuple[dict[str, str], list[str], str]:
@@ -54,7 +69,11 @@ def _facts_and_header(source: Source) -> tuple[dict[str, str], list[str], str]:
             facts[key] = value
         start += 1
     header = lines[start].split(",") if start < len(lines) else []
-    names = [_SPELLINGS.get(h.strip().strip('"').lower(), h.strip().strip('"').lower()) for h in header]
+    plain = [h.strip().strip('"').lower() for h in header]
+    places = [_PLACE.fullmatch(h) for h in plain]
+    names = [p[1] if p else _SPELLINGS.get(h, h) for h, p in zip(plain, places, strict=True)]
+    for place in filter(None, places):
+        facts.setdefault("units", place[2])
     return facts, names, "\n".join(lines[start + 1 :])
 
 
@@ -102,6 +121,8 @@ def _read(source: Source) -> Detections:
         confidence=confidence,
         person=np.array([k[1] for k in keys]) if any(people) else None,
         ids_certain=facts.get("ids") == "certain",
+        units=_UNITS.get(facts.get("units", "").lower(), "unknown"),
+        loose="units" not in facts,
         fps=_fps(facts.get("fps"), source),
         image_size=_size(facts.get("size"), source),
     )

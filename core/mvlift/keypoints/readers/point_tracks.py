@@ -37,7 +37,7 @@ def _keys(source: Source) -> tuple[str, str] | None:
 
 def _recognise(source: Source) -> str | None:
     found = _keys(source)
-    return f"npz with {' and '.join(k for k in found if k)}" if found else None
+    return f"arrays called {' and '.join(k for k in found if k)}" if found else None
 
 
 def frames_first(tracks: FloatArray, visible: str = "") -> bool:
