@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
 from mvlift.bodies.make.human import save_body
 from mvlift.bodies.model import load_body
+from mvlift.bodies.rig import BodyRig
 from mvlift.bodies.skeletons import default_quadruped_skeleton
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import LiftError
@@ -77,6 +79,30 @@ def test_a_fit_finds_a_pose_again(name: str) -> None:
     targets = FitTargets(points, np.full(points.shape[:2], 0.02), np.array([0.0, 1.0, 0.0]), 30.0)
     fitted = fit_body(skeleton, rig, targets, FitOptions(iterations=12, contacts=False))
     assert np.linalg.norm(fitted.points - points, axis=-1).mean() < 0.015
+
+
+@pytest.mark.parametrize("name", ["quadruped17", "ungulate16"])
+def test_legs_do_not_cross(name: str) -> None:
+    """Lifted depth errs: legs seem exchanged for a stride. The fit keeps every leg on its side."""
+    subject = get_subject(name)
+    skeleton, rig, _ = body_of(subject)
+    rotations = np.tile(np.eye(3), (16, len(skeleton.joint_names), 1, 1))
+    _, points = skeleton.posed(np.zeros(len(skeleton.shape_sigma)), rotations, np.zeros((16, 3)))
+    at = {n: i for i, n in enumerate(subject.layout.names)}
+    moved = points.copy()
+    for left, right in rig.apart:
+        width = points[0, at[left], 0] - points[0, at[right], 0]
+        assert width > 0.1
+        moved[3:13, at[left], 0] -= 0.8 * width
+        moved[3:13, at[right], 0] += 0.8 * width
+    targets = FitTargets(moved, np.full(points.shape[:2], 0.02), np.array([0.0, 1.0, 0.0]), 30.0)
+
+    def widths(rig: BodyRig) -> np.ndarray:
+        fitted = fit_body(skeleton, rig, targets, FitOptions(iterations=12, contacts=False)).points
+        return np.stack([fitted[:, at[f"l_{e}"], 0] - fitted[:, at[f"r_{e}"], 0] for e in ("front_paw", "back_paw")])
+
+    assert widths(replace(rig, apart=())).min() < -0.1
+    assert widths(rig).min() > -0.01
 
 
 def test_a_subject_file_may_bring_its_own_keypoints(tmp_path: Path) -> None:

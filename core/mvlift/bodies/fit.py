@@ -41,6 +41,10 @@ CONTACT_HEIGHT: Final = 0.04
 PRIOR_SIGMA: Final = 0.15
 """Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
 LIMIT_SIGMA: Final = 0.1
+APART: Final = 0.02
+"""Metres by which the left of two limbs that do not cross is left of the right one,"""
+APART_SIGMA: Final = 0.02
+"""and how strictly."""
 STATURE_SIGMA: Final = 0.002
 MAX_TURN: Final = 0.8
 
@@ -56,6 +60,7 @@ class _Fit:
         index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
         self.root_points = [index[n] for n in rig.root]
         self.contact_points = [index[n] for n in rig.contacts if n in index]
+        self.apart = [(index[a], index[b]) for a, b in rig.apart if a in index and b in index]
         joints = skeleton.joint_names
         spread = np.array([rig.spread(n) for n in joints])
         self.rest_weight = 1 / spread**2
@@ -155,6 +160,14 @@ class _Fit:
         weight = (self.contacts + (height < 0)) / CONTACT_HEIGHT**2
         system.add(height, weight, np.einsum("a,tkad->tkd", self.up, j))
 
+    def _add_sides(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
+        """Limbs that do not cross, across the root joint's left (its x axis at rest), which one step holds."""
+        left, right = (list(columns) for columns in zip(*self.apart, strict=True))
+        axis = self.rotations[:, 0, :, 0]
+        beyond = np.einsum("tna,ta->tn", posed.points[:, left] - posed.points[:, right], axis) - APART
+        slope = np.einsum("tnad,ta->tnd", jacobian[:, left] - jacobian[:, right], axis)
+        system.add(beyond, (beyond < 0) / APART_SIGMA**2, slope)
+
     def _add_velocity(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
         """The lifted path of the root: what the models know of walking, where size alone says little of depth."""
         if self.targets.velocity is None:
@@ -246,6 +259,8 @@ class _Fit:
             self._add_pixels(system, posed, jacobian, shape)
             if self.contacts.any() and frames > 1:
                 self._add_contacts(system, posed, jacobian)
+            if self.apart:
+                self._add_sides(system, posed, jacobian)
             if frames > 1:
                 self._add_velocity(system, posed, jacobian)
             self._add_poses(system)

@@ -37,6 +37,7 @@ class BodyRig:
         standard: metres of all size bones together on a body for which the fit's tolerances are meant; 0 for any.
         masses: joint -> share of the body's mass, for the balance of who stands on their soles; empty: not known.
         soles: joints under which the body stands.
+        apart: keypoints (left, right) whose limbs walk side by side and do not cross.
         height: joint whose height above the lowest joint, times a factor, is the standing height; None for a person.
     """
 
@@ -52,6 +53,7 @@ class BodyRig:
     standard: float = 0.0
     masses: Mapping[str, float] = field(default_factory=dict)
     soles: tuple[str, ...] = ()
+    apart: tuple[tuple[str, str], ...] = ()
     height: tuple[str, float] | None = None
 
     __hash__ = object.__hash__
@@ -86,6 +88,7 @@ def get_rig(name: str | Path) -> BodyRig:
             standard=float(data.get("standard", 0.0)),
             masses=dict(data.get("masses", {})),
             soles=tuple(data.get("soles", ())),
+            apart=tuple((a, b) for a, b in data.get("apart", ())),
             height=(str(data["height"][0]), float(data["height"][1])) if "height" in data else None,
         )
     except OSError as error:

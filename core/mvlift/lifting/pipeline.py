@@ -165,13 +165,14 @@ def _sample_and_fit(
         sampler = drawn_by
     points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
     known: KnownView | None = None
-    for look in range(how.looks):
-        draw = sampler(*model, how.sampling, generator, _told(tell, "sample", look, how.looks))
+    looks = min(how.looks, who.looks)
+    for look in range(looks):
+        draw = sampler(*model, how.sampling, generator, _told(tell, "sample", look, looks))
         with clock.stage("sample"):
             everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
             lifted = points_part(everything, drawn)
         with clock.stage("fit"):
-            fitting = _told(tell, "fit", look, how.looks)
+            fitting = _told(tell, "fit", look, looks)
             if how.as_published:
                 own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
                 fitted = fit_as_published(lifted, *own, given.K, float(given.fps), body, fitting)

@@ -58,6 +58,7 @@ class Subject:
         rig: how a fit moves the body by these keypoints: a name or the path of a rig file.
         height: standing height in metres (of an animal: at the withers) where the user gives none; None: the body's.
         models: role ("line", "multiview", "prior") -> name of the shipped weights.
+        looks: how often a clip is looked at, at most; fewer where a fitted body tells less of gravity.
         thing: the object that moves with the body, or None.
         base: name of the subject that is the body alone; "" for a body without an object.
     """
@@ -78,6 +79,7 @@ class Subject:
     notions: tuple[Notion, ...] = ()
     rig: str = "human"
     height: float | None = None
+    looks: int = 4
     thing: Thing | None = None
     base: str = ""
 
@@ -156,6 +158,7 @@ def get_subject(name: str | Path) -> Subject:
             notions=tuple(_notion(row) for row in data.get("notions", [])),
             rig=_beside(path, data.get("rig", "human")),
             height=None if data.get("height") is None else float(data["height"]),
+            looks=int(data.get("looks", Subject.looks)),
             thing=_thing(data.get("object")),
             base=data.get("extends", ""),
         )
