@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mvlift.keypoints.assignment import cheapest_pairs
 
-__all__ = ["distances", "follow", "follow_ids", "frames_alike", "sizes_of"]
+__all__ = ["distances", "follow", "follow_ids", "frames_alike", "rows_by_id", "sizes_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -334,15 +334,20 @@ def _stitched(pieces: list[IntArray], part: IntArray, frame: IntArray, boundary:
     return tracks
 
 
-def follow_ids(frame: IntArray, ids: NDArray[np.str_], points: FloatArray, weight: FloatArray) -> list[list[int]]:
-    """Rows of each track by the file's ids, cut wherever an id jumps to another place; arguments as ``follow``."""
-    sizes = sizes_of(points, weight)
+def rows_by_id(frame: IntArray, ids: NDArray[np.str_]) -> tuple[IntArray, IntArray, IntArray]:
+    """Rows of each id in order of frames, one a frame, id after id; where each id begins, and how many rows it has."""
     _, first_seen, number = np.unique(ids, return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first_seen))[number.reshape(-1)]  # ids in the order of their first rows
     rows = np.lexsort((frame, number))
     repeated = (np.diff(number[rows], prepend=-1) == 0) & (np.diff(frame[rows], prepend=frame[rows[0]] - 1) == 0)
     rows = rows[~repeated]
-    starts, counts = _runs(number[rows])
+    return rows, *_runs(number[rows])
+
+
+def follow_ids(frame: IntArray, ids: NDArray[np.str_], points: FloatArray, weight: FloatArray) -> list[list[int]]:
+    """Rows of each track by the file's ids, cut wherever an id jumps to another place; arguments as ``follow``."""
+    sizes = sizes_of(points, weight)
+    rows, starts, counts = rows_by_id(frame, ids)
     length = max(_PART, -(-int(counts.max()) // _PARTS))
     pieces = [
         (s + a, s + max(a - _WARM, 0), s + min(a + length, c))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.keypoints.following import follow, follow_ids, sizes_of
+from mvlift.keypoints.following import follow, follow_ids, rows_by_id, sizes_of
 from mvlift.keypoints.joining import join_tracks, recover
 
 __all__ = ["associate", "rank_people"]
@@ -44,23 +44,20 @@ def associate(
         return []
     at, p, w = frame[index], points[index], weight[index]
     if ids is not None and (ids[index] != "").all():
-        tracks = follow_ids(at, ids[index], p, w)
+        if certain:
+            by_id, starts, _ = rows_by_id(at, ids[index])
+            tracks = [rows.tolist() for rows in np.split(by_id, starts[1:])]
+        else:
+            tracks = follow_ids(at, ids[index], p, w)
         named = [str(ids[index[rows[0]]]) for rows in tracks]
-        if certain or len(set(named)) == len(tracks):
-            people = _whole(list(zip(named, tracks, strict=True)))
-            return _ordered([(n, index[rows].tolist()) for n, rows in people], frame, points, weight)
+        if len(set(named)) == len(tracks):
+            people = [(name, index[rows].tolist()) for name, rows in zip(named, tracks, strict=True)]
+            return _ordered(people, frame, points, weight)
     else:
         tracks = follow(at, p, w)
     people = [(str(i), rows) for i, rows in enumerate(recover(join_tracks(tracks, at, p, w), at, p, w))]
     ordered = _ordered([(n, index[rows].tolist()) for n, rows in people], frame, points, weight)
     return [(str(i), rows) for i, (_, rows) in enumerate(ordered)]
-
-
-def _whole(named: list[tuple[str, list[int]]]) -> list[tuple[str, list[int]]]:
-    people: dict[str, list[int]] = {}
-    for name, track in named:
-        people.setdefault(name, []).extend(track)
-    return list(people.items())
 
 
 def rank_people(

@@ -58,7 +58,7 @@ def _unfolded(array: NDArray[Any]) -> NDArray[Any] | None:
     Rows of 3 K numbers are x, y and confidence of the K keypoints of a layout where every third number can be one,
     rows of 2 K are x and y, and rows of 4 times 33 are MediaPipe's x, y, z and visibility, of which z is left out.
     """
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu" or not array.size:
         return None
     if array.ndim != 2:
         return array if 3 <= array.ndim <= 5 and array.shape[-1] in (2, 3, 4) else None
