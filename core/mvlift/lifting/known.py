@@ -20,6 +20,8 @@ __all__ = ["KnownView", "known_view"]
 FloatArray = NDArray[np.float64]
 NEAREST: Final = 0.3
 """Metres in front of the camera that a root may come."""
+DRIFT: Final = 12**0.5
+"""Range of an even drift over its standard deviation, which a few odd frames of a long clip do not decide."""
 OTHER_SIZE: Final = 0.2
 """Change of apparent size over the clip (its logarithm) that the first look missed,"""
 OTHER_TILT: Final = 0.1
@@ -50,7 +52,7 @@ class KnownView:
             up: (3,) what it took for up.
             first: it knew no more than the picture.
         """
-        size = np.ptp(np.log(self.depth / depth))
+        size = DRIFT * float(np.std(np.log(self.depth / depth)))
         turn = np.arccos(np.clip(self.up @ up / np.linalg.norm(up), -1, 1))
         if first:
             return bool(size > OTHER_SIZE or turn > OTHER_TILT)
