@@ -11,8 +11,9 @@ from mvlift.motion import LiftedMotion
 
 from .engine import LiftQueue, LiftRequest, shared_client
 from .preferences import engine_source
+from .sidebar import redraw_tab
 
-__all__ = ["EngineJob", "running_job", "stop_running_job"]
+__all__ = ["EngineJob", "running_job", "stop_running_job", "why_busy"]
 
 _TICK = 0.05  # seconds between looks at the engine
 _REDRAW = 0.25  # seconds between two states of the progress bar
@@ -23,6 +24,12 @@ _running: EngineJob | None = None
 def running_job() -> EngineJob | None:
     """The job that is under way, or None."""
     return _running
+
+
+def why_busy(context: Any) -> str:
+    """Why what a lift uses cannot be changed now, or ""."""
+    running = context.window_manager.mvlift_job.running
+    return "A lift is running: wait for it, or press Esc to cancel it" if running else ""
 
 
 def stop_running_job() -> None:
@@ -108,7 +115,7 @@ class EngineJob:
         job.running, job.cancel, job.stage, job.fraction, job.left = False, False, "", 0.0, ""
         if context.workspace is not None:
             context.workspace.status_text_set(None)
-        _redraw_panels(context)
+        redraw_tab(manager)
 
     def abandon(self) -> None:
         """Cancel and end at once; the engine lets go by itself."""
@@ -128,7 +135,7 @@ class EngineJob:
         job.fraction, job.left = min(state.fraction, 1.0), left
         if context.workspace is not None:
             context.workspace.status_text_set(f"MVLift: {job.stage} {100 * job.fraction:.0f} %   Esc: cancel")
-        _redraw_panels(context)
+        redraw_tab(context.window_manager)
 
 
 def _duration(seconds: float | None) -> str:
@@ -136,12 +143,3 @@ def _duration(seconds: float | None) -> str:
         return ""
     whole = round(seconds)
     return f"{whole} s left" if whole < 100 else f"{whole // 60}:{whole % 60:02d} left"
-
-
-def _redraw_panels(context: Any) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()

@@ -16,7 +16,16 @@ from .library import parse_fps, read_clips
 from .things import why_no_thing
 from .video import MOVIES
 
-__all__ = ["add_people", "ask_for", "describe", "import_sources", "sources_of", "state_facts", "why_not"]
+__all__ = [
+    "add_people",
+    "ask_for",
+    "describe",
+    "import_sources",
+    "sources_of",
+    "state_facts",
+    "why_no_people",
+    "why_not",
+]
 
 _LEAST_FRAMES = 2
 
@@ -28,20 +37,23 @@ def sources_of(paths: Sequence[Path]) -> list[Path]:
         KeypointError: nothing was chosen.
     """
     sources: dict[Path, None] = {}
+    several: dict[Path, bool] = {}  # whether a folder holds more than one file like that: its listing takes time
     for path in paths:
-        sources[path.parent if _one_of_a_series(path) else path] = None
+        series = _series_of(path)
+        if series is not None and series not in several:
+            several[series] = any(n >= _LEAST_FRAMES for n, _ in enumerate(series.parent.glob(series.name), 1))
+        sources[path.parent if series is not None and several[series] else path] = None
     if not sources:
         raise KeypointError("No file was chosen.", "Choose keypoint files, or a folder of them.")
     return list(sources)
 
 
-def _one_of_a_series(path: Path) -> bool:
-    """True for ``clip_000000000012_keypoints.json`` beside others that differ in that number only."""
+def _series_of(path: Path) -> Path | None:
+    """Pattern of the files that differ from ``clip_00000012_keypoints.json`` in that number only; None for others."""
     found = re.fullmatch(r"(.*?)(\d{4,15})(_keypoints|_pose|)", path.stem)
     if found is None or not path.is_file():
-        return False
-    pattern = f"{glob_safe(found[1])}{'[0-9]' * len(found[2])}{found[3]}{path.suffix}"
-    return any(count >= _LEAST_FRAMES for count, _ in enumerate(path.parent.glob(pattern), 1))
+        return None
+    return path.with_name(f"{glob_safe(found[1])}{'[0-9]' * len(found[2])}{found[3]}{glob_safe(path.suffix)}")
 
 
 def glob_safe(text: str) -> str:
@@ -150,6 +162,11 @@ def ask_for(settings: Any) -> str:
     if any(settings.clip_fps(person) is None for person in settings.people):
         missing.append("its frame rate" if missing else "the video's frame rate")
     return f"Give {' and '.join(missing)}, or pick the video" if missing else ""
+
+
+def why_no_people(context: Any) -> str:
+    """Why nothing can be done with the list, or ""."""
+    return "" if context.scene.mvlift.person() is not None else "The list is empty: import keypoints first"
 
 
 def why_not(settings: Any) -> str:

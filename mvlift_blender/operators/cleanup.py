@@ -9,6 +9,7 @@ from mvlift.errors import LiftError
 
 from .. import cleaning
 from ..cleanup.feet import FootOptions
+from ..jobs import why_busy
 from ..retargeting.cleanable import rig_joints
 from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
@@ -43,8 +44,7 @@ class _CleanUp:
     @classmethod
     def poll(cls, context: Any) -> bool:
         """A lifted armature, and no lift that is about to change it."""
-        busy = context.window_manager.mvlift_job.running
-        reason = "A lift is running: wait for it, or press Esc to cancel it" if busy else why_no_record(context)
+        reason = why_busy(context) or why_no_record(context)
         cls.poll_message_set(reason)
         return not reason
 

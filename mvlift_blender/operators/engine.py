@@ -10,7 +10,7 @@ from bpy.props import FloatProperty, IntProperty
 from mvlift.errors import MvliftError
 
 from ..engine import LiftRequest, shared_client
-from ..jobs import EngineJob, running_job
+from ..jobs import EngineJob, running_job, why_busy
 from ..lifting import Lifted, plan_lift, write_lifted
 from ..people import why_not
 from ..preferences import PACKAGE, engine_source, preferences_of
@@ -19,8 +19,6 @@ from ..selected import lifted_armature, why_no_record
 from .reports import refuse
 
 __all__ = ["CLASSES"]
-
-_BUSY = "A lift is running: wait for it, or press Esc to cancel it"
 
 
 class _EngineOperator:
@@ -105,7 +103,7 @@ class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Something to lift, and all that is needed to."""
-        reason = _BUSY if context.window_manager.mvlift_job.running else why_not(context.scene.mvlift)
+        reason = why_busy(context) or why_not(context.scene.mvlift)
         if not reason and context.mode != "OBJECT":
             reason = "Leave the present mode first: lifting needs Object Mode"
         cls.poll_message_set(reason)
@@ -146,7 +144,7 @@ class MVLIFT_OT_relift(_EngineOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """A lifted armature whose keypoints are known."""
-        reason = _BUSY if context.window_manager.mvlift_job.running else why_no_record(context, with_source=True)
+        reason = why_busy(context) or why_no_record(context, with_source=True)
         cls.poll_message_set(reason)
         return not reason
 
@@ -201,8 +199,9 @@ class MVLIFT_OT_test_engine(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Not while it lifts."""
-        cls.poll_message_set(_BUSY)
-        return not context.window_manager.mvlift_job.running
+        reason = why_busy(context)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: Any) -> set[str]:
         """Ask the engine."""

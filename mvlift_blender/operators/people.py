@@ -8,7 +8,8 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, StringProperty
 from mvlift.errors import MvliftError
 
-from ..people import ask_for, import_sources, sources_of
+from ..jobs import why_busy
+from ..people import ask_for, import_sources, sources_of, why_no_people
 from .reports import refuse
 
 __all__ = ["CLASSES"]
@@ -39,8 +40,9 @@ class MVLIFT_OT_import_keypoints(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Not while a lift reads the list."""
-        cls.poll_message_set("A lift is running: wait for it, or press Esc to cancel it")
-        return not context.window_manager.mvlift_job.running
+        reason = why_busy(context)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: Any) -> set[str]:
         """Read and list."""
@@ -91,8 +93,9 @@ class MVLIFT_OT_forget_people(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """There are people, and no lift that uses them."""
-        cls.poll_message_set("The list is empty")
-        return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
+        reason = why_busy(context) or why_no_people(context)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: Any) -> set[str]:
         """Remove the active person, or all."""
@@ -115,8 +118,9 @@ class MVLIFT_OT_choose_people(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """There are people."""
-        cls.poll_message_set("The list is empty")
-        return bool(context.scene.mvlift.people)
+        reason = why_no_people(context)
+        cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: Any) -> set[str]:
         """All, unless all are ticked."""

@@ -7,6 +7,8 @@ import bpy
 from bpy.props import EnumProperty, IntProperty
 
 from .. import editing
+from ..jobs import why_busy
+from ..people import why_no_people
 from ..preview import video_frame
 from .reports import refuse
 
@@ -42,12 +44,8 @@ class _OfPerson:
     @classmethod
     def poll(cls, context: Any) -> bool:
         """There is a person (and another of the same file, where two are needed), and no lift that reads the list."""
-        reason = ""
-        if context.window_manager.mvlift_job.running:
-            reason = "A lift is running: wait for it, or press Esc to cancel it"
-        elif context.scene.mvlift.person() is None:
-            reason = "The list is empty"
-        elif cls.others and not _others(None, context):
+        reason = why_busy(context) or why_no_people(context)
+        if not reason and cls.others and not _others(None, context):
             reason = "There is no other person of the same file"
         cls.poll_message_set(reason)
         return not reason

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..people import ask_for, describe
+from ..sidebar import TAB
 from ..text import paragraph
 from ..thumbnails import thumbnail_of
 
@@ -18,7 +19,7 @@ class SidebarPanel:
 
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
-    bl_category = "MVLift"
+    bl_category = TAB
 
 
 class MVLIFT_UL_people(bpy.types.UIList):

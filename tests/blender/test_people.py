@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -78,14 +79,54 @@ def test_importing_again_replaces_the_same_file_only(tmp_path):
     assert [(p.name, p.frames) for p in settings().people] == [("walk", 150), ("pair a", 40), ("pair b", 40)]
 
 
-def test_dropped_files_go_to_the_import(tmp_path):
-    handler = bpy.types.FileHandler.bl_rna_get_subclass_py("MVLIFT_FH_keypoints")
-    assert handler.bl_import_operator == "mvlift.import_keypoints"
-    assert {".json", ".zip", ".csv", ".npz"} <= set(handler.bl_file_extensions.split(";"))
-    table = two_people(tmp_path / "pair.csv")
-    found = bpy.ops.mvlift.import_keypoints("INVOKE_DEFAULT", directory=str(tmp_path), files=[{"name": table.name}])
-    assert found == {"FINISHED"}
-    assert len(settings().people) == 2
+def drop(folder, *names, editor="VIEW_3D"):
+    """Drop files onto an editor, by the operator that Blender runs when a file manager lets go of them."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(a for a in window.screen.areas if a.type == editor)
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        return bpy.ops.wm.drop_import_file(
+            "INVOKE_DEFAULT", directory=f"{folder}{os.sep}", files=[{"name": name} for name in names]
+        )
+
+
+def test_a_dropped_file_is_imported_at_once(tmp_path):
+    two_people(tmp_path / "pair.csv")
+    assert drop(tmp_path, "pair.csv", editor="OUTLINER") == {"CANCELLED"}
+    assert not settings().people
+    assert drop(tmp_path, "pair.csv") == {"FINISHED"}
+    assert [p.name for p in settings().people] == ["pair a", "pair b"]
+
+
+def test_of_several_dropped_files_those_of_keypoints_are_imported(tmp_path):
+    two_people(tmp_path / "pair.csv")
+    shutil.copy(WALK, tmp_path)
+    (tmp_path / "notes.md").write_text("no keypoints")
+    assert drop(tmp_path, "notes.md") == {"CANCELLED"}
+    assert drop(tmp_path, "notes.md", "pair.csv", "walk.zip") == {"FINISHED"}
+    assert [p.name for p in settings().people] == ["pair a", "pair b", "walk"]
+
+
+def test_dropped_files_of_one_folder_are_one_clip(tmp_path):
+    folder = openpose_folder(tmp_path / "clip")
+    assert drop(tmp_path, "clip") == {"CANCELLED"}  # Blender hands folders to nobody
+    assert drop(folder, *sorted(path.name for path in folder.iterdir())) == {"FINISHED"}
+    assert [(Path(p.source), p.frames) for p in settings().people] == [(folder, 60)]
+
+
+def test_a_dropped_file_that_cannot_be_read_is_said(tmp_path, capfd):
+    (tmp_path / "bad.json").write_text("{")
+    drop(tmp_path, "bad.json")
+    assert "bad.json is not valid JSON" in capfd.readouterr().out
+    assert not settings().people
+
+
+def test_a_folder_is_looked_through_once_however_many_of_its_files_are_chosen(tmp_path, monkeypatch):
+    from mvlift_blender.people import sources_of
+
+    folder, lists, glob = openpose_folder(tmp_path / "clip"), [], Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, pattern: lists.append(path) or glob(path, pattern))
+    assert sources_of(sorted(folder.iterdir())) == [folder]
+    assert lists == [folder]
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,19 @@ from pathlib import Path
 import bpy
 
 FOLDER = Path("/tmp/gui")
-TICK = 0.01
+TICK = 0.005
 PACKAGE = "bl_ext.user_default.mvlift"
 
 view = bpy.context.preferences.view
 view.show_splash = view.show_tooltips = False
 view.smooth_view = 0
 view.filebrowser_display_type = "SCREEN"
+bpy.context.preferences.system.viewport_aa = "OFF"
 
-gaps: list[tuple[str, float]] = []  # (phase, seconds that a tick came late)
+ticks: list[dict] = []  # of the phases that are measured
 own: list[tuple[str, float]] = []  # (what of MVLift's, seconds that it took)
 drawn: Counter[str] = Counter()  # regions that were drawn, by space and kind
-state = {"next": 0, "last": time.perf_counter(), "phase": "", "redraw": 0.0}
+state = {"next": 0, "phase": "", "redraw": 0.0, "last": time.perf_counter(), "cpu": 0.0, "own": 0, "drawn": Counter()}
 
 
 def window():
@@ -37,12 +38,12 @@ def window():
 
 def region_of(space, kind):
     """[x, y from the top, width, height] on the screen of the first such region of an editor; None without it."""
-    main = bpy.context.window_manager.windows[0]  # as high as the screen
+    main = bpy.context.window_manager.windows[0]  # its upper left corner is the screen's, and it is as high
     for win in bpy.context.window_manager.windows:
         for area in win.screen.areas:
             for r in area.regions:
                 if area.type == space and r.type == kind and r.width > 1 and r.height > 1:
-                    top = main.height - win.y - win.height
+                    top = 0 if win == main else main.height - win.y - win.height
                     return [win.x + r.x, top + win.height - r.y - r.height, r.width, r.height]
     return None
 
@@ -59,6 +60,10 @@ def count_draws():
     regions = (
         ("SpaceView3D", "WINDOW"),
         ("SpaceView3D", "UI"),
+        ("SpaceView3D", "HEADER"),
+        ("SpaceOutliner", "WINDOW"),
+        ("SpaceProperties", "WINDOW"),
+        ("SpaceDopeSheetEditor", "WINDOW"),
         ("SpaceFileBrowser", "WINDOW"),
         ("SpacePreferences", "WINDOW"),
     )
@@ -76,8 +81,7 @@ def timed(owner, name):
         try:
             return work(*arguments)
         finally:
-            if state["phase"] == "lift":
-                own.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
+            own.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
 
     # Blender gives a panel's function as many arguments as it is written with
     wants_context = work.__code__.co_argcount == 2
@@ -95,11 +99,31 @@ def time_mvlift():
             timed(panel, "draw")
 
 
+def measure():
+    """Note how late this tick is, and what happened since the one before."""
+    lifts = state["phase"] == "lift"
+    if lifts and not bpy.context.window_manager.mvlift_job.running:  # not yet, or since the one before it was written
+        return
+    if state["phase"]:
+        ticks.append({
+            "phase": state["phase"],
+            "late": time.perf_counter() - state["last"] - TICK,
+            "main thread": time.thread_time() - state["cpu"],
+            "MVLift": sum(seconds for _, seconds in own[state["own"] :]),
+            "drawn": sorted(drawn - state["drawn"]),
+        })  # fmt: skip
+
+
+def begin_tick():
+    """What ``measure`` compares with."""
+    state.update(last=time.perf_counter(), cpu=time.thread_time(), own=len(own), drawn=drawn.copy())
+
+
 def poll():
-    now = time.perf_counter()
-    gaps.append((state["phase"], now - state["last"] - TICK))
-    if state["redraw"] and now > state["redraw"]:  # the redraws of a progress bar, without one
-        state["redraw"] = now + 0.25
+    """A tick."""
+    measure()
+    if state["redraw"] and time.perf_counter() > state["redraw"]:  # as a progress bar is drawn anew, without one
+        state["redraw"] = time.perf_counter() + 0.25
         window()[2].tag_redraw()
     ask = FOLDER / f"ask-{state['next']}.py"
     if ask.exists():
@@ -113,10 +137,9 @@ def poll():
         part.write_text(json.dumps(found))
         part.rename(FOLDER / f"answer-{state['next']}.json")
         state["next"] += 1
-    state["last"] = time.perf_counter()
+    begin_tick()
     return TICK
 
 
-time_mvlift()
 count_draws()
 bpy.app.timers.register(poll, first_interval=1.0, persistent=True)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import blocked
 from driver import FOLDER, Window
 
 ENGINE = "/opt/engine/bin/python"
@@ -81,16 +82,30 @@ answer = dict(curves=len(curves), bones=len(bones), keys=min(len(c.keyframe_poin
 """
 
 
-def open_sidebar(window: Window) -> None:
-    """Show MVLift's tab in a tidy scene."""
+def open_sidebar(window: Window, tab: str) -> None:
+    """Show a tab of the sidebar."""
     window.wait("answer = window()[1] is not None")
     window.ask("window()[1].spaces.active.show_region_ui = True")
     window.wait(
-        "win, area, r = window()\ntry:\n    r.active_panel_category = 'MVLift'\n    answer = True\n"
+        f"win, area, r = window()\ntry:\n    r.active_panel_category = {tab!r}\n    answer = True\n"
         "except Exception:\n    answer = False\narea.tag_redraw()"
     )
+    window.away()
+
+
+def tidy(window: Window) -> None:
+    """A scene with nothing in it."""
     window.ask("for o in list(bpy.data.objects):\n    bpy.data.objects.remove(o)")
     window.away()
+
+
+def measured(window: Window, report: dict[str, Any], phase: str) -> None:
+    """Add the late ticks of the window at rest to the report."""
+    window.resize(*blocked.SIZE)
+    window.move(400, 300)
+    blocked.at_rest(window, phase)
+    window.resize()
+    report["ticks late, ms"][phase] = blocked.report(window, phase)
 
 
 def import_by_mouse(window: Window) -> None:
@@ -118,45 +133,35 @@ def import_by_mouse(window: Window) -> None:
     raise RuntimeError("a click on Import does nothing")
 
 
-def lift_by_mouse(window: Window) -> dict[str, Any]:
-    """Click Lift to 3D and wait; what the window felt meanwhile, in milliseconds."""
-    window.move(400, 560)
-    window.ask("state.update(phase='redraws', redraw=1.0)")
-    time.sleep(15)  # the window at rest, redrawn as often as a progress bar has it redrawn
-    window.ask("state.update(phase='', redraw=0.0)")
+def lift_by_mouse(window: Window) -> None:
+    """Click Lift to 3D and wait; everything that would disturb the lift is grey meanwhile."""
     window.press("mvlift.lift", RUNNING)
     window.move(400, 560)
-    window.ask("own.clear()\nstate['phase'] = 'lift'")
     window.wait("j = bpy.context.window_manager.mvlift_job\nanswer = j.fraction > 0.25 or not j.running")
     assert not window.ask("answer = bpy.ops.mvlift.lift.poll() or bpy.ops.mvlift.import_keypoints.poll()")
-    window.ask("state['phase'] = ''")
-    window.picture("lift-progress", "VIEW_3D")  # which stops every program that draws
-    window.ask("")
-    window.ask("state['phase'] = 'lift'")
-    window.wait("if not bpy.context.window_manager.mvlift_job.running:\n    state['phase'] = ''\n    answer = True")
+    window.picture("lift-progress", "VIEW_3D")
     window.wait("answer = bpy.context.scene.mvlift.result is not None")
-    return blocks(window)
 
 
-def blocks(window: Window) -> dict[str, Any]:
-    """What ``lift_by_mouse`` measured."""
-    found = {}
-    for phase in ("redraws", "lift"):
-        late = sorted(window.ask(f"answer = [g for phase, g in gaps if phase == {phase!r}]"))
-        if phase == "lift":
-            late = late[:-1]  # the last one holds the writing, after the engine's end
-        found[phase] = {
-            "ticks": len(late),
-            "over 50 ms": sum(gap > 0.05 for gap in late),
-            "median": round(1000 * late[len(late) // 2], 1),
-            "longest": round(1000 * late[-1], 1),
-        }
-    parts: dict[str, float] = {}
-    for name, seconds in window.ask("answer = own"):
-        parts[name] = max(parts.get(name, 0.0), round(1000 * seconds, 1))
-    found["longest in MVLift"] = max(parts.values())
-    found["its parts"] = dict(sorted(parts.items(), key=lambda part: -part[1])[:4])
-    return found
+def lift_measured(window: Window, report: dict[str, Any]) -> None:
+    """Lift the whole clip in more steps and count ticks until the engine is done; undo it by key."""
+    before = window.ask(SCENE)
+    window.ask("s = bpy.context.scene.mvlift\ns.preset, s.use_range = 'quality', False")
+    window.resize(*blocked.SIZE)
+    window.move(400, 300)
+    blocked.begin(window, "lift")
+    window.ask(
+        "win, area, region = window()\nwith bpy.context.temp_override(window=win, area=area, region=region):\n"
+        "    bpy.ops.mvlift.lift('INVOKE_DEFAULT')"
+    )
+    window.wait(ENDED)
+    blocked.end(window)
+    report["ticks late, ms"]["lift"] = blocked.report(window, "lift")
+    window.resize()
+    assert window.ask(SCENE) != before
+    window.move(400, 560)
+    window.key("ctrl+z")
+    window.wait(SCENE + f"\nanswer = answer == {before!r}")
 
 
 def show_result(window: Window) -> None:
@@ -212,6 +217,15 @@ def show_preferences(window: Window) -> None:
     window.picture("preferences", "PREFERENCES")
 
 
+def drop_from_file_manager(window: Window) -> None:
+    """Let a keypoint file, and one that has none, go over the viewport."""
+    notes = FOLDER / "notes.md"
+    notes.write_text("no keypoints")
+    window.ask("bpy.context.scene.mvlift.people.clear()")
+    window.drop(400, 560, [notes, Path(WALK)])
+    window.wait("answer = [p.name for p in bpy.context.scene.mvlift.people] == ['walk']", 60)
+
+
 def show_several(window: Window) -> None:
     """The list with more than one person."""
     window.ask(SEVERAL)
@@ -236,7 +250,13 @@ def engines() -> list[str]:
 def carried_out(window: Window) -> dict[str, Any]:
     """The whole way up to Blender's end in the middle of a lift."""
     report: dict[str, Any] = {"blender": window.ask("answer = bpy.app.version_string")}
-    open_sidebar(window)
+    report["ticks late, ms"] = {}
+    blocked.disable_mvlift(window)
+    open_sidebar(window, "Item")
+    measured(window, report, "without MVLift")
+    blocked.enable_mvlift(window)
+    open_sidebar(window, "MVLift")
+    tidy(window)
     window.picture("panel-before-import")
     import_by_mouse(window)
     window.away()
@@ -253,15 +273,18 @@ def carried_out(window: Window) -> dict[str, Any]:
     )
     window.away()
     window.picture("preview-over-frames", "VIEW_3D")
-    report["milliseconds"] = lift_by_mouse(window)
+    lift_by_mouse(window)
     report["keyed"] = window.ask(KEYED)
     show_result(window)
+    measured(window, report, "at rest")
+    lift_measured(window, report)
     report["seconds until Esc is heard"] = round(cancel_by_key(window), 2)
     show_preferences(window)
     window.ask(
         "for win in list(bpy.context.window_manager.windows)[1:]:\n"
         "    with bpy.context.temp_override(window=win):\n        bpy.ops.wm.window_close()"
     )
+    drop_from_file_manager(window)
     show_several(window)
     window.press("mvlift.lift", RUNNING)
     window.wait("answer = bpy.context.window_manager.mvlift_job.fraction > 0.02")
@@ -288,7 +311,7 @@ def main() -> int:
     keyed = report["keyed"]
     assert (keyed["bones"], keyed["keys"], keyed["frames"]) == (24, 90, 90)
     assert keyed["walked"] > 0.5
-    assert report["milliseconds"]["longest in MVLift"] < 50
+    assert report["ticks late, ms"]["lift"]["longest of MVLift"] < 50
     assert report["seconds until Esc is heard"] < 1.5  # a second, and what asking takes
     assert (report["exit"], report["orphans"]) == (0, [])
     return 0

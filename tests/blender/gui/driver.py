@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from drop import drop_files
 
 __all__ = ["FOLDER", "Window"]
 
@@ -31,7 +34,7 @@ def _ahead() -> None:
         os.nice(-10)
         group = Path("/proc/self/autogroup")
         if group.exists():  # between sessions, Linux may weigh those instead of processes
-            group.write_text("-10")
+            group.write_text("-20")
     except OSError as error:
         print(f"timings are those of a shared machine: {error}", flush=True)
 
@@ -101,6 +104,20 @@ class Window:
         """Press a key."""
         subprocess.run(["xdotool", "key", name], check=True)
         self.ask("")
+
+    def resize(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        """Give the window another size, as large as the screen unless said, and have it drawn."""
+        subprocess.run(["xdotool", "windowsize", "--sync", str(self._number()), str(width), str(height)], check=True)
+        self.wait(f"win = window()[0]\nanswer = [win.width, win.height] == [{width}, {height}]")
+        self.settle()
+
+    def drop(self, x: int, y: int, paths: Sequence[Path]) -> None:
+        """Let files go over a place of the window."""
+        drop_files(self._number(), (x, y), paths)
+
+    def _number(self) -> int:
+        search = ["xdotool", "search", "--onlyvisible", "--class", "blender"]
+        return int(subprocess.run(search, capture_output=True, text=True, check=True).stdout.split()[0])
 
     def settle(self, region: str = "SpaceView3D UI") -> None:
         """Wait until what the window shows is what there is: a software renderer lags behind."""
