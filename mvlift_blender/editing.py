@@ -8,8 +8,8 @@ from typing import Any
 from mvlift.errors import KeypointError
 from mvlift.keypoints.people import Piece, cut, exchanged, joined, pieces_of, track_text
 
-from .library import clip_of
 from .people import state_facts
+from .sources import clip_of
 
 __all__ = ["join_people", "split_person", "swap_people", "trim_person"]
 

@@ -9,9 +9,9 @@ import bpy
 
 from .engine import close_engine
 from .jobs import stop_running_job
-from .library import forget
 from .preferences import preferences_of
 from .preview import forget_refusals
+from .sources import forget
 
 __all__ = ["add_handlers", "remove_handlers"]
 

@@ -18,7 +18,6 @@ from mvlift.worker.client import LiftOptions
 
 from .bodies import body_mesh
 from .engine import LiftRequest
-from .library import clip_of
 from .people import why_not
 from .preferences import body_file
 from .scene.objects import put_back_on_failure
@@ -26,6 +25,7 @@ from .scene.preserve import undone_on_failure
 from .scene.timing import scene_fps
 from .scene.together import seen_by
 from .scene.write import WriteOptions, WrittenMotion, write_motion
+from .sources import clip_of
 from .things import clip_with_thing, thing_shape
 
 __all__ = ["LiftPlan", "lift_options", "plan_lift", "write_lifted"]

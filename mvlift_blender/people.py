@@ -12,7 +12,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
-from .library import parse_fps, read_clips
+from .sources import parse_fps, read_clips
 from .things import why_no_thing
 from .video import MOVIES
 

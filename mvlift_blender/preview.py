@@ -10,10 +10,10 @@ import bpy
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 
-from .library import clip_of, person_of
 from .scene.overlay import Overlay, Shown
 from .scene.timing import Timing, scene_fps
 from .selected import lifted_armature, record_of
+from .sources import clip_of, person_of
 
 __all__ = ["add_preview", "remove_preview", "shown_at", "video_frame"]
 

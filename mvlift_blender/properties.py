@@ -71,7 +71,7 @@ def _video_changed(self: Any, context: Any) -> None:
 
 
 def _fps_changed(self: Any, _context: Any) -> None:
-    from .library import parse_fps
+    from .sources import parse_fps
 
     self.fps_problem = ""
     try:
@@ -214,7 +214,7 @@ class LiftSettings(bpy.types.PropertyGroup):
 
     def clip_fps(self, person: Any) -> Fraction | None:
         """Exact frame rate of a person's clip: the panel's, else the file's, else None."""
-        from .library import parse_fps
+        from .sources import parse_fps
 
         return (None if self.fps_problem else parse_fps(self.fps)) or parse_fps(person.fps)
 

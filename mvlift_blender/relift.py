@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from .cleanup.blend import blend_weights
 from .engine import LiftRequest
-from .library import person_of
 from .lifting import lift_options
 from .preferences import body_file
 from .scene.motion_curves import MotionCurves, read_motion_curves, write_motion_curves
@@ -23,6 +22,7 @@ from .scene.rotations import continuous, slerp
 from .scene.timing import resample_rotations, resample_values
 from .scene.together import seen_by
 from .selected import record_of
+from .sources import person_of
 
 __all__ = ["ReliftPlan", "plan_relift", "write_relifted"]
 

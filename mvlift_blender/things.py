@@ -12,8 +12,8 @@ from mvlift.lifting.object_points import seen_points, with_object_points
 from mvlift.lifting.object_shape import ObjectShape, box_shape
 from mvlift.lifting.subjects import get_subject
 
-from .library import read_clips
 from .scene.objects import shape_of_object
+from .sources import read_clips
 
 __all__ = ["clip_with_thing", "thing_shape", "why_no_thing"]
 

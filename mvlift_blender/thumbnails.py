@@ -10,8 +10,8 @@ from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from numpy.typing import NDArray
 
-from .library import clip_of
 from .scene.overlay import side_colour
+from .sources import clip_of
 
 __all__ = ["add_thumbnails", "outline", "remove_thumbnails", "thumbnail_of"]
 

@@ -46,7 +46,7 @@ def import_folder() -> float:
     from mvlift.keypoints.writing import write_keypoints
     from people_files import walker
 
-    from mvlift_blender import library
+    from mvlift_blender import sources
 
     clip = walker(150)
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +57,7 @@ def import_folder() -> float:
             (target / f"walk_{n:012d}_keypoints.json").write_bytes(files[n % len(files)].read_bytes())
 
         def work() -> None:
-            library.forget()
+            sources.forget()
             bpy.ops.mvlift.import_keypoints(filepath=str(target))
 
         return best(work)

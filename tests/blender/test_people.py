@@ -29,7 +29,7 @@ def import_files(*paths, **options):
 
 
 def clip_of_active():
-    from mvlift_blender.library import clip_of
+    from mvlift_blender.sources import clip_of
 
     return clip_of(settings(), settings().person())
 
@@ -262,9 +262,9 @@ def test_outline_of_a_person():
 def test_a_source_is_read_once_whatever_is_typed_about_the_video(tmp_path, monkeypatch):
     from mvlift.keypoints import reading
 
-    from mvlift_blender import library
+    from mvlift_blender import sources
 
-    library.forget()
+    sources.forget()
     calls, inspect = [], reading.inspect_keypoints
     monkeypatch.setattr(reading, "inspect_keypoints", lambda *a, **k: calls.append(a) or inspect(*a, **k))
     import_files(WALK)

@@ -164,7 +164,7 @@ def test_the_preview_after_a_lift_is_the_lifted_persons(tmp_path):
     scene.frame_set(33)
     assert shown_at(view()).number == walk(2).first_frame + 2
     table.unlink()
-    from mvlift_blender.library import forget
+    from mvlift_blender.sources import forget
 
     forget()
     assert shown_at(view()) is None  # drawing never fails

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from driver import Window
 
-__all__ = ["SIZE", "at_rest", "begin", "disable_mvlift", "enable_mvlift", "end", "report"]
+__all__ = ["SIZE", "at_rest", "counted", "disable_mvlift", "enable_mvlift", "report"]
 
 SIZE = (1280, 720)
 """Of the window while its ticks are counted."""
@@ -25,24 +27,28 @@ def enable_mvlift(window: Window) -> None:
     window.ask(f"import addon_utils\naddon_utils.enable({PACKAGE!r})\ntime_mvlift()")
 
 
-def begin(window: Window, phase: str) -> None:
-    """Count the ticks of a phase from now on."""
+@contextmanager
+def counted(window: Window, phase: str) -> Iterator[None]:
+    """Count the ticks of a phase, in a window of ``SIZE`` that no other program keeps waiting."""
+    window.resize(*SIZE)
+    window.move(400, 300)
+    window.before_all(True)
     window.ask(f"state['phase'] = {phase!r}")
+    try:
+        yield
+    finally:
+        window.ask("state['phase'] = ''")
+        window.before_all(False)
+        window.resize()
 
 
-def end(window: Window) -> None:
-    """Count no more."""
-    window.ask("state['phase'] = ''")
-
-
-def at_rest(window: Window, phase: str) -> None:
+def at_rest(window: Window, phase: str) -> dict[str, Any]:
     """The window at rest, but for its sidebar, which is drawn anew as often as a progress bar is."""
-    window.ask("state['redraw'] = 1.0")
-    time.sleep(1)
-    begin(window, phase)
-    time.sleep(SECONDS)
-    end(window)
-    window.ask("state['redraw'] = 0.0")
+    with counted(window, phase):
+        window.ask("state['redraw'] = 1.0")
+        time.sleep(SECONDS)
+        window.ask("state['redraw'] = 0.0")
+    return report(window, phase)
 
 
 def report(window: Window, phase: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ SCENE = "answer = [sorted(o.name for o in bpy.data.objects), len(bpy.data.action
 VIDEO = """
 import numpy as np
 from pathlib import Path
-from bl_ext.user_default.mvlift.library import clip_of
+from bl_ext.user_default.mvlift.sources import clip_of
 from bl_ext.user_default.mvlift.thumbnails import _distance
 s = bpy.context.scene.mvlift
 clip, folder = clip_of(s, s.person()), Path("/tmp/gui/video")
@@ -55,7 +55,7 @@ bpy.data.images.remove(image)
 SEVERAL = """
 from dataclasses import replace
 from mvlift.keypoints.writing import write_keypoints
-from bl_ext.user_default.mvlift.library import clip_of
+from bl_ext.user_default.mvlift.sources import clip_of
 s = bpy.context.scene.mvlift
 clip, people = clip_of(s, s.person()), []
 for number, (size, aside, frames) in enumerate([(1.0, 0, 150), (0.8, 300, 90), (0.7, -260, 60)]):
@@ -99,15 +99,6 @@ def tidy(window: Window) -> None:
     window.away()
 
 
-def measured(window: Window, report: dict[str, Any], phase: str) -> None:
-    """Add the late ticks of the window at rest to the report."""
-    window.resize(*blocked.SIZE)
-    window.move(400, 300)
-    blocked.at_rest(window, phase)
-    window.resize()
-    report["ticks late, ms"][phase] = blocked.report(window, phase)
-
-
 def import_by_mouse(window: Window) -> None:
     """Click Import Keypoints, choose the file, confirm."""
     window.press("mvlift.import_keypoints", FILES + "answer = bool(a)")
@@ -143,25 +134,21 @@ def lift_by_mouse(window: Window) -> None:
     window.wait("answer = bpy.context.scene.mvlift.result is not None")
 
 
-def lift_measured(window: Window, report: dict[str, Any]) -> None:
+def lift_counted(window: Window) -> dict[str, Any]:
     """Lift the whole clip in more steps and count ticks until the engine is done; undo it by key."""
     before = window.ask(SCENE)
     window.ask("s = bpy.context.scene.mvlift\ns.preset, s.use_range = 'quality', False")
-    window.resize(*blocked.SIZE)
-    window.move(400, 300)
-    blocked.begin(window, "lift")
-    window.ask(
-        "win, area, region = window()\nwith bpy.context.temp_override(window=win, area=area, region=region):\n"
-        "    bpy.ops.mvlift.lift('INVOKE_DEFAULT')"
-    )
-    window.wait(ENDED)
-    blocked.end(window)
-    report["ticks late, ms"]["lift"] = blocked.report(window, "lift")
-    window.resize()
+    with blocked.counted(window, "lift"):
+        window.ask(
+            "win, area, region = window()\nwith bpy.context.temp_override(window=win, area=area, region=region):\n"
+            "    bpy.ops.mvlift.lift('INVOKE_DEFAULT')"
+        )
+        window.wait(ENDED)
     assert window.ask(SCENE) != before
     window.move(400, 560)
     window.key("ctrl+z")
     window.wait(SCENE + f"\nanswer = answer == {before!r}")
+    return blocked.report(window, "lift")
 
 
 def show_result(window: Window) -> None:
@@ -219,7 +206,7 @@ def show_preferences(window: Window) -> None:
 
 def drop_from_file_manager(window: Window) -> None:
     """Let a keypoint file, and one that has none, go over the viewport."""
-    notes = FOLDER / "notes.md"
+    notes = Path(WALK).with_name("notes.md")  # Blender takes all that is dropped to lie in one folder
     notes.write_text("no keypoints")
     window.ask("bpy.context.scene.mvlift.people.clear()")
     window.drop(400, 560, [notes, Path(WALK)])
@@ -250,10 +237,10 @@ def engines() -> list[str]:
 def carried_out(window: Window) -> dict[str, Any]:
     """The whole way up to Blender's end in the middle of a lift."""
     report: dict[str, Any] = {"blender": window.ask("answer = bpy.app.version_string")}
-    report["ticks late, ms"] = {}
+    late = report["ticks late, ms"] = {}
     blocked.disable_mvlift(window)
     open_sidebar(window, "Item")
-    measured(window, report, "without MVLift")
+    late["without MVLift"] = blocked.at_rest(window, "without MVLift")
     blocked.enable_mvlift(window)
     open_sidebar(window, "MVLift")
     tidy(window)
@@ -276,8 +263,8 @@ def carried_out(window: Window) -> dict[str, Any]:
     lift_by_mouse(window)
     report["keyed"] = window.ask(KEYED)
     show_result(window)
-    measured(window, report, "at rest")
-    lift_measured(window, report)
+    late["at rest"] = blocked.at_rest(window, "at rest")
+    late["lift"] = lift_counted(window)
     report["seconds until Esc is heard"] = round(cancel_by_key(window), 2)
     show_preferences(window)
     window.ask(

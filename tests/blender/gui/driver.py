@@ -119,6 +119,19 @@ class Window:
         search = ["xdotool", "search", "--onlyvisible", "--class", "blender"]
         return int(subprocess.run(search, capture_output=True, text=True, check=True).stdout.split()[0])
 
+    def before_all(self, wanted: bool) -> None:
+        """Have Blender and its display run before every other program, the engine too, or as usual again."""
+        policy, priority = (os.SCHED_FIFO, os.sched_param(1)) if wanted else (os.SCHED_OTHER, os.sched_param(0))
+        for process in (self._blender, self._x):
+            for thread in Path(f"/proc/{process.pid}/task").iterdir():
+                try:
+                    os.sched_setscheduler(int(thread.name), policy, priority)
+                except ProcessLookupError:  # it has ended meanwhile
+                    continue
+                except PermissionError as error:
+                    print(f"timings are those of a shared machine: {error}", flush=True)
+                    return
+
     def settle(self, region: str = "SpaceView3D UI") -> None:
         """Wait until what the window shows is what there is: a software renderer lags behind."""
         for _ in range(3):
