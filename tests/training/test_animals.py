@@ -9,11 +9,16 @@ import pytest
 from mvlift.errors import KeypointError
 from mvlift.lifting.subjects import get_subject
 from mvlift_training.animals.body import draw_measures, species_table
-from mvlift_training.animals.footage import AnimalOptions, film, main, own_footage
+from mvlift_training.animals.build import main
+from mvlift_training.animals.footage import OWN_LICENCE, AnimalOptions, Footage, film, own_footage
 from mvlift_training.animals.gaits import FPS, draw_motion
 from mvlift_training.animals.keypoints import draw_looks, keypoints_of
+from mvlift_training.animals.validation import write_validation
+from mvlift_training.evaluation.cli import EvaluateOptions, evaluate
+from mvlift_training.evaluation.data import load_validation
 from mvlift_training.motion_data import load_sequences
 from numpy.typing import NDArray
+from rich.console import Console
 
 FloatArray = NDArray[np.float64]
 PAWS = ("l_front_paw", "r_front_paw", "l_back_paw", "r_back_paw")
@@ -104,6 +109,104 @@ def test_the_command_writes_a_data_set_and_a_library(tmp_path: Path, subject: st
         assert len(data["start"]) == 3
 
 
-def test_an_unknown_kind_is_refused() -> None:
+def test_only_the_wanted_kinds_and_activities_are_filmed() -> None:
+    options = AnimalOptions(kinds=("cow",), activities=("trot", "walk"))
+    found = [own_footage(get_subject("ungulate16"), options, i) for i in range(6)]
+    assert {f.kind for f in found} == {"cow"}
+    assert {f.category for f in found} == {"trot", "walk"}
+
+
+@pytest.mark.parametrize("options", [AnimalOptions(kinds=("unicorn",)), AnimalOptions(activities=("unicorn",))])
+def test_an_unknown_kind_or_activity_is_refused(options: AnimalOptions) -> None:
     with pytest.raises(KeypointError, match="unicorn"):
-        own_footage(get_subject("quadruped17"), AnimalOptions(output=Path("x.npz"), kinds=("unicorn",)), 0)
+        own_footage(get_subject("quadruped17"), options, 0)
+
+
+def validation_set(path: Path, seed: int = 71, count: int = 2) -> Path:
+    arguments = ["--subject", "ungulate16", "--kinds", "horse", "cow", "--sequences", str(count), "--seed", str(seed)]
+    assert main([*arguments, "--validation", str(path)]) == 0
+    return path
+
+
+def test_a_validation_set_is_what_its_cameras_see(tmp_path: Path) -> None:
+    sequences = load_validation(validation_set(tmp_path / "v.npz"))
+    assert len(sequences) == 2
+    for s in sequences:
+        camera = s.truth @ s.R.T + s.t
+        pixels = (camera / camera[..., 2:]) @ s.K.T
+        inside = np.isfinite(s.clean).all(-1)
+        np.testing.assert_allclose(pixels[inside][:, :2], s.clean[inside], atol=0.02)
+        assert s.names == get_subject("ungulate16").layout.names
+        assert s.category in s.name
+        np.testing.assert_allclose(s.R @ s.R.T, np.eye(3), atol=1e-9)
+
+
+def test_a_validation_set_has_the_size_of_its_kinds_in_metres(tmp_path: Path) -> None:
+    sequences = load_validation(validation_set(tmp_path / "v.npz", count=4))
+    for s in sequences:
+        columns = [s.names.index(n) for n in ("withers", "l_front_paw", "r_front_paw")]
+        heights = s.truth[:, columns, 2]
+        assert 0.9 < np.percentile(heights[:, 0] - heights[:, 1:].min(1), 95) < 2.2
+    trunks = [np.median(np.linalg.norm(s.truth[:, 2] - s.truth[:, 3], axis=-1)) for s in sequences]
+    assert len(np.unique(np.round(trunks, 3))) == 4
+
+
+def test_a_validation_sets_detections_are_noisy_and_lost_ones_are_marked(tmp_path: Path) -> None:
+    sequences = load_validation(validation_set(tmp_path / "v.npz", count=6))
+    away, lost = [], []
+    for s in sequences:
+        seen = s.noisy_confidence > 0
+        assert not (seen & ~np.isfinite(s.clean).all(-1)).any()
+        assert (s.noisy[~seen] == 0).all()
+        assert s.noisy_confidence.max() <= 1
+        extent = np.median(np.nanmax(s.clean, axis=1) - np.nanmin(s.clean, axis=1), axis=0).max()
+        away.append(np.median(np.linalg.norm(s.noisy - s.clean, axis=-1)[seen]) / extent)
+        lost.append((~seen & np.isfinite(s.clean).all(-1)).mean())
+    assert 0.004 < np.mean(away) < 0.04
+    assert 0 < np.mean(lost) < 0.06
+
+
+def test_a_validation_set_is_the_same_for_a_seed(tmp_path: Path) -> None:
+    first, again = validation_set(tmp_path / "a.npz"), validation_set(tmp_path / "b.npz")
+    other = validation_set(tmp_path / "c.npz", seed=72)
+    assert first.read_bytes() == again.read_bytes()
+    assert load_validation(first)[0].clean.shape != load_validation(other)[0].clean.shape
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "b.npz", "c.npz"]
+
+
+def test_evaluate_finds_the_full_model_better_than_flat_on_a_validation_set(tmp_path: Path) -> None:
+    options = EvaluateOptions(
+        data=validation_set(tmp_path / "v.npz", count=1), subject="ungulate16", rows=("flat", "full (fast)"), frames=45
+    )
+    found = {(s.row, s.noisy): s for s in evaluate(options, Console(quiet=True))}
+    assert not any(s.failed for s in found.values())
+    for noisy in (False, True):
+        assert found["full (fast)", noisy].value("mpjpe") < found["flat", noisy].value("mpjpe")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "No file is asked for"),
+        (["--validation", "v.npz", "--sequences", "0"], "no animals to validate with"),
+        (["--validation", "v.npz", "--real", "real.npz"], "Real footage"),
+    ],
+)
+def test_the_command_says_what_it_cannot_write(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_real_footage_is_no_validation_set(tmp_path: Path) -> None:
+    real = Footage(np.zeros((50, 16, 2)), (64, 48), "somebody's cow", "walk", OWN_LICENCE)
+    with pytest.raises(KeypointError, match="no 3D truth"):
+        write_validation(tmp_path / "v.npz", [real], get_subject("ungulate16"), 0)
+    assert not list(tmp_path.iterdir())

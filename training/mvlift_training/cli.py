@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return int(prior_main(given[1:]) or 0)
     if given[:1] == ["animals"]:
-        from mvlift_training.animals.footage import main as animals_main
+        from mvlift_training.animals.build import main as animals_main
 
         return animals_main(given[1:])
     if given[:1] == ["objects"]:

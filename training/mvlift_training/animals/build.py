@@ -1,0 +1,89 @@
+"""`mvlift-train animals`: footage to train on, 3D motion for stage 4, and a validation set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tyro
+from mvlift.errors import KeypointError, MvliftError
+from mvlift.lifting.subjects import Subject, get_subject
+from rich.console import Console
+
+from mvlift_training.animals.footage import AnimalOptions, Footage, own_footage, real_footage, write_footage
+from mvlift_training.animals.gaits import FPS
+from mvlift_training.animals.validation import write_validation
+from mvlift_training.stage4 import write_motion_library
+
+__all__ = ["build", "main"]
+
+
+def _write_library(path: Path, footage: list[Footage], motions: Path | None, names: tuple[str, ...]) -> int:
+    """3D motions of our own animals, and those that stage 3 made of 2D; returns their number.
+
+    Raises:
+        KeypointError: stage 3's file is not there or has other keypoints.
+    """
+    found = [f.points3d for f in footage if f.points3d is not None]
+    if motions is not None:
+        if not motions.is_file():
+            raise KeypointError(f"{motions} does not exist.", "Run `mvlift-train stage3` first.")
+        with np.load(motions, allow_pickle=False) as data:
+            if tuple(str(n) for n in data["names"]) != names:
+                raise KeypointError(f"{motions} has other keypoints.", "Name the motions of the same subject.")
+            for first, length in zip(data["start"], data["length"], strict=True):
+                found.append(data["points3d"][int(first) : int(first) + int(length)].astype(np.float64))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_motion_library(path, found, names, FPS)
+    return len(found)
+
+
+def _report(console: Console, footage: list[Footage], path: Path) -> None:
+    minutes = sum(len(f.xy) for f in footage) / FPS / 60
+    console.print(f"{len(footage)} sequences, {minutes:.1f} minutes in {path}")
+
+
+def _write_training(path: Path, own: list[Footage], subject: Subject, options: AnimalOptions, console: Console) -> None:
+    footage = list(own)
+    for real in options.real:
+        found = real_footage(real, subject, options.licences)
+        console.print(f"{real.name}: {len(found)} sequences")
+        footage += found * options.repeat
+    if not footage:
+        raise KeypointError("There is nothing to write.", "Give --sequences or --real.")
+    write_footage(path, footage, subject.layout.names)
+    _report(console, footage, path)
+
+
+def build(options: AnimalOptions, console: Console) -> None:
+    """Make the animals and write every file that is asked for.
+
+    Raises:
+        MvliftError: no file or no animal is asked for, or real footage or motions are missing or of other keypoints.
+    """
+    if options.output is None and options.validation is None and options.library is None:
+        raise KeypointError("No file is asked for.", "Give --output, --validation or --library.")
+    if options.real and options.output is None:
+        raise KeypointError("Real footage goes into the set to train on, which is not asked for.", "Give --output.")
+    subject = get_subject(options.subject)
+    own = [own_footage(subject, options, i) for i in range(options.sequences)]
+    if options.output is not None:
+        _write_training(options.output, own, subject, options, console)
+    if options.validation is not None:
+        write_validation(options.validation, own, subject, options.seed)
+        _report(console, own, options.validation)
+    if options.library is not None:
+        count = _write_library(options.library, own, options.motions, subject.layout.names)
+        console.print(f"{count} motions in {options.library}")
+
+
+def main(arguments: list[str]) -> int:
+    """`mvlift-train animals`."""
+    options = tyro.cli(AnimalOptions, args=arguments, prog="mvlift-train animals")
+    console = Console(stderr=True)
+    try:
+        build(options, console)
+    except MvliftError as error:
+        console.print(f"[red]error:[/red] {error}")
+        return 1
+    return 0
