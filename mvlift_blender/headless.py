@@ -229,7 +229,8 @@ def place(motions: list[LiftedMotion], body: Path | None = None, thing: Any | No
         name, source, track = (str(facts.get(key, "")) for key in ("name", "source", "track"))
         people.append((_Named(name or "Person", source, track), motion))
     # the requests of a plan are what the engine is asked for; here it has answered already
-    return write_lifted(bpy.context, LiftPlan((), WriteOptions(thing=thing), body), people)
+    plan = LiftPlan((), WriteOptions(), body, thing.name if thing is not None else "")
+    return write_lifted(bpy.context, plan, people)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from .scene.preserve import undone_on_failure
 from .scene.timing import scene_fps
 from .scene.together import seen_by
 from .scene.write import WriteOptions, WrittenMotion, write_motion
+from .selected import still_there
 from .sources import clip_of
 from .things import clip_with_thing, thing_shape
 
@@ -39,13 +40,15 @@ class LiftPlan:
 
     Attributes:
         requests: the people.
-        write: how each is written; name, start, source and track are those of the person.
+        write: how each is written; name, start, source and track are those of the person, and the object is ``thing``.
         body: the user's body file, or None.
+        thing: name of the scene's object that moves with the people, "" for none.
     """
 
     requests: tuple[LiftRequest, ...]
     write: WriteOptions
     body: Path | None = None
+    thing: str = ""
 
 
 def lift_options(
@@ -109,9 +112,9 @@ def plan_lift(context: Any) -> LiftPlan:
         camera=settings.write_camera,
         video=video if video is not None and video.is_file() else None,
         set_range=settings.write_range,
-        thing=settings.thing if thing is not None else None,
     )
-    return LiftPlan(tuple(requests), write, body)
+    handled = settings.thing.name if thing is not None and settings.thing is not None else ""
+    return LiftPlan(tuple(requests), write, body, handled)
 
 
 def _together(plan: LiftPlan, lifted: Lifted) -> Lifted:
@@ -136,12 +139,13 @@ def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMo
         lifted: what the engine made of the plan's requests.
 
     Raises:
-        LiftError: a motion cannot be written; the scene is as before.
+        LiftError: a motion cannot be written, or the object was removed; the scene is as before.
     """
     scene = context.scene
     first = min(motion.first_frame for _, motion in lifted)
     written: list[WrittenMotion] = []
-    with undone_on_failure(context), put_back_on_failure(plan.write.thing):
+    thing = still_there(plan.thing) if plan.thing else None
+    with undone_on_failure(context), put_back_on_failure(thing):
         for request, motion in _together(plan, lifted):
             if written:  # what several people handle is written once, with the first of them
                 motion = replace(motion, objects=())
@@ -149,7 +153,7 @@ def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMo
             later = float((motion.first_frame - first) * fps / motion.fps)
             options = replace(
                 plan.write, name=request.name, start=plan.write.start + later, source=request.source,
-                track=request.track, camera=plan.write.camera and not written,
+                track=request.track, camera=plan.write.camera and not written, thing=thing,
             )  # fmt: skip
             mesh = body_mesh(motion, plan.body) if plan.write.body else None
             written.append(write_motion(context, motion, options, mesh))

@@ -21,7 +21,7 @@ from .scene.rig_data import bone_rotations
 from .scene.rotations import continuous, slerp
 from .scene.timing import resample_rotations, resample_values
 from .scene.together import seen_by
-from .selected import record_of
+from .selected import record_of, still_there
 from .sources import person_of
 
 __all__ = ["ReliftPlan", "plan_relift", "write_relifted"]
@@ -35,13 +35,13 @@ class ReliftPlan:
 
     Attributes:
         request: for the engine: the part and as much around it as is blended.
-        armature: whose Action is changed.
+        armature: name of the one whose Action is changed.
         frames: first and last scene frame to exchange.
         blend: scene frames on either side over which old and new are mixed.
     """
 
     request: LiftRequest
-    armature: Any
+    armature: str
     frames: tuple[int, int]
     blend: int
 
@@ -68,9 +68,8 @@ def plan_relift(
     # the object keeps its path
     options = replace(options, subject=get_subject(options.subject).alone.name)
     options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
-    return ReliftPlan(
-        LiftRequest(armature.name, clip, options, record.source, record.track), armature, frames, blend
-    )  # fmt: skip
+    request = LiftRequest(armature.name, clip, options, record.source, record.track)
+    return ReliftPlan(request, armature.name, frames, blend)
 
 
 def _video_frames(record: LiftRecord, frames: tuple[int, int]) -> tuple[int, int]:
@@ -94,15 +93,16 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     it begins and ends.
 
     Raises:
-        LiftError: the new motion has other joints than the armature.
+        LiftError: the armature was removed, or the new motion has other joints than it.
     """
-    record = record_of(plan.armature)
-    old = read_motion_curves(plan.armature)
+    armature = still_there(plan.armature)
+    record = record_of(armature)
+    old = read_motion_curves(armature)
     if record is None or old is None:
-        raise LiftError(f"{plan.armature.name} has no lifted Action any more.", "Lift the clip anew.")
+        raise LiftError(f"{plan.armature} has no lifted Action any more.", "Lift the clip anew.")
     missing = [name for name in motion.joint_names if name not in old.skeleton.names]
     if missing:
-        raise LiftError(f"{plan.armature.name} has no bone {missing[0]}.", "Lift the clip anew.")
+        raise LiftError(f"{plan.armature} has no bone {missing[0]}.", "Lift the clip anew.")
     motion = seen_by(motion, record.camera)
     samples = np.array([record.timing.sample_at(f) for f in old.frames]) - (motion.first_frame - record.first_frame)
     inside = (samples > -1e-6) & (samples < len(motion) - 1 + 1e-6)
@@ -112,7 +112,7 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     locations = locations + _to_meet(old.locations - locations, weights)
     mixed = slerp(old.rotations, rotations, np.broadcast_to(weights[:, None], old.rotations.shape[:2]))
     path = old.locations + weights[:, None] * (locations - old.locations)
-    action = write_motion_curves(plan.armature, old.changed(continuous(mixed), path), "lifted again")
+    action = write_motion_curves(armature, old.changed(continuous(mixed), path), "lifted again")
     replace_contacts(action, motion)
 
 

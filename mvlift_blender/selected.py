@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import bpy
+from mvlift.errors import LiftError
+
 from .scene.animation import current_curves
 from .scene.record import LiftRecord, read_record
 
-__all__ = ["lifted_armature", "record_of", "why_no_record"]
+__all__ = ["lifted_armature", "record_of", "still_there", "why_no_record"]
 
 
 def record_of(armature: Any) -> LiftRecord | None:
@@ -45,3 +48,15 @@ def why_no_record(context: Any, with_source: bool = False) -> str:
     if with_source and (record is None or not record.source):
         return "The Action does not know which keypoints it was lifted from"
     return ""
+
+
+def still_there(name: str) -> Any:
+    """The object of a name that was kept while the engine worked: an undo meanwhile makes other objects of all.
+
+    Raises:
+        LiftError: there is none any more.
+    """
+    found = bpy.data.objects.get(name)
+    if found is None:
+        raise LiftError(f"{name} was removed while the engine worked.", "Undo its removal, and lift again.")
+    return found

@@ -144,6 +144,35 @@ def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
     assert longest < 0.5  # the bar of 50 ms is measured in a real window; here other programs may run
 
 
+def test_undo_while_the_engine_works_does_no_harm(settings):
+    from mvlift_blender.relift import plan_relift, write_relifted
+    from mvlift_blender.scene.animation import current_curves
+
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.mvlift.lift("EXEC_DEFAULT", True) == {"FINISHED"}
+    bpy.ops.object.empty_add()
+    bpy.ops.ed.undo_push(message="empty")
+    plan = plan_relift(bpy.context, bpy.context.scene.mvlift.result, (10, 20), 2, 1, 1.0)
+    bpy.ops.ed.undo()
+    armature = bpy.context.scene.mvlift.result
+    before = current_curves(armature).action
+    again = engine_motion(plan)
+    write_relifted(plan, again)
+    assert current_curves(armature).action != before
+    bpy.data.objects.remove(armature)
+    with pytest.raises(mvlift.MvliftError, match="removed while the engine worked"):
+        write_relifted(plan, again)
+
+
+def engine_motion(plan):
+    """What the engine makes of a plan."""
+    from mvlift_blender.engine import LiftQueue, shared_client
+    from mvlift_blender.preferences import engine_source
+
+    ((_, motion),) = LiftQueue(shared_client(engine_source(bpy.context)), [plan.request]).run()
+    return motion
+
+
 def test_opening_a_file_while_busy_stops_the_job(settings, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
     from mvlift_blender.jobs import running_job
