@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from mvlift.diffusion.conditioning import line_features
@@ -19,7 +20,10 @@ from mvlift.lifting.sampling import LINE_AZIMUTHS, GivenView, Sampled, line_of_s
 from mvlift.lifting.views import project, ring, triangulate
 from torch import Tensor
 
-__all__ = ["SdsOptions", "distil_points", "distil_views"]
+__all__ = ["SdsOptions", "distil_points", "distil_views", "sds_options"]
+
+REACH: Final = 5.0
+"""Iterations times learning rate, network units: the paper's 5,000 times 0.001. Adam moves a point by no more."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,9 @@ class SdsOptions:
     Attributes:
         iterations: of Adam.
         learning_rate: in network units.
-        consistency: weight of the squared distance to epipolar lines (all 15 pairs, both directions); the paper's
-            1e3 belongs to pictures in [-1, 1] and a mean over joints.
+        consistency: weight of half the squared distance to epipolar lines, once for each of the 15 pairs (between
+            parallel views it is the same in both directions); the paper's 1e3 belongs to pictures in [-1, 1] and a
+            mean over joints.
         lowest, highest: noise levels n drawn, uniformly.
         lines: condition on the given view's lines; False is the ablation.
         bfloat16: the network computes in half precision, far below the noise of the levels drawn.
@@ -43,6 +48,16 @@ class SdsOptions:
     highest: int = 999
     lines: bool = True
     bfloat16: bool = True
+
+
+def sds_options(iterations: int, lines: bool = True) -> SdsOptions:
+    """Options for a number of iterations: fewer take longer steps, so that every point gets where it has to.
+
+    Args:
+        iterations: of Adam, at least 1.
+        lines: condition on the given view's lines.
+    """
+    return SdsOptions(iterations, REACH / iterations, lines=lines)
 
 
 def _padded(values: Tensor, patch: int) -> Tensor:
@@ -92,12 +107,16 @@ def _optimise(values: Tensor, gradient: Callable[[Tensor], Tensor], options: Sds
     return variable.detach()
 
 
-def _line_gradient(views: Tensor, rotations: Tensor) -> Tensor:
-    """Gradient of half the summed squared distances of points to the lines of all other views, (V, T, P, 2).
+def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor) -> Tensor:
+    """Gradient of half the squared distance of a point to the line of another view's, summed over pairs of views.
+
+    The distance is the same in both directions, so that a view's gradient is that of its points to the fixed lines of
+    all other views: (V, T, P, 2).
 
     Args:
         views: (V, T, P, 2).
         rotations: (V, T, 3, 3).
+        weights: (V, T, P), 0 where a view has no point; a pair weighs the product of its two.
     """
     count = len(views)
     total = torch.zeros_like(views)
@@ -105,7 +124,7 @@ def _line_gradient(views: Tensor, rotations: Tensor) -> Tensor:
         others = [j for j in range(count) if j != i]
         lines = lines_from_view(views[i], rotations[i], rotations[others])  # (V - 1, T, P, 3)
         distance = (lines[..., :2] * views[others]).sum(-1) + lines[..., 2]
-        total[others] += distance[..., None] * lines[..., :2]
+        total[others] += (weights[i] * weights[others] * distance)[..., None] * lines[..., :2]
     return total
 
 
@@ -133,15 +152,15 @@ def distil_views(
     denoiser = _Denoiser(network, schedule, given, options)
     level = rotations[:, None].expand(-1, len(given.x), -1, -1)
     cameras = torch.cat([denoiser.sight[None], level])
+    weights = torch.cat([given.confidence[None], given.confidence.new_ones(len(rotations), *given.confidence.shape)])
 
     def gradient(views: Tensor) -> Tensor:
         distilled = views - denoiser.clean(views, rotations, generator)
-        together = _line_gradient(torch.cat([given.x[None], views]), cameras)[1:]
+        together = _line_gradient(torch.cat([given.x[None], views]), cameras, weights)[1:]
         return distilled + options.consistency * together
 
     views = _optimise(torch.zeros(len(rotations), *given.x.shape, device=given.x.device), gradient, options)
     points = torch.cat([given.x[None], views])
-    weights = torch.cat([given.confidence[None], torch.ones_like(views[..., 0])])
     lifted = triangulate(cameras, points, weights)
     return Sampled((lifted @ denoiser.follow)[None], given.tilt[None])
 

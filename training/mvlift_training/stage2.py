@@ -21,7 +21,7 @@ from rich.progress import track
 
 from mvlift_training.config import TrainConfig
 from mvlift_training.motion_data import SequenceSet
-from mvlift_training.sds import SdsOptions, distil_views
+from mvlift_training.sds import distil_views, sds_options
 
 __all__ = ["lift_sequences", "lifted_path"]
 
@@ -51,7 +51,7 @@ def _sample(
         hypotheses=config.stage2.hypotheses,
     )
     if config.stage2.method == "sds" and not network.config.cross_view:
-        return distil_views(network, given, schedule, SdsOptions(config.stage2.sds_iterations), generator)
+        return distil_views(network, given, schedule, sds_options(config.stage2.sds_iterations), generator)
     if network.config.cross_view:
         return sample_views(network, given, schedule, options, generator)
     return sample_lines(network, given, schedule, options, generator)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import torch
@@ -31,13 +30,9 @@ from mvlift.motion import LiftedMotion
 from mvlift_training.evaluation.data import Sequence
 from mvlift_training.evaluation.metrics import Prediction
 from mvlift_training.evaluation.table import Method
-from mvlift_training.sds import SdsOptions, distil_points, distil_views
+from mvlift_training.sds import distil_points, distil_views, sds_options
 
 __all__ = ["Setting", "external", "fit_pixels", "flat_row", "method", "method_names", "prediction"]
-
-
-SDS_REACH: Final = 5.0
-"""Iterations times learning rate of the rows that distil, network units: the paper's 5,000 times 0.001."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +188,7 @@ def _rows(setting: Setting) -> dict[str, Callable[[], Method]]:
         return object_rows(setting)
     loop = SampleOptions("ddim", steps=15)
     slow = SampleOptions("ancestral", steps=100)
-    # fewer iterations take longer steps: Adam moves a point by no more than their product
-    sds = SdsOptions(iterations=setting.sds_iterations, learning_rate=SDS_REACH / setting.sds_iterations)
-    unlined = replace(sds, lines=False)
+    sds, unlined = (sds_options(setting.sds_iterations, lines) for lines in (True, False))
     return {
         "flat": lambda: flat_row(setting),
         "full": lambda: _full(setting, "quality"),
