@@ -202,7 +202,7 @@ def test_acceleration_by_hand(walk: FloatArray) -> None:
 def test_pixels_by_hand(walk: FloatArray) -> None:
     """(3, 4) px off everywhere is 5 px, but 0 px about the root; joints outside the picture do not count."""
     film = sequence(walk)
-    beside = film.clean + [3.0, 4.0]
+    beside = film.clean + np.array([3.0, 4.0])
     found = measure(Prediction(walk, beside), film, HUMAN)
     assert found["j2d"] == pytest.approx(5)
     assert found["j2d_c"] == pytest.approx(0, abs=1e-9)

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import torch
 import tyro
-from mvlift.errors import ModelError, MvliftError
+from mvlift.errors import KeypointError, ModelError, MvliftError
+from mvlift.files import whole_file
 from mvlift.lifting.sampled import Draw
 from mvlift.lifting.sampling import GivenView, Sampled, camera_tilt
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.views import ring
-from rich.console import Console
 from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mvlift_training.console import failed, stderr_console
 from mvlift_training.motion_data import MotionWindows, load_sequences
 
 __all__ = ["EleposeConfig", "Lifter", "load_elepose", "main", "train_elepose"]
@@ -92,7 +94,7 @@ class _Flow(nn.Module):
         self.layers = nn.ModuleList(_Coupling(size, bool(i % 2)) for i in range(layers))
 
     def surprise(self, x: Tensor) -> Tensor:
-        """(N,) negative log likelihood."""
+        """(N,) negative log likelihood of x (N, size), without its constant size/2 log 2π."""
         volume = torch.zeros(len(x), device=x.device)
         for layer in self.layers:
             x, change = layer(x)
@@ -125,10 +127,10 @@ class Lifter(nn.Module):
         return self.depth(h), 0.5 * torch.tanh(self.angle(h))[:, 0]
 
 
-def _bone_table(subject: Subject) -> tuple[list[int], list[int], Tensor]:
+def _bone_ends(subject: Subject) -> tuple[list[int], list[int]]:
     names = subject.layout.names
     pairs = [(names.index(k), names.index(p)) for k, p in subject.tree.items() if p != "root"]
-    return [a for a, _ in pairs], [b for _, b in pairs], torch.ones(len(pairs))
+    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def _poses(config: EleposeConfig, subject: Subject) -> Tensor:
@@ -136,11 +138,20 @@ def _poses(config: EleposeConfig, subject: Subject) -> Tensor:
     windows = MotionWindows(load_sequences(config.data), subject, 4, "cpu")
     keypoints = len(subject.layout.names)
     full = windows.seen[:, :keypoints].all(1)
+    if int(full.sum()) < config.components:
+        raise KeypointError(
+            f"{config.data}: {int(full.sum())} poses have all keypoints, {config.components} components need as many.",
+            "Give more footage, or fewer --components.",
+        )
     return windows.x[full, :keypoints]
 
 
 def train_elepose(config: EleposeConfig) -> Path:
-    """Train flow and lifter and write the lifter's weights."""
+    """Train flow and lifter and write the lifter's weights.
+
+    Raises:
+        KeypointError: no such data, or too few complete poses in it.
+    """
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -168,27 +179,24 @@ def train_elepose(config: EleposeConfig) -> Path:
     flow.requires_grad_(False)
     lifter = Lifter(poses.shape[1])
     adam = torch.optim.Adam(lifter.parameters(), config.learning_rate)
-    ends, starts, _ = _bone_table(subject)
-    proportions = torch.ones(len(ends)).log()
+    ends, starts = _bone_ends(subject)
+    proportions = torch.zeros(len(ends))
     for step in track(range(config.lift_steps), "lifter"):
         loss = _lift_loss(lifter, flow, components, batch(), ends, starts, proportions, step)
         adam.zero_grad()
         loss.backward()
         adam.step()
     header = {"kind": "elepose", "keypoints": poses.shape[1], "subject": config.subject, "seed": config.seed}
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = config.output.with_suffix(".tmp")
     tensors = {k: v.detach().half().contiguous() for k, v in lifter.state_dict().items()}
-    save_file(tensors, temporary, metadata={"mvlift": json.dumps(header)})
-    temporary.replace(config.output)
+    with whole_file(config.output) as part:
+        save_file(tensors, part, metadata={"mvlift": json.dumps(header)})
     return config.output
 
 
 def _lift_loss(
-    lifter: Lifter, flow: _Flow, components: object, x: Tensor, ends: list[int], starts: list[int],
-    proportions: Tensor, step: int,
+    lifter: Lifter, flow: _Flow, components: Callable[[Tensor], Tensor], x: Tensor, ends: list[int],
+    starts: list[int], proportions: Tensor, step: int,
 ) -> Tensor:  # fmt: skip
-    assert callable(components)
     depth, elevation = lifter(x)
     points = torch.cat([x, depth[..., None]], -1)
     level = camera_tilt(torch.stack([elevation, torch.zeros_like(elevation)], -1))  # upright to camera
@@ -207,11 +215,11 @@ def _lift_loss(
     return likely / x.shape[1] + 0.05 * bones + 10 * consistent
 
 
-def load_elepose(path: Path) -> Draw:
+def load_elepose(path: Path, subject: Subject) -> Draw:
     """The lifter as a source of 3D motion: every frame for itself, elevation by the median.
 
     Raises:
-        ModelError: not an ElePose file.
+        ModelError: not an ElePose file, or one of another subject.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -223,6 +231,8 @@ def load_elepose(path: Path) -> Draw:
         raise ModelError(
             f"{path}: not an ElePose lifter ({error}).", "Train it with `mvlift-train elepose`."
         ) from error
+    if header.get("subject") != subject.name:
+        raise ModelError(f"{path}: lifts {header.get('subject')}, not {subject.name}.", "Train one of that subject.")
     lifter.eval().requires_grad_(False)
 
     def draw(given: GivenView) -> Sampled:
@@ -240,10 +250,9 @@ def load_elepose(path: Path) -> Draw:
 def main(arguments: list[str]) -> int:
     """`mvlift-train elepose`."""
     config = tyro.cli(EleposeConfig, args=arguments, prog="mvlift-train elepose")
-    console = Console(stderr=True)
+    console = stderr_console()
     try:
         console.print(f"wrote {train_elepose(config)}")
     except MvliftError as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     return 0

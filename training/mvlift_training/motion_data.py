@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
 from mvlift.errors import KeypointError, LiftError
 from mvlift.lifting.normalise import NormalisedMotion, intrinsics, normalise
 from mvlift.lifting.subjects import Subject
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mvlift_training.arrays import read_arrays
 from mvlift_training.draws import Draws
 
 __all__ = ["MotionWindows", "SequenceSet", "file_digest", "load_sequences"]
+
+_KEYS: Final = ("names", "fps", "start", "length", "image_size", "xy")
+_REMEDY: Final = "Make it with `mvlift-train prepare`."
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,42 +58,32 @@ def load_sequences(path: Path) -> SequenceSet:
     Raises:
         KeypointError: there is no such file, a key is missing, shapes disagree, or it holds no sequence.
     """
-    if not path.is_file():
-        raise KeypointError(f"{path}: there is no such data set.", "Make it with `mvlift-train prepare`.")
+    data = read_arrays(path, _KEYS, "2D data set", _REMEDY)
     try:
-        return _read_sequences(path)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise KeypointError(f"{path}: not a 2D data set ({error}).", "Make it with `mvlift-train prepare`.") from error
+        return _sequences(path, data)
+    except (ValueError, TypeError) as error:
+        raise KeypointError(f"{path}: not a 2D data set ({error}).", _REMEDY) from error
 
 
-def _read_sequences(path: Path) -> SequenceSet:
-    with np.load(path, allow_pickle=False) as data:
-        missing = {"names", "fps", "start", "length", "image_size", "xy"} - set(data.files)
-        if missing:
-            raise KeypointError(f"{path}: keys {sorted(missing)} are missing.", "Make it with `mvlift-train prepare`.")
-        xy = data["xy"].astype(np.float64)
-        confidence = data["confidence"] if "confidence" in data.files else np.ones(xy.shape[:2])
-        confidence = np.where(np.isfinite(xy).all(-1), confidence, 0.0)
-        xy = np.nan_to_num(xy)
-        rows = [slice(int(s), int(s) + int(n)) for s, n in zip(data["start"], data["length"], strict=True)]
-        clips = data["clip"] if "clip" in data.files else np.arange(len(rows)).astype(str)
-        if not rows or any(r.stop <= r.start for r in rows):
-            raise KeypointError(f"{path}: it holds no or empty sequences.", "Make it with `mvlift-train prepare`.")
-        keypoints, last = len(data["names"]), max(r.stop for r in rows)
-        if xy.shape[1:] != (keypoints, 2) or len(xy) < last:
-            raise KeypointError(
-                f"{path}: xy is {xy.shape}, but {keypoints} names and {last} rows are named.",
-                "Make it with `mvlift-train prepare`.",
-            )
-        return SequenceSet(
-            points=[xy[r] for r in rows],
-            confidence=[confidence[r] for r in rows],
-            image_size=[(int(w), int(h)) for w, h in data["image_size"]],
-            fps=float(data["fps"]),
-            names=tuple(str(n) for n in data["names"]),
-            clips=[str(c) for c in clips],
-            digest=file_digest(path),
-        )
+def _sequences(path: Path, data: dict[str, NDArray[Any]]) -> SequenceSet:
+    xy = data["xy"].astype(np.float64)
+    confidence = np.where(np.isfinite(xy).all(-1), data.get("confidence", np.ones(xy.shape[:2])), 0.0)
+    xy = np.nan_to_num(xy)
+    rows = [slice(int(s), int(s) + int(n)) for s, n in zip(data["start"], data["length"], strict=True)]
+    if not rows or any(r.stop <= r.start for r in rows):
+        raise KeypointError(f"{path}: it holds no or empty sequences.", _REMEDY)
+    keypoints, last = len(data["names"]), max(r.stop for r in rows)
+    if xy.shape[1:] != (keypoints, 2) or len(xy) < last:
+        raise KeypointError(f"{path}: xy is {xy.shape}, but {keypoints} names and {last} rows are named.", _REMEDY)
+    return SequenceSet(
+        points=[xy[r] for r in rows],
+        confidence=[confidence[r] for r in rows],
+        image_size=[(int(w), int(h)) for w, h in data["image_size"]],
+        fps=float(data["fps"]),
+        names=tuple(str(n) for n in data["names"]),
+        clips=[str(c) for c in data.get("clip", np.arange(len(rows)))],
+        digest=file_digest(path),
+    )
 
 
 class MotionWindows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from mvlift.models import describe_model
 from rich.console import Console
 from rich.progress import Progress
 
+from mvlift_training.config import ConfigError
+from mvlift_training.console import failed, stderr_console
 from mvlift_training.evaluation.data import Sequence, in_layout, load_validation
 from mvlift_training.evaluation.fid import FeatureNetwork, features, frechet_distance, load_features
 from mvlift_training.evaluation.methods import Setting, external, method, method_names
@@ -45,7 +47,7 @@ class EvaluateOptions:
     """Name and folder of other systems' results."""
     models: dict[str, str] = field(default_factory=dict)
     """Role (line, multiview) and weights, instead of the shipped ones."""
-    inputs: tuple[str, ...] = ("clean", "noisy")
+    inputs: tuple[Literal["clean", "noisy"], ...] = ("clean", "noisy")
     """Which inputs."""
     frames: int | None = None
     """Only the first so many frames of each sequence."""
@@ -83,18 +85,31 @@ def _needed(subject: Subject) -> tuple[str, ...] | None:
 
 
 def noise_distance(sequences: list[Sequence], subject: Subject) -> float:
-    """Median distance in pixels between noisy and clean keypoints of the scored joints: what J2D is compared with."""
+    """Median distance in pixels between noisy and clean keypoints of the scored joints that were found: what
+    J2D is compared with."""
     columns = [sequences[0].names.index(n) for n in subject.score_keypoints]
-    away = [np.linalg.norm(s.noisy - s.clean, axis=-1)[:, columns].ravel() for s in sequences]
-    return float(np.nanmedian(np.concatenate(away)))
+    away = [np.where(s.noisy_confidence > 0, np.linalg.norm(s.noisy - s.clean, axis=-1), np.nan) for s in sequences]
+    return float(np.nanmedian(np.concatenate(away)[:, columns]))
+
+
+def _check(options: EvaluateOptions) -> None:
+    counts = {
+        "--every": options.every,
+        "--frames": 1 if options.frames is None else options.frames,
+        "--sds-iterations": options.sds_iterations,
+    }
+    for name, value in counts.items():
+        if value < 1:
+            raise ConfigError(f"{name} is {value}.", "Give at least 1.")
 
 
 def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
     """Run every row on every input.
 
     Raises:
-        MvliftError: data or weights are missing.
+        MvliftError: data or weights are missing, or an option is out of range.
     """
+    _check(options)
     subject = get_subject(options.subject)
     loaded = load_validation(options.data, options.frames, options.every)
     sequences = in_layout(loaded, subject.layout, _needed(subject))
@@ -106,7 +121,7 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
         # the space in which motions are compared is that of people
         extractor: FeatureNetwork | None = load_features() if subject.name == "human" else None
     except ModelError as error:
-        console.print(f"[yellow]FID left out:[/yellow] {error}")
+        console.print(f"FID left out: {error}", style="yellow")
         extractor = None
     scores = []
     with Progress(console=console, transient=True) as progress:
@@ -144,7 +159,7 @@ def _facts(options: EvaluateOptions, subject: Subject) -> dict[str, Any]:
 def main(arguments: list[str]) -> int:
     """`mvlift-train evaluate`."""
     options = tyro.cli(EvaluateOptions, args=arguments, prog="mvlift-train evaluate")
-    console = Console(stderr=True)
+    console = stderr_console()
     if options.threads:
         torch.set_num_threads(options.threads)
     try:
@@ -153,8 +168,7 @@ def main(arguments: list[str]) -> int:
         loaded = load_validation(options.data, options.frames, options.every)
         noise = noise_distance(in_layout(loaded, subject.layout, _needed(subject)), subject)
     except MvliftError as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     print(f"seed {options.seed}; {options.data.name}; means over sequences; noise of the noisy input {noise:.2f} px\n")
     summary = OBJECT_SUMMARY if subject.rigid else SUMMARY
     print(markdown(scores, summary))

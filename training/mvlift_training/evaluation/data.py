@@ -13,6 +13,8 @@ from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
 from numpy.typing import NDArray
 
+from mvlift_training.arrays import read_arrays
+
 __all__ = ["Sequence", "in_layout", "load_validation"]
 
 FloatArray = NDArray[np.float64]
@@ -128,17 +130,12 @@ def load_validation(path: Path, frames: int | None = None, every: int = 1) -> li
         every: only every n-th sequence.
 
     Raises:
-        KeypointError: there is no such file, a key is missing, or it holds no sequence.
+        KeypointError: there is no such file, it is damaged, a key is missing, or it holds no sequence.
     """
-    if not path.is_file():
-        raise KeypointError(f"{path}: there is no such file.", "Give a validation set with 3D truth.")
-    with np.load(path, allow_pickle=False) as file:
-        missing = _KEYS - set(file.files)
-        if missing:
-            raise KeypointError(f"{path}: keys {sorted(missing)} are missing.", "Give a validation set with 3D truth.")
-        data = {key: file[key] for key in file.files}
+    remedy = "Give a validation set with 3D truth."
+    data = read_arrays(path, _KEYS, "validation set", remedy)
     if not len(data["start"]):
-        raise KeypointError(f"{path} holds no sequence.", "Give a validation set with 3D truth.")
+        raise KeypointError(f"{path} holds no sequence.", remedy)
     names = tuple(str(n) for n in data["names"])
     fps = Fraction(float(data["fps"])).limit_denominator(1001)
     out = []

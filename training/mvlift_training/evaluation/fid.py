@@ -13,16 +13,17 @@ import numpy as np
 import torch
 import tyro
 from mvlift.errors import ModelError, MvliftError
+from mvlift.files import whole_file
 from mvlift.lifting.normalise import UNIT_METRES
 from mvlift.lifting.subjects import Subject, get_subject
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from scipy.linalg import sqrtm
 from torch import Tensor, nn
 
+from mvlift_training.console import failed, stderr_console
 from mvlift_training.motion_data import MotionWindows, file_digest, load_sequences
 
 __all__ = ["FeatureNetwork", "FidConfig", "features", "frechet_distance", "load_features", "main", "train_features"]
@@ -113,10 +114,9 @@ def train_features(config: FidConfig) -> Path:
         adam.step()
     header = {"kind": "features", "keypoints": keypoints, "seed": config.seed, "data": config.data.name,
               "digest": file_digest(config.data), "loss": float(loss.detach())}  # fmt: skip
-    temporary = config.output.with_suffix(".tmp")
     tensors = {k: v.detach().half().contiguous() for k, v in network.state_dict().items()}
-    save_file(tensors, temporary, metadata={"mvlift": json.dumps(header)})
-    temporary.replace(config.output)
+    with whole_file(config.output) as part:
+        save_file(tensors, part, metadata={"mvlift": json.dumps(header)})
     return config.output
 
 
@@ -173,10 +173,9 @@ def frechet_distance(a: FloatArray, b: FloatArray) -> float:
 def main(arguments: list[str]) -> int:
     """`mvlift-train fid`."""
     config = tyro.cli(FidConfig, args=arguments, prog="mvlift-train fid")
-    console = Console(stderr=True)
+    console = stderr_console()
     try:
         console.print(f"wrote {train_features(config)}")
     except MvliftError as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     return 0

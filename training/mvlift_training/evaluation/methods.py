@@ -12,7 +12,7 @@ import torch
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.errors import ModelError
+from mvlift.errors import KeypointError, ModelError
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.given import GivenClip, prepare_clip
@@ -27,6 +27,7 @@ from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser
 from mvlift.motion import LiftedMotion
 
+from mvlift_training.arrays import read_arrays
 from mvlift_training.evaluation.data import Sequence
 from mvlift_training.evaluation.metrics import Prediction
 from mvlift_training.evaluation.table import Method
@@ -153,7 +154,7 @@ def _elepose(setting: Setting) -> Method:
 
     if setting.elepose is None:
         raise ModelError("The ElePose row needs its weights.", "Train them with `mvlift-train elepose`.")
-    lifter = load_elepose(setting.elepose)
+    lifter = load_elepose(setting.elepose, setting.subject)
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
@@ -165,18 +166,27 @@ def _elepose(setting: Setting) -> Method:
 
 def external(folder: Path, setting: Setting) -> Method:
     """Results of another system: FOLDER/NAME.npz (``NAME.noisy.npz`` for noisy input) with ``points3d`` (T, K, 3) in
-    metres, z up, in the subject's keypoint order, and optionally ``pixels`` (T, K, 2)."""
+    metres, z up, in the subject's keypoint order, and optionally ``pixels`` (T, K, 2).
+
+    Raises:
+        KeypointError: there is no such folder; when run, a file is missing, damaged or of another shape.
+    """
+    scored = [setting.subject.layout.index(n) for n in (*setting.subject.score_keypoints, *setting.subject.root)]
+    if not folder.is_dir():
+        raise KeypointError(f"{folder}: there is no such folder.", "Name the folder of the results.")
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         stem = sequence.name.replace("/", "_")
         path = folder / (f"{stem}.noisy.npz" if noisy else f"{stem}.npz")
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist.", "Write one file for each sequence.")
-        with np.load(path, allow_pickle=False) as data:
-            if "points3d" not in data.files or data["points3d"].shape != sequence.truth.shape:
-                raise ModelError(f"{path}: no points3d of shape {sequence.truth.shape}.", "See docs/training.md.")
-            pixels = data["pixels"].astype(np.float64) if "pixels" in data.files else None
-            return Prediction(data["points3d"].astype(np.float64), pixels)
+        data = read_arrays(path, ["points3d"], "result", "Write one file for each sequence, see docs/training.md.")
+        pixels = data.get("pixels", sequence.clean)
+        for key, found, wanted in (("points3d", data["points3d"], sequence.truth), ("pixels", pixels, sequence.clean)):
+            if found.shape != wanted.shape:
+                raise KeypointError(f"{path}: {key} is {found.shape}, not {wanted.shape}.", "See docs/training.md.")
+        points = data["points3d"].astype(np.float64)
+        if not np.isfinite(points[:, scored]).all():
+            raise KeypointError(f"{path}: points3d has gaps.", "Fill them: every frame counts for every method.")
+        return Prediction(points, pixels.astype(np.float64) if "pixels" in data else None)
 
     return run
 

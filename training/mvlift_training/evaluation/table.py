@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.files import whole_file
 from mvlift.lifting.subjects import Subject
 from rich.progress import Progress
 
@@ -91,9 +92,17 @@ def markdown(
     return "\n".join(lines)
 
 
+def _without_nan(value: Any) -> Any:
+    """JSON has no number for what was not measured."""
+    if isinstance(value, dict):
+        return {key: _without_nan(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_scores(path: Path, scores: list[Scores], facts: dict[str, Any]) -> None:
-    """All numbers as JSON; atomically."""
-    temporary = path.with_suffix(".tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps({"facts": facts, "rows": [asdict(s) for s in scores]}, indent=1), encoding="utf-8")
-    os.replace(temporary, path)  # noqa: PTH105 (atomic on every system)
+    """All numbers as JSON, null where nothing was measured; atomically."""
+    content = _without_nan({"facts": facts, "rows": [asdict(s) for s in scores]})
+    with whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
