@@ -141,7 +141,7 @@ def prepare(inputs: list[Path], output: Path, subject: Subject, options: Prepare
 
     Args:
         inputs: files or folders.
-        output: .npz to write (atomically).
+        output: to write (npz; atomically).
         subject: whose keypoints are kept.
         options: what becomes training data.
         console: for the report.
@@ -150,26 +150,33 @@ def prepare(inputs: list[Path], output: Path, subject: Subject, options: Prepare
         Number of sequences written.
 
     Raises:
-        KeypointError: nothing usable was found.
+        KeypointError: an input is not there, or nothing usable was found.
     """
+    if options.fps <= 0 or not np.isfinite(options.fps):
+        raise KeypointError(f"{options.fps} frames a second is not a frame rate.", "Give the video's rate with --fps.")
     parts: list[_Part] = []
+    read = 0
     for source in (entry for given in inputs for entry in _inputs(given)):
         try:
             clips = _clips(source, options)
         except KeypointError as error:
-            console.print(f"[yellow]passed over[/yellow] {source}: {error}")
+            console.print(f"passed over {source}: {error}", style="yellow", markup=False)
             continue
+        read += 1
         found = [part for clip in clips for part in _parts(clip, source, subject, options)]
-        console.print(f"{source.name}: {len(clips)} tracks, {len(found)} sequences")
+        console.print(f"{source.name}: {len(clips)} tracks, {len(found)} sequences", markup=False)
         parts += found
+    if not read:
+        where = ", ".join(map(str, inputs))
+        raise KeypointError(f"{where}: no keypoint file that can be read.", "`mvlift inspect` says why it is not.")
     if not parts:
         raise KeypointError("No sequence is long, large and complete enough.", "Lower --min-seen or --min-frames.")
     lengths = np.array([len(p.points) for p in parts])
     confidence = np.concatenate([p.confidence for p in parts])
     points = np.concatenate([p.points for p in parts])
-    with whole_file(output) as temporary:
+    with whole_file(output) as temporary, temporary.open("wb") as file:  # an open file: numpy adds no .npz to its name
         np.savez_compressed(
-            temporary,
+            file,
             names=np.array(subject.layout.names),
             fps=np.float32(MODEL_FPS),
             start=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
