@@ -13,16 +13,18 @@ import torch
 import tyro
 from mvlift.bodies import default_human_skeleton
 from mvlift.bodies.pose_prior import PosePrior, PosePriorNetwork
-from mvlift.errors import MvliftError
+from mvlift.errors import KeypointError, MvliftError
+from mvlift.files import whole_file
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import track
 from roma import rotmat_to_rotvec, rotvec_to_rotmat
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mvlift_training.console import failed, stderr_console
 from mvlift_training.motion_data import file_digest
 from mvlift_training.prior_data import MocapPoses, solve_mocap
+from mvlift_training.trainer import CheckpointError, load_checkpoint
 
 __all__ = ["PriorConfig", "main", "train_prior"]
 
@@ -78,7 +80,13 @@ def _split(poses: MocapPoses, config: PriorConfig) -> _Poses:
     mirror = [names.index(swap.get(n.split("_")[0], n.split("_")[0]) + n[len(n.split("_")[0]) :]) for n in names]
     held = poses.clip % config.held_out == 0
     rotations = torch.as_tensor(poses.rotations, dtype=torch.float32)
-    return _Poses(rotations[good & ~held], rotations[good & held], mirror)
+    train, scored = rotations[good & ~held], rotations[good & held]
+    if len(train) < 2 or not len(scored):
+        raise KeypointError(
+            f"{config.data}: {len(train)} poses to learn from and {len(scored)} to score with were solved well.",
+            "Give more clips, a smaller --held-out or a larger --max-error.",
+        )
+    return _Poses(train, scored, mirror)
 
 
 def _mirrored(rotations: Tensor, partner: list[int]) -> Tensor:
@@ -175,18 +183,25 @@ def train_prior(config: PriorConfig) -> dict[str, float]:
 
     Returns:
         Scores on the clips that were held out.
+
+    Raises:
+        KeypointError: no such file, or too little in it to learn from.
+        CheckpointError: the folder holds a run on other data.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.folder.mkdir(parents=True, exist_ok=True)
     poses = _split(solve_mocap(config.data, config.folder / "poses.npz", config.every), config)
+    digest = file_digest(config.data)
     network = PosePriorNetwork()
     optimiser = torch.optim.Adam(network.parameters(), config.learning_rate, weight_decay=1e-5)
     checkpoint = config.folder / "last.pt"
     first = 0
     if checkpoint.is_file():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = load_checkpoint(checkpoint)
+        if saved.get("digest") != digest:
+            raise CheckpointError(f"{checkpoint} was trained on other data.", "Give another --folder, or delete it.")
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         first = saved["epoch"]
@@ -196,6 +211,8 @@ def train_prior(config: PriorConfig) -> dict[str, float]:
             group["lr"] = config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * epoch / config.epochs)))
         network.train()
         for rows in torch.randperm(len(poses.train), generator=generator).split(config.batch):
+            if len(rows) < 2:  # batch norm has no spread to go by
+                continue
             clean = poses.train[rows]
             turned = torch.rand(len(rows), generator=generator) < 0.5
             clean = torch.where(turned[:, None, None, None], _mirrored(clean, poses.mirror), clean)
@@ -203,10 +220,10 @@ def train_prior(config: PriorConfig) -> dict[str, float]:
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
-        state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1}
-        temporary = checkpoint.with_suffix(".tmp")
-        torch.save(state, temporary)
-        temporary.replace(checkpoint)
+        state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "epoch": epoch + 1,
+                 "digest": digest}  # fmt: skip
+        with whole_file(checkpoint) as part:
+            torch.save(state, part)
     scale, scores = _scores(network, poses)
     _write(config, network, scale, scores)
     return scores
@@ -224,20 +241,17 @@ def _write(config: PriorConfig, network: PosePriorNetwork, scale: float, scores:
         },
     }
     tensors = {k: v.to(torch.float16) if v.is_floating_point() else v for k, v in network.state_dict().items()}
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = config.output.with_suffix(".tmp")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata={"mvlift": json.dumps(header)})
-    temporary.replace(config.output)
+    with whole_file(config.output) as part:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, part, metadata={"mvlift": json.dumps(header)})
 
 
 def main(arguments: list[str]) -> int:
     """`mvlift-train prior`."""
     config = tyro.cli(PriorConfig, args=arguments, prog="mvlift-train prior")
-    console = Console(stderr=True)
+    console = stderr_console()
     try:
         scores = train_prior(config)
     except MvliftError as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     console.print(f"wrote {config.output}: " + ", ".join(f"{k} {v:.3g}" for k, v in scores.items()))
     return 0
