@@ -9,7 +9,8 @@ from typing import Annotated
 
 import tyro
 from mvlift.errors import MvliftError
-from rich.console import Console
+
+from mvlift_training.console import failed, stderr_console
 
 __all__ = ["main"]
 
@@ -68,6 +69,10 @@ class Export:
     """Where to."""
 
 
+OTHERS = """Build data sets, train, evaluate. Further commands, each with its own --help:
+animals, objects (data sets of our own making), prior (the pose prior), fid (features of the FID column),
+elepose (the ElePose baseline), evaluate (the validation table)."""
+
 Command = (
     Annotated[Prepare, tyro.conf.subcommand("prepare")]
     | Annotated[Stage, tyro.conf.subcommand("stage1")]
@@ -93,7 +98,7 @@ def _prepare(options: Prepare) -> None:
         smoothing=options.smoothing,
         licence=options.licence,
     )
-    console = Console(stderr=True)
+    console = stderr_console()
     count = prepare(options.inputs, options.output, get_subject(options.subject), chosen, console)
     console.print(f"{count} sequences in {options.output}")
 
@@ -141,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         from mvlift_training.elepose import main as elepose_main
 
         return int(elepose_main(given[1:]) or 0)
-    command = tyro.cli(Command, args=given, prog="mvlift-train")  # type: ignore[arg-type, var-annotated]
+    command = tyro.cli(Command, args=given, prog="mvlift-train", description=OTHERS)  # type: ignore[arg-type, var-annotated]
     try:
         match command:
             case Prepare():
@@ -159,6 +164,5 @@ def main(arguments: list[str] | None = None) -> int:
 
                 stages.export(load_config(command.config), command.folder)
     except MvliftError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     return 0

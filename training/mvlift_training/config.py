@@ -35,6 +35,13 @@ class NetworkOptions:
     patch: int = 4
     dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.layers, self.heads, self.patch) < 1 or self.width % (2 * self.heads):
+            raise ConfigError(
+                f"network: width {self.width}, layers {self.layers}, heads {self.heads}, patch {self.patch}.",
+                "Give numbers of at least 1, and a width that is a multiple of twice the heads.",
+            )
+
 
 @dataclass(frozen=True)
 class Stage1Options:
@@ -70,6 +77,8 @@ class Stage2Options:
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ConfigError(f"stage2.every is {self.every}.", "Give 1 for every sequence, 2 for half of them.")
+        if self.sds_iterations < 1:
+            raise ConfigError(f"stage2.sds_iterations is {self.sds_iterations}.", "Give at least 1.")
 
 
 @dataclass(frozen=True)
@@ -156,6 +165,11 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return value
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _value(typing.get_args(kind)[0], value, where)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: {value!r} is not a mapping.", "Write {key: value}.")
+        key_kind, value_kind = typing.get_args(kind)
+        return {_value(key_kind, k, where): _value(value_kind, v, f"{where}.{k}") for k, v in value.items()}
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{where}: {value!r} is not a list.", "Write [first, second].")
@@ -184,9 +198,9 @@ def _build(kind: type[T], values: Any, where: str) -> T:
     if not isinstance(values, dict):
         raise ConfigError(f"{where}: {values!r} is not a mapping.", "Write key: value lines.")
     hints = typing.get_type_hints(kind)
-    unknown = set(values) - set(hints)
+    unknown = sorted(str(key) for key in values if key not in hints)
     if unknown:
-        raise ConfigError(f"{where}: unknown keys {sorted(unknown)}.", f"Known keys: {', '.join(sorted(hints))}.")
+        raise ConfigError(f"{where}: unknown keys {unknown}.", f"Known keys: {', '.join(sorted(hints))}.")
     return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
 
 
@@ -198,7 +212,7 @@ def load_config(path: Path) -> TrainConfig:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
             f"{path}: {error}", "Give a YAML file such as training/mvlift_training/configs/human.yaml."
         ) from error

@@ -20,14 +20,15 @@ class DetectorNoise:
     """Strength of each effect; lengths in network units (half a metre on the body).
 
     Attributes:
-        jitter: largest standard deviation of independent noise a frame.
+        jitter: largest standard deviation of independent noise a frame, for an average keypoint (half to one and a
+            half of it, by keypoint).
         drift: largest standard deviation of slow noise.
         gross: largest share of points that are far off, with low confidence.
         dropped: largest share of single points lost.
         swapped: chance that a stretch of frames has left and right exchanged.
         groups_lost: chance that a group of keypoints (feet, face, legs, arms) is never seen.
         frames_lost: chance that a stretch of frames is lost.
-        clean: share of windows left as they are.
+        clean: share of windows whose points are true and sure; groups and stretches are lost there, too.
     """
 
     jitter: float = 0.05

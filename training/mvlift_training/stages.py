@@ -13,9 +13,9 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.files import whole_file
 from mvlift.lifting.subjects import get_subject
 from mvlift.models import save_denoiser
-from rich.console import Console
 
 from mvlift_training.config import ConfigError, TrainConfig, plain
+from mvlift_training.console import stderr_console
 from mvlift_training.motion_data import MotionWindows, load_sequences
 from mvlift_training.runtime import export_provenance, fabric_for, fresh_network, trained_network
 from mvlift_training.stage1 import LineTask
@@ -27,7 +27,7 @@ from mvlift_training.warm_start import start_from_base, start_from_line
 
 __all__ = ["export", "run_all", "stage1", "stage2", "stage3", "stage4"]
 
-_console = Console(stderr=True)
+_console = stderr_console()
 
 
 def _report(stage: str, step: int, means: dict[str, float]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from mvlift_training.animals.footage import AnimalOptions, Footage, own_footage, real_footage, write_footage
 from mvlift_training.animals.gaits import FPS
 from mvlift_training.animals.validation import write_validation
+from mvlift_training.console import failed, stderr_console
 from mvlift_training.stage4 import write_motion_library
 
 __all__ = ["build", "main"]
@@ -80,10 +81,9 @@ def build(options: AnimalOptions, console: Console) -> None:
 def main(arguments: list[str]) -> int:
     """`mvlift-train animals`."""
     options = tyro.cli(AnimalOptions, args=arguments, prog="mvlift-train animals")
-    console = Console(stderr=True)
+    console = stderr_console()
     try:
         build(options, console)
     except MvliftError as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     return 0

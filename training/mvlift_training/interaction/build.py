@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from mvlift_training.console import failed, stderr_console
 from mvlift_training.interaction.boxes import Scene, make_scene
 from mvlift_training.interaction.footage import filmed
 from mvlift_training.interaction.people import lift_people
@@ -124,10 +125,9 @@ def _write_2d(rng: np.random.Generator, path: Path, scenes: list[FloatArray], su
 def main(arguments: list[str]) -> int:
     """`mvlift-train objects`."""
     options = tyro.cli(_Command, args=arguments, prog="mvlift-train objects")
-    console = Console(stderr=True)
+    console = stderr_console()
     try:
         build(options.data, options.folder, options, console)
     except MvliftError as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
+        return failed(error)
     return 0
