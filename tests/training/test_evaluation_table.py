@@ -19,7 +19,7 @@ from mvlift_training.evaluation.methods import Setting, external, method
 from mvlift_training.evaluation.metrics import Prediction
 from mvlift_training.evaluation.table import Scores, markdown, run_row, write_scores
 from rich.progress import Progress
-from walkers import NAMES, SIZE, write_validation
+from walkers import NAMES, SIZE, camera, common_keys, seen, walker, write_validation
 
 HUMAN = get_subject("human")
 FRAMES = 40
@@ -288,3 +288,34 @@ def test_an_unknown_kind_of_input_is_wrong_usage(validation: Path, capsys: pytes
 def test_elepose_needs_its_weights() -> None:
     with pytest.raises(ModelError, match="mvlift-train elepose"):
         method("ElePose", Setting(HUMAN))
+
+
+def test_people_with_objects_have_columns_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A box between the hands, without toes in the file; a system that moves the box by (0, 3, 4) cm."""
+    box = get_subject("human+box")
+    person, view = walker(5, 36), camera(5)
+    centre = person[:, [NAMES.index("l_wrist"), NAMES.index("r_wrist")]].mean(1, keepdims=True)
+    corners = np.array([box.thing.points[n] for n in box.rigid]) if box.thing else np.zeros((0, 3))
+    truth = np.concatenate([person[:, :18], centre + 0.3 * (corners - corners.mean(0))], 1)
+    xy = seen(truth, *view)
+    K, R, t = (v[None] for v in view)
+    keys = {**common_keys([36]), "names": np.array([*NAMES[:18], *box.rigid])}
+    data = tmp_path / "boxes.npz"
+    np.savez(data, xy=xy, noisy_xy=xy, noisy_confidence=np.ones(xy.shape[:2]), points3d=truth, K=K, R=R, t=t, **keys)
+    theirs = np.full((36, len(box.layout.names), 3), np.nan)
+    for i, name in enumerate(keys["names"]):
+        theirs[:, box.layout.index(name)] = truth[:, i] + (np.array([0.0, 0.03, 0.04]) if name in box.rigid else 0.0)
+    (tmp_path / "theirs").mkdir()
+    np.savez(tmp_path / "theirs" / "walk0#0.npz", points3d=theirs)
+    output = tmp_path / "scores.json"
+    assert evaluate("--data", data, "--subject", "human+box", "--rows", "flat", "--inputs", "clean", "--external", "o",
+                    tmp_path / "theirs", "--output", output) == 0  # fmt: skip
+    table = capsys.readouterr().out
+    assert "T_root^O (mm)" in table
+    assert "O-MPJPE (mm)" in table
+    assert "FID" not in table
+    flat, other = (row["clips"][0] for row in json.loads(output.read_text(encoding="utf-8"))["rows"])
+    assert other["t_root_object"] == pytest.approx(50)
+    assert other["o_mpjpe"] == pytest.approx(0, abs=1e-6)
+    assert other["mpjpe"] == pytest.approx(0, abs=1e-6)
+    assert flat["t_root_object"] > 20
