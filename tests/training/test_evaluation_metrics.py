@@ -122,7 +122,11 @@ def test_procrustes_turns_but_does_not_mirror(walk: FloatArray) -> None:
     moved = 2.5 * walk @ turned(4).T + [1.0, -1.0, 2.0]
     np.testing.assert_allclose(procrustes(moved, walk), walk, atol=1e-9)
     mirrored = walk * [-1.0, 1.0, 1.0]
-    assert np.linalg.norm(procrustes(mirrored, walk) - walk, axis=-1).mean() > 0.02
+    found = procrustes(mirrored, walk)
+    assert np.linalg.norm(found - walk, axis=-1).mean() > 0.02
+    hand = [np.sign(np.linalg.det(p[:, [4, 7, 10]] - p[:, :1])) for p in (found, mirrored, walk)]
+    np.testing.assert_array_equal(hand[0], hand[1])
+    np.testing.assert_array_equal(hand[0], -hand[2])
 
 
 def test_procrustes_of_one_point_off_by_hand() -> None:
