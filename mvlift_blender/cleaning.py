@@ -113,7 +113,7 @@ def clean_feet(armature: Any, options: FootOptions, threshold: float = CONTACT) 
     level = sole_points(soles, *curves.skeleton.forward(curves.rotations, locations))
     support = supports(level, rests, lifted.fps, options)
     if not support.any():
-        return "No foot rests; nothing was changed"
+        return "No foot rests; nothing was changed" + ("" if options.mode == "ALWAYS" else " (Always looks for more)")
     rotations, locations = planted(curves.skeleton, curves.rotations, locations, soles, support, options)
     after = sole_points(soles, *curves.skeleton.forward(rotations, locations))
     write_motion_curves(armature, curves.changed(rotations, locations), "cleaned")
@@ -252,7 +252,8 @@ def lock_joint(
 
     Args:
         armature: lifted.
-        joint: bone with two bones above it, which bend.
+        joint: bone with two bones above it, which bend; for the toes of a leg whose foot keeps its orientation, those
+            above the foot.
         at: scene frame whose place is kept.
         frames: first and last scene frame to keep it in.
         blend: frames over which it comes and goes.
@@ -268,14 +269,23 @@ def lock_joint(
     places = lifted.bend[0][:, index]
     weight = blend_weights(curves.frames, *frames, blend)[:, None]
     targets = places + weight * (places[row] - places)
+    bent = _ankle_of(lifted, index) if keep_turn else index
+    goals = targets - places + lifted.bend[0][:, bent]
     try:
-        rotations = reached(skeleton, curves.rotations, curves.locations, index, targets, keep_turn)
+        rotations = reached(skeleton, curves.rotations, curves.locations, bent, goals, keep_turn)
     except ValueError as error:
         raise LiftError(f"{error}.", "Choose a wrist, a hand, an ankle or a foot.") from error
     off = np.linalg.norm(skeleton.forward(rotations, curves.locations)[0][:, index] - targets, axis=-1)
     write_motion_curves(armature, curves.changed(rotations), "cleaned")
     far = f"; out of reach by up to {100 * off.max():.0f} cm" if off.max() > 0.01 else ""
     return f"{joint} locked where it is in frame {curves.frames[row]:g}{far}"
+
+
+def _ankle_of(lifted: _Lifted, joint: int) -> int:
+    """The joint above the toes of a leg: the whole leg moves them. Any other joint as it is."""
+    rig, skeleton = rig_data(lifted.record.body), lifted.curves.skeleton
+    legs, _ = rig_legs(lifted.armature, lifted.record.body, rig.legs, rig.directions["front"])
+    return skeleton.parents[joint] if skeleton.names[joint] in {leg.toe for leg in legs} else joint
 
 
 def _bones(armature: Any, curves: MotionCurves, joints: Sequence[str]) -> list[int]:

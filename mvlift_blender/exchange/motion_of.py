@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import MvliftError
-from mvlift.motion import Camera, LiftedMotion
+from mvlift.motion import LiftedMotion
 from numpy.typing import NDArray
 
 from ..retargeting.detect import candidates
 from ..retargeting.rig import shape_of
 from ..scene.motion_curves import read_bone_curves
+from ..scene.record import no_camera
 from ..scene.rig_data import rig_data
 from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
 from ..scene.timing import scene_fps
@@ -48,7 +49,7 @@ def motion_of(context: Any, armature: Any) -> LiftedMotion:
     frames = len(curves.frames)
     empty = np.zeros((frames, 0), np.float32)
     record = record_of(armature)
-    camera = record.camera if record is not None else _no_camera()
+    camera = record.camera if record is not None else no_camera()
     return LiftedMotion(
         body=body,
         joint_names=skeleton.names,
@@ -82,9 +83,3 @@ def _body(armature: Any) -> str:
             f"{armature.name} has not the bones of SMPL or SMAL.", "Retarget its motion to a lifted armature first."
         )
     return body
-
-
-def _no_camera() -> Camera:
-    lens = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]], np.float32)
-    view = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
-    return Camera(lens, view, np.array([0, 1, 4], np.float32), (1280, 720))

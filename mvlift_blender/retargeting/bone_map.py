@@ -16,7 +16,7 @@ from typing import Any, Final
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 
-from .roles import BODIES, SIDES, key, ordered_keys, roles, split_key
+from .roles import BODIES, SIDES, key, limbs, ordered_keys, roles, split_key
 
 __all__ = [
     "BoneMapError",
@@ -36,7 +36,6 @@ __all__ = [
 SCHEMA: Final = "mvlift-bone-map"
 VERSION: Final = 1
 _FOLDER: Final = Path(__file__).with_name("maps")
-_LIMBS: Final = ("arm", "leg")
 Names = tuple[str, ...]
 
 
@@ -65,6 +64,8 @@ class IkLimb:
         toe: the bone that turns the toes while IK is on, "" for none.
         bend: the lower bone of the solver's chain, when the solver may stretch the chain: it is keyed with the bend of
             the elbow or knee, so that the solver begins where it should end; "" for none.
+        heel: of paws, the bone that turns the foot about the toes, "" for none. ``control`` then carries the toes. What
+            the heel hangs on is turned by the rig's own solvers: it is looked at in every frame.
     """
 
     control: str
@@ -73,6 +74,12 @@ class IkLimb:
     settings: tuple[Setting, ...] = ()
     toe: str = ""
     bend: str = ""
+    heel: str = ""
+
+    @property
+    def controls(self) -> Names:
+        """The bones that are keyed by where and how they are in the world; "" for what the limb lacks."""
+        return (self.control, self.pole, self.toe, self.heel)
 
 
 @dataclass(frozen=True)
@@ -170,11 +177,12 @@ def _settings(rows: Iterable[Mapping[str, Any]], tokens: Iterable[str]) -> tuple
     return tuple(dict.fromkeys(made))
 
 
-def _limbs(data: Mapping[str, Any], sides: Mapping[str, str]) -> dict[tuple[str, str], IkLimb]:
+def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where: str) -> dict[tuple[str, str], IkLimb]:
     found = {}
-    for limb in _LIMBS:
-        both = data.get(limb)
-        for side, token in sides.items() if both else ():
+    for limb, both in data.items():
+        if limb not in limbs(body):
+            raise BoneMapError(f"{where}: {limb!r} is no limb of a {body}.", f"Use {', '.join(limbs(body))}.")
+        for side, token in sides.items():
             entry = both.get(side, both)
             switch = entry.get("switch")
             found[(limb, side)] = IkLimb(
@@ -186,6 +194,7 @@ def _limbs(data: Mapping[str, Any], sides: Mapping[str, str]) -> dict[tuple[str,
                 settings=_settings(entry.get("settings", ()), [token]),
                 toe=_filled(entry.get("toe", ""), token),
                 bend=_filled(entry.get("bend", ""), token),
+                heel=_filled(entry.get("heel", ""), token),
             )
     return found
 
@@ -217,7 +226,7 @@ def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
                 dict.fromkeys(tuple(_filled(n, token) for n in names) for names in evidence for token in sides.values())
             ),
             geometry=_expand(body, data.get("geometry", {}), sides, where),
-            ik=_limbs(data.get("ik", {}), sides),
+            ik=_limbs(body, data.get("ik", {}), sides, where),
             settings=_settings(data.get("settings", ()), sides.values()),
         )
     except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
@@ -299,7 +308,7 @@ def _setting_data(setting: Setting) -> dict[str, Any]:
 
 
 def _limb_data(ik: IkLimb) -> dict[str, Any]:
-    data: dict[str, Any] = {"control": ik.control, "pole": ik.pole, "toe": ik.toe, "bend": ik.bend}
+    data: dict[str, Any] = {n: getattr(ik, n) for n in ("control", "pole", "toe", "bend", "heel")}
     if ik.switch is not None:
         data["switch"] = dict(zip(("bone", "property", "ik", "fk"), ik.switch, strict=True))
     data["settings"] = [_setting_data(s) for s in ik.settings]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import bpy
 import numpy as np
@@ -14,13 +16,14 @@ from ..scene.animation import Curves, current_curves
 from ..scene.rig_data import Leg
 from ..scene.rotations import conjugate, continuous, multiply
 from .bone_map import RigMap, shipped_maps
-from .ik import limbs_with_ik
+from .channels import Channel
+from .heels import heel_channels, heel_turns
+from .ik import carried, limbs_with_ik
 from .motion import Solved
 from .played import Reader, played
-from .probe import Probe, as_it_was, probe
+from .probe import Probe, all_settings, as_it_was, probe
 from .record import RigRecord, read_rig_record
-from .retarget import all_settings, motion_channels
-from .roles import limb_keys
+from .retarget import motion_channels
 from .solve import with_root
 from .thin_keys import thin_rig
 
@@ -39,6 +42,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+_MOTION: Final = re.compile(r'pose\.bones\["(.+)"\]\.(location|rotation_\w+)')
+_COUNTS: Final = {"location": 3, "rotation_euler": 3, "rotation_quaternion": 4, "rotation_axis_angle": 4}
 
 
 def rig_record(armature: Any) -> RigRecord | None:
@@ -51,6 +56,7 @@ def rig_record(armature: Any) -> RigRecord | None:
 class _Rig:
     """A retargeted rig that can be cleaned."""
 
+    armature: Any
     map: RigMap
     seen: Probe
     limbs: tuple[tuple[str, str], ...]
@@ -66,6 +72,25 @@ class _Rig:
         keyed = np.unique(np.concatenate(points).round(4))
         return np.unique(np.concatenate([keyed, np.arange(np.ceil(keyed[0]), np.floor(keyed[-1]) + 1)]))
 
+    def heels(self, channels: Sequence[Channel]) -> dict[tuple[str, str], Array]:
+        """What the heels of paws hang on under some channels."""
+        return heel_turns(bpy.context, self.armature, self.map, self.seen, self.limbs, channels)
+
+    def channels(self, frames: Array) -> list[Channel]:
+        """The keyed locations and rotations, read at frames (T,)."""
+        found = []
+        for path in dict.fromkeys(curve.data_path for curve in self.curves):
+            match = _MOTION.fullmatch(path)
+            values = self.curves.read(path, _COUNTS[match[2]], frames) if match is not None else None
+            if match is not None and values is not None:
+                found.append(Channel(match[1], path, values))
+        return found
+
+    def motion(self, frames: Array, channels: Sequence[Channel]) -> tuple[Solved, dict[tuple[str, str], Array]]:
+        """What the keys make of the parts at frames (T,), and what the heels of paws hang on."""
+        heels = self.heels(channels)
+        return played(self.map, self.seen, self.limbs, self.reader(frames), len(frames), heels), heels
+
 
 def _rig(armature: Any) -> _Rig:
     record, curves = rig_record(armature), current_curves(armature)
@@ -76,7 +101,7 @@ def _rig(armature: Any) -> _Rig:
     limbs = limbs_with_ik(rig) if record.bake == "IK" else ()
     with as_it_was(bpy.context, armature, all_settings(rig)):
         seen = probe(bpy.context, armature, rig, keys, limbs)
-    return _Rig(rig, seen, limbs, curves)
+    return _Rig(armature, rig, seen, limbs, curves)
 
 
 def _skeleton(seen: Probe, rig: RigMap) -> RestSkeleton:
@@ -96,7 +121,7 @@ def read_rig_motion(armature: Any) -> MotionCurves | None:
     if not list(rig.curves):
         return None
     skeleton, frames = _skeleton(rig.seen, rig.map), rig.frames()
-    motion = played(rig.map, rig.seen, rig.limbs, rig.reader(frames), len(frames))
+    motion, _ = rig.motion(frames, rig.channels(frames))
     skip = len(rig.seen.parts.keys) - len(skeleton.names)
     turns, heads = motion.turns[:, skip:], motion.heads[:, skip:]
     rotations = turns.copy()
@@ -117,8 +142,10 @@ def write_rig_motion(armature: Any, motion: MotionCurves, what: str) -> Any:
     heads = np.concatenate([np.zeros((len(turns), extra, 3)), places], axis=1)
     solved = Solved(turns, heads, 1.0, np.ones(turns.shape[1], bool))
     solved = with_root(rig.seen.parts, solved, "ROOT" if extra else "HIPS")
+    channels = motion_channels(rig.map, rig.seen, solved, rig.limbs)
+    channels += heel_channels(rig.map, rig.seen, solved, rig.heels(channels))
     curves = editable_curves(armature, what)
-    for channel in motion_channels(rig.map, rig.seen, solved, rig.limbs):
+    for channel in channels:
         if curves.find(channel.path) is not None:
             curves.write(channel.path, motion.frames, channel.values, group=channel.bone)
     return curves.action
@@ -136,14 +163,16 @@ def thin_rig_keys(armature: Any, bound: float, what: str) -> tuple[float, float]
 
     rig = _rig(armature)
     frames = rig.frames()
-    motion = played(rig.map, rig.seen, rig.limbs, rig.reader(frames), len(frames))
-    paths = {c.path: c for c in motion_channels(rig.map, rig.seen, motion, rig.limbs)}
-    channels = [
-        replace(channel, values=values)
-        for path, channel in paths.items()
-        if (values := rig.curves.read(path, channel.values.shape[1], frames)) is not None
-    ]
-    thinned = thin_rig(rig.map, rig.seen, rig.limbs, channels, frames, bound)
+    keyed = rig.channels(frames)
+    motion, heels = rig.motion(frames, keyed)
+    paths = {c.path for c in motion_channels(rig.map, rig.seen, motion, rig.limbs)}
+    bones = {rig.map.ik[limb].heel for limb in heels}
+    channels = [c for c in keyed if c.path in paths or c.bone in bones]
+    thinned = thin_rig(rig.map, rig.seen, rig.limbs, channels, frames, bound, heels)
+    if heels:  # what they hang on is turned otherwise by fewer keys
+        shown = [replace(k.channel, values=k.shown(frames)) for k in thinned.kept]
+        again = {c.path: c for c in heel_channels(rig.map, rig.seen, motion, rig.heels(shown))}
+        thinned = replace(thinned, kept=tuple(k.with_values(again.get(k.channel.path), frames) for k in thinned.kept))
     curves = editable_curves(armature, what)
     for kept in thinned.kept:
         values = kept.channel.values[kept.rows]
@@ -161,12 +190,12 @@ def rig_joints(armature: Any) -> tuple[str, ...] | None:
 
 
 def ik_ends(armature: Any) -> dict[str, str]:
-    """The hands' and feet's IK controls that are keyed, and the joint that each moves, as clean-up names it."""
+    """The IK controls of hands, feet and paws that are keyed, and the joint that each carries, as clean-up names it."""
     record = rig_record(armature)
     if record is None or record.bake != "IK":
         return {}
     rig = record.rig
-    return {rig.ik[limb].control: rig.bones[limb_keys(rig.body, limb)[2]] for limb in limbs_with_ik(rig)}
+    return {rig.ik[limb].control: rig.bones[carried(rig, limb)] for limb in limbs_with_ik(rig)}
 
 
 def joint_named(armature: Any, bone: str) -> str:

@@ -13,9 +13,9 @@ from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts
 from .probe import Bend, Control
-from .roles import key, limb_keys
+from .roles import limb_keys, toe_key
 
-__all__ = ["ik_channels", "limbs_with_ik", "setting_channels"]
+__all__ = ["carried", "ik_channels", "limbs_with_ik", "setting_channels"]
 
 Array = NDArray[np.float64]
 Limb = tuple[str, str]
@@ -25,7 +25,12 @@ _STRAIGHT: Final = 0.01
 
 def limbs_with_ik(rig: RigMap) -> tuple[Limb, ...]:
     """Limbs whose IK controls can be keyed."""
-    return tuple(limb for limb in rig.ik if all(k in rig.bones for k in limb_keys(rig.body, limb)))
+    return tuple(limb for limb in rig.ik if {*limb_keys(rig.body, limb), carried(rig, limb)} <= rig.bones.keys())
+
+
+def carried(rig: RigMap, limb: Limb) -> str:
+    """The part that a limb's IK control carries: the hand, the foot, or the toes of a paw."""
+    return toe_key(rig.body, limb) if rig.ik[limb].heel else limb_keys(rig.body, limb)[2]
 
 
 def ik_channels(
@@ -43,11 +48,12 @@ def ik_channels(
     """
     ik = rig.ik[limb]
     upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
+    held = parts.index[carried(rig, limb)]
     found = []
     control = extra.get(ik.control)
     if control is not None:
-        turn = solved.turns[:, end]
-        place = solved.heads[:, end] + rotate(turn, control.head - parts.heads[end])
+        turn = solved.turns[:, held]
+        place = solved.heads[:, held] + rotate(turn, control.head - parts.heads[held])
         found += _placed(control, place, parts, solved)
         found.append(rotation_channel(control.bone, control.mode, rotation(control, turn, _above(control, solved))))
     pole = extra.get(ik.pole)
@@ -57,9 +63,9 @@ def ik_channels(
         thigh, shin = solved.heads[:, lower] - solved.heads[:, upper], solved.heads[:, end] - solved.heads[:, lower]
         found.append(rotation_channel(bend.bone, bend.mode, _bent(bend, thigh, shin)))
     toe = extra.get(ik.toe)
-    if toe is not None and (name := key("toe", limb[1])) in parts.index:
-        # it hangs on the foot control, which turns as the foot does
-        above = _above(toe, solved) if toe.parent >= 0 and control is None else solved.turns[:, end]
+    if toe is not None and (name := toe_key(rig.body, limb)) in parts.index:
+        # it hangs on the limb's control, which turns as what it carries does
+        above = _above(toe, solved) if toe.parent >= 0 and control is None else solved.turns[:, held]
         q = rotation(toe, solved.turns[:, parts.index[name]], above)
         found.append(rotation_channel(toe.bone, toe.mode, q))
     return found

@@ -8,8 +8,8 @@ from typing import Any, Final
 import bpy
 from mvlift.errors import MvliftError
 
-from .probe import RigState, restore_state, take_state
-from .retarget import all_settings, retarget
+from .probe import RigState, all_settings, restore_state, take_state
+from .retarget import retarget
 from .rig import detect_rig
 from .table import map_of, options_of
 

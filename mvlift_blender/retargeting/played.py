@@ -5,16 +5,17 @@ The inverse of ``channels`` and ``ik``: clean-up reads a retargeted Action throu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..scene.rotations import conjugate, continuous, from_matrix, from_vector, multiply, rotate
 from .bone_map import RigMap
+from .ik import carried
 from .motion import Solved, TargetParts
 from .probe import Control, Probe
-from .roles import key, limb_keys
+from .roles import limb_keys, toe_key
 
 __all__ = ["Reader", "played", "quaternions"]
 
@@ -25,7 +26,9 @@ Reader = Callable[[str, int], Array | None]
 _AXES = {axis: np.eye(3)[i] for i, axis in enumerate("XYZ")}
 
 
-def played(rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count: int) -> Solved:
+def played(
+    rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count: int, heels: Mapping[Limb, Array]
+) -> Solved:
     """How the parts of a rig move under its keys; parts without keys follow what they hang on.
 
     Args:
@@ -34,6 +37,7 @@ def played(rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count:
         limbs: whose IK controls are keyed.
         read: the keyed values.
         count: T, of frames.
+        heels: (T, 4) what the heels of paws hang on, as ``heel_turns`` says.
     """
     parts = seen.parts
     moving = Solved(
@@ -41,16 +45,17 @@ def played(rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count:
         np.ones(len(parts.keys), bool),
     )  # fmt: skip
     ends = {parts.index[limb_keys(rig.body, limb)[2]]: limb for limb in limbs}
-    toes = {parts.index[k]: rig.ik[limb].toe for limb in limbs if (k := key("toe", limb[1])) in parts.index}
+    toes = {parts.index[k]: rig.ik[limb].toe for limb in limbs if (k := toe_key(rig.body, limb)) in parts.index}
+    paws = {parts.index[toe_key(rig.body, limb)] for limb in limbs if rig.ik[limb].heel}
     bones = {parts.index[k] for limb in limbs for k in limb_keys(rig.body, limb)}
     for i, control in enumerate(seen.controls):
         if i in ends:
-            _reach(rig, seen, ends[i], moving, read)
+            _reach(rig, seen, ends[i], moving, read, heels)
+        if i in ends or i in paws:
             continue
         above = _turns_above(parts.parents[i], moving)
         control = seen.extra.get(toes.get(i, ""), control)
-        q = None if i in bones else _rotation(control, read)
-        moving.turns[:, i] = above if q is None else multiply(above, _in_world(control, q))
+        moving.turns[:, i] = above if i in bones else _turned(control, above, read)
         step = _step(control, read) if i not in bones else None
         if step is None:
             moving.heads[:, i] = _carried(parts, i, moving)
@@ -60,16 +65,17 @@ def played(rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count:
     return moving
 
 
-def _reach(rig: RigMap, seen: Probe, limb: Limb, moving: Solved, read: Reader) -> None:
+def _reach(rig: RigMap, seen: Probe, limb: Limb, moving: Solved, read: Reader, heels: Mapping[Limb, Array]) -> None:
     """Turns and heads of a limb whose end is where its IK control puts it, by the law of cosines."""
     parts, ik = seen.parts, rig.ik[limb]
     upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
-    control = seen.extra[ik.control]
-    turn = _turns_above(control.parent, moving)
-    q = _rotation(control, read)
-    turn = turn if q is None else multiply(turn, _in_world(control, q))
-    goal = _carried_control(control, parts, moving, _step(control, read))
-    goal = goal - rotate(turn, control.head - parts.heads[end])
+    held = parts.index[carried(rig, limb)]
+    turn, goal = _held(seen.extra[ik.control], held, parts, moving, read)
+    if ik.heel:
+        moving.heads[:, held] = goal
+        moving.turns[:, held] = _turned(seen.extra[ik.toe], turn, read) if ik.toe in seen.extra else turn
+        turn = _turned(seen.extra[ik.heel], heels[limb], read)
+        goal = goal + rotate(turn, parts.heads[end] - parts.heads[held])
     hip = moving.heads[:, upper]
     lengths = [_length(parts.heads[b] - parts.heads[a]) for a, b in ((upper, lower), (lower, end))]
     way = goal - hip
@@ -92,6 +98,19 @@ def _reach(rig: RigMap, seen: Probe, limb: Limb, moving: Solved, read: Reader) -
         moving.turns[:, i] = continuous(multiply(_frame(b - a, hinge), conjugate(_frame(rest, rest_hinge))))
     moving.turns[:, end] = turn
     moving.heads[:, lower], moving.heads[:, end] = knee, hip + distance * line
+
+
+def _held(control: Control, held: int, parts: TargetParts, moving: Solved, read: Reader) -> tuple[Array, Array]:
+    """Turn (T, 4) and head (T, 3) of the part that an IK control carries."""
+    turn = _turned(control, _turns_above(control.parent, moving), read)
+    place = _carried_control(control, parts, moving, _step(control, read))
+    return turn, place - rotate(turn, control.head - parts.heads[held])
+
+
+def _turned(control: Control, above: Array, read: Reader) -> Array:
+    """(T, 4) how a control turns on what it hangs on."""
+    q = _rotation(control, read)
+    return above if q is None else multiply(above, _in_world(control, q))
 
 
 def _rest_hinge(seen: Probe, pole: Control | None, turned: float, joints: tuple[int, int, int]) -> Array:

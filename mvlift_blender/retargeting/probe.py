@@ -17,14 +17,26 @@ from mathutils import Quaternion
 from numpy.typing import NDArray
 
 from ..scene.animation import assign_action, slot_name
-from ..scene.rotations import conjugate, from_matrix, multiply, rotate, to_vector
+from ..scene.rotations import conjugate, multiply, rotate, to_vector
 from .bone_map import IkLimb, RigMap, Setting
+from .eye import Eye
 from .motion import TargetParts
 from .rig import world_matrix
 from .roles import limb_keys
 from .solve import RetargetError
 
-__all__ = ["Bend", "Control", "Probe", "RigState", "as_it_was", "probe", "restore_state", "take_state"]
+__all__ = [
+    "Bend",
+    "Control",
+    "Probe",
+    "RigState",
+    "all_settings",
+    "as_it_was",
+    "on_ik",
+    "probe",
+    "restore_state",
+    "take_state",
+]
 
 Array = NDArray[np.float64]
 _TURN: Final = Quaternion((0.3, 0.8, -0.5), 0.7)
@@ -177,13 +189,13 @@ def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Seq
         raise RetargetError(f"{armature.name} has no bone {missing[0]!r}.", "Correct the bone map.")
     if not armature.visible_get(view_layer=context.view_layer):
         raise RetargetError(f"{armature.name} is hidden.", "Show it: Blender does not move what is hidden.")
-    _apply(armature, [*rig.settings, *_switches(rig, on_ik=())])
+    _apply(armature, [*rig.settings, *_switches(rig, ())])
     controls, parts, soft = _look(context, armature, rig, keys)
     extra: dict[str, Control] = {}
     bends: dict[tuple[str, str], Bend] = {}
     if ik:
-        _apply(armature, [s for limb in ik for s in rig.ik[limb].settings] + _switches(rig, on_ik=ik))
-        names = [n for limb in ik for n in (rig.ik[limb].control, rig.ik[limb].pole, rig.ik[limb].toe) if n]
+        on_ik(armature, rig, ik)
+        names = [n for limb in ik for n in rig.ik[limb].controls if n]
         extra = _look_extra(context, armature, [n for n in names if n in armature.pose.bones], keys, controls)
         bends = {
             limb: _bend(context, armature, [rig.where(k) for k in limb_keys(rig.body, limb)], rig.ik[limb], extra)
@@ -192,12 +204,22 @@ def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Seq
     return Probe(parts, tuple(controls), extra, soft, bends)
 
 
-def _switches(rig: RigMap, on_ik: Sequence[tuple[str, str]]) -> list[Setting]:
+def all_settings(rig: RigMap) -> list[Setting]:
+    """Every property of a rig that retargeting may set."""
+    return [*rig.settings, *_switches(rig, ()), *(s for ik in rig.ik.values() for s in ik.settings)]
+
+
+def on_ik(armature: Any, rig: RigMap, limbs: Sequence[tuple[str, str]]) -> None:
+    """Set a rig's properties as they are while some limbs' IK controls are keyed."""
+    _apply(armature, [*rig.settings, *_switches(rig, limbs), *(s for limb in limbs for s in rig.ik[limb].settings)])
+
+
+def _switches(rig: RigMap, limbs: Sequence[tuple[str, str]]) -> list[Setting]:
     found = []
     for limb, ik in rig.ik.items():
         if ik.switch is not None:
             bone, name, for_ik, for_fk = ik.switch
-            found.append(Setting(bone, name, for_ik if limb in on_ik else for_fk))
+            found.append(Setting(bone, name, for_ik if limb in limbs else for_fk))
     return found
 
 
@@ -207,30 +229,6 @@ def _apply(armature: Any, settings: Iterable[Setting]) -> None:
         if bone is not None and setting.property in bone:
             bone[setting.property] = type(bone[setting.property])(setting.value)
     armature.update_tag()
-
-
-class _Eye:
-    """Reads where named bones are in the world."""
-
-    def __init__(self, context: Any, armature: Any, names: Sequence[str]) -> None:
-        self._context, self._armature = context, armature
-        order = {bone.name: i for i, bone in enumerate(armature.pose.bones)}
-        self._rows = [order[n] for n in names]
-        matrix = world_matrix(armature)
-        self._scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
-        self._world, self._matrix = from_matrix(matrix[:3, :3] / self._scale), matrix
-
-    def look(self) -> tuple[Array, Array]:
-        """Orientations (B, 4) and heads (B, 3)."""
-        self._context.view_layer.update()
-        posed = self._armature.evaluated_get(self._context.evaluated_depsgraph_get())
-        flat = np.empty(16 * len(posed.pose.bones), dtype=np.float32)
-        posed.pose.bones.foreach_get("matrix", flat)
-        # Blender stores matrices by columns
-        matrices = flat.reshape(-1, 4, 4).swapaxes(1, 2)[self._rows].astype(np.float64)
-        axes = matrices[:, :3, :3] / np.maximum(np.linalg.norm(matrices[:, :3, :3], axis=1, keepdims=True), 1e-12)
-        heads = matrices[:, :3, 3] @ self._matrix[:3, :3].T + self._matrix[:3, 3]
-        return multiply(self._world, from_matrix(axes)), heads
 
 
 def _zero(bone: Any, move: bool) -> None:
@@ -266,7 +264,7 @@ def _look(
     moving = [k in ("hips", "root") for k in keys]
     for bone, move in zip(bones, moving, strict=True):
         _zero(bone, move)
-    eye = _Eye(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
+    eye = Eye(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
     axes, heads = eye.look()
     above = np.zeros((count, count), bool)  # [i, j]: part i follows part j
     soft = []
@@ -288,7 +286,7 @@ def _look(
     return controls, parts, tuple(soft)
 
 
-def _moves(eye: _Eye, bone: Any, row: int, heads: Array) -> Array:
+def _moves(eye: Eye, bone: Any, row: int, heads: Array) -> Array:
     columns = []
     for axis in range(3):
         place = [0.0, 0.0, 0.0]
@@ -306,7 +304,7 @@ def _look_extra(
     bones = [armature.pose.bones[n] for n in names]
     for bone in bones:
         _zero(bone, True)
-    eye = _Eye(context, armature, [*names, *(c.bone for c in controls)])
+    eye = Eye(context, armature, [*names, *(c.bone for c in controls)])
     axes, heads = eye.look()
     count = len(names)
     above = np.zeros((count, len(keys)), bool)
@@ -334,7 +332,7 @@ def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra:
     if lower is not None:
         _zero(lower, False)
     pole_bone = ik.pole if ik.pole in extra else ik.control
-    eye = _Eye(context, armature, [*joints, pole_bone, lower.name if lower is not None else joints[1]])
+    eye = Eye(context, armature, [*joints, pole_bone, lower.name if lower is not None else joints[1]])
     axes, (root, joint, end, *_) = eye.look()
     rest_axes, rest_bones = axes[-1], (joint - root, end - joint)
     bone = armature.pose.bones[control.bone]

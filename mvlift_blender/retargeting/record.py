@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..scene.animation import current_curves
+from ..scene.record import write_plain_record
+from ..scene.timing import Timing
 from .bone_map import BoneMapError, RigMap, map_data, rig_of_data
 
 __all__ = ["RigRecord", "read_rig_record", "write_rig_record"]
 
 _KEY: Final = "mvlift_rig"
 _LIFT: Final = "mvlift"
+_BODIES: Final = {"human": "smpl", "quadruped": "smal"}
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,15 @@ class RigRecord:
     bake: str
 
 
-def write_rig_record(action: Any, record: RigRecord, source: Any) -> None:
-    """Keep a rig's map with an Action, and what the source's Action remembers of its lift."""
+def write_rig_record(action: Any, record: RigRecord, source: Any, timing: Timing) -> None:
+    """Keep a rig's map with an Action, and what the source's Action remembers of its lift.
+
+    Args:
+        action: of the rig.
+        record: what to keep.
+        source: the armature whose motion it is.
+        timing: of the motion, for a source that no lift made.
+    """
     rig = record.rig
     data = map_data(rig, rig.name or "own", rig.title)
     action[_KEY] = json.dumps({"map": data, "root": record.root, "bake": record.bake})
@@ -33,6 +43,8 @@ def write_rig_record(action: Any, record: RigRecord, source: Any) -> None:
     lift = curves.action.get(_LIFT) if curves is not None else None
     if lift is not None:
         action[_LIFT] = lift.to_dict()
+    else:
+        write_plain_record(action, _BODIES[rig.body], timing, f"Retargeted from {source.name}")
 
 
 def read_rig_record(action: Any) -> RigRecord | None:

@@ -107,15 +107,18 @@ class Parts:
         """(3, 3) columns left, back, up."""
         return np.stack([self.left, np.cross(self.up, self.left), self.up], -1)
 
-    def leg_length(self) -> float:
-        """Mean length of the legs from the hip joint to the foot, 0 when they are not known."""
+    def leg_length(self, other: Parts | None = None) -> float:
+        """Mean length of the legs that carry the hips, as far as another body has them too; 0 when they are not known.
+
+        They go from the hip joint to the joint over the sole: of an animal the hind legs, to the toes.
+        """
         lengths = []
-        for upper, lower, foot, _ in legs(self.body):
-            for side in SIDES:
-                names = [key(n, side) for n in (upper, lower, foot)]
-                if all(n in self.index for n in names):
-                    points = np.array([self.head(n) for n in names])
-                    lengths.append(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+        for side in SIDES:
+            names = [key(n, side) for n in legs(self.body)[0][: _over_sole(self.body) + 1]]
+            names = [n for n in names if n in self.index and (other is None or n in other.index)]
+            if len(names) > 2:
+                points = np.array([self.head(n) for n in names])
+                lengths.append(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
         return float(np.mean(lengths)) if lengths else 0.0
 
     @cached_property
@@ -130,14 +133,19 @@ class Parts:
         return own if -0.05 < (lowest - own) / max(self.leg_length(), 1e-9) < 0.25 else lowest
 
 
+def _over_sole(body: str) -> int:
+    """Which joint of a leg is the lowest: of a person the foot's, of an animal the toes'."""
+    return 2 if body == "human" else 3
+
+
 def facing(target: Parts, source: Parts) -> Array:
     """(4,) the turn from the target's left, back and up to the source's."""
     return from_matrix(source.axes @ target.axes.T)
 
 
 def leg_ratio(target: Parts, source: Parts) -> float:
-    """How much longer the target's legs are."""
-    own, theirs = target.leg_length(), source.leg_length()
+    """How much longer the target's legs are that carry the hips."""
+    own, theirs = target.leg_length(source), source.leg_length(target)
     if own > 0 and theirs > 0:
         return own / theirs
     return _span(target) / max(_span(source), 1e-9)
@@ -216,8 +224,7 @@ def over_legs(parts: Parts) -> Array | None:
 
 def ankle_height(parts: Parts) -> float | None:
     """Mean height of the feet's first joints over the floor at rest; of an animal, of its toes. None when unknown."""
-    joint = 2 if parts.body == "human" else 3
-    names = [key(leg[joint], side) for leg in legs(parts.body) for side in SIDES]
+    names = [key(leg[_over_sole(parts.body)], side) for leg in legs(parts.body) for side in SIDES]
     found = [parts.head(name) @ parts.up for name in names if name in parts.index]
     return float(np.mean(found)) - parts.floor if found else None
 

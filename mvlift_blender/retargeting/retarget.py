@@ -9,20 +9,22 @@ from typing import Any, Literal
 import numpy as np
 
 from ..scene.preserve import undone_on_failure
+from ..scene.timing import Timing, scene_fps
 from .bake import ResultMode, bake
-from .bone_map import RigMap, Setting
+from .bone_map import RigMap
 from .channels import Channel, fk_channels
+from .heels import heel_channels, heel_turns
 from .ik import ik_channels, limbs_with_ik, setting_channels
 from .motion import Solved, SourceMotion
 from .override import editable
-from .probe import Probe, as_it_was, probe
+from .probe import Probe, all_settings, as_it_was, probe
 from .record import RigRecord, write_rig_record
 from .rig import detect_rig
-from .roles import key, limb_keys
+from .roles import limb_keys, toe_key
 from .solve import RetargetError, SolveOptions, solve
 from .source import sample_source
 
-__all__ = ["RetargetOptions", "Retargeted", "all_settings", "motion_channels", "retarget", "retarget_motion"]
+__all__ = ["RetargetOptions", "Retargeted", "motion_channels", "retarget", "retarget_motion"]
 
 BakeMode = Literal["FK", "IK"]
 
@@ -97,7 +99,9 @@ def retarget(
         options = RetargetOptions(options.solve, options.bake, options.result, f"{target.name} {source.name}")
     result = retarget_motion(context, motion, target, options, target_map)
     on_ik = options.bake == "IK" and limbs_with_ik(result.rig)
-    write_rig_record(result.action, RigRecord(result.rig, options.solve.root, "IK" if on_ik else "FK"), source)
+    rate, frames = scene_fps(context.scene), motion.frames
+    timing = Timing(len(frames), rate, rate, float(frames[0]))
+    write_rig_record(result.action, RigRecord(result.rig, options.solve.root, "IK" if on_ik else "FK"), source, timing)
     return result
 
 
@@ -120,16 +124,12 @@ def retarget_motion(
             seen = probe(context, target, rig, keys, limbs)
         notes += [f"{a} follows {b} only partly" for a, b in seen.soft[:3]]
         solved = solve(motion, seen.parts, options.solve)
-        channels = [*motion_channels(rig, seen, solved, limbs), *setting_channels(rig, limbs)]
+        channels = motion_channels(rig, seen, solved, limbs)
+        channels += heel_channels(rig, seen, solved, heel_turns(context, target, rig, seen, limbs, channels))
+        channels += setting_channels(rig, limbs)
         action = bake(target, channels, motion.frames, options.name or target.name, options.result)
         context.view_layer.update()
     return Retargeted(target, action, rig, solved, solved.scale, tuple(notes))
-
-
-def all_settings(rig: RigMap) -> list[Setting]:
-    """Every property of a rig that retargeting may set."""
-    switches = [Setting(ik.switch[0], ik.switch[1], ik.switch[2]) for ik in rig.ik.values() if ik.switch is not None]
-    return [*rig.settings, *switches, *(s for ik in rig.ik.values() for s in ik.settings)]
 
 
 def _keys(rig: RigMap, motion: SourceMotion, options: SolveOptions) -> tuple[tuple[str, ...], list[str]]:
@@ -145,13 +145,13 @@ def _keys(rig: RigMap, motion: SourceMotion, options: SolveOptions) -> tuple[tup
 
 
 def motion_channels(rig: RigMap, seen: Probe, solved: Solved, limbs: Sequence[tuple[str, str]]) -> list[Channel]:
-    """Channels of the parts' own controls, and of the IK controls of some limbs instead of theirs.
+    """Channels of the parts' own controls, and of the IK controls of some limbs instead of theirs, without heels.
 
     Raises:
         RetargetError: a value is no number.
     """
     skip = {k for limb in limbs for k in limb_keys(rig.body, limb)}
-    skip |= {key("toe", side) for name, side in limbs if name == "leg" and rig.ik[(name, side)].toe in seen.extra}
+    skip |= {toe_key(rig.body, limb) for limb in limbs if rig.ik[limb].heel or rig.ik[limb].toe in seen.extra}
     channels = fk_channels(seen.controls, seen.parts, solved, frozenset(skip))
     for limb in limbs:
         channels += ik_channels(rig, limb, seen.extra, seen.parts, solved, seen.bends[limb])

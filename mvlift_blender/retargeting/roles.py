@@ -15,14 +15,15 @@ __all__ = [
     "RIGHT",
     "SIDES",
     "Role",
-    "arms",
     "key",
     "legs",
     "limb_keys",
+    "limbs",
     "mirrored",
     "ordered_keys",
     "roles",
     "split_key",
+    "toe_key",
 ]
 
 LEFT: Final = "L"
@@ -71,15 +72,15 @@ def roles(body: str) -> dict[str, Role]:
 
 
 @cache
-def legs(body: str) -> tuple[tuple[str, str, str, str], ...]:
-    """Role names (upper, lower, foot, toe) of each pair of legs."""
-    return tuple(tuple(leg) for leg in _data()["legs"].get(body, ()))
+def limbs(body: str) -> dict[str, tuple[str, ...]]:
+    """Role names (upper, lower, end, and of legs the toes) of each pair of limbs by its name."""
+    return {name: tuple(limb) for name, limb in _data()["limbs"][body].items()}
 
 
 @cache
-def arms(body: str) -> tuple[str, ...]:
-    """Role names (upper, lower, hand) of the arms, or ()."""
-    return tuple(_data()["arms"].get(body, ()))
+def legs(body: str) -> tuple[tuple[str, ...], ...]:
+    """Role names (upper, lower, foot, toe) of each pair of legs."""
+    return tuple(limb for limb in limbs(body).values() if len(limb) == 4)
 
 
 def key(role: str, side: str = "", index: int | None = None) -> str:
@@ -98,9 +99,15 @@ def split_key(name: str) -> tuple[str, str, int | None]:
 
 
 def limb_keys(body: str, limb: tuple[str, str]) -> tuple[str, str, str]:
-    """Keys of the upper bone, lower bone and end of a limb ("arm" or "leg", side)."""
-    upper, lower, end = arms(body) if limb[0] == "arm" else legs(body)[0][:3]
+    """Keys of the upper bone, lower bone and end of a limb (name, side)."""
+    upper, lower, end = limbs(body)[limb[0]][:3]
     return key(upper, limb[1]), key(lower, limb[1]), key(end, limb[1])
+
+
+def toe_key(body: str, limb: tuple[str, str]) -> str:
+    """Key of the toes of a limb (name, side), "" when it has none."""
+    toes = limbs(body)[limb[0]][3:]
+    return key(toes[0], limb[1]) if toes else ""
 
 
 def mirrored(name: str) -> str:

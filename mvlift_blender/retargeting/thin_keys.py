@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,16 @@ class Kept:
     rows: Rows
     slopes: Array
 
+    def shown(self, frames: Array) -> Array:
+        """(T, C) what the keys that are left make of the values at frames (T,)."""
+        slopes = np.zeros_like(self.channel.values)
+        slopes[self.rows] = self.slopes
+        return hermite(self.channel.values, slopes, frames, self.rows)
+
+    def with_values(self, channel: Channel | None, frames: Array) -> Kept:
+        """The same keys with the values of another channel, or as it is for None."""
+        return self if channel is None else Kept(channel, self.rows, slopes_of(channel.values, frames)[self.rows])
+
 
 @dataclass(frozen=True, eq=False)
 class ThinnedRig:
@@ -56,9 +66,17 @@ class _Measure:
 
 
 def thin_rig(
-    rig: RigMap, seen: Probe, limbs: Sequence[Limb], channels: Sequence[Channel], frames: Array, bound: float
+    rig: RigMap,
+    seen: Probe,
+    limbs: Sequence[Limb],
+    channels: Sequence[Channel],
+    frames: Array,
+    bound: float,
+    heels: Mapping[Limb, Array],
 ) -> ThinnedRig:
     """As few keys as keep every part within ``bound`` metres of where it was, in every frame.
+
+    Heels of paws keep all their keys: what they hang on changes with the others.
 
     Args:
         rig: its bone map.
@@ -67,22 +85,28 @@ def thin_rig(
         channels: (T, C) each.
         frames: (T,) scene frames.
         bound: metres, positive.
+        heels: (T, 4) what the heels of paws hang on.
     """
     measures = _measures(rig, seen, limbs)
     slopes = [slopes_of(c.values, frames) for c in channels]
-    truth = _places(rig, seen, limbs, {c.path: c.values for c in channels}, len(frames))
+    whole = np.arange(len(frames))
+    bones = {rig.ik[limb].heel for limb in heels}
+
+    def places(values: dict[str, Array]) -> Array:
+        return played(rig, seen, limbs, lambda path, _: values.get(path), len(frames), heels).heads
+
+    truth = places({c.path: c.values for c in channels})
 
     def thinned(tolerance: float) -> ThinnedRig:
         kept, shown = [], {}
         for channel, slope in zip(channels, slopes, strict=True):
-            rows = _rows(channel, slope, frames, tolerance, measures[channel.path])
+            measure = measures[channel.path]
+            rows = whole if channel.bone in bones else _rows(channel, slope, frames, tolerance, measure)
             kept.append(Kept(channel, rows, slope[rows]))
             shown[channel.path] = hermite(channel.values, slope, frames, rows)
-        places = _places(rig, seen, limbs, shown, len(frames))
-        return ThinnedRig(tuple(kept), float(np.linalg.norm(places - truth, axis=-1).max()))
+        return ThinnedRig(tuple(kept), float(np.linalg.norm(places(shown) - truth, axis=-1).max()))
 
     best = fewest(thinned, bound)
-    whole = np.arange(len(frames))
     return best or ThinnedRig(tuple(Kept(c, whole, s) for c, s in zip(channels, slopes, strict=True)), 0.0)
 
 
@@ -91,10 +115,6 @@ def _rows(channel: Channel, slopes: Array, frames: Array, tolerance: float, meas
         return thin(channel.values, slopes, frames, tolerance, measure.reach, rotation=True)
     values, slopes = channel.values @ measure.metres, slopes @ measure.metres
     return thin(values, slopes, frames, tolerance, 1.0, rotation=False)
-
-
-def _places(rig: RigMap, seen: Probe, limbs: Sequence[Limb], values: dict[str, Array], count: int) -> Array:
-    return played(rig, seen, limbs, lambda path, _: values.get(path), count).heads
 
 
 def _measures(rig: RigMap, seen: Probe, limbs: Sequence[Limb]) -> dict[str, _Measure]:

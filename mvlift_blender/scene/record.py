@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .timing import Timing
 
-__all__ = ["LiftRecord", "read_record", "replace_contacts", "write_record"]
+__all__ = ["LiftRecord", "no_camera", "read_record", "replace_contacts", "write_plain_record", "write_record"]
 
 _KEY: Final = "mvlift"
 _VERSION: Final = 1
@@ -47,23 +47,46 @@ class LiftRecord:
 
 def write_record(action: Any, motion: LiftedMotion, timing: Timing, source: str, track: str, summary: str) -> None:
     """Keep a lift's facts as a custom property of its Action."""
-    camera = motion.camera
-    action[_KEY] = {
-        "version": _VERSION,
-        "body": motion.body,
-        "count": timing.count,
-        "clip_fps": str(timing.clip_fps),
-        "scene_fps": str(timing.fps),
-        "start": float(timing.start),
+    action[_KEY] = _data(motion.body, motion.camera, timing) | {
         "first_frame": motion.first_frame,
         "contact_names": "\n".join(motion.contact_names),
         "contacts": np.asarray(motion.contacts, dtype=np.float64).ravel().tolist() or [0.0],
-        "camera": np.concatenate([np.ravel(camera.K), np.ravel(camera.R), camera.t]).astype(np.float64).tolist(),
-        "image_size": [int(v) for v in camera.image_size],
         "source": source,
         "track": track,
         "summary": summary,
     }
+
+
+def write_plain_record(action: Any, body: str, timing: Timing, summary: str) -> None:
+    """Keep the facts of a motion that no lift made: which feet rest is not known."""
+    action[_KEY] = _data(body, no_camera(), timing) | {
+        "first_frame": 0,
+        "contact_names": "",
+        "contacts": [0.0],
+        "source": "",
+        "track": "",
+        "summary": summary,
+    }
+
+
+def _data(body: str, camera: Camera, timing: Timing) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "body": body,
+        "count": timing.count,
+        "clip_fps": str(timing.clip_fps),
+        "scene_fps": str(timing.fps),
+        "start": float(timing.start),
+        "camera": np.concatenate([np.ravel(camera.K), np.ravel(camera.R), camera.t]).astype(np.float64).tolist(),
+        "image_size": [int(v) for v in camera.image_size],
+    }
+
+
+def no_camera() -> Camera:
+    """A camera that looks along Y, for motions that were not filmed."""
+    lens = np.array([[1000.0, 0, 640], [0, 1000, 360], [0, 0, 1]], np.float32)
+    view = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]], np.float32)
+    return Camera(lens, view, np.array([0, 1, 4], np.float32), (1280, 720))
 
 
 def read_record(action: Any) -> LiftRecord | None:

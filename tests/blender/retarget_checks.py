@@ -94,15 +94,26 @@ def path_of(armature, bones, frames):
 
 def worst_direction(result, motion, rows, segments=SEGMENTS):
     """Largest angle in degrees between a target's and the source's limb bones, by Blender's evaluation."""
+    return _worst(result, motion.frames[rows], segments, lambda name: motion.place(name)[rows])
+
+
+def worst_against_solve(result, frames, rows, segments=SEGMENTS):
+    """Largest angle in degrees between a target's limb bones as Blender evaluates them and as they were solved."""
+    keys = [k for k in result.rig.keys if k != "root"]
+    heads = result.solved.heads[rows][:, -len(keys) :]
+    return _worst(result, frames[rows], segments, lambda name: heads[:, keys.index(name)])
+
+
+def _worst(result, frames, segments, place):
     worst = 0.0
     rig = result.rig
     pairs = [(key(a, s), key(b, s)) for a, b in segments for s in SIDES]
     pairs = [(a, b) for a, b in pairs if a in rig.bones and b in rig.bones]
     bones = [rig.where(k) for pair in pairs for k in pair]
-    heads = path_of(result.armature, bones, motion.frames[rows])
+    heads = path_of(result.armature, bones, frames)
     for i, (a, b) in enumerate(pairs):
         ours = heads[:, 2 * i + 1] - heads[:, 2 * i]
-        theirs = (motion.place(b) - motion.place(a))[rows]
+        theirs = place(b) - place(a)
         cosine = (ours * theirs).sum(-1) / np.linalg.norm(ours, axis=-1) / np.linalg.norm(theirs, axis=-1)
         worst = max(worst, float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).max()))
     assert pairs

@@ -6,18 +6,21 @@ import bpy
 import numpy as np
 import pytest
 from arp_rig import auto_rig_pro
+from mvlift.amass import save_amass
 from mvlift.errors import LiftError
-from retarget_checks import grounded_walk, path_of, source_armature
+from retarget_checks import grounded_walk, path_of, slide, source_armature
 from rigify_rigs import generated
 from rigs import build
 
 from mvlift_blender import cleaning
 from mvlift_blender.cleanup.feet import FootOptions
+from mvlift_blender.exchange.importing import import_motion
 from mvlift_blender.retargeting.cleanable import rig_joints, rig_record
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.solve import SolveOptions
 from mvlift_blender.scene.animation import current_curves, select_bones
 from mvlift_blender.scene.motion_curves import read_motion_curves, write_motion_curves
+from mvlift_blender.selected import record_of
 
 
 def _motion(shake=0.0):
@@ -146,6 +149,30 @@ def _turns(result, keys, frames):
         world = [posed.matrix_world @ posed.pose.bones[result.rig.where(k)].matrix for k in keys]
         found.append([np.array(m.to_3x3().normalized()) for m in world])
     return np.array(found)
+
+
+def test_motion_that_no_lift_made():
+    source, target = source_armature(_motion()), build("mixamo")
+    del source.animation_data.action["mvlift"]
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False)))
+    assert record_of(target).summary == f"Retargeted from {source.name}"
+    feet = path_of(target, [result.rig.where("foot.L")], np.arange(1, 61))[:, 0]
+    text = cleaning.clean_feet(target, FootOptions(mode="ALWAYS"))
+    slips = [float(word) for word in text.replace(",", "").split() if word.replace(".", "").isdigit()]
+    assert slips[1] < 0.5 * slips[0], text
+    cleaned = path_of(target, [result.rig.where("foot.L")], np.arange(1, 61))[:, 0]
+    low = feet[:, 2] < feet[:, 2].min() + 0.005
+    assert slide(cleaned, low) < slide(feet, low)
+
+
+def test_feet_of_an_import_are_cleaned(tmp_path):
+    path = save_amass(_motion(), tmp_path / "walk.npz", "smplh")
+    armature = import_motion(bpy.context, path, body=False).armature
+    before = np.array(path_of(armature, ["left_ankle", "right_ankle"], np.arange(1, 61)))
+    text = cleaning.clean_feet(armature, FootOptions(mode="ALWAYS"))
+    slips = [float(word) for word in text.replace(",", "").split() if word.replace(".", "").isdigit()]
+    assert slips[1] <= slips[0]
+    assert np.abs(path_of(armature, ["left_ankle", "right_ankle"], np.arange(1, 61)) - before).max() < 0.1
 
 
 @pytest.mark.usefixtures("extension")

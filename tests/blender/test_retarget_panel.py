@@ -11,7 +11,15 @@ from retarget_checks import fingerprint, path_of, source_armature
 from rigs import build
 
 from mvlift_blender.retargeting import table
-from mvlift_blender.retargeting.bone_map import BoneMapError, load_map, parse_map, read_maps, shipped_maps
+from mvlift_blender.retargeting.bone_map import (
+    BoneMapError,
+    RigMap,
+    load_map,
+    parse_map,
+    read_maps,
+    save_map,
+    shipped_maps,
+)
 
 pytestmark = pytest.mark.usefixtures("extension")
 
@@ -103,6 +111,10 @@ def test_map_files_say_what_is_wrong(tmp_path):
         ({"schema": "mvlift-bone-map", "version": 1, "body": "fish"}, "'fish'"),
         ({"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x", "bones": {"wing": "W"}}, "'wing'"),
         ({"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x"}, "complete"),
+        (
+            {"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x", "bones": {}, "ik": {"wing": {}}},
+            "'wing' is no limb",
+        ),
     ):
         with pytest.raises(BoneMapError, match=text):
             parse_map(data, "a file")
@@ -129,3 +141,10 @@ def test_command_retargets_to_a_rig_file(tmp_path):
     roots = path_of(target, ["root"], [1, 60])[:, 0]
     assert np.linalg.norm(roots[1] - roots[0]) > 1.0
     assert run(["retarget", str(tmp_path / "walk.npz"), "--rig", f"{rig}:nobody", "-o", str(out)]) == 1
+
+
+def test_saved_maps_keep_the_ik_controls(tmp_path):
+    for file in (f for f in shipped_maps() if f.ik):
+        rig = RigMap(file.body, {k: n[0] for k, n in file.bones.items()}, {}, dict(file.ik), file.settings)
+        save_map(rig, tmp_path / "own.json", "Own")
+        assert load_map(tmp_path / "own.json").ik == file.ik, file.name

@@ -15,13 +15,17 @@ from retarget_checks import (
     sampled,
     slide,
     source_armature,
+    worst_against_solve,
     worst_direction,
 )
 from rigify_rigs import generated, metarig
 
+from mvlift_blender import cleaning
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.rig import detect_rig
+from mvlift_blender.retargeting.roles import limb_keys
 from mvlift_blender.retargeting.solve import SolveOptions
+from mvlift_blender.scene.motion_curves import read_motion_curves, write_motion_curves
 
 ROWS = np.array([0, 11, 25])
 
@@ -93,6 +97,54 @@ def test_animals(name, kind):
     motion = sampled(source)
     result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False)))
     assert worst_direction(result, motion, ROWS, ANIMAL_SEGMENTS) < 1.0
+    if kind == "generated":
+        _check_paws_on_ik(source, target, motion)
+
+
+def _check_paws_on_ik(source, target, motion):
+    rows = np.arange(len(motion.frames))
+    before = fingerprint(target)
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False), bake="IK"))
+    assert worst_direction(result, motion, rows, ANIMAL_SEGMENTS) < 1.0
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=True), bake="IK"))
+    assert worst_against_solve(result, motion.frames, rows, ANIMAL_SEGMENTS) < 1.0
+    keys = [k for k in result.rig.keys if k != "root"]
+    for name in (f"{leg}_toe.{side}" for leg in ("front", "hind") for side in "LR"):
+        paws = path_of(target, [result.rig.where(name)], motion.frames)[:, 0]
+        solved = result.solved.heads[:, -len(keys) :][:, keys.index(name)]
+        np.testing.assert_allclose(paws, solved, atol=5e-4, err_msg=name)
+    bones = {path.split('"')[1] for path, _, _ in action_print(result.action)}
+    assert len(result.rig.ik) == 4
+    for limb, ik in result.rig.ik.items():
+        assert {ik.control, ik.heel, ik.pole, ik.switch[0]} <= bones
+        assert not bones & {result.rig.bones[k] for k in limb_keys("quadruped", limb)}
+    assert fingerprint(target) == before
+
+
+def test_paws_on_ik_are_cleaned():
+    source, target = source_armature(trot()), generated("rigify_quadruped")
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root="ROOT"), bake="IK"))
+    keys = [k for k in result.rig.keys if k != "root"]
+    frames = np.arange(1, 31)
+
+    def places():
+        return path_of(target, [result.rig.where(k) for k in keys], frames)
+
+    before = places()
+    motion = read_motion_curves(target)
+    read = motion.skeleton.forward(motion.rotations, motion.locations)[0]
+    legs = [i for i, k in enumerate(keys) if k.startswith(("front_", "hind_"))]
+    np.testing.assert_allclose(read[:, legs], before[:, legs], atol=5e-3)
+    write_motion_curves(target, motion, "cleaned")
+    np.testing.assert_allclose(places(), before, atol=5e-3)
+    text = cleaning.reduce_keys(target, 0.01)
+    assert int(text.split(" %")[0]) < 60, text
+    assert np.linalg.norm(places() - before, axis=-1).max() < 0.015, text
+    paw = keys.index("front_toe.L")
+    before = places()[10:12, paw]
+    assert np.linalg.norm(before[1] - before[0]) > 0.05
+    cleaning.lock_joint(target, "front_foot_ik.L", 11, (11, 12), 1)
+    np.testing.assert_allclose(places()[10:12, paw], before[[0, 0]], atol=1e-3)
 
 
 @pytest.mark.parametrize("bake", ["FK", "IK"])
