@@ -122,11 +122,11 @@ Command = (
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; the exit code is 0 when everything worked, 1 when something failed, 2 for wrong arguments."""
     command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)  # names of files keep their brackets
     try:
         failed = _run(command, console)
     except MvliftError as error:
-        console.print(f"[red]mvlift: {error}[/red]", markup=True, soft_wrap=True)
+        console.print(f"mvlift: {error}", style="red", soft_wrap=True)
         failed = 1
     except KeyboardInterrupt:
         console.print("mvlift: interrupted; nothing half-written is left")

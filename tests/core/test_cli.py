@@ -210,10 +210,12 @@ def test_inspect(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     text = capsys.readouterr().out
     assert "BODY_25" in text
     assert "150" in text
-    assert run("inspect", WALK, tmp_path / "absent.json") == 1
+    assert run("inspect", WALK, tmp_path / "absent [bold].json") == 1
     caught = capsys.readouterr()
-    assert "absent.json" in caught.err
+    assert "absent [bold].json" in caught.err
     assert "BODY_25" in caught.out
+    assert run("convert", tmp_path / "absent [red].json", "-o", tmp_path / "a.csv") == 1
+    assert "absent [red].json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["o.csv", "o.json", "o.zip", "folder"])

@@ -22,7 +22,7 @@ __all__ = ["as_json", "run_convert", "run_inspect", "run_models"]
 def run_inspect(command: Inspect, console: Console) -> int:
     """Print what each input was recognised as."""
     failed = 0
-    out = Console(file=sys.stdout, highlight=False)
+    out = Console(file=sys.stdout, highlight=False, markup=False)
     for path in command.inputs:
         try:
             found = read_inputs(path, command.video)
@@ -69,7 +69,7 @@ def as_json(found: Inspection) -> dict[str, Any]:
 def _show(found: Inspection, out: Console) -> None:
     first, last = found.frames
     best = found.clips[0]
-    out.print(f"[bold]{found.path}[/bold]", soft_wrap=True)
+    out.print(str(found.path), style="bold", soft_wrap=True)
     out.print(f"  {found.title} ({found.format}): {found.why}", markup=False, soft_wrap=True)
     others = ", ".join(f"{n} ({misfit:.2f})" for n, misfit in found.alternatives[1:4])
     out.print(f"  {found.layout.title}" + (f"; other layouts: {others}" if others else ""), markup=False)
