@@ -1,6 +1,6 @@
 """How well people are told apart: identity switches a minute and identity F1, as a table.
 
-python tools/tracking.py [--samples ../shared/samples] [--seeds 3]
+python tools/tracking.py [--samples ../shared/samples] [--seeds 3] [--first 0]
 
 Synthetic crowds have known identities. Real files have those of their annotators or trackers, which are taken away and
 found again.
@@ -36,13 +36,13 @@ TRACKED = {
 }
 
 
-def synthetic(seeds: int, associate: Callable[..., list[tuple[str, list[int]]]] = associate) -> list[IdentityScore]:
+def synthetic(seeds: range, associate: Callable[..., list[tuple[str, list[int]]]] = associate) -> list[IdentityScore]:
     """A score for each scenario, over two to six people and some seeds."""
     scores = []
     for scenario in SCENARIOS:
         parts = []
         for people in range(2, 7):
-            for seed in range(seeds):
+            for seed in seeds:
                 crowd = make_crowd(scenario, people, seed)
                 seen = detect(crowd, seed)
                 found = associate(seen.frame, seen.points, seen.confidence)
@@ -73,10 +73,11 @@ def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first crowds")
     parser.add_argument("--samples", type=Path, default=Path(__file__).parents[2] / "shared" / "samples")
     given = parser.parse_args()
     began = time.perf_counter()
-    print(IdentityScore.table(synthetic(given.seeds)))
+    print(IdentityScore.table(synthetic(range(given.first, given.first + given.seeds))))
     print()
     print(IdentityScore.table(real(given.samples)) if given.samples.is_dir() else f"{given.samples} is not here")
     print(f"{time.perf_counter() - began:.0f} s")

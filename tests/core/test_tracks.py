@@ -61,11 +61,23 @@ def test_gaps(gap: int) -> None:
     assert (f1, found) == (1.0, 2)
 
 
-def test_somebody_else_at_another_place_is_somebody_else() -> None:
+@pytest.mark.parametrize("pause", [5, 12, 20])
+def test_somebody_else_at_another_place_is_somebody_else(pause: int) -> None:
     paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
     seen = np.zeros((2, FRAMES), dtype=np.bool_)
-    seen[0, :50], seen[1, 55:] = True, True
+    seen[0, :50], seen[1, 50 + pause :] = True, True
     f1, found = scored(detections(walking_people(paths, (300.0, 300.0)), seen))
+    assert (f1, found) == (1.0, 2)
+
+
+def test_who_stops_while_unseen_is_found_there() -> None:
+    """A runner stops in front of the picture's edge; somebody else stands where the run would have led to."""
+    t = np.arange(FRAMES)
+    run = np.stack([100 + 30.0 * np.minimum(t, 41), np.full(FRAMES, 500.0)], 1)
+    other = np.tile([1720.0, 500.0], (FRAMES, 1))
+    seen = np.ones((2, FRAMES), dtype=np.bool_)
+    seen[0, 41:53], seen[1, :53] = False, False
+    f1, found = scored(detections(walking_people(np.stack([run, other]), (300.0, 300.0)), seen))
     assert (f1, found) == (1.0, 2)
 
 

@@ -24,18 +24,21 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 _GATE: Final = 0.5
 """Largest pose distance, in body sizes, at which two detections of neighbouring frames may be one person."""
-_GROWTH: Final = 0.04
+_GROWTH: Final = 0.03
 """By which the gate widens with each frame of a gap."""
-_FAR: Final = 0.8
-"""Keypoints count as no further away than this: one that a detector put onto somebody else proves nothing more."""
+_FAR: Final = 0.3
+"""Keypoints count as no further beyond the gate than this: one that was put onto somebody else proves nothing more."""
 _SAME: Final = 0.07
 """Two detections of one frame that are closer may be one person detected twice."""
-_PATIENCE: Final = 15
+_PATIENCE: Final = 30
 """Frames that a lost person is waited for before the track ends (it may still be joined later)."""
 _SIZE_COST: Final = 0.35
+_LATE: Final = 6
+"""Longer gaps in frames also end where somebody was seen last."""
+_STOPPED: Final = 0.1
 _DECAY: Final = 0.93
 """Velocity that is left after each frame of a gap."""
-_STEADY: Final = 0.3
+_STEADY: Final = 0.2
 """Share of a new step in the velocity of somebody who has been followed for a while."""
 _PART: Final = 500
 """Least frames of a part that is followed by itself."""
@@ -60,7 +63,7 @@ def sizes_of(points: FloatArray, weight: FloatArray) -> FloatArray:
 
 
 def distances(
-    a: FloatArray, wa: FloatArray, b: FloatArray, wb: FloatArray, scale: FloatArray, far: float = np.inf
+    a: FloatArray, wa: FloatArray, b: FloatArray, wb: FloatArray, scale: FloatArray, far: float | FloatArray = np.inf
 ) -> FloatArray:
     """(...,) mean distance over keypoints that both have, weighted by confidence; infinite without two of them.
 
@@ -68,7 +71,7 @@ def distances(
         a, b: (..., J, 2) which broadcast against each other.
         wa, wb: (..., J).
         scale: (...,) unit of the distance.
-        far: no keypoint counts as further away.
+        far: no keypoint counts as further away; (..., 1) or one for all.
     """
     weight = np.sqrt(wa * wb)
     step = a - b
@@ -164,8 +167,12 @@ class _State:
         reach = np.where(gap > 1, (1 - _DECAY**gap) / (1 - _DECAY), 1.0)
         expected = self.points[who] + (self.velocity[who] * reach[:, None])[:, None]
         own = self.size[who]
-        cost = distances(expected, self.weight[who], points, weight, np.sqrt(own * sizes), _FAR)
         gate = _GATE + _GROWTH * np.minimum(gap - 1, 12)
+        scale, far = np.sqrt(own * sizes), gate[:, None] + _FAR
+        cost = distances(expected, self.weight[who], points, weight, scale, far)
+        late = np.flatnonzero(gap > _LATE)  # who was not seen for a while may have stopped or turned
+        there = self.points[who[late]], self.weight[who[late]], points[late], weight[late], scale[late], far[late]
+        cost[late] = np.minimum(cost[late], distances(*there) + _STOPPED)
         # an outline that loses its legs shrinks at once: only large changes of size speak against a match
         change = np.maximum(np.abs(np.log(sizes / own)) - 0.25, 0.0)
         return np.where(cost < gate, cost + _SIZE_COST * change, np.inf)
