@@ -128,6 +128,21 @@ def test_a_pickle_runs_nothing_and_unfolds_to_no_end(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("encoding", ["utE-8", "hex"])
+def test_xml_in_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?><annotations><version>1.1</version></annotations>')
+    with pytest.raises(KeypointError, match="not valid XML") as caught:
+        inspect_keypoints(tmp_path / "a.xml")
+    assert caught.value.remedy.endswith(".")
+
+
+def test_an_empty_array_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((0, 51)))
+    with pytest.raises(KeypointError, match="in no format") as caught:
+        inspect_keypoints(tmp_path / "a.npy")
+    assert caught.value.remedy.endswith(".")
+
+
 def refusal_of(path: Path) -> KeypointError | None:
     """The error of a file that is not read; None where it is, as somebody's clip."""
     try:

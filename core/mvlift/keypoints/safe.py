@@ -225,5 +225,5 @@ def parse_xml(data: bytes, name: str) -> Element:
     try:
         parser.Parse(data, True)
         return builder.close()
-    except (expat.ExpatError, AssertionError, ValueError) as error:
+    except (expat.ExpatError, AssertionError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
         raise KeypointError(f"{name} is not valid XML ({error}).", _REMEDY) from error
