@@ -130,7 +130,8 @@ def test_a_pickle_runs_nothing_and_unfolds_to_no_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utE-8", "hex"])
 def test_xml_in_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?><annotations><version>1.1</version></annotations>')
+    cvat = "<annotations><version>1.1</version></annotations>"
+    (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?>{cvat}')
     with pytest.raises(KeypointError, match="not valid XML") as caught:
         inspect_keypoints(tmp_path / "a.xml")
     assert caught.value.remedy.endswith(".")
