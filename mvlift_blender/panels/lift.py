@@ -23,10 +23,12 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         """Subject, height, quality, and the button or the progress bar."""
         layout, settings, job = self.layout, context.scene.mvlift, context.window_manager.mvlift_job
+        if job.running:
+            _progress(layout, job)
+            return
         layout.use_property_decorate = False
         column = layout.column()
         column.use_property_split = True
-        column.enabled = not job.running
         column.prop(settings, "subject")
         row = column.row(heading="Height")
         row.prop(settings, "use_stature", text="")
@@ -34,9 +36,6 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
         part.enabled = settings.use_stature
         part.prop(settings, "stature", text="")
         column.prop(settings, "preset")
-        if job.running:
-            _progress(layout, job)
-            return
         row = layout.row()
         row.scale_y = 1.5
         row.operator("mvlift.lift", icon="ARMATURE_DATA")
@@ -54,12 +53,16 @@ class _Part(SidebarPanel):
     bl_parent_id = "MVLIFT_PT_lift"
     bl_options = {"DEFAULT_CLOSED"}
 
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Not while a lift runs: nothing could be changed, and whatever is shown then is drawn with every progress."""
+        return not context.window_manager.mvlift_job.running
+
     def draw(self, context: Any) -> None:
         """The settings of this part."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.enabled = not context.window_manager.mvlift_job.running
         self.settings(layout, context.scene.mvlift)
 
 
@@ -73,7 +76,7 @@ class MVLIFT_PT_thing(_Part, bpy.types.Panel):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only where the subject has an object."""
-        return get_subject(context.scene.mvlift.subject).thing is not None
+        return super().poll(context) and get_subject(context.scene.mvlift.subject).thing is not None
 
     def settings(self, layout: Any, settings: Any) -> None:
         """The object of the scene, its keypoints, its size."""

@@ -81,7 +81,7 @@ class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
         buttons.separator()
         buttons.menu(MVLIFT_MT_correct.bl_idname, text="", icon="DOWNARROW_HLT")
         person = settings.person()
-        if person is not None:
+        if person is not None and not context.window_manager.mvlift_job.running:
             _facts(context, layout, settings, person)
         layout.prop(settings, "overlay", text="Show Keypoints in Viewport", icon="OVERLAY")
 
@@ -101,8 +101,8 @@ class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        """Once there are people."""
-        return bool(context.scene.mvlift.people)
+        """Once there are people, and while no lift runs."""
+        return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
 
     def draw(self, context: Any) -> None:
         """Video file, size, rate."""

@@ -21,8 +21,8 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        """Something was lifted."""
-        return lifted_armature(context) is not None
+        """Something was lifted, and no lift runs."""
+        return not context.window_manager.mvlift_job.running and lifted_armature(context) is not None
 
     def draw(self, context: Any) -> None:
         """Facts, and the clean-up."""

@@ -31,6 +31,8 @@ def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
     assert panel.running
     assert not bpy.ops.mvlift.lift.poll()
     assert not bpy.ops.mvlift.import_keypoints.poll()
+    parts = (bpy.types.MVLIFT_PT_video, bpy.types.MVLIFT_PT_camera, bpy.types.MVLIFT_PT_engine)
+    assert not any(part.poll(bpy.context) for part in parts)
     steps_until(job, lambda: panel.fraction > 0.03)
     assert panel.stage
     bpy.ops.mvlift.cancel()
@@ -40,6 +42,7 @@ def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
     assert job.cancelled
     job.end(bpy.context)
     assert not panel.running
+    assert all(part.poll(bpy.context) for part in parts)
     assert not bpy.ops.mvlift.cancel.poll()
     assert snapshot() == before
     settings.preset = "fast"
