@@ -12,7 +12,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
-from .sources import parse_fps, read_clips
+from .sources import UNITS, WHY, parse_fps, read_clips
 from .things import why_no_thing
 from .video import MOVIES
 
@@ -136,6 +136,7 @@ def state_facts(person: Any, clip: KeypointClip) -> None:
     person.first, person.last = clip.first_frame, clip.first_frame + len(clip) - 1
     person.confidence, person.gaps = clip.mean_confidence, len(clip.gaps())
     person.missing = float(1 - np.mean(clip.seen))
+    person.why, person.units = (str(clip.metadata.get(key, "")) for key in (WHY, UNITS))
     person.notes = "\n".join(clip.assumptions)
 
 
@@ -151,6 +152,7 @@ def describe(settings: Any, person: Any) -> list[str]:
         f"Frames {person.first} to {person.last}{seconds}",
         f"{extent}, {rate}",
         f"{gaps}, {100 * person.missing:.0f} % of the keypoints missing",
+        *([f"Told by: {person.why}; coordinates in {person.units}"] if person.why else []),
     ]
 
 

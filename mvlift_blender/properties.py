@@ -103,6 +103,8 @@ class Person(bpy.types.PropertyGroup):
     confidence: FloatProperty(name="Confidence", description="Mean confidence of the keypoints", min=0, max=1)
     missing: FloatProperty(name="Missing", description="Share of the keypoints that were not detected", min=0, max=1)
     gaps: IntProperty(name="Gaps", description="Runs of frames in which the person was not detected")
+    why: StringProperty(name="Told By", description="What gave the format away")
+    units: StringProperty(name="Units", description="What the file's coordinates are")
     notes: StringProperty(name="Notes", description="What the file did not say and was assumed")
 
     @property

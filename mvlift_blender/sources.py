@@ -15,8 +15,12 @@ from mvlift.keypoints.people import find_person
 
 from .scene.timing import rational_fps
 
-__all__ = ["clip_of", "forget", "parse_fps", "person_of", "read_clips"]
+__all__ = ["UNITS", "WHY", "clip_of", "forget", "parse_fps", "person_of", "read_clips"]
 
+WHY: Final = "told_by"
+"""Of a clip's metadata: what gave the file's format away."""
+UNITS: Final = "units"
+"""Of a clip's metadata: what the file's coordinates are."""
 _KEPT: Final = 16
 _PIXELS: Final = "in_pixels"  # of a clip's metadata: the file has pixels, whatever the video's size
 _Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
@@ -85,7 +89,7 @@ def _told(path: Path, fps: Fraction | None, size: tuple[int, int] | None) -> tup
     from mvlift.keypoints.reading import inspect_keypoints
 
     found = inspect_keypoints(path, fps=fps, image_size=size)
-    facts = {_PIXELS: found.units == "pixels"}
+    facts = {_PIXELS: found.units == "pixels", WHY: found.why, UNITS: found.units}
     return tuple(replace(clip, metadata={**clip.metadata, **facts}) for clip in found.clips)
 
 

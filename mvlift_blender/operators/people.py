@@ -14,7 +14,7 @@ from .reports import refuse
 
 __all__ = ["CLASSES"]
 
-_EXTENSIONS = ".json;.jsonl;.npz;.npy;.h5;.hdf5;.slp;.csv;.tsv;.txt;.xml;.nk;.zip"
+_EXTENSIONS = ".json;.jsonl;.npz;.npy;.h5;.hdf5;.slp;.csv;.tsv;.txt;.xml;.nk;.pkl;.pickle;.yml;.yaml;.gz;.zip"
 
 
 class MVLIFT_OT_import_keypoints(bpy.types.Operator):

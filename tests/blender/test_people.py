@@ -53,6 +53,8 @@ def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
     assert settings().clip_fps(person) == Fraction(30000, 1001)
     assert bpy.ops.mvlift.lift.poll()
     assert describe(settings(), person)[1] == "Frames 0 to 149, 5.0 s"
+    told = "Told by: json with people[].pose_keypoints_2d, one file per frame; coordinates in pixels"
+    assert describe(settings(), person)[-1] == told
 
 
 def test_a_folder_by_one_of_its_files_and_several_files_at_once(tmp_path):
