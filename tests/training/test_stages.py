@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mvlift.models import describe_model, save_denoiser
 from mvlift_training.cli import main
 from mvlift_training.config import ConfigError, load_config
 from mvlift_training.runtime import fresh_network, trained_network
+from mvlift_training.stages import export
 from mvlift_training.warm_start import start_from_base, start_from_line
 from tiny_runs import STEPS, tiny_config
 from walkers import NAMES, SIZE, filmed, walker
@@ -142,6 +144,16 @@ def test_exported_weights_lift_a_clip(run: TinyRun) -> None:
     alone = mvlift.lift(clip, models={"line": weights["line"], "multiview": "none"}, preset="fast", device="cpu")
     assert np.isfinite(alone.keypoints).all()
     assert not np.allclose(alone.keypoints, motion.keypoints)
+
+
+def test_what_is_trained_is_exported(run: TinyRun, tmp_path: Path) -> None:
+    """A subject that begins with another's weights has no stage 1 of its own."""
+    config = replace(load_config(run.config), folder=tmp_path / "run")
+    with pytest.raises(ConfigError, match="no trained network"):
+        export(config, tmp_path / "weights")
+    assert not (tmp_path / "weights").exists()
+    shutil.copytree(run.folder / "stage4", tmp_path / "run" / "stage4")
+    assert export(config, tmp_path / "weights") == [tmp_path / "weights" / "tiny-stage4.safetensors"]
 
 
 def test_finished_stages_are_not_run_again(run: TinyRun) -> None:

@@ -145,12 +145,25 @@ def stage4(config: TrainConfig, number: int = 1) -> None:
 
 
 def export(config: TrainConfig, folder: Path) -> list[Path]:
-    """Write the trained networks as safetensors into a folder, with their provenance in the header."""
+    """Write the networks that are trained as safetensors into a folder, with their provenance in the header.
+
+    A subject that begins with another's weights may have no stage 1 of its own.
+
+    Raises:
+        ConfigError: none is trained.
+    """
     subject = get_subject(config.subject)
+    last = _round_folder(config, "stage4", max(1, config.stage3.rounds)).name
+    trained = [
+        (kind, stage, name)
+        for kind, stage, name in (("line", "stage1", "stage1"), ("multiview", last, "stage4"))
+        if (config.folder / stage / "last.pt").is_file()
+    ]
+    if not trained:
+        raise ConfigError(f"{config.folder} holds no trained network.", "Run `mvlift-train stage1` or `stage4` first.")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    last = _round_folder(config, "stage4", max(1, config.stage3.rounds)).name
-    for kind, stage, name in (("line", "stage1", "stage1"), ("multiview", last, "stage4")):
+    for kind, stage, name in trained:
         network, schedule, facts = trained_network(config, subject, kind, stage, torch.device("cpu"))
         path = folder / f"{config.name}-{name}.safetensors"
         save_denoiser(network, schedule, kind, path, {**facts, "config": plain(config)})
