@@ -160,7 +160,7 @@ def export(config: TrainConfig, folder: Path) -> list[Path]:
         if (config.folder / stage / "last.pt").is_file()
     ]
     if not trained:
-        raise ConfigError(f"{config.folder} holds no trained network.", "Run `mvlift-train stage1` or `stage4` first.")
+        raise ConfigError(f"{config.folder} holds no trained network.", "Run `mvlift-train stage1` first, or `stage4`.")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for kind, stage, name in trained:
