@@ -198,3 +198,11 @@ def test_three_thousand_openpose_files_are_read_in_time(tmp_path: Path) -> None:
     start = time.process_time()
     assert inspect_keypoints(tmp_path).frames == (0, 2999)
     assert time.process_time() - start < 3
+
+
+def test_a_negative_shape_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keypoints.npy"
+    np.save(path, np.zeros((6, 17, 3)))
+    path.write_bytes(path.read_bytes().replace(b"(6, 17, 3), }", b"(-6,17, 3), }"))
+    with pytest.raises(KeypointError, match="its shape is"):
+        inspect_keypoints(path)

@@ -91,10 +91,16 @@ def load_npy(data: bytes, name: str) -> NDArray[np.generic]:
         shape, fortran, dtype = _header(stream)
     except Exception as error:  # numpy parses the header as Python, whose parser has errors of many kinds
         raise KeypointError(f"{name} is not a numpy array ({error}).", _REMEDY) from error
+    if any(n < 0 for n in shape):
+        raise KeypointError(f"{name} is not a numpy array (its shape is {shape}).", _REMEDY)
     if dtype.hasobject:
         value = unpickle(data[stream.tell() :], name)
         array = np.empty((), dtype=object)
         if isinstance(value, np.ndarray):
+            if value.size != int(np.prod(shape, dtype=object)):
+                raise KeypointError(
+                    f"{name} is cut off: {shape} values are announced, {value.size} are there.", _REMEDY
+                )
             return value.reshape(shape, order="F" if fortran else "C")
         array[()] = value
         return array

@@ -310,7 +310,7 @@ def _open_gzip(path: Path) -> Source:
 def _open_zip(path: Path) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = [i for i in archive.infolist() if not i.is_dir()]
+            infos = [i for i in archive.infolist() if i.filename and not i.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise KeypointError(
             f"{path.name} is not a readable zip ({error}).", "Unpack it and choose the folder."
