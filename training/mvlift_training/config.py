@@ -57,7 +57,9 @@ class Stage2Options:
     """How training sequences become 3D.
 
     Attributes:
-        method: "loop" triangulates inside sampling; "sds" is the paper's optimisation.
+        method: what lifts in the first round, with stage 1's model: "loop" triangulates inside sampling; "sds" is the
+            paper's optimisation.
+        later: what lifts in later rounds: "stage4" is the model of the round before; the others as ``method``.
         sampler: of "loop".
         steps: of "loop".
         hypotheses: samples a sequence, of which stage 3 keeps the most plausible one.
@@ -67,6 +69,7 @@ class Stage2Options:
     """
 
     method: Literal["loop", "sds"] = "loop"
+    later: Literal["stage4", "loop", "sds"] = "stage4"
     sampler: SamplerName = "ddim"
     steps: int = 20
     hypotheses: int = 2
@@ -90,7 +93,7 @@ class Stage3Options:
         max_energy: largest median energy of the pose prior.
         max_disagreement: largest median distance of the body to the lifted keypoints, metres.
         max_speed: fastest root, metres a second.
-        rounds: self-training rounds: lift with stage 4, fit, train stage 4 again.
+        rounds: self-training rounds: lift again (``stage2.later``), fit, train stage 4 further.
         workers: processes that fit; 0 takes every core.
     """
 

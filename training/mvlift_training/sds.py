@@ -20,6 +20,8 @@ from mvlift.lifting.sampling import LINE_AZIMUTHS, GivenView, Sampled, line_of_s
 from mvlift.lifting.views import project, ring, triangulate
 from torch import Tensor
 
+from mvlift_training.runtime import half_pays
+
 __all__ = ["SdsOptions", "distil_points", "distil_views", "sds_options"]
 
 REACH: Final = 5.0
@@ -38,7 +40,7 @@ class SdsOptions:
             mean over joints.
         lowest, highest: noise levels n drawn, uniformly.
         lines: condition on the given view's lines; False is the ablation.
-        bfloat16: the network computes in half precision, far below the noise of the levels drawn.
+        bfloat16: the network computes in half precision, far below the noise of the levels drawn, where that is faster.
     """
 
     iterations: int = 5000
@@ -77,6 +79,7 @@ class _Denoiser:
         self, network: MotionDenoiser, schedule: CosineSchedule, given: GivenView, options: SdsOptions
     ) -> None:
         self.network, self.schedule, self.given, self.options = network, schedule, given, options
+        self.bfloat16 = options.bfloat16 and half_pays(given.x.device)
         sight, follow = line_of_sight(given.turn, given.tilt[None])
         self.sight, self.follow = sight[0], follow[0]
 
@@ -92,7 +95,7 @@ class _Denoiser:
             features = _padded(line_features(noisy, lines, has), self.network.config.patch)
             mask = torch.arange(features.shape[1], device=views.device) < frames
             code = views.new_zeros(len(views), 1, 8)
-            with torch.autocast(views.device.type, torch.bfloat16, enabled=self.options.bfloat16):
+            with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bfloat16):
                 out = self.network(features[:, None], level, code, mask.expand(len(views), -1))
         return out[:, 0, :frames].float().clone()
 

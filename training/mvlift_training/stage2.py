@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ def _sample(
     schedule: CosineSchedule,
     given: GivenView,
     generator: torch.Generator,
-    subject: Subject,
+    method: str,
 ) -> Sampled:
     options = SampleOptions(
         sampler=config.stage2.sampler,
@@ -50,9 +51,9 @@ def _sample(
         stride=config.window // 2,
         hypotheses=config.stage2.hypotheses,
     )
-    if config.stage2.method == "sds" and not network.config.cross_view:
+    if method == "sds":
         return distil_views(network, given, schedule, sds_options(config.stage2.sds_iterations), generator)
-    if network.config.cross_view:
+    if method == "stage4":
         return sample_views(network, given, schedule, options, generator)
     return sample_lines(network, given, schedule, options, generator)
 
@@ -65,9 +66,11 @@ def lift_sequences(
     schedule: CosineSchedule,
     folder: Path,
     fabric: Fabric,
+    method: Literal["loop", "sds", "stage4"],
 ) -> None:
     """Lift every sequence that has no result yet.
 
+    ``network`` is stage 4's for the method "stage4" and stage 1's for the others.
     Writes per sequence ``points`` (H, T, P, 3), root-relative in the camera's axes, network units, and ``tilt`` (H, 2).
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,7 @@ def lift_sequences(
         motion = normalise(sequences.points[i], sequences.confidence[i], subject, K)
         given = given_view(motion, fabric.device, config.stage2.elevation)
         generator = torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i)
-        lifted = _sample(config, network, schedule, given, generator, subject)
+        lifted = _sample(config, network, schedule, given, generator, method)
         temporary = folder / f"{i:05d}.tmp.npz"
         np.savez(
             temporary,

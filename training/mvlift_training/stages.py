@@ -83,18 +83,19 @@ def _claim(folder: Path, source: dict[str, Any], fabric: Fabric) -> None:
 
 
 def stage2(config: TrainConfig, number: int = 1) -> None:
-    """Lift the data set: round 1 with stage 1's model, later rounds with the last round's stage 4."""
+    """Lift the data set: round 1 with stage 1's model, later rounds as ``stage2.later`` says."""
     subject = get_subject(config.subject)
     fabric = fabric_for(config, "32-true")
+    method = config.stage2.method if number == 1 else config.stage2.later
     kind, source = (
-        ("line", "stage1") if number == 1 else ("multiview", _round_folder(config, "stage4", number - 1).name)
+        ("multiview", _round_folder(config, "stage4", number - 1).name) if method == "stage4" else ("line", "stage1")
     )
     network, schedule, facts = trained_network(config, subject, kind, source, fabric.device)
     sequences = load_sequences(config.data)
     folder = _round_folder(config, "stage2", number)
     made = {"model": source, "model_steps": facts["steps"], "data": sequences.digest, **plain(config.stage2)}
-    _claim(folder, made, fabric)
-    lift_sequences(config, subject, sequences, network, schedule, folder, fabric)
+    _claim(folder, {**made, "method": method}, fabric)
+    lift_sequences(config, subject, sequences, network, schedule, folder, fabric, method)
 
 
 def stage3(config: TrainConfig, number: int = 1) -> None:

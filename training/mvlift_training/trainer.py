@@ -63,7 +63,7 @@ class TrainOptions:
         weight_decay: of AdamW.
         ema: decay of the averaged weights, which are what is used.
         clip: largest gradient norm.
-        precision: "32-true" or "bf16-mixed".
+        precision: "32-true", "bf16-mixed", or "auto": bf16-mixed where that is faster.
         compile: torch.compile the network.
         minutes: stop (with a checkpoint) after this much wall time even if steps remain; the schedule follows the
             sooner of the two, so that the learning rate has decayed when time is up. None: steps only.
@@ -79,7 +79,7 @@ class TrainOptions:
     weight_decay: float = 0.01
     ema: float = 0.999
     clip: float = 1.0
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "auto"] = "32-true"
     compile: bool = False
     minutes: float | None = None
     checkpoint_every: float = 120.0
