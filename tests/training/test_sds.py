@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from mvlift.diffusion.network import MotionDenoiser
+from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
 from mvlift.lifting.sampling import LINE_AZIMUTHS, GivenView, camera_tilt, line_of_sight
@@ -76,7 +76,7 @@ def scene() -> Scene:
 
 def lift(method: Any, scene: Scene, options: SdsOptions = OPTIONS, **changes: Any) -> Tensor:
     given = GivenView(**{**vars(scene.given), **changes})
-    found = method(scene.oracle.network, given, CosineSchedule(), options, torch.Generator().manual_seed(1))
+    (found,) = method(scene.oracle.network, [given], CosineSchedule(), options, [torch.Generator().manual_seed(1)])
     assert torch.equal(found.tilt, TILT[None])
     return cast(Tensor, found.points[0])
 
@@ -121,6 +121,29 @@ def test_the_network_is_told_the_lines_on_which_the_points_lie(method: Any, scen
     assert not lines[:, :, 3].any()
     lift(method, scene, SdsOptions(1, 0.05, lines=False))
     assert not scene.oracle.asked[-1][..., 2:].any()
+
+
+@pytest.mark.parametrize("method", [distil_points, distil_views])
+def test_motions_of_other_lengths_come_out_of_a_batch_as_they_do_alone(method: Any) -> None:
+    """With a real network, which would see the filling of the shorter ones if it were not masked."""
+    torch.manual_seed(0)
+    network = MotionDenoiser(DenoiserConfig(points=POINTS, features=6, width=32, layers=2, heads=2, patch=PATCH))
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    network.eval().requires_grad_(False)
+    givens = []
+    for i, frames in enumerate((6, 11, 8)):
+        turn = ring(torch.linspace(-0.3, 0.2, frames), torch.zeros(frames))
+        seen = torch.randn(frames, POINTS, 2, generator=torch.Generator().manual_seed(i))
+        givens.append(GivenView(seen, torch.ones(frames, POINTS), turn, TILT * (1 + i)))
+
+    def lifted(which: list[int]) -> list[Tensor]:
+        generators = [torch.Generator().manual_seed(i) for i in which]
+        found = method(network, [givens[i] for i in which], CosineSchedule(), SdsOptions(5, 0.1), generators)
+        return [f.points for f in found]
+
+    for together, alone in zip(lifted([0, 1, 2]), [lifted([i])[0] for i in range(3)], strict=True):
+        torch.testing.assert_close(together, alone, atol=1e-3, rtol=0)
+        assert float(alone.abs().mean()) > 0.05
 
 
 def test_noise_levels_are_drawn_from_the_range(scene: Scene) -> None:

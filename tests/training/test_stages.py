@@ -180,6 +180,20 @@ def test_self_training_round_uses_stage4(run: TinyRun, tmp_path: Path) -> None:
     assert describe_model(folder / "export" / "tiny-stage4.safetensors")["provenance"]["steps"] == 10
 
 
+def test_a_later_round_may_distil_with_stage1(run: TinyRun, tmp_path: Path) -> None:
+    """Motions of several lengths in batches of two; stage 4 goes on from its weights of the round before."""
+    folder = tmp_path / "distilled"
+    shutil.copytree(run.folder, folder)
+    stage2 = {"later": "sds", "sds_iterations": 3, "sds_batch": 2}
+    config = str(tiny_config(folder, run.data, stage2=stage2, stage3={"rounds": 2}))
+    assert main(["stage2", "--config", config, "--round", "2"]) == 0
+    source = json.loads((folder / "stage2-round2" / "source.json").read_text(encoding="utf-8"))
+    assert (source["model"], source["method"]) == ("stage1", "sds")
+    for i in range(5):
+        with np.load(folder / "stage2-round2" / f"{i:05d}.npz") as lifted:
+            assert lifted["points"].shape == (1, 48, len(NAMES) + 1, 3)
+
+
 def test_a_species_begins_with_what_is_known_of_another(tmp_path: Path) -> None:
     """Blocks carry over; common and like keypoints keep their place by name; what writes the others is zero."""
     dog, horse = get_subject("quadruped17"), get_subject("ungulate16")

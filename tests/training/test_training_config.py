@@ -73,6 +73,8 @@ def test_values_get_their_types(tmp_path: Path) -> None:
         ("alike: {withers: [neck]}", "alike.withers: ['neck'] is not a text"),
         ("stage2: {every: 0}", "stage2.every is 0"),
         ("stage2: {sds_iterations: 0}", "stage2.sds_iterations is 0"),
+        ("stage2: {sds_batch: 0}", "stage2.sds_batch is 0"),
+        ("stage2: {later: magic}", "Choose one of stage4, loop, sds."),
         ("network: {width: 100, heads: 6}", "width that is a multiple of twice the heads"),
         ("network: {layers: 0}", "layers 0"),
         ("- a\n- b", "is not a mapping"),

@@ -65,6 +65,7 @@ class Stage2Options:
         hypotheses: samples a sequence, of which stage 3 keeps the most plausible one.
         elevation: assumed elevation of the cameras, degrees.
         sds_iterations: of "sds".
+        sds_batch: sequences of "sds" at once, which a GPU wants; results do not depend on it.
         every: only every so many-th sequence is lifted and fitted; the fit is what takes long on a CPU.
     """
 
@@ -75,13 +76,15 @@ class Stage2Options:
     hypotheses: int = 2
     elevation: float = 7.0
     sds_iterations: int = 5000
+    sds_batch: int = 1
     every: int = 1
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise ConfigError(f"stage2.every is {self.every}.", "Give 1 for every sequence, 2 for half of them.")
-        if self.sds_iterations < 1:
-            raise ConfigError(f"stage2.sds_iterations is {self.sds_iterations}.", "Give at least 1.")
+        for name in ("sds_iterations", "sds_batch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"stage2.{name} is {getattr(self, name)}.", "Give at least 1.")
 
 
 @dataclass(frozen=True)

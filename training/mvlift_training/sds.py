@@ -7,7 +7,7 @@ predicts X_0, the difference between a view and its denoised self; no graph is k
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from mvlift.geometry.lines import lines_from_view
 from mvlift.lifting.sampling import LINE_AZIMUTHS, GivenView, Sampled, line_of_sight
 from mvlift.lifting.views import project, ring, triangulate
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from mvlift_training.runtime import half_pays
 
@@ -62,42 +63,76 @@ def sds_options(iterations: int, lines: bool = True) -> SdsOptions:
     return SdsOptions(iterations, REACH / iterations, lines=lines)
 
 
-def _padded(values: Tensor, patch: int) -> Tensor:
-    """Time, the third axis from the end, extended to a multiple of the patch by its last frame."""
-    extra = -values.shape[-3] % patch
-    return (
-        values
-        if not extra
-        else torch.cat([values, values[..., -1:, :, :].expand(*values.shape[:-3], extra, -1, -1)], -3)
-    )
+def _held(values: Tensor, index: Tensor) -> Tensor:
+    """Frames of values (S, ..., T, P, C) by number (S, N): what a sequence lacks at its end is its last frame."""
+    index = index.view(len(index), *([1] * (values.dim() - 4)), -1, 1, 1)
+    return values.gather(-3, index.expand(*values.shape[:-3], index.shape[-3], *values.shape[-2:]))
 
 
 class _Denoiser:
-    """X_0 of views (V, T, P, 2) with the lines of a given view."""
+    """X_0 of views (S, V, T, P, 2) with the lines of given views: S sequences at once, each with its own randomness.
+
+    Sequences shorter than the longest are filled with their last frame, which the network does not see.
+
+    Args:
+        network, schedule, options: as ``distil_views``.
+        givens: the motions to lift.
+        generators: one for each.
+    """
 
     def __init__(
-        self, network: MotionDenoiser, schedule: CosineSchedule, given: GivenView, options: SdsOptions
+        self,
+        network: MotionDenoiser,
+        schedule: CosineSchedule,
+        options: SdsOptions,
+        givens: Sequence[GivenView],
+        generators: Sequence[torch.Generator],
     ) -> None:
-        self.network, self.schedule, self.given, self.options = network, schedule, given, options
-        self.bfloat16 = options.bfloat16 and half_pays(given.x.device)
-        sight, follow = line_of_sight(given.turn, given.tilt[None])
-        self.sight, self.follow = sight[0], follow[0]
+        self.network, self.schedule, self.options, self.generators = network, schedule, options, generators
+        device = givens[0].x.device
+        self.bfloat16 = options.bfloat16 and half_pays(device)
+        self.frames = [len(g.x) for g in givens]
+        counts = torch.tensor(self.frames, device=device)[:, None]
+        patch = network.config.patch
+        whole = torch.arange(-(-max(self.frames) // patch) * patch, device=device)
+        self.mask, self.index = whole < counts, torch.minimum(whole, counts - 1)  # (S, T in whole patches)
+        sight, follow = zip(*(line_of_sight(g.turn, g.tilt[None]) for g in givens), strict=True)
+        self.x = pad_sequence([g.x for g in givens], batch_first=True)  # (S, T, P, 2)
+        self.sight = pad_sequence([r[0] for r in sight], batch_first=True)  # (S, T, 3, 3)
+        self.follow = pad_sequence([r[0] for r in follow], batch_first=True)
+        self.confidence = pad_sequence([g.confidence for g in givens], batch_first=True)
+        angle = torch.tensor([math.radians(a) for a in LINE_AZIMUTHS], device=device)
+        self.rotations = torch.stack([ring(angle, g.tilt[0]) for g in givens])[:, :, None]  # (S, V, 1, 3, 3)
+        lines = lines_from_view(self.x[:, None], self.sight[:, None], self.rotations)
+        self.lines, self.has = lines, ((self.confidence > 0) & options.lines)[:, None].expand(lines.shape[:-1])
 
-    def clean(self, views: Tensor, rotations: Tensor, generator: torch.Generator) -> Tensor:
-        level = torch.randint(self.options.lowest, self.options.highest + 1, (1,), generator=generator)
-        lines = lines_from_view(self.given.x, self.sight, rotations[:, None])
-        has = ((self.given.confidence > 0) & self.options.lines).expand(len(views), -1, -1)
+    def _noise(self, views: Tensor) -> Tensor:
+        """(S, V, T, P, 2): what each sequence's generator gives for its own length."""
+        shape = views.shape[1], views.shape[3], 2
+        parts = [
+            torch.randn(shape[0], n, *shape[1:], generator=g, device=g.device)
+            for n, g in zip(self.frames, self.generators, strict=True)
+        ]
+        return pad_sequence([p.transpose(0, 1) for p in parts], batch_first=True).transpose(1, 2).to(views)
+
+    def clean(self, views: Tensor) -> Tensor:
+        low, high = self.options.lowest, self.options.highest + 1
+        drawn = [torch.randint(low, high, (1,), generator=g, device=g.device) for g in self.generators]
+        count, each, frames = views.shape[:3]
+        level = torch.cat(drawn).to(views.device).repeat_interleave(each)
         with torch.inference_mode():
-            noise = torch.randn(views.shape, generator=generator, device=generator.device).to(views)
-            level = level.to(views.device).expand(len(views))
-            noisy = self.schedule.add_noise(views, level, noise)
-            frames = views.shape[1]
-            features = _padded(line_features(noisy, lines, has), self.network.config.patch)
-            mask = torch.arange(features.shape[1], device=views.device) < frames
-            code = views.new_zeros(len(views), 1, 8)
+            noise = self._noise(views)
+            noisy = self.schedule.add_noise(views.flatten(0, 1), level, noise.flatten(0, 1)).view_as(views)
+            features = _held(line_features(noisy, self.lines, self.has), self.index).flatten(0, 1)
+            code = views.new_zeros(count * each, 1, 8)
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bfloat16):
-                out = self.network(features[:, None], level, code, mask.expand(len(views), -1))
-        return out[:, 0, :frames].float().clone()
+                out = self.network(features[:, None], level, code, self.mask.repeat_interleave(each, 0))
+        return out[:, 0, :frames].float().clone().view_as(views)
+
+    def results(self, points: Tensor, givens: Sequence[GivenView]) -> list[Sampled]:
+        """One hypothesis of each sequence, from points (S, T, P, 3) in the frame that follows the line of sight."""
+        upright = points @ self.follow
+        return [Sampled(p[:n][None], g.tilt[None]) for p, n, g in zip(upright, self.frames, givens, strict=True)]
 
 
 def _optimise(values: Tensor, gradient: Callable[[Tensor], Tensor], options: SdsOptions) -> Tensor:
@@ -114,85 +149,82 @@ def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor) -> Tensor:
     """Gradient of half the squared distance of a point to the line of another view's, summed over pairs of views.
 
     The distance is the same in both directions, so that a view's gradient is that of its points to the fixed lines of
-    all other views: (V, T, P, 2).
+    all other views: (..., V, T, P, 2).
 
     Args:
-        views: (V, T, P, 2).
-        rotations: (V, T, 3, 3).
-        weights: (V, T, P), 0 where a view has no point; a pair weighs the product of its two.
+        views: (..., V, T, P, 2).
+        rotations: (..., V, T, 3, 3).
+        weights: (..., V, T, P), 0 where a view has no point; a pair weighs the product of its two.
     """
-    count = len(views)
+    count = views.shape[-4]
     total = torch.zeros_like(views)
     for i in range(count):
         others = [j for j in range(count) if j != i]
-        lines = lines_from_view(views[i], rotations[i], rotations[others])  # (V - 1, T, P, 3)
-        distance = (lines[..., :2] * views[others]).sum(-1) + lines[..., 2]
-        total[others] += (weights[i] * weights[others] * distance)[..., None] * lines[..., :2]
+        rest = views[..., others, :, :, :]
+        lines = lines_from_view(views[..., [i], :, :, :], rotations[..., [i], :, :, :], rotations[..., others, :, :, :])
+        distance = (lines[..., :2] * rest).sum(-1) + lines[..., 2]
+        weight = weights[..., [i], :, :] * weights[..., others, :, :]
+        total[..., others, :, :, :] += (weight * distance)[..., None] * lines[..., :2]
     return total
 
 
 def distil_views(
     network: MotionDenoiser,
-    given: GivenView,
+    givens: Sequence[GivenView],
     schedule: CosineSchedule,
     options: SdsOptions,
-    generator: torch.Generator,
-) -> Sampled:
+    generators: Sequence[torch.Generator],
+) -> list[Sampled]:
     """Stage 2 of the paper: five views at 60 degrees by SDS (eq. 4) and multi-view consistency (eq. 5, 6).
 
     Args:
         network: stage-1 denoiser.
-        given: the motion to lift.
+        givens: the motions to lift, all at once; each comes out as it does alone.
         schedule: of its training.
         options: of the optimisation.
-        generator: randomness.
+        generators: randomness of each motion.
 
     Returns:
-        One hypothesis, triangulated in closed form.
+        One hypothesis of each motion, triangulated in closed form.
     """
-    angle = torch.tensor([math.radians(a) for a in LINE_AZIMUTHS], device=given.x.device)
-    rotations = ring(angle, given.tilt[0])
-    denoiser = _Denoiser(network, schedule, given, options)
-    level = rotations[:, None].expand(-1, len(given.x), -1, -1)
-    cameras = torch.cat([denoiser.sight[None], level])
-    weights = torch.cat([given.confidence[None], given.confidence.new_ones(len(rotations), *given.confidence.shape)])
+    denoiser = _Denoiser(network, schedule, options, givens, generators)
+    x, confidence = denoiser.x[:, None], denoiser.confidence[:, None]  # (S, 1, T, P, 2), (S, 1, T, P)
+    count, frames = denoiser.rotations.shape[1], x.shape[2]
+    cameras = torch.cat([denoiser.sight[:, None], denoiser.rotations.expand(-1, -1, frames, -1, -1)], 1)
+    weights = torch.cat([confidence, torch.ones_like(confidence).expand(-1, count, -1, -1)], 1)
 
     def gradient(views: Tensor) -> Tensor:
-        distilled = views - denoiser.clean(views, rotations, generator)
-        together = _line_gradient(torch.cat([given.x[None], views]), cameras, weights)[1:]
+        distilled = views - denoiser.clean(views)
+        together = _line_gradient(torch.cat([x, views], 1), cameras, weights)[:, 1:]
         return distilled + options.consistency * together
 
-    views = _optimise(torch.zeros(len(rotations), *given.x.shape, device=given.x.device), gradient, options)
-    points = torch.cat([given.x[None], views])
-    lifted = triangulate(cameras, points, weights)
-    return Sampled((lifted @ denoiser.follow)[None], given.tilt[None])
+    views = _optimise(torch.zeros_like(x).repeat(1, count, 1, 1, 1), gradient, options)
+    return denoiser.results(triangulate(cameras, torch.cat([x, views], 1), weights), givens)
 
 
 def distil_points(
     network: MotionDenoiser,
-    given: GivenView,
+    givens: Sequence[GivenView],
     schedule: CosineSchedule,
     options: SdsOptions,
-    generator: torch.Generator,
+    generators: Sequence[torch.Generator],
     held: float = 5.0,
-) -> Sampled:
+) -> list[Sampled]:
     """Score distillation on the 3D points themselves, seen from the ring's views (ablation of the paper).
 
     Args:
-        network, given, schedule, options, generator: as ``distil_views``.
+        network, givens, schedule, options, generators: as ``distil_views``.
         held: weight of the given view.
     """
-    angle = torch.tensor([math.radians(a) for a in LINE_AZIMUTHS], device=given.x.device)
-    rotations = ring(angle, given.tilt[0])
-    denoiser = _Denoiser(network, schedule, given, options)
-    own = denoiser.sight
-    weight = held * given.confidence[..., None]
+    denoiser = _Denoiser(network, schedule, options, givens, generators)
+    own, rotations = denoiser.sight, denoiser.rotations
+    weight = held * denoiser.confidence[..., None]
 
     def gradient(points: Tensor) -> Tensor:
-        views = project(rotations[:, None], points[None])
-        away = views - denoiser.clean(views, rotations, generator)
-        back = torch.einsum("vtpc,vcd->tpd", away, rotations[:, :2])
-        return back + (weight * (project(own, points) - given.x)) @ own[:, :2]
+        views = project(rotations, points[:, None])
+        away = views - denoiser.clean(views)
+        back = torch.einsum("svtpc,svcd->stpd", away, rotations[:, :, 0, :2])
+        return back + (weight * (project(own, points) - denoiser.x)) @ own[..., :2, :]
 
-    points = _optimise(torch.zeros(*given.x.shape[:2], 3, device=given.x.device), gradient, options)
-    return Sampled((points @ denoiser.follow)[None], given.tilt[None])
+    points = _optimise(denoiser.x.new_zeros(*denoiser.x.shape[:-1], 3), gradient, options)
+    return denoiser.results(points, givens)

@@ -24,7 +24,10 @@ from mvlift_training.config import TrainConfig
 from mvlift_training.motion_data import SequenceSet
 from mvlift_training.sds import distil_views, sds_options
 
-__all__ = ["lift_sequences", "lifted_path"]
+__all__ = ["Method", "lift_sequences", "lifted_path"]
+
+Method = Literal["loop", "sds", "stage4"]
+"""What lifts: the line-conditioned model by its sampler or by score distillation, or the multi-view model."""
 
 
 def lifted_path(folder: Path, index: int) -> Path:
@@ -40,10 +43,12 @@ def _sample(
     config: TrainConfig,
     network: MotionDenoiser,
     schedule: CosineSchedule,
-    given: GivenView,
-    generator: torch.Generator,
-    method: str,
-) -> Sampled:
+    givens: list[GivenView],
+    generators: list[torch.Generator],
+    method: Method,
+) -> list[Sampled]:
+    if method == "sds":
+        return distil_views(network, givens, schedule, sds_options(config.stage2.sds_iterations), generators)
     options = SampleOptions(
         sampler=config.stage2.sampler,
         steps=config.stage2.steps,
@@ -51,11 +56,8 @@ def _sample(
         stride=config.window // 2,
         hypotheses=config.stage2.hypotheses,
     )
-    if method == "sds":
-        return distil_views(network, given, schedule, sds_options(config.stage2.sds_iterations), generator)
-    if method == "stage4":
-        return sample_views(network, given, schedule, options, generator)
-    return sample_lines(network, given, schedule, options, generator)
+    sample = sample_views if method == "stage4" else sample_lines
+    return [sample(network, g, schedule, options, r) for g, r in zip(givens, generators, strict=True)]
 
 
 def lift_sequences(
@@ -66,28 +68,36 @@ def lift_sequences(
     schedule: CosineSchedule,
     folder: Path,
     fabric: Fabric,
-    method: Literal["loop", "sds", "stage4"],
+    method: Method,
 ) -> None:
     """Lift every sequence that has no result yet.
 
     ``network`` is stage 4's for the method "stage4" and stage 1's for the others.
+
     Writes per sequence ``points`` (H, T, P, 3), root-relative in the camera's axes, network units, and ``tilt`` (H, 2).
     """
     folder.mkdir(parents=True, exist_ok=True)
     chosen = range(0, len(sequences.points), config.stage2.every)
     todo = [i for i in _shares(chosen, fabric) if not lifted_path(folder, i).is_file()]
-    for i in track(todo, description="stage 2", disable=not fabric.is_global_zero):
-        K = intrinsics(sequences.image_size[i])
-        motion = normalise(sequences.points[i], sequences.confidence[i], subject, K)
-        given = given_view(motion, fabric.device, config.stage2.elevation)
-        generator = torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i)
-        lifted = _sample(config, network, schedule, given, generator, method)
-        temporary = folder / f"{i:05d}.tmp.npz"
-        np.savez(
-            temporary,
-            points=lifted.in_camera().cpu().numpy().astype(np.float32),
-            tilt=lifted.tilt.cpu().numpy(),
-            depth=motion.depth,
-        )
-        temporary.replace(lifted_path(folder, i))
+    size = config.stage2.sds_batch if method == "sds" else 1
+    if size > 1:
+        todo.sort(key=lambda i: len(sequences.points[i]))  # little of a batch is filling
+    batches = [todo[k : k + size] for k in range(0, len(todo), size)]
+    for batch in track(batches, description="stage 2", disable=not fabric.is_global_zero):
+        motions = [
+            normalise(sequences.points[i], sequences.confidence[i], subject, intrinsics(sequences.image_size[i]))
+            for i in batch
+        ]
+        givens = [given_view(m, fabric.device, config.stage2.elevation) for m in motions]
+        generators = [torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i) for i in batch]
+        lifted = _sample(config, network, schedule, givens, generators, method)
+        for i, motion, found in zip(batch, motions, lifted, strict=True):
+            temporary = folder / f"{i:05d}.tmp.npz"
+            np.savez(
+                temporary,
+                points=found.in_camera().cpu().numpy().astype(np.float32),
+                tilt=found.tilt.cpu().numpy(),
+                depth=motion.depth,
+            )
+            temporary.replace(lifted_path(folder, i))
     fabric.barrier()

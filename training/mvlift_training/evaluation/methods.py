@@ -205,9 +205,11 @@ def _rows(setting: Setting) -> dict[str, Callable[[], Method]]:
         "full (fast)": lambda: _full(setting, "fast"),
         "stage 1 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_independently(n, g, s, loop, r)),
         "stage 2 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_lines(n, g, s, loop, r)),
-        "stage 2 only (SDS)": lambda: _from_lines(setting, lambda n, g, s, r: distil_views(n, g, s, sds, r)),
-        "SDS for 3D": lambda: _from_lines(setting, lambda n, g, s, r: distil_points(n, g, s, sds, r)),
-        "SDS for 3D, no lines": lambda: _from_lines(setting, lambda n, g, s, r: distil_points(n, g, s, unlined, r)),
+        "stage 2 only (SDS)": lambda: _from_lines(setting, lambda n, g, s, r: distil_views(n, [g], s, sds, [r])[0]),
+        "SDS for 3D": lambda: _from_lines(setting, lambda n, g, s, r: distil_points(n, [g], s, sds, [r])[0]),
+        "SDS for 3D, no lines": lambda: _from_lines(
+            setting, lambda n, g, s, r: distil_points(n, [g], s, unlined, [r])[0]
+        ),
         "SMPLify": lambda: _smplify(setting),
         "MAS": lambda: _from_lines(
             setting,
