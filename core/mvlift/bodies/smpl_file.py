@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import BodyFileError
+from mvlift.safe_pickle import Function, load_pickle
 
 __all__ = ["KEYS", "read_body_file"]
 
@@ -72,74 +73,39 @@ class _SparseRows(_Sparse):
     column_major = False
 
 
-def _reconstruct(cls: type, base: type, state: object) -> object:
+_OBJECT: Final = Function(lambda *_: None)
+"""The class ``object``, which copy_reg names as the base."""
+
+
+def _reconstruct(cls: object, base: object, state: object) -> object:
     """copy_reg's way to make an object, for the shims alone."""
-    if issubclass(cls, _Chumpy | _Sparse):
+    if isinstance(cls, type) and issubclass(cls, _Chumpy | _Sparse):
         return cls()
     raise pickle.UnpicklingError(f"it makes a {cls!r}")
 
 
-def _latin(text: str, encoding: str = "latin1") -> bytes:
-    return text.encode("latin1")
-
-
-def _empty_array(kind: object, shape: object, code: object) -> NDArray[Any]:
-    """What numpy's pickles start from: always empty, whatever shape they name (a large one would take memory)."""
-    return np.ndarray((0,), dtype="b")
-
-
-def _scalar(dtype: np.dtype[Any], data: bytes) -> object:
-    if dtype.hasobject or len(data) != dtype.itemsize:
-        raise pickle.UnpicklingError("not a number")
-    return np.frombuffer(data, dtype=dtype)[0]
-
-
-def _from_buffer(
-    data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: str, axes: tuple[int, ...] | None = None
-) -> NDArray[Any]:
-    """An array as pickles of protocol 5 hold it."""
-    flat = np.frombuffer(data, dtype=dtype)  # refuses arrays of objects by itself
-    if axes is not None:
-        return flat.reshape(shape).transpose(axes)
-    return flat.reshape(shape, order="F" if order == "F" else "C")
-
-
 _ALLOWED: Final[dict[tuple[str, str], object]] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _latin,
-    ("copy_reg", "_reconstructor"): _reconstruct,
-    ("copyreg", "_reconstructor"): _reconstruct,
-    ("__builtin__", "object"): object,
-    ("builtins", "object"): object,
-    ("__builtin__", "set"): set,
-    ("builtins", "set"): set,
-    ("__builtin__", "slice"): slice,
-    ("builtins", "slice"): slice,
-} | {
-    (f"numpy.{core}.{name}", called): function
-    for core in ("core", "_core")
-    for name, called, function in (
-        ("multiarray", "_reconstruct", _empty_array),
-        ("multiarray", "scalar", _scalar),
-        ("numeric", "_frombuffer", _from_buffer),
+    (module, name): value
+    for modules, name, value in (
+        (("copy_reg", "copyreg"), "_reconstructor", Function(_reconstruct)),
+        (("__builtin__", "builtins"), "object", _OBJECT),
+        (("__builtin__", "builtins"), "set", Function(set)),
+        (("__builtin__", "builtins"), "slice", Function(slice)),
     )
+    for module in modules
 }
 
 
-class _Restricted(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        if module.split(".")[0] == "chumpy":
-            return _Chumpy
-        if module.startswith("scipy.sparse"):
-            if name in ("csc_matrix", "csc_array"):
-                return _Sparse
-            if name in ("csr_matrix", "csr_array"):
-                return _SparseRows
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+def _allowed(module: str, name: str) -> object | None:
+    """What models name beside arrays: chumpy's and scipy's objects, by their shims."""
+    if module.split(".")[0] == "chumpy":
+        return _Chumpy
+    if module.startswith("scipy.sparse"):
+        if name in ("csc_matrix", "csc_array"):
+            return _Sparse
+        if name in ("csr_matrix", "csr_array"):
+            return _SparseRows
+    return _ALLOWED.get((module, name))
 
 
 def _plain(value: object) -> Any:
@@ -148,7 +114,7 @@ def _plain(value: object) -> Any:
 
 def _unpickle(data: bytes, name: str) -> dict[str, object]:
     try:
-        content = _Restricted(io.BytesIO(data), encoding="latin1").load()
+        content = load_pickle(data, _allowed)
     except Exception as error:  # a hostile or damaged pickle can raise anything
         raise BodyFileError(f"{name} was refused: {error}.", _REMEDY) from error
     if not isinstance(content, dict):
@@ -187,7 +153,7 @@ def _npy(data: bytes, name: str) -> object:
     shape, fortran, dtype = header(stream)
     if dtype.hasobject:  # a sparse matrix or a string in an object array
         try:
-            value = _Restricted(io.BytesIO(data[stream.tell() :]), encoding="latin1").load()
+            value = load_pickle(data[stream.tell() :], _allowed)
         except Exception as error:
             raise BodyFileError(f"{name} was refused: {error}.", _REMEDY) from error
         return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value

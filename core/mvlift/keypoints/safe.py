@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,48 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
+from mvlift.safe_pickle import load_pickle
 
 __all__ = ["Hdf5", "load_npy", "load_npz", "parse_xml", "unpickle"]
 
 _MAX_BYTES: Final = 2 << 30
 _REMEDY: Final = "Export the keypoints again, as json or csv if the program can."
-
-
-def _empty_array(kind: object, shape: object, code: object) -> NDArray[np.generic]:
-    """What numpy's pickles start from: always an empty array, whose content follows."""
-    if kind is not np.ndarray or shape != (0,):
-        raise pickle.UnpicklingError("not an array as numpy writes it")
-    return np.ndarray((0,), dtype="b")
-
-
-def _scalar(dtype: np.dtype[np.generic], data: bytes) -> object:
-    if dtype.hasobject or len(data) != dtype.itemsize:
-        raise pickle.UnpicklingError("not a numpy number")
-    return np.frombuffer(data, dtype=dtype)[0]
-
-
-def _latin(text: str, encoding: str = "latin1") -> bytes:
-    return text.encode("latin1")
-
-
-# everything that a pickled array of arrays, numbers, strings, lists and dictionaries needs
-_ALLOWED: Final[dict[tuple[str, str], object]] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _latin,
-} | {
-    (f"numpy.{core}.multiarray", name): function
-    for core in ("core", "_core")
-    for name, function in (("_reconstruct", _empty_array), ("scalar", _scalar))
-}
-
-
-class _Restricted(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
 
 def unpickle(data: bytes, name: str) -> object:
@@ -66,7 +29,7 @@ def unpickle(data: bytes, name: str) -> object:
         KeypointError: the pickle is damaged or asks for anything outside the allow-list.
     """
     try:
-        return _Restricted(io.BytesIO(data), encoding="latin1").load()
+        return load_pickle(data)
     except Exception as error:  # a hostile or damaged pickle can raise anything
         raise KeypointError(f"{name}: the pickled data in it was refused ({error}).", _REMEDY) from error
 
