@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import tan
 from pathlib import Path
@@ -43,12 +44,14 @@ class LiftPlan:
         write: how each is written; name, start, source and track are those of the person, and the object is ``thing``.
         body: the user's body file, or None.
         thing: name of the scene's object that moves with the people, "" for none.
+        scene: session identifier of the scene to write to, 0 for whichever is open.
     """
 
     requests: tuple[LiftRequest, ...]
     write: WriteOptions
     body: Path | None = None
     thing: str = ""
+    scene: int = 0
 
 
 def lift_options(
@@ -114,7 +117,7 @@ def plan_lift(context: Any) -> LiftPlan:
         set_range=settings.write_range,
     )
     handled = settings.thing.name if thing is not None and settings.thing is not None else ""
-    return LiftPlan(tuple(requests), write, body, handled)
+    return LiftPlan(tuple(requests), write, body, handled, context.scene.session_uid)
 
 
 def _together(plan: LiftPlan, lifted: Lifted) -> Lifted:
@@ -134,13 +137,31 @@ def write_lifted(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMo
     """Write lifted people into the scene, in the world of the first one's camera; all of them or none.
 
     Args:
-        context: its scene is written to.
+        context: of Blender; where another scene was opened meanwhile, the plan's is written to none the less.
         plan: from ``plan_lift``.
         lifted: what the engine made of the plan's requests.
 
     Raises:
-        LiftError: a motion cannot be written, or the object was removed; the scene is as before.
+        LiftError: a motion cannot be written, or the object or the scene was removed; the scene is as before.
     """
+    with _scene_of(context, plan):
+        return _write_here(context, plan, lifted)
+
+
+@contextmanager
+def _scene_of(context: Any, plan: LiftPlan) -> Iterator[None]:
+    """The plan's scene as the context's."""
+    if plan.scene in (0, context.scene.session_uid):
+        yield
+        return
+    scene = next((s for s in bpy.data.scenes if s.session_uid == plan.scene), None)
+    if scene is None:
+        raise LiftError("The scene was removed while the engine worked.", "Lift the clip again in another scene.")
+    with context.temp_override(scene=scene, view_layer=scene.view_layers[0]):
+        yield
+
+
+def _write_here(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMotion]:
     scene = context.scene
     first = min(motion.first_frame for _, motion in lifted)
     written: list[WrittenMotion] = []

@@ -70,6 +70,38 @@ def keys(armature, frames=COUNT, start=1):
     )
 
 
+def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
+    """Another scene is opened while the engine works, with another frame rate."""
+    from mvlift_blender.lifting import plan_lift, write_lifted
+    from mvlift_blender.selected import record_of
+
+    first, other = bpy.context.scene, bpy.data.scenes.new("Other")
+    first.name, other.render.fps = "First", 60
+    plan = plan_lift(bpy.context)
+    request = plan.requests[0]
+    lifted = [(request, mvlift_motion(request))]
+    with bpy.context.temp_override(scene=other, view_layer=other.view_layers[0]):
+        write_lifted(bpy.context, plan, lifted)
+        assert bpy.context.scene == other
+    assert not list(other.objects)
+    assert {o.name for o in first.objects} == {"walk", "walk Body", "walk Camera"}
+    assert other.mvlift.result is None
+    assert record_of(first.mvlift.result) is not None
+    bpy.data.scenes.remove(first)
+    with pytest.raises(mvlift.MvliftError, match="scene was removed"):
+        write_lifted(bpy.context, plan, lifted)
+    assert not list(other.objects)
+
+
+def mvlift_motion(request):
+    """What the engine makes of one request."""
+    from mvlift_blender.engine import LiftQueue, shared_client
+    from mvlift_blender.preferences import engine_source
+
+    ((_, motion),) = LiftQueue(shared_client(engine_source(bpy.context)), [request]).run()
+    return motion
+
+
 def test_one_click_lifts(lifted, motion):
     armature, scene = lifted.result, bpy.context.scene
     assert {o.name for o in bpy.data.objects} == {"walk", "walk Body", "walk Camera"}
