@@ -18,7 +18,7 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import get_layout
 from mvlift.lifting.subjects import Subject, get_subject
-from mvlift.models import describe_model, save_denoiser
+from mvlift.models import describe_model, load_denoiser, save_denoiser
 from mvlift_training.cli import main
 from mvlift_training.config import ConfigError, load_config
 from mvlift_training.runtime import fresh_network, trained_network
@@ -178,6 +178,17 @@ def test_self_training_round_uses_stage4(run: TinyRun, tmp_path: Path) -> None:
     assert torch.load(folder / "stage4-round2" / "last.pt", weights_only=True)["step"] == 10
     assert main(["export", "--config", config, "--folder", str(folder / "export")]) == 0
     assert describe_model(folder / "export" / "tiny-stage4.safetensors")["provenance"]["steps"] == 10
+    both = str(tiny_config(folder, run.data, stage3={"rounds": 2}, stage4={"average_rounds": True}))
+    assert main(["export", "--config", both, "--folder", str(folder / "mean")]) == 0
+    assert describe_model(folder / "mean" / "tiny-stage4.safetensors")["provenance"]["steps"] == STEPS + 10
+    first, second = (
+        torch.load(folder / s / "last.pt", weights_only=True)["average"] for s in ("stage4", "stage4-round2")
+    )
+    mean = load_denoiser(str(folder / "mean" / "tiny-stage4.safetensors"), "multiview", "cpu")[0].state_dict()
+    assert not torch.equal(first["head.weight"], second["head.weight"])
+    torch.testing.assert_close(
+        mean["head.weight"], (first["head.weight"] + second["head.weight"]) / 2, atol=1e-3, rtol=0
+    )
 
 
 def test_a_later_round_may_distil_with_stage1(run: TinyRun, tmp_path: Path) -> None:

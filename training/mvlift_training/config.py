@@ -110,9 +110,17 @@ class Stage3Options:
 
 @dataclass(frozen=True)
 class Stage4Options:
-    """Cameras and bodies of stage 4, see ``stage4.ViewTask``; ``warm_start`` begins with stage 1's weights."""
+    """Stage 4.
+
+    Attributes:
+        warm_start: begin with stage 1's weights.
+        average_rounds: export the mean of all rounds' weights, which fits other footage better than the last round's
+            (Wortsman et al. 2022): each round goes on from the one before.
+        limb_spread, elevation, roll: see ``stage4.ViewTask``.
+    """
 
     warm_start: bool = True
+    average_rounds: bool = False
     limb_spread: float = 0.06
     elevation: tuple[float, float] = (-12.0, 30.0)
     roll: float = 3.0

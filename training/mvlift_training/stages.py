@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.files import whole_file
-from mvlift.lifting.subjects import get_subject
+from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.models import save_denoiser
 
 from mvlift_training.config import ConfigError, TrainConfig, plain
@@ -154,31 +154,44 @@ def export(config: TrainConfig, folder: Path) -> list[Path]:
         ConfigError: none is trained.
     """
     subject = get_subject(config.subject)
-    last = _round_folder(config, "stage4", max(1, config.stage3.rounds)).name
+    rounds = max(1, config.stage3.rounds)
+    averaged = range(1 if config.stage4.average_rounds else rounds, rounds + 1)
+    sources = {"line": ["stage1"], "multiview": [_round_folder(config, "stage4", n).name for n in averaged]}
     trained = [
-        (kind, stage, name)
-        for kind, stage, name in (("line", "stage1", "stage1"), ("multiview", last, "stage4"))
-        if (config.folder / stage / "last.pt").is_file()
+        (kind, stages, name)
+        for (kind, stages), name in zip(sources.items(), ("stage1", "stage4"), strict=True)
+        if (config.folder / stages[-1] / "last.pt").is_file()
     ]
     if not trained:
         raise ConfigError(f"{config.folder} holds no trained network.", "Run `mvlift-train stage1` first, or `stage4`.")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind, stage, name in trained:
-        network, schedule, facts = trained_network(config, subject, kind, stage, torch.device("cpu"))
+    for kind, stages, name in trained:
+        network, schedule, facts = _mean_network(config, subject, kind, stages)
         path = folder / f"{config.name}-{name}.safetensors"
         save_denoiser(network, schedule, kind, path, {**facts, "config": plain(config)})
         written.append(path)
     return written
 
 
+def _mean_network(
+    config: TrainConfig, subject: Subject, kind: str, stages: list[str]
+) -> tuple[MotionDenoiser, CosineSchedule, dict[str, Any]]:
+    """Mean weights of one or several stages' networks, with steps and seconds of all of them."""
+    found = [trained_network(config, subject, kind, stage, torch.device("cpu")) for stage in stages]
+    network, schedule, facts = found[-1]
+    states = [n.state_dict() for n, _, _ in found]
+    network.load_state_dict({k: torch.stack([s[k] for s in states]).mean(0) for k in states[0]})
+    sums = {key: sum(f[key] for _, _, f in found) for key in ("steps", "seconds")}
+    return network, schedule, {**facts, **sums}
+
+
 def run_all(config: TrainConfig) -> None:
     """All four stages, with self-training rounds, and the export into the run's folder."""
     stage1(config)
     for number in range(1, max(1, config.stage3.rounds) + 1):
-        again = config if number == 1 else replace(config, seed=config.seed + number)
-        stage2(again, number)
-        stage3(again, number)
+        stage2(config, number)
+        stage3(config, number)
         stage4(config, number)
     for path in export(config, config.folder / "export"):
         _console.print(f"wrote {path}")
