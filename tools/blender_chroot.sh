@@ -85,7 +85,7 @@ gui)
     mkdir -p "$C/tmp/gui"
     cp "$ROOT"/tests/blender/gui/*.py "$C/tmp/gui/"
     code=0
-    inside setsid --wait python3 /tmp/gui/click_through.py || code=$?
+    inside MVLIFT_GUI_REALTIME="${MVLIFT_GUI_REALTIME:-1}" setsid --wait python3 /tmp/gui/click_through.py || code=$?
     mkdir -p "${3:?folder for the pictures}"
     cp "$C"/tmp/gui/*.png "$C"/tmp/gui/*.log "$C"/tmp/gui/report*.json "$3/" 2>/dev/null || true
     exit $code

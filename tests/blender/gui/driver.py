@@ -120,7 +120,12 @@ class Window:
         return int(subprocess.run(search, capture_output=True, text=True, check=True).stdout.split()[0])
 
     def before_all(self, wanted: bool) -> None:
-        """Have Blender and its display run before every other program, the engine too, or as usual again."""
+        """Have Blender and its display run before every other program, the engine too, or as usual again.
+
+        MVLIFT_GUI_REALTIME=0 leaves everything as usual, for a machine that does nothing else.
+        """
+        if os.environ.get("MVLIFT_GUI_REALTIME") == "0":
+            return
         policy, priority = (os.SCHED_FIFO, os.sched_param(1)) if wanted else (os.SCHED_OTHER, os.sched_param(0))
         for process in (self._blender, self._x):
             for thread in Path(f"/proc/{process.pid}/task").iterdir():
