@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import faulthandler
 import hashlib
 import json
 import os
@@ -158,7 +159,9 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
             data = mutate(file, content[file], random)
             file.write_bytes(data)
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            faulthandler.dump_traceback_later(4 * SECONDS, exit=True)  # a hang in C hears no alarm
             wrong, was_read = complaint(written[name])
+            faulthandler.cancel_dump_traceback_later()
             signal.setitimer(signal.ITIMER_PROF, 0)
             file.write_bytes(content[file])
             (count.failed if wrong else count.read if was_read else count.refused)[name] += 1

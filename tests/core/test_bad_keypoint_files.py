@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from keypoint_files import FAMILIES, FRAMES, flat, people_of, save, spelled
 from mvlift.errors import KeypointError
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.reading import inspect_keypoints
+from mvlift.keypoints.safe import Hdf5
 
 
 def _refused(folder: Path) -> dict[str, Path]:
@@ -126,6 +128,24 @@ def test_a_pickle_runs_nothing_and_unfolds_to_no_end(tmp_path: Path) -> None:
             inspect_keypoints(tmp_path / f"{name}.pkl")
         assert caught.value.remedy.endswith(".")
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("index", "size"), [(0, 0), (0, 1 << 40), (7, (1 << 64) - 16), (7, 1 << 40)])
+def test_hdf5_whose_heap_of_texts_leads_nowhere_is_refused(tmp_path: Path, index: int, size: int) -> None:
+    """The HDF5 library itself walks through such a heap for ever."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["tracks"] = np.zeros((1, 2, 2, 4))
+        file["tracks"].attrs["dims"] = "track, axis, keypoint, frame"
+        file["node_names"] = ["nose", "tail"]
+    whole = path.read_bytes()
+    assert Hdf5(whole, path.name).attributes("tracks")["dims"] == "track, axis, keypoint, frame"
+    at = whole.index(b"GCOL") + 16
+    path.write_bytes(whole[:at] + struct.pack("<HHIQ", index, 0, 0, size) + whole[at + 16 :])
+    with pytest.raises(KeypointError, match="texts do not end") as caught:
+        inspect_keypoints(path)
+    assert caught.value.remedy.endswith(".")
 
 
 @pytest.mark.parametrize("encoding", ["utE-8", "hex"])

@@ -99,6 +99,32 @@ def load_npz(data: bytes, name: str) -> dict[str, NDArray[np.generic]]:
         raise KeypointError(f"{name} is not a readable npz archive ({error}).", _REMEDY) from error
 
 
+def _heap_of_texts_ends(data: bytes, at: int) -> bool:
+    """Whether the objects of an HDF5 heap (``GCOL``, texts of any length) lead from its beginning to its end.
+
+    The library walks on by each object's size and does not notice sizes of which the sum is none, or beyond the heap.
+    """
+    if at + 16 > len(data) or data[at + 4 : at + 8] != b"\x01\0\0\0":
+        return True  # four letters that are no heap
+    end = at + int.from_bytes(data[at + 8 : at + 16], "little")
+    place = at + 16
+    while place + 16 <= min(end, len(data)):
+        index, size = int.from_bytes(data[place : place + 2], "little"), data[place + 8 : place + 16]
+        step = int.from_bytes(size, "little")
+        step = step if index == 0 else 16 + (step + 7) // 8 * 8
+        if step == 0 or place + step > end:
+            return False
+        place += step
+    return True
+
+
+def _endless_heap(data: bytes) -> bool:
+    at = data.find(b"GCOL")
+    while at >= 0 and _heap_of_texts_ends(data, at):
+        at = data.find(b"GCOL", at + 4)
+    return at >= 0
+
+
 class Hdf5:
     """An HDF5 file in memory. Links to other files are not followed, and sizes are bounded.
 
@@ -118,6 +144,8 @@ class Hdf5:
                 f"{name} is an HDF5 file, and the package h5py that reads it is not installed.",
                 "Install h5py, or export csv (DeepLabCut, SLEAP) instead.",
             ) from error
+        if _endless_heap(data):
+            raise KeypointError(f"{name} is a damaged HDF5 file (its texts do not end).", _REMEDY)
         self.name = name
         self._links = (h5py.ExternalLink, h5py.SoftLink)
         self._group = h5py.Group
