@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Function", "load_pickle"]
 
-_CODE: Final = re.compile(r"[|=<>]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|O8?|[SUV][0-9]{1,9})")
+_CODE: Final = re.compile(r"[|=<>]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|O8?|[SUV][1-9][0-9]{0,8})")
 _MOST_AXES: Final = 32
 
 
@@ -77,7 +77,7 @@ def _numbers(data: object, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
         data = data.encode("latin1")
     if not isinstance(data, bytes | bytearray) or dtype.hasobject or len(data) != count * dtype.itemsize:
         raise pickle.UnpicklingError("an array's bytes are not as many as its shape and type say")
-    return np.frombuffer(bytes(data), dtype=dtype).copy() if dtype.itemsize else np.zeros(count, dtype)
+    return np.frombuffer(bytes(data), dtype=dtype).copy()
 
 
 def _count(shape: object) -> int:

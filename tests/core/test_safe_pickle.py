@@ -96,6 +96,7 @@ HOSTILE: dict[str, Any] = {
     "a type larger than itself": kind("f8", 3, "<", None, None, None, 1 << 40, 8, 0),
     "a type with a subarray": kind("f8", 3, "<", (np.dtype("f8"), (1 << 40,)), None, None, -1, -1, 0),
     "a type by a list": kind([("x", "f8")]),  # type: ignore[arg-type]
+    "endless texts of no length": array(1, (1 << 40,), kind("S0"), False, b""),
     "a type of dates": kind("M8[ns]"),
     "an array made large at once": Said(RECONSTRUCT, (np.ndarray, (1 << 40,), b"b")),
     "a number of objects": Said(np.float64(1).__reduce__()[0], (np.dtype("O"), b"12345678")),
