@@ -71,6 +71,8 @@ def test_timings_are_json_on_standard_output(
         (["--frames", "900-990"], "outside the clip"),
         (["--frames", "9-2"], "no range"),
         (["--fps", "fast"], "no frame rate"),
+        (["--fps", "0"], "0 frames per second"),
+        (["--fps", "-25"], "-25 frames per second"),
         (["--image-size", "big"], "no size"),
         (["--preset", "slow"], "no preset"),
         (["--device", "abacus"], "abacus"),

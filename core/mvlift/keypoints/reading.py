@@ -52,6 +52,8 @@ class Inspection:
 
 
 def _checked_fps(fps: Fraction | float | None) -> Fraction | None:
+    if fps is not None and not 0 < fps <= 10_000:
+        raise KeypointError(f"{float(fps):g} frames per second is not a frame rate.", "Give the video's rate.")
     if fps is None or isinstance(fps, Fraction):
         return fps
     near = Fraction(round(fps * 1001), 1001)  # 29.97 means 30000/1001
@@ -92,7 +94,7 @@ def inspect_keypoints(
     Raises:
         KeypointError: it cannot be read; the message says why and what to do.
     """
-    where = Path(path)
+    where, rate = Path(path), _checked_fps(fps)
     source = open_source(where)
     how, why = (get_reader(format), "as asked") if format else find_reader(source)
     wanted = get_layout(layout) if isinstance(layout, str) else layout
@@ -101,7 +103,7 @@ def inspect_keypoints(
         del source  # a big document, of which only the numbers are needed from here on
         if not len(found.frame):
             raise KeypointError(f"{where.name} ({how.title}) shows nobody.", "Run the detector again.")
-        made: Assembled = assemble(found, where.name, found.format or how.name, _checked_fps(fps), image_size, wanted)
+        made: Assembled = assemble(found, where.name, found.format or how.name, rate, image_size, wanted)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise KeypointError(
             f"{where.name} looks like {how.title}, but is not written as such ({type(error).__name__}: {error}).",
