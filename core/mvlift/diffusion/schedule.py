@@ -40,7 +40,8 @@ class CosineSchedule:
             level: (B,) integer n.
             noise: (B, ...) standard normal.
         """
-        bar = self.alpha_bar(clean.device)[level].to(clean.dtype)
+        place = "cpu" if clean.device.type == "mps" else clean.device  # Apple's devices have no float64
+        bar = self.alpha_bar(place).to(clean.dtype).to(clean.device)[level]
         bar = bar.view(-1, *[1] * (clean.ndim - 1))
         return bar.sqrt() * clean + (1 - bar).sqrt() * noise
 

@@ -134,7 +134,7 @@ def tilt_of(up: FloatArray) -> tuple[float, float]:
 
 def _up(tilt: Tensor) -> FloatArray:
     """(3,) up in camera axes for a sampled tilt (2,)."""
-    return np.asarray(-camera_tilt(tilt)[:, 1].double().cpu().numpy())
+    return np.asarray(-camera_tilt(tilt)[:, 1].cpu().double().numpy())
 
 
 def lift_points(
@@ -167,9 +167,9 @@ def lift_points(
         motion, up = normalise(model_points, model_confidence, subject, K, scale), known.up
     mean, spread, tilt = _agreed(draw(given_view(motion, device, up=up)))
     keypoints = len(subject.layout.names)
-    sampled = mean[:, :keypoints].double().cpu().numpy() * UNIT_METRES
-    velocity = mean[:, keypoints].double().cpu().numpy() * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
-    sigma = np.hypot(spread[:, :keypoints].double().cpu().numpy() * UNIT_METRES, SPREAD_FLOOR)
+    sampled = mean[:, :keypoints].cpu().double().numpy() * UNIT_METRES
+    velocity = mean[:, keypoints].cpu().double().numpy() * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
+    sigma = np.hypot(spread[:, :keypoints].cpu().double().numpy() * UNIT_METRES, SPREAD_FLOOR)
     return LiftedPoints(
         points=from_model_rate(sampled, len(points), fps),
         sigma=from_model_rate(sigma, len(points), fps),

@@ -18,7 +18,7 @@ from mvlift.diffusion.conditioning import line_features, view_code, view_feature
 from mvlift.diffusion.samplers import SamplerName, sample
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
-from mvlift.lifting.views import project, ring, triangulate
+from mvlift.lifting.views import project, ring, solve, triangulate
 from mvlift.lifting.windows import Windows
 
 __all__ = [
@@ -148,7 +148,7 @@ def _fit_tilt(points: Tensor, given: GivenView, tilt: Tensor) -> Tensor:
     step = 1e-3
     jacobian = torch.stack([(residual(tilt + step * axis) - at) / step for axis in torch.eye(2).to(tilt)], -1)
     normal = jacobian.transpose(1, 2) @ jacobian
-    move = torch.linalg.solve(normal, (jacobian * at[..., None]).sum(1)[..., None])[..., 0]
+    move = solve(normal, (jacobian * at[..., None]).sum(1))
     return (tilt - move.clamp(-0.2, 0.2)).clamp(-0.7, 0.9)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["project", "ring", "triangulate"]
+__all__ = ["project", "ring", "solve", "triangulate"]
 
 
 def ring(azimuth: Tensor, elevation: Tensor) -> Tensor:
@@ -35,6 +35,12 @@ def project(views: Tensor, points: Tensor) -> Tensor:
     return points @ views[..., :2, :].transpose(-1, -2)
 
 
+def solve(matrix: Tensor, right: Tensor) -> Tensor:
+    """x of A x = b for A (..., N, N) and b (..., N); Apple's devices have no solver, so there the processor solves."""
+    place = "cpu" if right.device.type == "mps" else right.device
+    return torch.linalg.solve(matrix.to(place), right[..., None].to(place))[..., 0].to(right.device)
+
+
 def triangulate(views: Tensor, points: Tensor, weights: Tensor, prior: float = 1e-6) -> Tensor:
     """Closed-form weighted least squares: X = (Σ_v w_v A_v^T A_v)^-1 Σ_v w_v A_v^T x_v, A_v the first two rows of M_v.
 
@@ -53,4 +59,4 @@ def triangulate(views: Tensor, points: Tensor, weights: Tensor, prior: float = 1
     normal = torch.einsum("...vtab,...vtp->...tpab", outer, weights)
     normal = normal + prior * torch.eye(3, dtype=points.dtype, device=points.device)
     right = (weights[..., None] * (points @ a)).sum(-4)  # (..., T, P, 3)
-    return torch.linalg.solve(normal, right[..., None])[..., 0]
+    return solve(normal, right)
