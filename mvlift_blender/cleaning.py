@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .cleanup.blend import blend_weights, smoothed, smoothed_rotations
@@ -26,7 +27,6 @@ from .selected import record_of
 
 __all__ = ["CONTACT", "clean_feet", "hold_joints", "lock_joint", "reduce_keys", "smooth", "snap_floor"]
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 CONTACT = 0.5
@@ -50,7 +50,7 @@ class _Lifted:
         return float(self.record.timing.fps)
 
     @property
-    def bend(self) -> tuple[Array, Array]:
+    def bend(self) -> tuple[F64, F64]:
         """Heads (T, J, 3) and orientations (T, J, 4) of the bones."""
         return self.curves.skeleton.forward(self.curves.rotations, self.curves.locations)
 
@@ -86,7 +86,7 @@ def _legs_and_rests(lifted: _Lifted, threshold: float) -> tuple[Soles, Mask]:
     return soles, lifted.rests(soles, threshold)
 
 
-def _upwards(curves: MotionCurves, metres: Array) -> Array:
+def _upwards(curves: MotionCurves, metres: F64) -> F64:
     """(T, 3) root bone location that moves it upwards in the world by (T,) metres."""
     return metres[:, None] * curves.skeleton.axes[curves.skeleton.root_index][2]
 
@@ -174,7 +174,7 @@ def smooth(
     return f"Joints moved by {1000 * np.linalg.norm(after - before, axis=-1).mean():.1f} mm on average"
 
 
-def _feet_kept(lifted: _Lifted, rotations: Array, locations: Array) -> Array:
+def _feet_kept(lifted: _Lifted, rotations: F64, locations: F64) -> F64:
     """Smoothed rotations with the resting feet back where they were."""
     soles, skeleton = lifted.soles(), lifted.curves.skeleton
     rests, before = lifted.rests(soles, CONTACT).any(2), lifted.bend[0]
@@ -233,9 +233,7 @@ def hold_joints(armature: Any, joints: Sequence[str], at: float, frames: tuple[f
     return f"{', '.join(joints)} held as in frame {curves.frames[row]:g}"
 
 
-def _hold_in_world(
-    armature: Any, lifted: _Lifted, which: Sequence[int], row: int, weight: Array, rotations: Array
-) -> None:
+def _hold_in_world(armature: Any, lifted: _Lifted, which: Sequence[int], row: int, weight: F64, rotations: F64) -> None:
     """Hold the ends of limbs whose IK control is keyed by their orientation in the world: the control's own."""
     skeleton = lifted.curves.skeleton
     for j in {skeleton.names.index(name) for name in ik_ends(armature).values()} & set(which):

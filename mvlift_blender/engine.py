@@ -14,7 +14,16 @@ from pathlib import Path
 from mvlift.errors import EngineError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.motion import LiftedMotion
-from mvlift.worker.client import Cancelled, EngineClient, Failure, LiftOptions, Message, Progress, Result, Warning
+from mvlift.worker.client import (
+    Cancelled,
+    EngineClient,
+    EngineWarning,
+    Failure,
+    LiftOptions,
+    LiftResult,
+    Message,
+    Progress,
+)
 
 __all__ = [
     "EngineSource",
@@ -191,11 +200,11 @@ class LiftQueue:
             state.stage = which + message.stage
             state.fraction = max(state.fraction, (len(self.done) + message.fraction) / count)
             self._latest = time.monotonic()
-        elif isinstance(message, Warning):
+        elif isinstance(message, EngineWarning):
             state.warnings.append(message.message)
         elif isinstance(message, Failure):
             raise message.error
-        elif isinstance(message, Result):
+        elif isinstance(message, LiftResult):
             self.done.append((request, message.motion))
             return True
         return False

@@ -118,12 +118,12 @@ def _lift(command: Any, console: Any) -> int:
         return EngineClient(source.python, source.pythonpath)
 
     with TemporaryDirectory(prefix="mvlift-") as folder:
-        if place.thing:
+        if place.rigid_object:
             shape = Path(folder) / "object.json"
             place.open()
             points = shape_of_object(place.object(), get_subject(command.subject).rigid).to_json()
             shape.write_text(json.dumps(points), encoding="utf-8")
-            command = replace(command, object_shape=shape, object_name=place.thing)
+            command = replace(command, object_shape=shape, object_name=place.rigid_object)
         return run_lift(command, console, engine, lambda people, output: write_people(people, output, body, place))
 
 
@@ -133,11 +133,11 @@ class _Place:
 
     Attributes:
         scene: the .blend, None for a new scene.
-        thing: name of the object in it, "" for none.
+        rigid_object: name of the object in it, "" for none.
     """
 
     scene: Path | None = None
-    thing: str = ""
+    rigid_object: str = ""
 
     @staticmethod
     def of(command: LiftInScene | Write) -> _Place:
@@ -168,10 +168,10 @@ class _Place:
         Raises:
             LiftError: there is none of that name.
         """
-        found = bpy.context.scene.objects.get(self.thing) if self.thing else None
-        if self.thing and found is None:
+        found = bpy.context.scene.objects.get(self.rigid_object) if self.rigid_object else None
+        if self.rigid_object and found is None:
             names = ", ".join(o.name for o in bpy.context.scene.objects)
-            raise LiftError(f"{self.scene} has no object {self.thing!r}.", f"Its objects: {names}.")
+            raise LiftError(f"{self.scene} has no object {self.rigid_object!r}.", f"Its objects: {names}.")
         return found
 
 
@@ -221,7 +221,9 @@ def new_scene() -> None:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
 
 
-def place(motions: list[LiftedMotion], body: Path | None = None, thing: Any | None = None) -> list[WrittenMotion]:
+def place(
+    motions: list[LiftedMotion], body: Path | None = None, rigid_object: Any | None = None
+) -> list[WrittenMotion]:
     """Write people of one video into the scene, as the button does."""
     people = []
     for motion in motions:
@@ -229,7 +231,7 @@ def place(motions: list[LiftedMotion], body: Path | None = None, thing: Any | No
         name, source, track = (str(facts.get(key, "")) for key in ("name", "source", "track"))
         people.append((_Named(name or "Person", source, track), motion))
     # the requests of a plan are what the engine is asked for; here it has answered already
-    plan = LiftPlan((), WriteOptions(), body, thing.name if thing is not None else "")
+    plan = LiftPlan((), WriteOptions(), body, rigid_object.name if rigid_object is not None else "")
     return write_lifted(bpy.context, plan, people)
 
 

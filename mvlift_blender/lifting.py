@@ -12,13 +12,14 @@ from typing import Any
 import bpy
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.lifting.multi_person import align_people, body_for_size
 from mvlift.lifting.object_shape import ObjectShape
-from mvlift.lifting.together import body_for_size, in_one_world
 from mvlift.motion import LiftedMotion
 from mvlift.worker.client import LiftOptions
 
 from .bodies import body_mesh
 from .engine import LiftRequest
+from .objects import clip_with_rigid_object, rigid_object_shape
 from .people import why_not
 from .preferences import body_file
 from .scene.objects import put_back_on_failure
@@ -28,7 +29,6 @@ from .scene.together import seen_by
 from .scene.write import WriteOptions, WrittenMotion, write_motion
 from .selected import still_there
 from .sources import clip_of
-from .things import clip_with_thing, thing_shape
 
 __all__ = ["LiftPlan", "lift_options", "plan_lift", "write_lifted"]
 
@@ -41,21 +41,21 @@ class LiftPlan:
 
     Attributes:
         requests: the people.
-        write: how each is written; name, start, source and track are those of the person, and the object is ``thing``.
+        write: how each is written; name, start, source and track are the person's, the object is ``rigid_object``.
         body: the user's body file, or None.
-        thing: name of the scene's object that moves with the people, "" for none.
+        rigid_object: name of the scene's object that moves with the people, "" for none.
         scene: session identifier of the scene to write to, 0 for whichever is open.
     """
 
     requests: tuple[LiftRequest, ...]
     write: WriteOptions
     body: Path | None = None
-    thing: str = ""
+    rigid_object: str = ""
     scene: int = 0
 
 
 def lift_options(
-    settings: Any, size: tuple[int, int], body: Path | None, thing: ObjectShape | None = None
+    settings: Any, size: tuple[int, int], body: Path | None, rigid_object: ObjectShape | None = None
 ) -> LiftOptions:
     """The panel's settings for the engine.
 
@@ -63,7 +63,7 @@ def lift_options(
         settings: of the scene.
         size: of the video, pixels.
         body: the user's body file.
-        thing: the object that is lifted along.
+        rigid_object: the object that is lifted along.
     """
     focal = {
         "UNKNOWN": None,
@@ -80,7 +80,7 @@ def lift_options(
         smoothing=float(settings.smoothing),
         body=str(body) if body else None,
         frames=(settings.range_first, settings.range_last) if settings.use_range else None,
-        thing=thing,
+        rigid_object=rigid_object,
     )
 
 
@@ -97,15 +97,15 @@ def plan_lift(context: Any) -> LiftPlan:
         raise LiftError(f"{reason}.")
     body = body_file(context)
     requests = []
-    thing = thing_shape(settings)
+    rigid_object = rigid_object_shape(settings)
     for person in settings.chosen():
         clip = clip_of(settings, person)
-        if thing is not None:
-            clip = clip_with_thing(settings, person, clip, thing)
+        if rigid_object is not None:
+            clip = clip_with_rigid_object(settings, person, clip, rigid_object)
         if settings.use_range:
             clip.restricted(settings.range_first, settings.range_last)  # refuses a range outside the clip now
         assert clip.image_size is not None  # why_not has made sure
-        options = lift_options(settings, clip.image_size, body, thing)
+        options = lift_options(settings, clip.image_size, body, rigid_object)
         requests.append(LiftRequest(person.name, clip, options, person.source, person.track))
     video = Path(bpy.path.abspath(settings.video)) if settings.video else None
     write = WriteOptions(
@@ -116,7 +116,7 @@ def plan_lift(context: Any) -> LiftPlan:
         video=video if video is not None and video.is_file() else None,
         set_range=settings.write_range,
     )
-    handled = settings.thing.name if thing is not None and settings.thing is not None else ""
+    handled = settings.rigid_object.name if rigid_object is not None and settings.rigid_object is not None else ""
     return LiftPlan(tuple(requests), write, body, handled, context.scene.session_uid)
 
 
@@ -127,7 +127,7 @@ def _together(plan: LiftPlan, lifted: Lifted) -> Lifted:
     same = [pair for pair in lifted if pair[0].source == first.source]
     motions = [m for _, m in same]
     bodies = [body_for_size(m, body) for m in motions] if len(motions) > 1 else None
-    placed = iter(in_one_world(motions, bodies))
+    placed = iter(align_people(motions, bodies))
     made = [(request, next(placed) if request.source == first.source else m) for request, m in lifted]
     camera = made[0][1].camera
     return [(r, m if r.source == first.source else seen_by(m, camera)) for r, m in made]
@@ -165,8 +165,8 @@ def _write_here(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMot
     scene = context.scene
     first = min(motion.first_frame for _, motion in lifted)
     written: list[WrittenMotion] = []
-    thing = still_there(plan.thing) if plan.thing else None
-    with undone_on_failure(context), put_back_on_failure(thing):
+    rigid_object = still_there(plan.rigid_object) if plan.rigid_object else None
+    with undone_on_failure(context), put_back_on_failure(rigid_object):
         for request, motion in _together(plan, lifted):
             if written:  # what several people handle is written once, with the first of them
                 motion = replace(motion, objects=())
@@ -174,7 +174,7 @@ def _write_here(context: Any, plan: LiftPlan, lifted: Lifted) -> list[WrittenMot
             later = float((motion.first_frame - first) * fps / motion.fps)
             options = replace(
                 plan.write, name=request.name, start=plan.write.start + later, source=request.source,
-                track=request.track, camera=plan.write.camera and not written, thing=thing,
+                track=request.track, camera=plan.write.camera and not written, rigid_object=rigid_object,
             )  # fmt: skip
             mesh = body_mesh(motion, plan.body) if plan.write.body else None
             written.append(write_motion(context, motion, options, mesh))

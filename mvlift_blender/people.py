@@ -12,8 +12,8 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
+from .objects import why_no_rigid_object
 from .sources import UNITS, WHY, parse_fps, read_clips
-from .things import why_no_thing
 from .video import MOVIES
 
 __all__ = [
@@ -186,4 +186,4 @@ def why_not(settings: Any) -> str:
         return "The frame rate is unknown: pick the video, or type the frame rate"
     if settings.use_range and settings.range_last <= settings.range_first:
         return "The frame range ends before it begins"
-    return why_no_thing(settings)
+    return why_no_rigid_object(settings)

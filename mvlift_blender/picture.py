@@ -10,13 +10,12 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 from mvlift.errors import LiftError
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .scene.animation import current_curves
 
 __all__ = ["render_picture"]
 
-Array = NDArray[np.float64]
 
 _MOMENTS: Final = 6
 _SIZE: Final = (1280, 640)
@@ -46,8 +45,8 @@ def render_picture(path: Path, turn: float = 0.0) -> None:
     keyed = [o for o in scene.objects if o.type == "MESH" and o not in bodies and current_curves(o) is not None]
     people = _moments(scene, bodies, _BODY)
     copies = people + _moments(scene, keyed, _THING)
-    for thing in scene.objects:
-        thing.hide_render = thing not in copies
+    for scene_object in scene.objects:
+        scene_object.hide_render = scene_object not in copies
     corners = np.concatenate([_vertices(copy) for copy in copies])
     across, towards = _directions(people)
     c, s = cos(turn), sin(turn)
@@ -61,7 +60,7 @@ def render_picture(path: Path, turn: float = 0.0) -> None:
     bpy.ops.render.render(write_still=True)
 
 
-def _moments(scene: Any, bodies: list[Any], colours: tuple[Array, Array]) -> list[Any]:
+def _moments(scene: Any, bodies: list[Any], colours: tuple[F64, F64]) -> list[Any]:
     """Still copies of the bodies, from the first moment's colour to the last's."""
     copies = []
     frames = np.unique(np.linspace(scene.frame_start, scene.frame_end, _MOMENTS).round().astype(int))
@@ -82,13 +81,13 @@ def _moments(scene: Any, bodies: list[Any], colours: tuple[Array, Array]) -> lis
     return copies
 
 
-def _vertices(thing: Any) -> Array:
-    flat = np.empty(3 * len(thing.data.vertices), dtype=np.float32)
-    thing.data.vertices.foreach_get("co", flat)
+def _vertices(scene_object: Any) -> F64:
+    flat = np.empty(3 * len(scene_object.data.vertices), dtype=np.float32)
+    scene_object.data.vertices.foreach_get("co", flat)
     return flat.reshape(-1, 3).astype(np.float64)
 
 
-def _directions(copies: list[Any]) -> tuple[Array, Array]:
+def _directions(copies: list[Any]) -> tuple[F64, F64]:
     """Level unit vectors: along the longest way between two moments, and from there to the camera."""
     middles = np.array([_vertices(copy).mean(0) for copy in copies])
     ways = (middles[:, None] - middles[None]) * [1.0, 1.0, 0.0]
@@ -114,7 +113,7 @@ def _floor(scene: Any) -> None:
     scene.collection.objects.link(bpy.data.objects.new("Floor", mesh))
 
 
-def _light(scene: Any, across: Array, towards: Array) -> None:
+def _light(scene: Any, across: F64, towards: F64) -> None:
     """A wide sun from the camera's side, and a bright sky, so that shadows begin where feet touch the floor."""
     world = bpy.data.worlds.new("Sky")
     world.use_nodes = True
@@ -128,7 +127,7 @@ def _light(scene: Any, across: Array, towards: Array) -> None:
     scene.collection.objects.link(lamp)
 
 
-def _camera(scene: Any, corners: Array, across: Array, towards: Array) -> None:
+def _camera(scene: Any, corners: F64, across: F64, towards: F64) -> None:
     """From a little above and aside, as near as all of the bodies allow."""
     forward = -(0.93 * towards + 0.30 * across + np.array([0, 0, 0.30]))
     forward /= np.linalg.norm(forward)

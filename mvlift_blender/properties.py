@@ -137,22 +137,22 @@ class LiftSettings(bpy.types.PropertyGroup):
         name="Height", description="Height of the video in pixels; 0 takes the file's", min=0, soft_max=4320
     )
     subject: EnumProperty(name="Subject", description="What is in the video", items=_subjects)
-    thing: PointerProperty(
+    rigid_object: PointerProperty(
         name="Object",
         description="The object of the scene that the person handles; it is keyed. Its vertex groups or the corners of "
         "its bounding box are the file's keypoints. Without it a new box is made",
         type=bpy.types.Object,
     )
-    thing_source: StringProperty(
+    rigid_object_source: StringProperty(
         name="Keypoints",
         description="File with the object's keypoints (point tracks); empty takes the person's own file",
         subtype="FILE_PATH",
     )
-    thing_known: BoolProperty(
+    rigid_object_known: BoolProperty(
         name="Real Size",
         description="The object's size is known, which sets the scale of the motion; otherwise it is estimated",
     )
-    thing_size: FloatVectorProperty(
+    rigid_object_size: FloatVectorProperty(
         name="Size",
         description="Edges of the box along its own axes",
         default=(0.4, 0.3, 0.3),

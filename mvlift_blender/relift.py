@@ -9,7 +9,7 @@ import numpy as np
 from mvlift.errors import LiftError
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .cleanup.blend import blend_weights
 from .engine import LiftRequest
@@ -25,8 +25,6 @@ from .selected import record_of, still_there
 from .sources import person_of
 
 __all__ = ["ReliftPlan", "plan_relift", "write_relifted"]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +114,7 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     replace_contacts(action, motion)
 
 
-def _resampled(old: MotionCurves, motion: LiftedMotion, samples: Array) -> tuple[Array, Array]:
+def _resampled(old: MotionCurves, motion: LiftedMotion, samples: F64) -> tuple[F64, F64]:
     """The new motion on the old one's bones (N, J, 4) and keys: rotations, and the root bone's locations (N, 3)."""
     order = [motion.joint_names.index(name) for name in old.skeleton.names]
     axes = np.empty_like(old.skeleton.axes)
@@ -131,7 +129,7 @@ def _resampled(old: MotionCurves, motion: LiftedMotion, samples: Array) -> tuple
     return rotations, old.skeleton.locations_of(resample_values(places, samples))
 
 
-def _to_meet(difference: Array, weights: Array) -> Array:
+def _to_meet(difference: F64, weights: F64) -> F64:
     """(N, 3) linear in time from the mean difference in the fade-in to that in the fade-out."""
     rows = np.arange(len(weights))
     solid = rows[weights > 0.999]

@@ -8,14 +8,13 @@ import bpy
 import numpy as np
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .scene.overlay import side_colour
 from .sources import clip_of
 
 __all__ = ["add_thumbnails", "outline", "remove_thumbnails", "thumbnail_of"]
 
-Array = NDArray[np.float64]
 
 _SIZE: Final = 48
 _THICKNESS: Final = 1.6  # pixels, half of a limb's width
@@ -23,7 +22,7 @@ _THICKNESS: Final = 1.6  # pixels, half of a limb's width
 _icons: Any = None
 
 
-def outline(clip: KeypointClip, size: int = _SIZE) -> Array:
+def outline(clip: KeypointClip, size: int = _SIZE) -> F64:
     """(size, size, 4) picture, bottom row first, of the frame with the most confidence."""
     row = int(clip.confidence.sum(1).argmax())
     seen = clip.seen[row]
@@ -44,14 +43,14 @@ def outline(clip: KeypointClip, size: int = _SIZE) -> Array:
     return picture
 
 
-def _distance(grid: Array, a: Array, b: Array) -> Array:
+def _distance(grid: F64, a: F64, b: F64) -> F64:
     """(size, size) distance of each pixel from a segment."""
     along = b - a
     share = np.clip((grid - a) @ along / max(float(along @ along), 1e-9), 0, 1)
     return np.asarray(np.linalg.norm(grid - a - share[..., None] * along, axis=-1))
 
 
-def _draw(picture: Array, distance: Array, colour: tuple[float, float, float]) -> None:
+def _draw(picture: F64, distance: F64, colour: tuple[float, float, float]) -> None:
     cover = np.clip(_THICKNESS + 0.5 - distance, 0, 1)
     stronger = cover > picture[..., 3]
     picture[stronger, :3] = colour

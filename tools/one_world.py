@@ -23,7 +23,7 @@ import mvlift
 from crowds import NAMES, SCENARIOS, SIZE, Crowd, make_crowd
 from mvlift.keypoints import KeypointClip
 from mvlift.keypoints.layouts import get_layout
-from mvlift.lifting.together import body_for_size, in_one_world
+from mvlift.lifting.multi_person import align_people, body_for_size
 from mvlift.motion import LiftedMotion
 from numpy.typing import NDArray
 
@@ -72,7 +72,7 @@ def errors(motions: list[LiftedMotion], crowd: Crowd) -> dict[str, float]:
 
 def together(alone: list[LiftedMotion]) -> list[LiftedMotion]:
     """In one world, as `mvlift lift --person all` puts them."""
-    return in_one_world(alone, [body_for_size(m) for m in alone])
+    return align_people(alone, [body_for_size(m) for m in alone])
 
 
 def main() -> None:

@@ -52,12 +52,12 @@ def dress(armature, rig) -> None:
     inverse = np.linalg.inv(np.array(armature.matrix_world))
     points = np.array(vertices) @ inverse[:3, :3].T + inverse[:3, 3]
     mesh.from_pydata(points.tolist(), [], faces)
-    thing = bpy.data.objects.new("Blocks", mesh)
-    bpy.context.scene.collection.objects.link(thing)
-    thing.parent = armature
+    blocks = bpy.data.objects.new("Blocks", mesh)
+    bpy.context.scene.collection.objects.link(blocks)
+    blocks.parent = armature
     for bone, rows in groups:
-        (thing.vertex_groups.get(bone) or thing.vertex_groups.new(name=bone)).add(list(rows), 1.0, "REPLACE")
-    modifier = thing.modifiers.new("Armature", "ARMATURE")
+        (blocks.vertex_groups.get(bone) or blocks.vertex_groups.new(name=bone)).add(list(rows), 1.0, "REPLACE")
+    modifier = blocks.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
 
 

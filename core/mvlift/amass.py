@@ -15,11 +15,11 @@ from mvlift.files import whole_file
 from mvlift.keypoints.safe import load_npz
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.motion_files import MotionFileError, load_motion
+from mvlift.typing import F32
 
 __all__ = ["Variant", "load_amass", "read_any_motion", "save_amass"]
 
 Variant = Literal["smpl", "smplh", "smplx"]
-FloatArray = NDArray[np.float32]
 
 _BODY_JOINTS: Final = 22
 """Pelvis to wrists: what the three models share, in the same order."""
@@ -111,7 +111,7 @@ def read_any_motion(path: Path) -> LiftedMotion:
     return load_motion(path) if "kind" in arrays else load_amass(path)
 
 
-def _poses(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[FloatArray, bool]:
+def _poses(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[F32, bool]:
     """(T, 24, 3) rotations of SMPL's joints, and whether they are SMPL-X's."""
     if "poses" in arrays:
         poses = np.asarray(arrays["poses"], np.float32)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.motion import LiftedMotion
+from mvlift.typing import F64
 
 __all__ = ["bvh_text"]
 
-FloatArray = NDArray[np.float64]
 _UNITS: Final = 100.0
 # BVH is y up: world (x, y, z) -> (x, z, -y)
 _Y_UP: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
@@ -27,7 +26,7 @@ def _children(parents: tuple[int, ...]) -> list[list[int]]:
     return found
 
 
-def _matrices(rotvec: FloatArray) -> FloatArray:
+def _matrices(rotvec: F64) -> F64:
     """(..., 3) axis times angle to (..., 3, 3), by Rodrigues' formula."""
     angle = np.linalg.norm(rotvec, axis=-1)[..., None, None]
     x, y, z = np.moveaxis(rotvec / np.maximum(angle[..., 0], 1e-12), -1, 0)
@@ -36,7 +35,7 @@ def _matrices(rotvec: FloatArray) -> FloatArray:
     return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
 
 
-def _euler(R: FloatArray) -> FloatArray:
+def _euler(R: F64) -> F64:
     """(T, J, 3, 3) rotations to (T, J, 3) degrees about z, x, y for R = Rz Rx Ry, each without jumps."""
     frames = len(R)
     sine = np.clip(R[..., 2, 1], -1, 1)

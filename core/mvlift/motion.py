@@ -8,11 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mvlift.typing import F32
 
 __all__ = ["Camera", "LiftedMotion", "ObjectMotion"]
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +25,12 @@ class Camera:
         image_size: (width, height) in pixels.
     """
 
-    K: FloatArray
-    R: FloatArray
-    t: FloatArray
+    K: F32
+    R: F32
+    t: F32
     image_size: tuple[int, int]
 
-    def project(self, points: FloatArray) -> FloatArray:
+    def project(self, points: F32) -> F32:
         """(..., 3) world points in metres to (..., 2) pixels."""
         camera = points @ self.R.T + self.t
         pixels = camera @ self.K.T
@@ -52,10 +51,10 @@ class ObjectMotion:
     """
 
     name: str
-    position: FloatArray
-    rotation: FloatArray
-    size: FloatArray
-    points: FloatArray
+    position: F32
+    rotation: F32
+    size: F32
+    points: F32
     point_names: tuple[str, ...]
 
 
@@ -88,15 +87,15 @@ class LiftedMotion:
     body: str
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
-    rest_joints: FloatArray
-    betas: FloatArray
-    translation: FloatArray
-    rotations: FloatArray
-    keypoints: FloatArray
+    rest_joints: F32
+    betas: F32
+    translation: F32
+    rotations: F32
+    keypoints: F32
     keypoint_names: tuple[str, ...]
-    keypoint_confidence: FloatArray
-    reprojection_error: FloatArray
-    contacts: FloatArray
+    keypoint_confidence: F32
+    reprojection_error: F32
+    contacts: F32
     contact_names: tuple[str, ...]
     camera: Camera
     fps: Fraction

@@ -86,10 +86,10 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
         "metadata": json.dumps(dict(motion.metadata)),
         "object_names": np.array([o.name for o in motion.objects], dtype=np.str_),
     }
-    for i, thing in enumerate(motion.objects):
+    for i, rigid_object in enumerate(motion.objects):
         for key in ("position", "rotation", "size", "points"):
-            arrays[f"object{i}_{key}"] = getattr(thing, key)
-        arrays[f"object{i}_point_names"] = np.array(thing.point_names, dtype=np.str_)
+            arrays[f"object{i}_{key}"] = getattr(rigid_object, key)
+        arrays[f"object{i}_point_names"] = np.array(rigid_object.point_names, dtype=np.str_)
     return {k: np.asarray(v) for k, v in arrays.items()}
 
 
@@ -127,7 +127,7 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
     numerator, denominator = (int(v) for v in arrays["fps"])
     width, height = (int(v) for v in arrays["image_size"])
     floats = {k: np.asarray(v, np.float32) for k, v in arrays.items() if v.dtype.kind == "f"}
-    things = tuple(
+    objects = tuple(
         ObjectMotion(
             name=name,
             position=floats[f"object{i}_position"],
@@ -155,7 +155,7 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
         camera=Camera(floats["camera_K"], floats["camera_R"], floats["camera_t"], (width, height)),
         fps=Fraction(numerator, denominator),
         first_frame=int(arrays["first_frame"]),
-        objects=things,
+        objects=objects,
         gender=str(arrays["gender"]),
         metadata=json.loads(str(arrays["metadata"])),
     )

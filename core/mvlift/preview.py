@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import get_layout, layout_names
 from mvlift.motion import LiftedMotion
+from mvlift.typing import F64
 
 __all__ = ["draw_preview"]
 
-FloatArray = NDArray[np.float64]
 _LEFT: Final = "#2f7ed8"
 _RIGHT: Final = "#d9542b"
 _MIDDLE: Final = "#3c3c46"
@@ -59,7 +58,7 @@ def _bones(names: tuple[str, ...]) -> list[tuple[int, int, str]]:
     return found
 
 
-def _draw(axes: Any, points: FloatArray, bones: list[tuple[int, int, str]], **style: object) -> None:
+def _draw(axes: Any, points: F64, bones: list[tuple[int, int, str]], **style: object) -> None:
     for a, b, colour in bones:
         axes.plot(*points[[a, b]].T, color=style.get("color", colour), lw=style.get("lw", 2.2), solid_capstyle="round",
                   zorder=style.get("zorder", 3))  # fmt: skip
@@ -126,7 +125,7 @@ def _draw_given(axes: Any, clip: KeypointClip, frame: int) -> None:
     axes.scatter(*points[seen].T, s=10, color=_GIVEN, zorder=2)
 
 
-def _side(axes: Any, points: FloatArray, bones: list[tuple[int, int, str]], rows: FloatArray, reach: float) -> None:
+def _side(axes: Any, points: F64, bones: list[tuple[int, int, str]], rows: F64, reach: float) -> None:
     """One frame seen along a direction, with the floor under it; ``reach`` 1 holds a standing person."""
     centre = points.mean(0) * [1, 1, 0]
     flat = (points - centre) @ rows.T

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from ..scene.rotations import continuous
 
 __all__ = ["blend_weights", "runs_of", "smoothed", "smoothed_rotations"]
 
-Array = NDArray[np.float64]
 
-
-def blend_weights(frames: Array, first: float, last: float, blend: float) -> Array:
+def blend_weights(frames: F64, first: float, last: float, blend: float) -> F64:
     """(N,) 1 from first to last, falling smoothly to 0 over ``blend`` frames outside."""
     outside = np.maximum(np.maximum(first - frames, frames - last), 0)
     x = np.clip(1 - outside / (blend + 1), 0, 1)
@@ -25,7 +24,7 @@ def runs_of(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
 
 
-def smoothed(values: Array, sigma: float) -> Array:
+def smoothed(values: F64, sigma: float) -> F64:
     """(T, ...) under a Gaussian of ``sigma`` rows; ends keep their place, because values are continued by reflection.
 
     A line stays a line.
@@ -44,7 +43,7 @@ def smoothed(values: Array, sigma: float) -> Array:
     return np.asarray(out).reshape(values.shape)
 
 
-def smoothed_rotations(q: Array, sigma: float) -> Array:
+def smoothed_rotations(q: F64, sigma: float) -> F64:
     """(T, J, 4) unit quaternions under a Gaussian of ``sigma`` rows."""
     mean = smoothed(continuous(q), sigma)
     return mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-9)

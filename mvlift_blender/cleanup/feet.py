@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from ..scene.rotations import continuous, from_vector, multiply, shortest_arc, to_vector
@@ -16,7 +17,6 @@ from .soles import Soles, sole_points
 
 __all__ = ["FootMode", "FootOptions", "eased", "planted", "supports"]
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 FootMode = Literal["OFF", "AUTO", "ALWAYS"]
 
@@ -46,7 +46,7 @@ class FootOptions:
     on_floor: bool = True
 
 
-def supports(points: Array, rests: Mask, fps: float, options: FootOptions) -> Mask:
+def supports(points: F64, rests: Mask, fps: float, options: FootOptions) -> Mask:
     """(T, L, 2) which sole points are planted.
 
     Args:
@@ -73,15 +73,15 @@ def supports(points: Array, rests: Mask, fps: float, options: FootOptions) -> Ma
     return planted
 
 
-def _travels(points: Array, first: int, last: int, options: FootOptions) -> bool:
+def _travels(points: F64, first: int, last: int, options: FootOptions) -> bool:
     """True when no point of the foot stays near one place during a run."""
     way = points[first : last + 1, :, :2]
     return bool((np.ptp(way, axis=0).max(-1) > options.most_travel).all())
 
 
 def planted(
-    skeleton: RestSkeleton, rotations: Array, locations: Array, soles: Soles, support: Mask, options: FootOptions
-) -> tuple[Array, Array]:
+    skeleton: RestSkeleton, rotations: F64, locations: F64, soles: Soles, support: Mask, options: FootOptions
+) -> tuple[F64, F64]:
     """Pose-bone quaternions (T, J, 4) and root locations (T, 3) with the supporting feet planted.
 
     The root keeps its path, but sinks where a planted foot would be out of the leg's reach.
@@ -108,7 +108,7 @@ def planted(
     return rotations, locations
 
 
-def _sink(skeleton: RestSkeleton, places: Array, soles: Soles, targets: list[Array], blend: int) -> Array:
+def _sink(skeleton: RestSkeleton, places: F64, soles: Soles, targets: list[F64], blend: int) -> F64:
     """(T,) metres by which the root must sink so that every ankle can reach its target, smooth in time."""
     need = np.zeros(len(places))
     for ankle, target in zip(soles.ankles, targets, strict=True):
@@ -128,9 +128,9 @@ def _sink(skeleton: RestSkeleton, places: Array, soles: Soles, targets: list[Arr
 
 
 def _flat(
-    skeleton: RestSkeleton, rotations: Array, locations: Array, foot: tuple[Soles, int], support: Mask,
+    skeleton: RestSkeleton, rotations: F64, locations: F64, foot: tuple[Soles, int], support: Mask,
     options: FootOptions,
-) -> Array:  # fmt: skip
+) -> F64:  # fmt: skip
     """Rotations in which a foot that rests on heel and ball does not turn (and lies flat, where it is on the floor)."""
     soles, leg = foot
     ankle, both = soles.ankles[leg], support.all(1)
@@ -151,7 +151,7 @@ def _flat(
     return continuous(rotations)
 
 
-def _moves(points: Array, support: Mask, options: FootOptions) -> Array:
+def _moves(points: F64, support: Mask, options: FootOptions) -> F64:
     """(T, 3) by how much to move a foot: against its slip while it rests, eased away while it does not."""
     move, rows = np.zeros((len(points), 3)), support.any(1)
     if rows.any():
@@ -165,7 +165,7 @@ def _moves(points: Array, support: Mask, options: FootOptions) -> Array:
     return move
 
 
-def _against_slip(points: Array, support: Mask, on_floor: bool) -> Array:
+def _against_slip(points: F64, support: Mask, on_floor: bool) -> F64:
     """(t, 3) moves of one run: the points that rest in two frames must not move between them; least change overall."""
     both = support[1:] & support[:-1]
     # where the support passes from heel to ball in one step, the foot turns about the new point
@@ -182,7 +182,7 @@ def _against_slip(points: Array, support: Mask, on_floor: bool) -> Array:
     return move
 
 
-def eased(move: Array, rows: Mask, blend: int) -> Array:
+def eased(move: F64, rows: Mask, blend: int) -> F64:
     """Moves outside the runs: from the last of one run to 0 and to the first of the next, smoothly."""
     index, held = np.arange(len(move)), np.flatnonzero(rows)
     after = np.searchsorted(held, index)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 __all__ = ["floor_offsets"]
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _SHARE = 0.2  # of the frames, the lowest, that stand for support where nothing is known of contacts
 
 
-def floor_offsets(points: Array, rests: Mask, fps: float, drift: bool, period: float) -> Array:
+def floor_offsets(points: F64, rests: Mask, fps: float, drift: bool, period: float) -> F64:
     """(T,) metres by which to move a motion upwards so that its feet rest on the floor.
 
     Args:
@@ -35,7 +35,7 @@ def floor_offsets(points: Array, rests: Mask, fps: float, drift: bool, period: f
     return -_local_mean(np.where(known, resting, 0.0), known.astype(float), max(period * fps, 1.0))
 
 
-def _local_mean(values: Array, weights: Array, sigma: float) -> Array:
+def _local_mean(values: F64, weights: F64, sigma: float) -> F64:
     """(T,) mean under a Gaussian, of the rows that have weight."""
     reach = min(len(values) - 1, int(np.ceil(4 * sigma)))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)

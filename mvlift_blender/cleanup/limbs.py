@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from ..scene.rotations import continuous, from_vector, multiply, rotate, shortest_arc
 from .skeleton import RestSkeleton
 
 __all__ = ["reached"]
 
-Array = NDArray[np.float64]
 
 _STRETCH = 0.9995  # of a limb's full length: a little bend keeps the knee from snapping
 
 
 def reached(
-    skeleton: RestSkeleton, rotations: Array, locations: Array, joint: int, targets: Array, keep_turn: bool = True
-) -> Array:
+    skeleton: RestSkeleton, rotations: F64, locations: F64, joint: int, targets: F64, keep_turn: bool = True
+) -> F64:
     """Pose-bone quaternions (T, J, 4) that bring a joint to targets by its parent and its parent's parent.
 
     The limb bends in the plane in which it bends already, and stretches to its full length where a target is too far.
@@ -58,7 +57,7 @@ def reached(
     return continuous(turned)
 
 
-def _hinge(a: Array, b: Array, c: Array, turn: Array) -> Array:
+def _hinge(a: F64, b: F64, c: F64, turn: F64) -> F64:
     """(T, 3) unit axis about which the limb bends: across its plane, or the bone's X axis where it is straight."""
     axis = np.cross(b - a, c - b)
     length = np.linalg.norm(axis, axis=-1, keepdims=True)
@@ -73,7 +72,7 @@ def _hinge(a: Array, b: Array, c: Array, turn: Array) -> Array:
     return np.where(straight, own, axis / np.maximum(length, 1e-12))
 
 
-def _bend(a: Array, b: Array, c: Array, targets: Array, hinge: Array) -> Array:
+def _bend(a: F64, b: F64, c: F64, targets: F64, hinge: F64) -> F64:
     """(T, 4) turn of the lower bone about the hinge that gives the limb the length to the target."""
     upper, lower = np.linalg.norm(b - a, axis=-1), np.linalg.norm(c - b, axis=-1)
     wanted = np.linalg.norm(targets - a, axis=-1)

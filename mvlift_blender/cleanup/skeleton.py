@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from ..scene.rotations import conjugate, from_matrix, multiply, rotate
 
 __all__ = ["RestSkeleton"]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +26,8 @@ class RestSkeleton:
 
     names: tuple[str, ...]
     parents: tuple[int, ...]
-    axes: Array
-    heads: Array
+    axes: F64
+    heads: F64
 
     @property
     def root_index(self) -> int:
@@ -42,18 +40,18 @@ class RestSkeleton:
         return self.names[self.root_index]
 
     @cached_property
-    def rest(self) -> Array:
+    def rest(self) -> F64:
         """(J, 4) rest orientation of each bone in armature space."""
         return from_matrix(self.axes)
 
     @cached_property
-    def steps(self) -> Array:
+    def steps(self) -> F64:
         """(J, 4) rest orientation relative to the parent's, to armature space for roots."""
         above = np.array([self.rest[p] if p >= 0 else [1.0, 0, 0, 0] for p in self.parents])
         return multiply(conjugate(above), self.rest)
 
     @cached_property
-    def offsets(self) -> Array:
+    def offsets(self) -> F64:
         """(J, 3) head relative to the parent's head, in the parent's rest axes; armature space for roots."""
         return np.array(
             [
@@ -63,7 +61,7 @@ class RestSkeleton:
         )
 
     @cached_property
-    def reach(self) -> Array:
+    def reach(self) -> F64:
         """(J,) metres: the longest way along bones from a joint to one that hangs on it."""
         reach = np.zeros(len(self.names))
         for j in reversed(range(len(self.names))):
@@ -72,7 +70,7 @@ class RestSkeleton:
                 reach[p] = max(reach[p], reach[j] + float(np.linalg.norm(self.offsets[j])))
         return reach
 
-    def forward(self, rotations: Array, locations: Array) -> tuple[Array, Array]:
+    def forward(self, rotations: F64, locations: F64) -> tuple[F64, F64]:
         """Heads (T, J, 3) and orientations (T, J, 4) in armature space.
 
         Args:
@@ -90,11 +88,11 @@ class RestSkeleton:
                 places[:, j] = places[:, p] + rotate(turns[:, p], self.offsets[j])
         return places, turns
 
-    def locations_of(self, places: Array) -> Array:
+    def locations_of(self, places: F64) -> F64:
         """(T, 3) root pose-bone locations that bring the root's head to places (T, 3) in armature space."""
         return (places - self.heads[self.root_index]) @ self.axes[self.root_index]
 
-    def local(self, j: int, turn: Array, above: Array) -> Array:
+    def local(self, j: int, turn: F64, above: F64) -> F64:
         """(T, 4) pose-bone quaternion of bone ``j`` from its orientation and its parent's (T, 4)."""
         if self.parents[j] < 0:
             return multiply(conjugate(self.rest[j]), turn)

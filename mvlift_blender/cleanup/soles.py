@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from ..scene.rig_data import Leg
@@ -14,7 +15,6 @@ from .skeleton import RestSkeleton
 
 __all__ = ["Soles", "resting", "slide", "sole_points", "soles_of"]
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
@@ -29,11 +29,11 @@ class Soles:
     """
 
     ankles: tuple[int, ...]
-    offsets: Array
+    offsets: F64
     contacts: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
 
 
-def soles_of(skeleton: RestSkeleton, legs: Sequence[Leg], front: Array) -> Soles:
+def soles_of(skeleton: RestSkeleton, legs: Sequence[Leg], front: F64) -> Soles:
     """The soles of a skeleton that stands on the floor (z = 0) at rest.
 
     Args:
@@ -56,13 +56,13 @@ def soles_of(skeleton: RestSkeleton, legs: Sequence[Leg], front: Array) -> Soles
     return Soles(tuple(ankles), np.array(offsets).reshape(-1, 2, 3), tuple(contacts))
 
 
-def sole_points(soles: Soles, places: Array, turns: Array) -> Array:
+def sole_points(soles: Soles, places: F64, turns: F64) -> F64:
     """(T, L, 2, 3) sole points in armature space from a skeleton's ``forward``."""
     ankles = list(soles.ankles)
     return places[:, ankles, None] + rotate(turns[:, ankles, None], soles.offsets)
 
 
-def resting(soles: Soles, contacts: Array, names: Sequence[str], threshold: float) -> Mask:
+def resting(soles: Soles, contacts: F64, names: Sequence[str], threshold: float) -> Mask:
     """(T, L, 2) where the lift says that a sole point rests.
 
     Args:
@@ -80,7 +80,7 @@ def resting(soles: Soles, contacts: Array, names: Sequence[str], threshold: floa
     return rests
 
 
-def slide(points: Array, rests: Mask) -> float:
+def slide(points: F64, rests: Mask) -> float:
     """Mean horizontal way in metres that a resting sole point makes from one frame to the next."""
     both = rests[1:] & rests[:-1]
     if not both.any():

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .skeleton import RestSkeleton
 
 __all__ = ["Channel", "Thinned", "fewest", "hermite", "slopes_of", "thin", "thin_motion"]
 
-Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 FoundT = TypeVar("FoundT", bound="Found")
@@ -33,8 +33,8 @@ class Channel:
     """
 
     rows: Rows
-    values: Array
-    slopes: Array
+    values: F64
+    slopes: F64
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,12 @@ class Thinned:
         return len(self.location.rows) + sum(len(c.rows) for c in self.rotations)
 
 
-def slopes_of(values: Array, frames: Array) -> Array:
+def slopes_of(values: F64, frames: F64) -> F64:
     """(N, C) slopes of a dense curve, a frame."""
     return np.asarray(np.gradient(values, frames, axis=0)) if len(frames) > 1 else np.zeros_like(values)
 
 
-def hermite(values: Array, slopes: Array, frames: Array, rows: Rows) -> Array:
+def hermite(values: F64, slopes: F64, frames: F64, rows: Rows) -> F64:
     """(N, C) the cubic curve through the keys at ``rows``, at all frames (N,): what an F-curve with those keys shows.
 
     The handles lie at a third of the way to the next key, where a Bezier curve is a cubic of time.
@@ -71,7 +71,7 @@ def hermite(values: Array, slopes: Array, frames: Array, rows: Rows) -> Array:
     return values[a] * (1 + 2 * t) * s * s + m0 * t * s * s + values[b] * t * t * (3 - 2 * t) - m1 * t * t * s
 
 
-def thin(values: Array, slopes: Array, frames: Array, tolerance: float, reach: float, rotation: bool) -> Rows:
+def thin(values: F64, slopes: F64, frames: F64, tolerance: float, reach: float, rotation: bool) -> Rows:
     """(K,) rows to keep so that no frame is off by more than a tolerance.
 
     Every stretch that is off is cut where it is off most, all of them at once, until none is.
@@ -101,7 +101,7 @@ def thin(values: Array, slopes: Array, frames: Array, tolerance: float, reach: f
         keep |= hit
 
 
-def _off(fitted: Array, values: Array, reach: float, rotation: bool) -> Array:
+def _off(fitted: F64, values: F64, reach: float, rotation: bool) -> F64:
     """(N,) metres by which the furthest joint is off because of one channel."""
     if not rotation:
         return np.asarray(np.linalg.norm(fitted - values, axis=-1))
@@ -147,7 +147,7 @@ def fewest(thinned: Callable[[float], FoundT], bound: float) -> FoundT | None:
     return best
 
 
-def thin_motion(skeleton: RestSkeleton, frames: Array, rotations: Array, locations: Array, bound: float) -> Thinned:
+def thin_motion(skeleton: RestSkeleton, frames: F64, rotations: F64, locations: F64, bound: float) -> Thinned:
     """As few keys as keep every joint within ``bound`` metres of where it was, in every frame.
 
     Each bone gets a share of the bound; the whole body is then measured, and the shares are made larger or smaller.
@@ -176,10 +176,10 @@ def thin_motion(skeleton: RestSkeleton, frames: Array, rotations: Array, locatio
 
 def _thinned(
     skeleton: RestSkeleton,
-    frames: Array,
-    turns: tuple[Array, Array],
-    moves: tuple[Array, Array],
-    truth: Array,
+    frames: F64,
+    turns: tuple[F64, F64],
+    moves: tuple[F64, F64],
+    truth: F64,
     tolerance: float,
 ) -> Thinned:
     """Keys for one tolerance of each channel, and the largest error that they make together."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mvlift.errors import MvliftError
 from mvlift.motion import LiftedMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from ..retargeting.detect import candidates
 from ..retargeting.rig import shape_of
@@ -21,7 +21,6 @@ from ..selected import record_of
 
 __all__ = ["motion_of"]
 
-Array = NDArray[np.float64]
 _SMPL_PELVIS = np.array([0.0, -0.223, 0.028])
 """Where SMPL's neutral pelvis is at rest, metres; an armature's rest stands on the floor instead."""
 
@@ -70,7 +69,7 @@ def motion_of(context: Any, armature: Any) -> LiftedMotion:
     )
 
 
-def _rate(context: Any, frames: Array) -> Fraction:
+def _rate(context: Any, frames: F64) -> Fraction:
     """The scene's rate; keys between whole frames are at the clip's own ends only."""
     return scene_fps(context.scene)
 

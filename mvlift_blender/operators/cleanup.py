@@ -14,7 +14,7 @@ from ..retargeting.cleanable import rig_joints
 from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
 from ..selected import lifted_armature, why_no_record
-from .reports import refuse
+from .reports import report_error
 
 __all__ = ["CLASSES"]
 
@@ -57,7 +57,7 @@ class _CleanUp:
         try:
             text = self.clean(context, lifted_armature(context))
         except Exception as error:
-            return refuse(self, context, error, f"{self.bl_label.lower()}")
+            return report_error(self, context, error, f"{self.bl_label.lower()}")
         self.report({"INFO"}, text)
         return {"FINISHED"}
 

@@ -16,7 +16,7 @@ from ..people import why_not
 from ..preferences import PACKAGE, engine_source, preferences_of
 from ..relift import plan_relift, write_relifted
 from ..selected import lifted_armature, why_no_record
-from .reports import refuse
+from .reports import report_error
 
 __all__ = ["CLASSES"]
 
@@ -43,7 +43,7 @@ class _EngineOperator:
             job = EngineJob(context, self.requests(context))
             return self._written(context, job, job.run())
         except Exception as error:
-            return refuse(self, context, error, self.doing)
+            return report_error(self, context, error, self.doing)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Start to lift; ``modal`` goes on."""
@@ -52,7 +52,7 @@ class _EngineOperator:
         try:
             self._job = EngineJob(context, self.requests(context))
         except Exception as error:
-            return refuse(self, context, error, self.doing)
+            return report_error(self, context, error, self.doing)
         self._job.begin(context)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -73,7 +73,7 @@ class _EngineOperator:
             return self._written(context, self._job, self._job.lifted)
         except Exception as error:
             self._job.end(context)
-            return refuse(self, context, error, self.doing)
+            return report_error(self, context, error, self.doing)
 
     def cancel(self, _context: Any) -> None:
         """Blender takes the operator away: its window closes or another file is opened."""
@@ -211,7 +211,7 @@ class MVLIFT_OT_test_engine(bpy.types.Operator):
         except MvliftError as error:
             if preferences is not None:
                 preferences.engine_report = str(error)
-            return refuse(self, context, error, "testing the engine")
+            return report_error(self, context, error, "testing the engine")
         text = describe_engine(found)
         if preferences is not None:
             preferences.engine_report = text

@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..exchange.export import FORMATS, export_rig
 from ..exchange.importing import import_motion
-from .reports import refuse
+from .reports import report_error
 
 __all__ = ["CLASSES"]
 
@@ -57,7 +57,7 @@ class MVLIFT_OT_export(bpy.types.Operator):
         try:
             path = export_rig(context, context.view_layer.objects.active, path, self.form, self.camera)
         except Exception as error:
-            return refuse(self, context, error, "exporting")
+            return report_error(self, context, error, "exporting")
         self.report({"INFO"}, f"{path.name} written")
         return {"FINISHED"}
 
@@ -83,7 +83,7 @@ class MVLIFT_OT_import_motion(bpy.types.Operator):
         try:
             written = import_motion(context, Path(bpy.path.abspath(self.filepath)), self.body)
         except Exception as error:
-            return refuse(self, context, error, "importing a motion")
+            return report_error(self, context, error, "importing a motion")
         context.scene.mvlift.result = written.armature
         self.report({"INFO"}, f"{written.armature.name}: {written.timing.count} frames")
         return {"FINISHED"}

@@ -10,7 +10,7 @@ from mvlift.errors import MvliftError
 
 from ..jobs import why_busy
 from ..people import ask_for, import_sources, sources_of, why_no_people
-from .reports import refuse
+from .reports import report_error
 
 __all__ = ["CLASSES"]
 
@@ -53,7 +53,7 @@ class MVLIFT_OT_import_keypoints(bpy.types.Operator):
             sources = sources_of([Path(bpy.path.abspath(str(p))) for p in paths])
             clips = import_sources(settings, sources, replace=self.replace)
         except MvliftError as error:
-            return refuse(self, context, error, "importing keypoints")
+            return report_error(self, context, error, "importing keypoints")
         asked = ask_for(settings)
         people = f"{len(clips)} {'person' if len(clips) == 1 else 'people'}"
         self.report({"INFO"}, f"{clips[0].source_format}: {people}. {asked}".strip())

@@ -8,7 +8,7 @@ import bpy
 from ..engine import explain
 from ..report import bug_report
 
-__all__ = ["CLASSES", "MVLIFT_OT_show_report", "refuse"]
+__all__ = ["CLASSES", "MVLIFT_OT_show_report", "report_error"]
 
 
 class MVLIFT_OT_show_report(bpy.types.Operator):
@@ -41,7 +41,7 @@ class MVLIFT_OT_show_report(bpy.types.Operator):
             column.label(text=line[:140])
 
 
-def refuse(operator: Any, context: Any, error: BaseException, doing: str) -> set[str]:
+def report_error(operator: Any, context: Any, error: BaseException, doing: str) -> set[str]:
     """Report a failure and give ``{"CANCELLED"}``; what is no expected error is raised on after a report is kept.
 
     Args:

@@ -11,7 +11,7 @@ from ..retargeting import live
 from ..retargeting.batch import actions_of, retarget_many
 from ..retargeting.retarget import retarget
 from ..retargeting.table import fill_by_detection, load_rows, map_of, mirror_row, options_of, save_rows, user_folder
-from .reports import refuse
+from .reports import report_error
 
 __all__ = ["CLASSES"]
 
@@ -56,7 +56,7 @@ class MVLIFT_OT_retarget(_RetargetOperator, bpy.types.Operator):
             live.stop(context)
             result = retarget(context, settings.source, settings.target, options_of(settings), map_of(settings))
         except Exception as error:
-            return refuse(self, context, error, "retargeting")
+            return report_error(self, context, error, "retargeting")
         for note in result.notes:
             self.report({"WARNING"}, note)
         frames = len(result.solved.turns)
@@ -90,7 +90,7 @@ class MVLIFT_OT_retarget_batch(_RetargetOperator, bpy.types.Operator):
             maps = {settings.target.name: chosen} if chosen is not None else {}
             made, failed = retarget_many(context, settings.source, targets, actions, options_of(settings), maps)
         except Exception as error:
-            return refuse(self, context, error, "retargeting many")
+            return report_error(self, context, error, "retargeting many")
         for sentence in failed:
             self.report({"WARNING"}, sentence)
         self.report({"INFO"}, f"{len(made)} Actions made, {len(failed)} refused")
@@ -111,7 +111,7 @@ class MVLIFT_OT_retarget_preview(_RetargetOperator, bpy.types.Operator):
             else:
                 live.start(context)
         except Exception as error:
-            return refuse(self, context, error, "previewing")
+            return report_error(self, context, error, "previewing")
         return {"FINISHED"}
 
 
@@ -134,7 +134,7 @@ class MVLIFT_OT_retarget_detect(bpy.types.Operator):
         try:
             fill_by_detection(settings)
         except Exception as error:
-            return refuse(self, context, error, "recognising a rig")
+            return report_error(self, context, error, "recognising a rig")
         self.report({"INFO"}, settings.found)
         return {"FINISHED"}
 
@@ -159,7 +159,7 @@ class MVLIFT_OT_map_mirror(bpy.types.Operator):
         try:
             self.report({"INFO"}, mirror_row(settings, settings.active))
         except Exception as error:
-            return refuse(self, context, error, "mirroring a row")
+            return report_error(self, context, error, "mirroring a row")
         return {"FINISHED"}
 
 
@@ -174,7 +174,7 @@ class MVLIFT_OT_map_save(bpy.types.Operator):
         try:
             path = save_rows(context.scene.mvlift_retarget)
         except Exception as error:
-            return refuse(self, context, error, "saving a bone map")
+            return report_error(self, context, error, "saving a bone map")
         self.report({"INFO"}, f"Saved as {path.name}")
         return {"FINISHED"}
 
@@ -202,7 +202,7 @@ class MVLIFT_OT_map_load(bpy.types.Operator):
         try:
             load_rows(context.scene.mvlift_retarget, Path(self.filepath))
         except Exception as error:
-            return refuse(self, context, error, "loading a bone map")
+            return report_error(self, context, error, "loading a bone map")
         return {"FINISHED"}
 
 

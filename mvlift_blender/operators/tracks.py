@@ -10,7 +10,7 @@ from .. import editing
 from ..jobs import why_busy
 from ..people import why_no_people
 from ..preview import video_frame
-from .reports import refuse
+from .reports import report_error
 
 __all__ = ["CLASSES"]
 
@@ -59,7 +59,7 @@ class _OfPerson:
         try:
             text = self.correct(context.scene.mvlift)
         except Exception as error:
-            return refuse(self, context, error, self.bl_label.lower())
+            return report_error(self, context, error, self.bl_label.lower())
         self.report({"INFO"}, text)
         return {"FINISHED"}
 

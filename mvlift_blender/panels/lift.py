@@ -66,25 +66,25 @@ class _Part(SidebarPanel):
         self.settings(layout, context.scene.mvlift)
 
 
-class MVLIFT_PT_thing(_Part, bpy.types.Panel):
+class MVLIFT_PT_rigid_object(_Part, bpy.types.Panel):
     """The object of a subject that has one."""
 
-    bl_idname = "MVLIFT_PT_thing"
+    bl_idname = "MVLIFT_PT_rigid_object"
     bl_label = "Object"
     bl_options = set()
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only where the subject has an object."""
-        return super().poll(context) and get_subject(context.scene.mvlift.subject).thing is not None
+        return super().poll(context) and get_subject(context.scene.mvlift.subject).rigid_object is not None
 
     def settings(self, layout: Any, settings: Any) -> None:
         """The object of the scene, its keypoints, its size."""
-        layout.prop(settings, "thing")
-        layout.prop(settings, "thing_source")
-        layout.prop(settings, "thing_known")
-        if settings.thing_known and settings.thing is None:
-            layout.prop(settings, "thing_size")
+        layout.prop(settings, "rigid_object")
+        layout.prop(settings, "rigid_object_source")
+        layout.prop(settings, "rigid_object_known")
+        if settings.rigid_object_known and settings.rigid_object is None:
+            layout.prop(settings, "rigid_object_size")
 
 
 class MVLIFT_PT_camera(_Part, bpy.types.Panel):
@@ -136,4 +136,4 @@ class MVLIFT_PT_engine(_Part, bpy.types.Panel):
         layout.prop(settings, "write_body")
 
 
-CLASSES = (MVLIFT_PT_lift, MVLIFT_PT_thing, MVLIFT_PT_camera, MVLIFT_PT_time, MVLIFT_PT_engine)
+CLASSES = (MVLIFT_PT_lift, MVLIFT_PT_rigid_object, MVLIFT_PT_camera, MVLIFT_PT_time, MVLIFT_PT_engine)

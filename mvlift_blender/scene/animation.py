@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import bpy
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 __all__ = [
@@ -35,8 +36,6 @@ CONSTANT: Final = 0
 LINEAR: Final = 1
 BEZIER: Final = 2
 _ALIGNED: Final = 3  # of a key's handles
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,7 @@ class Curves:
         """The channel group of that name, made when there is none."""
         return self.container.groups.get(name) or self.container.groups.new(name)
 
-    def write(
-        self, data_path: str, frames: Array, values: Array, *, group: str = "", slopes: Array | None = None
-    ) -> None:
+    def write(self, data_path: str, frames: F64, values: F64, *, group: str = "", slopes: F64 | None = None) -> None:
         """Replace the keys of a property.
 
         Args:
@@ -90,7 +87,7 @@ class Curves:
             if slopes is not None:
                 _set_handles(curve, coordinates, np.asarray(slopes, dtype=np.float32)[:, index])
 
-    def read(self, data_path: str, channels: int, frames: Array) -> Array | None:
+    def read(self, data_path: str, channels: int, frames: F64) -> F64 | None:
         """(N, C) values of a property at scene frames (N,), or None when no channel of it has a curve."""
         curves = [self.find(data_path, index) for index in range(channels)]
         if all(curve is None for curve in curves):
@@ -101,7 +98,7 @@ class Curves:
                 values[:, index] = _evaluate(curve, frames)
         return values
 
-    def key_frames(self, data_path: str, index: int = 0) -> Array:
+    def key_frames(self, data_path: str, index: int = 0) -> F64:
         """(N,) scene frames of a channel's keys, empty when it has none."""
         curve = self.find(data_path, index)
         return np.empty(0) if curve is None else _coordinates(curve)[:, 0].astype(np.float64)
@@ -138,7 +135,7 @@ def _coordinates(curve: Any) -> NDArray[np.float32]:
     return coordinates.reshape(-1, 2)
 
 
-def _evaluate(curve: Any, frames: Array) -> Array:
+def _evaluate(curve: Any, frames: F64) -> F64:
     keys = _coordinates(curve)
     modes = np.empty(len(keys), dtype=np.uint8)
     curve.keyframe_points.foreach_get("interpolation", modes)

@@ -8,14 +8,12 @@ from typing import Any
 import bpy
 import numpy as np
 from mvlift.motion import LiftedMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .preserve import active_only
 from .rig_data import BoneGeometry, bone_geometry, rig_data
 
 __all__ = ["new_armature", "rest_axes", "rest_heads"]
-
-Array = NDArray[np.float64]
 
 
 def new_armature(context: Any, motion: LiftedMotion, name: str, collection: Any, lift: float) -> Any:
@@ -60,13 +58,13 @@ def _colour_bones(data: Any, body: str) -> None:
         bone.color.palette = colours.get(side, colours["middle"])
 
 
-def rest_axes(armature: Any, names: Sequence[str]) -> Array:
+def rest_axes(armature: Any, names: Sequence[str]) -> F64:
     """(J, 3, 3) rest axes of the named bones in armature space; columns are X, Y, Z."""
     bones = armature.data.bones
     return np.array([bones[name].matrix_local.to_3x3() for name in names], dtype=np.float64)
 
 
-def rest_heads(armature: Any, names: Sequence[str]) -> Array:
+def rest_heads(armature: Any, names: Sequence[str]) -> F64:
     """(J, 3) rest heads of the named bones in armature space, metres."""
     bones = armature.data.bones
     return np.array([bones[name].head_local for name in names], dtype=np.float64)

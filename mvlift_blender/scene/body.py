@@ -8,13 +8,13 @@ from typing import Any, Final
 import bpy
 import numpy as np
 from mvlift.motion import LiftedMotion
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .rig_data import rig_data
 
 __all__ = ["BodyMesh", "new_body"]
 
-Array = NDArray[np.float64]
 
 _SKIN: Final = (0.46, 0.55, 0.66, 1.0)
 _LEAST_WEIGHT: Final = 1e-3
@@ -30,9 +30,9 @@ class BodyMesh:
         weights: (V, J) skinning weights in the motion's joint order.
     """
 
-    vertices: Array
+    vertices: F64
     faces: NDArray[np.int64]
-    weights: Array
+    weights: F64
 
     def lowest(self, body: str) -> float:
         """Height of the lowest vertex in the body's own axes, metres."""
@@ -63,7 +63,7 @@ def new_body(mesh: BodyMesh, motion: LiftedMotion, armature: Any, name: str, col
     return target
 
 
-def _fill(data: Any, vertices: Array, faces: NDArray[np.int64]) -> None:
+def _fill(data: Any, vertices: F64, faces: NDArray[np.int64]) -> None:
     count = len(faces)
     data.vertices.add(len(vertices))
     data.vertices.foreach_set("co", np.ascontiguousarray(vertices, dtype=np.float32).ravel())
@@ -76,7 +76,7 @@ def _fill(data: Any, vertices: Array, faces: NDArray[np.int64]) -> None:
     data.validate()
 
 
-def _weigh(target: Any, weights: Array, names: tuple[str, ...]) -> None:
+def _weigh(target: Any, weights: F64, names: tuple[str, ...]) -> None:
     for j, name in enumerate(names):
         group = target.vertex_groups.new(name=name)
         rows = np.flatnonzero(weights[:, j] > _LEAST_WEIGHT)

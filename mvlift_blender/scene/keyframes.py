@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.motion import LiftedMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .animation import Curves, new_curves
 from .armature import rest_axes, rest_heads
@@ -14,8 +14,6 @@ from .rig_data import bone_rotations
 from .timing import Timing, resample_rotations, resample_values
 
 __all__ = ["key_motion", "location_path", "root_locations", "rotation_path"]
-
-Array = NDArray[np.float64]
 
 
 def rotation_path(bone: str) -> str:
@@ -28,7 +26,7 @@ def location_path(bone: str) -> str:
     return f'pose.bones["{bone}"].location'
 
 
-def root_locations(positions: Array, head: Array, axes: Array) -> Array:
+def root_locations(positions: F64, head: F64, axes: F64) -> F64:
     """Pose-bone locations (T, 3) that bring a root bone to world positions (T, 3): B_0^T (p - head)."""
     return (positions - head) @ axes
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from ..cleanup.skeleton import RestSkeleton
 from ..cleanup.thinning import Thinned
@@ -23,7 +23,6 @@ __all__ = [
     "write_thinned",
 ]
 
-Array = NDArray[np.float64]
 _CLEANED = "mvlift_cleaned"
 
 
@@ -39,11 +38,11 @@ class MotionCurves:
     """
 
     skeleton: RestSkeleton
-    frames: Array
-    rotations: Array
-    locations: Array
+    frames: F64
+    rotations: F64
+    locations: F64
 
-    def changed(self, rotations: Array | None = None, locations: Array | None = None) -> MotionCurves:
+    def changed(self, rotations: F64 | None = None, locations: F64 | None = None) -> MotionCurves:
         """The same with other values."""
         return replace(
             self,

@@ -11,7 +11,7 @@ import numpy as np
 from mvlift.errors import LiftError
 from mvlift.lifting.object_shape import ObjectShape
 from mvlift.motion import ObjectMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .animation import Curves, new_curves
 from .rotations import continuous
@@ -19,7 +19,6 @@ from .timing import Timing, resample_rotations, resample_values
 
 __all__ = ["key_object", "new_object", "put_back_on_failure", "shape_of_object"]
 
-Array = NDArray[np.float64]
 _FACES: Final = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 """Of a box whose corner 4 i + 2 j + k lies at the low (0) or high (1) end of x (i), y (j) and z (k)."""
 _CORNERS: Final = tuple(f"object_corner_{i}" for i in range(8))
@@ -27,9 +26,9 @@ _SAME: Final = 1e-3
 """Relative difference of sizes that is none."""
 
 
-def _named_vertices(target: Any) -> dict[str, Array]:
+def _named_vertices(target: Any) -> dict[str, F64]:
     """Mean of each vertex group, in the object's own frame."""
-    places: dict[int, list[Array]] = {}
+    places: dict[int, list[F64]] = {}
     if target.type == "MESH":
         for vertex in target.data.vertices:
             for entry in vertex.groups:
@@ -38,7 +37,7 @@ def _named_vertices(target: Any) -> dict[str, Array]:
     return {g.name: np.mean(places[g.index], axis=0) for g in target.vertex_groups if g.index in places}
 
 
-def _box_corners(target: Any) -> dict[str, Array]:
+def _box_corners(target: Any) -> dict[str, F64]:
     bounds = np.array([tuple(c) for c in target.bound_box])
     low, high = bounds.min(0), bounds.max(0)
     bits = [np.array([i >> 2 & 1, i >> 1 & 1, i & 1], dtype=bool) for i in range(8)]
@@ -54,7 +53,7 @@ def shape_of_object(target: Any, names: tuple[str, ...] = (), known: bool = True
     Args:
         target: of the scene.
         names: the keypoints that the subject wants; () takes those of the object.
-        known: its size is that of the real thing; False finds its size by the video.
+        known: its size is that of the real object; False finds its size by the video.
 
     Raises:
         LiftError: the object has a parent, is flat, or lacks the keypoints.

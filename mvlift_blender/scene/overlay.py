@@ -10,13 +10,12 @@ from typing import Any, Final
 import bpy
 import numpy as np
 from mvlift.keypoints.clip import KeypointClip
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .video_picture import VideoPicture
 
 __all__ = ["Overlay", "Shown", "redraw", "screen_frame", "side_colour", "skeleton_lines"]
 
-Array = NDArray[np.float64]
 
 _LEFT: Final = (0.20, 0.60, 1.00)
 _RIGHT: Final = (1.00, 0.45, 0.20)
@@ -55,7 +54,7 @@ def side_colour(name: str) -> tuple[float, float, float]:
     return {"l_": _LEFT, "r_": _RIGHT}.get(name[:2], _MIDDLE)
 
 
-def screen_frame(context: Any, size: tuple[int, int]) -> Array:
+def screen_frame(context: Any, size: tuple[int, int]) -> F64:
     """(2, 3) affine map from video pixels to region pixels.
 
     In the camera view it is the camera's frame; elsewhere the video's rectangle, fitted between toolbar and sidebar.
@@ -89,7 +88,7 @@ def _uncovered(area: Any, region: Any) -> tuple[float, float]:
     return (left, right) if right - left > 0.3 * region.width else (0.0, float(region.width))
 
 
-def _box_map(low: Array, high: Array, size: tuple[int, int]) -> Array:
+def _box_map(low: F64, high: F64, size: tuple[int, int]) -> F64:
     """Video pixels (y down) to a box of region pixels (y up); the video keeps its shape inside the box."""
     scale = float(min((high - low) / np.array(size)))
     middle = 0.5 * (low + high)
@@ -99,7 +98,7 @@ def _box_map(low: Array, high: Array, size: tuple[int, int]) -> Array:
     )
 
 
-def skeleton_lines(clip: KeypointClip, row: int, frame: Array) -> tuple[Array, Array, Array, Array]:
+def skeleton_lines(clip: KeypointClip, row: int, frame: F64) -> tuple[F64, F64, F64, F64]:
     """Segments (2S, 2) with colours (2S, 4), and points (P, 2) with colours (P, 4), in region pixels, of one frame."""
     xy = clip.points[row] @ frame[:, :2].T + frame[:, 2]
     confidence = clip.confidence[row]
@@ -164,12 +163,12 @@ def _in_camera_view(context: Any) -> bool:
     )
 
 
-def _corners(size: tuple[int, int], frame: Array) -> Array:
+def _corners(size: tuple[int, int], frame: F64) -> F64:
     """(4, 2) the video's corners in region pixels, from its upper left, clockwise."""
     return np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]]) @ frame[:, :2].T + frame[:, 2]
 
 
-def _draw_frame(corners: Array) -> None:
+def _draw_frame(corners: F64) -> None:
     import gpu
     from gpu_extras.batch import batch_for_shader
 
@@ -181,7 +180,7 @@ def _draw_frame(corners: Array) -> None:
     gpu.state.blend_set("NONE")
 
 
-def _draw_skeleton(lines: Array, line_colours: Array, points: Array, point_colours: Array, scale: float) -> None:
+def _draw_skeleton(lines: F64, line_colours: F64, points: F64, point_colours: F64, scale: float) -> None:
     import gpu
     from gpu_extras.batch import batch_for_shader
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.motion import LiftedMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .animation import Curves
 from .timing import Timing, resample_values
@@ -16,17 +16,15 @@ __all__ = ["CONFIDENCE", "ERROR", "doubtful_runs", "frame_confidence", "frame_er
 CONFIDENCE = "mvlift_confidence"
 ERROR = "mvlift_reprojection_error"
 
-Array = NDArray[np.float64]
 
-
-def frame_confidence(motion: LiftedMotion) -> Array:
+def frame_confidence(motion: LiftedMotion) -> F64:
     """(T,) mean confidence of a frame's keypoints, in [0, 1]."""
     if motion.keypoint_confidence.shape[1] == 0:
         return np.ones(len(motion))
     return np.asarray(motion.keypoint_confidence, dtype=np.float64).mean(1)
 
 
-def frame_error(motion: LiftedMotion) -> Array:
+def frame_error(motion: LiftedMotion) -> F64:
     """(T,) median reprojection error of a frame's keypoints in pixels, 0 where nothing was given."""
     error = np.asarray(motion.reprojection_error, dtype=np.float64)
     given = np.isfinite(error).any(1) if error.shape[1] else np.zeros(len(motion), bool)
@@ -35,7 +33,7 @@ def frame_error(motion: LiftedMotion) -> Array:
     return median
 
 
-def doubtful_runs(confidence: Array, error: Array, least_confidence: float, most_error: float) -> list[tuple[int, int]]:
+def doubtful_runs(confidence: F64, error: F64, least_confidence: float, most_error: float) -> list[tuple[int, int]]:
     """Runs of frames (first, last) with low confidence or a high error, bridged over gaps of up to three frames."""
     doubtful = (confidence < least_confidence) | (error > most_error)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], doubtful, [False]]).astype(np.int8)))

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from mvlift.motion import LiftedMotion
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .rotations import conjugate, continuous, from_matrix, from_vector, multiply
 
 __all__ = ["BoneGeometry", "Leg", "RigData", "bone_geometry", "bone_rotations", "rig_data"]
 
-Array = NDArray[np.float64]
 _FOLDER = Path(__file__).parent / "rigs"
 _SHORTEST = 0.02  # metres; Blender removes bones without length
 
@@ -56,8 +56,8 @@ class RigData:
         colours: bone colour palettes for left, right, middle.
     """
 
-    to_armature: Array
-    directions: Mapping[str, Array]
+    to_armature: F64
+    directions: Mapping[str, F64]
     bones: Mapping[str, Mapping[str, Any]]
     legs: tuple[Leg, ...]
     colours: Mapping[str, str]
@@ -67,9 +67,9 @@ class RigData:
 class BoneGeometry:
     """Rest bones in armature space, metres: heads (J, 3), tails (J, 3) and directions (J, 3) for their Z axes."""
 
-    heads: Array
-    tails: Array
-    rolls: Array
+    heads: F64
+    tails: F64
+    rolls: F64
 
 
 @cache
@@ -108,9 +108,7 @@ def bone_geometry(motion: LiftedMotion, lift: float) -> BoneGeometry:
     return BoneGeometry(heads, tails, rolls)
 
 
-def _tail(
-    j: int, hint: Mapping[str, Any], heads: Array, names: list[str], parents: NDArray[Any], rig: RigData
-) -> Array:
+def _tail(j: int, hint: Mapping[str, Any], heads: F64, names: list[str], parents: NDArray[Any], rig: RigData) -> F64:
     target = hint.get("tail")
     children = np.flatnonzero(parents == j)
     if target in names:
@@ -127,7 +125,7 @@ def _tail(
     return tail
 
 
-def bone_rotations(motion: LiftedMotion, axes: Array) -> Array:
+def bone_rotations(motion: LiftedMotion, axes: F64) -> F64:
     """Pose-bone quaternions (T, J, 4), w x y z, signs continuous.
 
     With C the body's axes to the armature's, B_j a bone's rest axes and R_j the joint's rotation, a pose bone holds

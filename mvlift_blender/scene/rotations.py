@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 __all__ = [
     "conjugate",
@@ -18,16 +18,14 @@ __all__ = [
     "to_vector",
 ]
 
-Array = NDArray[np.float64]
 
-
-def from_vector(vector: Array) -> Array:
+def from_vector(vector: F64) -> F64:
     """(..., 3) axis times angle in radians to (..., 4) unit quaternions: (cos(a/2), sin(a/2) axis)."""
     half = 0.5 * np.linalg.norm(vector, axis=-1, keepdims=True)
     return np.concatenate([np.cos(half), 0.5 * np.sinc(half / np.pi) * vector], axis=-1)
 
 
-def from_matrix(matrix: Array) -> Array:
+def from_matrix(matrix: F64) -> F64:
     """(..., 3, 3) rotation matrices to (..., 4) unit quaternions, w >= 0, from the largest component."""
     m = np.asarray(matrix, dtype=np.float64)
     d = np.diagonal(m, axis1=-2, axis2=-1)
@@ -51,7 +49,7 @@ def from_matrix(matrix: Array) -> Array:
     return np.where(q[..., :1] < 0, -q, q)
 
 
-def to_matrix(q: Array) -> Array:
+def to_matrix(q: F64) -> F64:
     """(..., 4) unit quaternions to (..., 3, 3) rotation matrices."""
     w, x, y, z = np.moveaxis(q, -1, 0)
     rows = [
@@ -62,7 +60,7 @@ def to_matrix(q: Array) -> Array:
     return np.stack([np.stack(row, -1) for row in rows], -2)
 
 
-def to_vector(q: Array) -> Array:
+def to_vector(q: F64) -> F64:
     """(..., 4) unit quaternions to (..., 3) axis times angle in radians, the short way round."""
     q = np.where(q[..., :1] < 0, -q, q)
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
@@ -70,7 +68,7 @@ def to_vector(q: Array) -> Array:
     return q[..., 1:] * np.where(sine < 1e-12, 2.0, angle / np.maximum(sine, 1e-12))
 
 
-def multiply(a: Array, b: Array) -> Array:
+def multiply(a: F64, b: F64) -> F64:
     """Hamilton product of (..., 4) quaternions, broadcast: first b's rotation, then a's."""
     aw, av, bw, bv = a[..., :1], a[..., 1:], b[..., :1], b[..., 1:]
     return np.concatenate(
@@ -79,18 +77,18 @@ def multiply(a: Array, b: Array) -> Array:
     )
 
 
-def conjugate(q: Array) -> Array:
+def conjugate(q: F64) -> F64:
     """Inverse of (..., 4) unit quaternions."""
     return q * np.array([1.0, -1.0, -1.0, -1.0])
 
 
-def rotate(q: Array, v: Array) -> Array:
+def rotate(q: F64, v: F64) -> F64:
     """(..., 3) vectors turned by (..., 4) quaternions."""
     t = 2 * np.cross(q[..., 1:], v)
     return v + q[..., :1] * t + np.cross(q[..., 1:], t)
 
 
-def continuous(q: Array) -> Array:
+def continuous(q: F64) -> F64:
     """(T, ..., 4) with signs chosen so that neighbours in time are never further apart than 90 degrees in 4D.
 
     q and -q are the same rotation, but an F-curve that jumps from one to the other turns the joint over between keys.
@@ -100,7 +98,7 @@ def continuous(q: Array) -> Array:
     return np.concatenate([q[:1], q[1:] * signs])
 
 
-def slerp(a: Array, b: Array, t: Array) -> Array:
+def slerp(a: F64, b: F64, t: F64) -> F64:
     """Spherical interpolation from a (..., 4) to b (..., 4) by t (...) in [0, 1], the short way round."""
     dot = (a * b).sum(-1)
     b = np.where((dot < 0)[..., None], -b, b)
@@ -113,7 +111,7 @@ def slerp(a: Array, b: Array, t: Array) -> Array:
     return q / np.linalg.norm(q, axis=-1, keepdims=True)
 
 
-def shortest_arc(a: Array, b: Array) -> Array:
+def shortest_arc(a: F64, b: F64) -> F64:
     """(..., 4) the smallest rotation that turns the direction a (..., 3) to the direction b (..., 3)."""
     a = a / np.maximum(np.linalg.norm(a, axis=-1, keepdims=True), 1e-12)
     b = b / np.maximum(np.linalg.norm(b, axis=-1, keepdims=True), 1e-12)

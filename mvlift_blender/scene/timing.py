@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any, Final, Literal
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .rotations import continuous, slerp
@@ -14,7 +15,6 @@ from .rotations import continuous, slerp
 __all__ = ["RateMode", "Timing", "rational_fps", "resample_rotations", "resample_values", "scene_fps", "set_scene_fps"]
 
 RateMode = Literal["CLIP", "SCENE"]
-Array = NDArray[np.float64]
 
 _WHOLE: Final = (12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 _KNOWN: Final = tuple(Fraction(n) for n in _WHOLE) + tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 240))
@@ -57,7 +57,7 @@ class Timing:
     start: float
 
     @property
-    def frames(self) -> Array:
+    def frames(self) -> F64:
         """(N,) scene frames to key: one a sample at equal rates, else whole ones and the clip's exact ends."""
         if self.clip_fps == self.fps:
             return self.start + np.arange(self.count, dtype=np.float64)
@@ -75,21 +75,21 @@ class Timing:
         return self.start + sample * float(self.fps / self.clip_fps)
 
     @property
-    def samples(self) -> Array:
+    def samples(self) -> F64:
         """(N,) place of each of ``frames`` in the clip, in samples."""
         if self.clip_fps == self.fps:
             return np.arange(self.count, dtype=np.float64)
         return np.clip((self.frames - self.start) * float(self.clip_fps / self.fps), 0, self.count - 1)
 
 
-def resample_values(values: Array, samples: Array) -> Array:
+def resample_values(values: F64, samples: F64) -> F64:
     """(T, ...) at fractional rows (N,), linearly."""
     lower, t = _split(values.shape[0], samples)
     t = t.reshape(-1, *[1] * (values.ndim - 1))
     return values[lower] * (1 - t) + values[np.minimum(lower + 1, len(values) - 1)] * t
 
 
-def resample_rotations(q: Array, samples: Array) -> Array:
+def resample_rotations(q: F64, samples: F64) -> F64:
     """(T, J, 4) quaternions at fractional rows (N,), spherically, signs continuous."""
     lower, t = _split(q.shape[0], samples)
     if not t.any():
@@ -98,6 +98,6 @@ def resample_rotations(q: Array, samples: Array) -> Array:
     return continuous(slerp(q[lower], q[upper], np.broadcast_to(t[:, None], q[lower].shape[:-1])))
 
 
-def _split(count: int, samples: Array) -> tuple[NDArray[np.int64], Array]:
+def _split(count: int, samples: F64) -> tuple[NDArray[np.int64], F64]:
     lower = np.clip(np.floor(samples).astype(np.int64), 0, count - 1)
     return lower, samples - lower

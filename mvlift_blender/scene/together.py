@@ -6,13 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .rotations import continuous, from_matrix, from_vector, multiply, rotate, to_vector
 
 __all__ = ["seen_by"]
-
-Array = NDArray[np.float64]
 
 
 def seen_by(motion: LiftedMotion, camera: Camera) -> LiftedMotion:
@@ -40,11 +38,11 @@ def seen_by(motion: LiftedMotion, camera: Camera) -> LiftedMotion:
         rotations=rotations.astype(np.float32),
         keypoints=(np.asarray(motion.keypoints, np.float64) @ A.T + b).astype(np.float32),
         camera=replace(camera, K=motion.camera.K, image_size=motion.camera.image_size),
-        objects=tuple(_moved(thing, turn, b) for thing in motion.objects),
+        objects=tuple(_moved(rigid_object, turn, b) for rigid_object in motion.objects),
     )
 
 
-def _moved(thing: ObjectMotion, turn: Array, b: Array) -> ObjectMotion:
-    position = rotate(turn, np.asarray(thing.position, np.float64)) + b
-    rotation = continuous(multiply(turn, np.asarray(thing.rotation, np.float64)))
-    return replace(thing, position=position.astype(np.float32), rotation=rotation.astype(np.float32))
+def _moved(rigid_object: ObjectMotion, turn: F64, b: F64) -> ObjectMotion:
+    position = rotate(turn, np.asarray(rigid_object.position, np.float64)) + b
+    rotation = continuous(multiply(turn, np.asarray(rigid_object.rotation, np.float64)))
+    return replace(rigid_object, position=position.astype(np.float32), rotation=rotation.astype(np.float32))

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from .camera import sequence_of
 
 __all__ = ["VideoPicture"]
 
-Array = NDArray[np.float64]
 
 _NAME: Final = ".MVLift preview"  # Blender hides names that begin with a dot
 _SHADE: Final = 0.85
@@ -29,7 +28,7 @@ class VideoPicture:
         self._number: int | None = None
         self._texture: Any = None
 
-    def draw(self, video: Path, number: int, corners: Array) -> None:
+    def draw(self, video: Path, number: int, corners: F64) -> None:
         """Draw frame ``number`` (0-based) into the quadrilateral (4, 2), from its upper left corner, clockwise."""
         if (video, number) != (self._path, self._number):
             self._path, self._number = video, number

@@ -46,7 +46,7 @@ class WriteOptions:
         most_error: frames with a higher median reprojection error are doubtful; a share of the picture's diagonal.
         source: the keypoint file, remembered with the Action.
         track: which person of the file, remembered with the Action.
-        thing: the object of the scene that stands for the motion's first object; None makes a new one.
+        rigid_object: the object of the scene that stands for the motion's first object; None makes a new one.
     """
 
     name: str = "Person"
@@ -61,7 +61,7 @@ class WriteOptions:
     most_error: float = 0.02
     source: str = ""
     track: str = ""
-    thing: Any | None = None
+    rigid_object: Any | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def write_motion(
     """
     options = options or WriteOptions()
     _check(motion)
-    with undone_on_failure(context), put_back_on_failure(options.thing):
+    with undone_on_failure(context), put_back_on_failure(options.rigid_object):
         return _write(context, motion, options, mesh, camera)
 
 
@@ -126,9 +126,9 @@ def _write(
     if options.camera and camera is None:
         camera = _camera(scene, motion, options, timing, collection)
     objects = tuple(
-        key_object(options.thing, thing, timing) if options.thing is not None and i == 0
-        else new_object(thing, timing, collection)
-        for i, thing in enumerate(motion.objects)
+        key_object(options.rigid_object, rigid_object, timing) if options.rigid_object is not None and i == 0
+        else new_object(rigid_object, timing, collection)
+        for i, rigid_object in enumerate(motion.objects)
     )  # fmt: skip
     if options.set_range:
         scene.frame_start, scene.frame_end = int(np.ceil(options.start)), int(np.floor(timing.frames[-1]))

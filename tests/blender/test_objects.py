@@ -42,17 +42,17 @@ def with_box(motion: LiftedMotion, points: np.ndarray, names: tuple[str, ...]) -
     rotation = np.stack([np.cos(angle / 2), 0 * angle, 0 * angle, np.sin(angle / 2)], 1).astype(np.float32)
     position = (motion.translation + np.array([0, 0.5, 0.2])).astype(np.float32)
     size = np.ptp(points, axis=0).astype(np.float32)
-    thing = ObjectMotion("crate", position, rotation, size, points.astype(np.float32), names)
-    return replace(motion, objects=(thing,))
+    rigid_object = ObjectMotion("crate", position, rotation, size, points.astype(np.float32), names)
+    return replace(motion, objects=(rigid_object,))
 
 
-def assert_follows(target: Any, thing: ObjectMotion, first: int = 1) -> None:
+def assert_follows(target: Any, rigid_object: ObjectMotion, first: int = 1) -> None:
     """Location and rotation of an object, frame by frame, are those of the motion."""
     scene = bpy.context.scene
-    for row in range(0, len(thing.position), 7):
+    for row in range(0, len(rigid_object.position), 7):
         scene.frame_set(first + row)
-        np.testing.assert_allclose(target.matrix_world.translation, thing.position[row], atol=1e-5)
-        turn = target.matrix_world.to_quaternion().rotation_difference(Quaternion(thing.rotation[row].tolist()))
+        np.testing.assert_allclose(target.matrix_world.translation, rigid_object.position[row], atol=1e-5)
+        turn = target.matrix_world.to_quaternion().rotation_difference(Quaternion(rigid_object.rotation[row].tolist()))
         assert abs(turn.angle) < 1e-3 or abs(turn.angle - 2 * np.pi) < 1e-3
 
 
@@ -65,7 +65,7 @@ def test_an_object_of_the_scene_is_keyed() -> None:
     np.testing.assert_allclose(np.ptp(shape.points, axis=0), [0.84, 0.60, 0.52], rtol=1e-5)
     motion = with_box(walk(30), shape.points * 0.5, shape.names)
     objects = set(bpy.data.objects)
-    written = write_motion(bpy.context, motion, WriteOptions(camera=False, thing=target))
+    written = write_motion(bpy.context, motion, WriteOptions(camera=False, rigid_object=target))
     assert written.objects == (target,)
     assert set(bpy.data.objects) - objects == {written.armature}
     assert_follows(target, motion.objects[0])
@@ -97,7 +97,7 @@ def test_a_failure_leaves_the_object_as_it_was() -> None:
     motion = with_box(walk(12), shape.points, shape.names)
     broken = replace(motion.objects[0], rotation=motion.objects[0].rotation[:3])
     with pytest.raises((IndexError, ValueError)):
-        write_motion(bpy.context, replace(motion, objects=(broken,)), WriteOptions(camera=False, thing=target))
+        write_motion(bpy.context, replace(motion, objects=(broken,)), WriteOptions(camera=False, rigid_object=target))
     assert target.animation_data is None or target.animation_data.action is None
     assert target.rotation_mode == "XYZ"
     np.testing.assert_allclose(target.location, [1, 2, 3])
@@ -123,18 +123,18 @@ def test_command_and_button_key_the_object_alike(extension: Any, tmp_path: Path)
     outputs = [str(tmp_path / "box.blend"), str(tmp_path / "box.npz")]
     where = ["--object", "Crate", "--scene", str(scene), "--subject", "human+box"]
     assert cli.run(["lift", str(BOX), "-o", *outputs, *VIDEO, *where]) == 0
-    (thing,) = LiftedMotion.load(outputs[1]).objects
-    np.testing.assert_allclose(thing.size, [0.42, 0.30, 0.26], rtol=1e-4)
+    (rigid_object,) = LiftedMotion.load(outputs[1]).objects
+    np.testing.assert_allclose(rigid_object.size, [0.42, 0.30, 0.26], rtol=1e-4)
     bpy.ops.wm.open_mainfile(filepath=outputs[0])
-    assert_follows(bpy.data.objects["Crate"], thing)
+    assert_follows(bpy.data.objects["Crate"], rigid_object)
     bpy.ops.wm.open_mainfile(filepath=str(scene))
     settings = bpy.context.scene.mvlift
     bpy.ops.mvlift.import_keypoints(filepath=str(BOX))
     settings.fps, settings.image_width, settings.image_height, settings.preset = "30", 1280, 720, "fast"
     settings.use_range, settings.range_first, settings.range_last = True, 20, 69
-    settings.subject, settings.thing, settings.thing_known = "human+box", bpy.data.objects["Crate"], True
+    settings.subject, settings.rigid_object, settings.rigid_object_known = "human+box", bpy.data.objects["Crate"], True
     assert bpy.ops.mvlift.lift() == {"FINISHED"}
-    assert_follows(bpy.data.objects["Crate"], thing)
+    assert_follows(bpy.data.objects["Crate"], rigid_object)
     assert settings.result.type == "ARMATURE"
     headless.new_scene()
 
@@ -155,5 +155,5 @@ def test_what_is_missing_is_said(extension: Any, tmp_path: Path, capsys: pytest.
     from mvlift_blender.people import why_not
 
     assert "object of the scene" in why_not(settings)
-    settings.thing = crate()
+    settings.rigid_object = crate()
     assert why_not(settings) == ""

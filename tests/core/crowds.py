@@ -12,8 +12,9 @@ import numpy as np
 from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.keypoints.layouts import get_layout
+from mvlift.typing import F64
 from numpy.typing import NDArray
-from scenes import ROOT, FloatArray
+from scenes import ROOT
 
 sys.path.insert(0, str(ROOT / "examples"))
 
@@ -40,12 +41,12 @@ class Crowd:
         fps: frames per second.
     """
 
-    points: FloatArray
-    pixels: FloatArray
-    depth: FloatArray
-    K: FloatArray
-    R: FloatArray
-    t: FloatArray
+    points: F64
+    pixels: F64
+    depth: F64
+    K: F64
+    R: F64
+    t: F64
     fps: int = 30
 
 
@@ -54,13 +55,13 @@ class Seen:
     """N detections in random order within each frame; ``truth`` is -1 where nobody is there."""
 
     frame: NDArray[np.int64]
-    points: FloatArray
-    confidence: FloatArray
+    points: F64
+    confidence: F64
     truth: NDArray[np.int64]
 
 
 @lru_cache(maxsize=64)
-def _cycle(arms: float, raised: float) -> FloatArray:
+def _cycle(arms: float, raised: float) -> F64:
     """(48, 17, 3) a gait cycle in place: front is -y, z up, the lowest foot at 0."""
     skeleton = default_human_skeleton()
     phase = np.arange(_PHASES) / _PHASES
@@ -84,7 +85,7 @@ def _cycle(arms: float, raised: float) -> FloatArray:
     return np.asarray(points[:, [names.index(n) for n in NAMES]] - [*points[..., :2].mean((0, 1)), 0])
 
 
-def walker(path: FloatArray, height: float, phase: float, arms: float = 0.38, raised: float = 0.0) -> FloatArray:
+def walker(path: F64, height: float, phase: float, arms: float = 0.38, raised: float = 0.0) -> F64:
     """(T, 17, 3) somebody who walks along a path (T, 2) on the floor, steps tied to the way that is covered.
 
     Args:
@@ -107,11 +108,11 @@ def walker(path: FloatArray, height: float, phase: float, arms: float = 0.38, ra
     return np.stack([x + path[:, :1], y + path[:, 1:], body[..., 2]], -1)
 
 
-def _straight(a: FloatArray, b: FloatArray, frames: int) -> FloatArray:
+def _straight(a: F64, b: F64, frames: int) -> F64:
     return a + np.linspace(0, 1, frames)[:, None] * (b - a)
 
 
-def _cross(people: int, frames: int, random: np.random.Generator, apart: float, speed: float) -> FloatArray:
+def _cross(people: int, frames: int, random: np.random.Generator, apart: float, speed: float) -> F64:
     """From alternating sides through one middle, ``apart`` metres behind each other."""
     paths = []
     for p in range(people):
@@ -123,7 +124,7 @@ def _cross(people: int, frames: int, random: np.random.Generator, apart: float, 
     return np.stack(paths)
 
 
-def _diagonal(people: int, frames: int, random: np.random.Generator) -> FloatArray:
+def _diagonal(people: int, frames: int, random: np.random.Generator) -> F64:
     """Straight across a square, each from another side, all through the middle at about the same time."""
     angle = random.uniform(0, 2 * math.pi, people)
     way = 1.3 * random.uniform(0.7, 1.2, people) * frames / 30
@@ -132,7 +133,7 @@ def _diagonal(people: int, frames: int, random: np.random.Generator) -> FloatArr
     return np.stack([_straight(m - d, m + d, frames) for m, d in zip(middle, to, strict=True)])
 
 
-def _turn(people: int, frames: int, random: np.random.Generator) -> FloatArray:
+def _turn(people: int, frames: int, random: np.random.Generator) -> F64:
     """They come together, stand beside each other for a second, and go back where they came from."""
     paths = []
     for p in range(people):
@@ -144,7 +145,7 @@ def _turn(people: int, frames: int, random: np.random.Generator) -> FloatArray:
     return np.stack(paths)
 
 
-def _group(people: int, frames: int, random: np.random.Generator) -> FloatArray:
+def _group(people: int, frames: int, random: np.random.Generator) -> F64:
     """All but one walk together in two rows; the last comes towards them."""
     way = 1.2 * frames / 30
     paths = []
@@ -156,7 +157,7 @@ def _group(people: int, frames: int, random: np.random.Generator) -> FloatArray:
     return np.stack(paths)
 
 
-def _dance(people: int, frames: int, random: np.random.Generator) -> FloatArray:
+def _dance(people: int, frames: int, random: np.random.Generator) -> F64:
     """In circles about each other: each is hidden again and again."""
     t = np.arange(frames) / 30
     turn = 2 * math.pi * (t[None] / random.uniform(4, 6) + np.arange(people)[:, None] / people)
@@ -197,12 +198,12 @@ def make_crowd(scenario: str, people: int, seed: int = 0, frames: int = 300) -> 
     return Crowd(points, projected[..., :2] / projected[..., 2:], camera[..., 2].mean(-1), K, R, t)
 
 
-def _boxes(pixels: FloatArray) -> FloatArray:
+def _boxes(pixels: F64) -> F64:
     """(..., 4) left, top, right, bottom."""
     return np.concatenate([pixels.min(-2), pixels.max(-2)], -1)
 
 
-def _overlap(a: FloatArray, b: FloatArray) -> float:
+def _overlap(a: F64, b: F64) -> float:
     """Intersection over union of two boxes."""
     both = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     area = float(np.prod(both)) if (both > 0).all() else 0.0
@@ -222,7 +223,7 @@ def detect(crowd: Crowd, seed: int = 0, noise: float = 1.0) -> Seen:
     """
     random = np.random.default_rng(seed)
     people, frames, joints = crowd.pixels.shape[:3]
-    rows: list[tuple[int, FloatArray, FloatArray, int]] = []
+    rows: list[tuple[int, F64, F64, int]] = []
     slip = np.zeros((people, joints, 2))
     for frame in range(frames):
         boxes = _boxes(crowd.pixels[:, frame])

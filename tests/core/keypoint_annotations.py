@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keypoint_files import FAMILIES, FRAMES, SIZE, FloatArray, Written, family, people_of, save, spelled
+from keypoint_files import FAMILIES, FRAMES, SIZE, Written, family, people_of, save, spelled
 from keypoint_tables import COCO, write
 from mvlift.keypoints.layouts import get_layout
+from mvlift.typing import F64
 
 __all__ = ["box_points"]
 
 
-def _cvat_points(points: FloatArray) -> str:
+def _cvat_points(points: F64) -> str:
     return "".join(
         f'<points label="{n}" outside="0" occluded="0" points="{x},{y}"></points>'
         for n, (x, y) in zip(spelled(COCO), points.tolist(), strict=True)
@@ -71,7 +72,7 @@ def _darwin(folder: Path, version: int) -> Written:
     names = get_layout("halpe26").names
     order = np.random.default_rng(1).permutation(len(names)).tolist()
 
-    def nodes(points: FloatArray) -> dict[str, Any]:
+    def nodes(points: F64) -> dict[str, Any]:
         pairs = [(names[j].replace("_", " "), points[j].tolist()) for j in order]
         return {"nodes": [{"name": n, "occluded": False, "x": x, "y": y} for n, (x, y) in pairs]}
 
@@ -116,7 +117,7 @@ def _studio(folder: Path) -> Written:
     return Written(save(folder / "project.json", tasks), "label-studio", "coco17", people, sized=True)
 
 
-def box_points(points: int = 6) -> FloatArray:
+def box_points(points: int = 6) -> F64:
     """(1, T, N, 2) points of a box that moves."""
     box = np.stack([np.linspace(300, 420, points), 300 + 50 * np.cos(np.arange(points))], -1)
     return np.round(box + np.array([5.0, 2.0]) * np.arange(FRAMES)[:, None, None], 3)[None]

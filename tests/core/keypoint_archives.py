@@ -12,9 +12,10 @@ from typing import Any
 import keypoint_scripts  # noqa: F401 (registers its families)
 import numpy as np
 from keypoint_annotations import box_points
-from keypoint_files import FAMILIES, FRAMES, SIZE, FloatArray, Written, family, people_of
+from keypoint_files import FAMILIES, FRAMES, SIZE, Written, family, people_of
 from keypoint_tables import MOUSE
 from mvlift.keypoints.layouts import get_layout
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
 __all__ = ["HDF5"]
@@ -243,7 +244,7 @@ def _pickled(value: object) -> np.bytes_:
     return np.bytes_(pickle.dumps(value, protocol=0))
 
 
-def _dlc_values(people: FloatArray) -> tuple[list[tuple[str, ...]], FloatArray]:
+def _dlc_values(people: F64) -> tuple[list[tuple[str, ...]], F64]:
     columns = [("DLC_resnet50", n, a) for n in MOUSE for a in ("x", "y", "likelihood")]
     return columns, np.concatenate([people[0], np.full((FRAMES, 4, 1), 0.9)], -1).reshape(FRAMES, -1)
 

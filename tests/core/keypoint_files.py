@@ -18,11 +18,10 @@ from typing import Any, Final
 import mvlift.keypoints
 import numpy as np
 from mvlift.keypoints.layouts import get_layout
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
-__all__ = ["FAMILIES", "FRAMES", "SIZE", "FloatArray", "Written", "family", "flat", "people_of", "save", "spelled"]
+__all__ = ["F64", "FAMILIES", "FRAMES", "SIZE", "Written", "family", "flat", "people_of", "save", "spelled"]
 
-FloatArray = NDArray[np.float64]
 SIZE: Final = (1280, 720)
 FRAMES: Final = int(os.environ.get("MVLIFT_TEST_FRAMES", "12"))
 """Of each file; fuzzing takes fewer, because it reads them a million times."""
@@ -47,7 +46,7 @@ class Written:
     path: Path
     format: str
     layout: str
-    points: FloatArray
+    points: F64
     first: int = 0
     sized: bool = False
     fps: Fraction | None = None
@@ -80,7 +79,7 @@ def _place(name: str, kind: str) -> tuple[float, float]:
     return x + (0.04 if side == "r" else 0), y
 
 
-def people_of(layout: str | Sequence[str], people: int = 2, frames: int = FRAMES, kind: str = "human") -> FloatArray:
+def people_of(layout: str | Sequence[str], people: int = 2, frames: int = FRAMES, kind: str = "human") -> F64:
     """(P, T, J, 2) pixels of people who walk to the right and swing their limbs, in a picture of SIZE."""
     known = get_layout(layout) if isinstance(layout, str) else None
     names = known.names if known else tuple(layout)
@@ -100,11 +99,11 @@ def people_of(layout: str | Sequence[str], people: int = 2, frames: int = FRAMES
     return rounded(points)
 
 
-def rounded(values: FloatArray, digits: int = 3) -> FloatArray:
+def rounded(values: F64, digits: int = 3) -> F64:
     return np.round(values, digits)
 
 
-def flat(points: FloatArray, confidence: float = 0.9) -> list[float]:
+def flat(points: F64, confidence: float = 0.9) -> list[float]:
     """[x, y, c, x, y, c, ...] of one person."""
     return [float(v) for x, y in points for v in (x, y, confidence)]
 
@@ -115,7 +114,7 @@ def save(path: Path, document: object) -> Path:
     return path
 
 
-def shuffled(people: FloatArray, t: int) -> list[FloatArray]:
+def shuffled(people: F64, t: int) -> list[F64]:
     """The people of a frame in an order that changes from frame to frame, as detectors list them."""
     return list(people[:: 1 if t % 3 else -1, t])
 
@@ -218,7 +217,7 @@ def _pictures(folder: Path) -> Written:
     return Written(save(folder / "results.json", document), "by-frame", "coco17", people)
 
 
-def instances(people: FloatArray, t: int) -> list[dict[str, Any]]:
+def instances(people: F64, t: int) -> list[dict[str, Any]]:
     return [
         {"keypoints": p.tolist(), "keypoint_scores": [1.08] * len(p), "bbox": [[0, 0, 9, 9]], "bbox_score": 0.9}
         for p in shuffled(people, t)
@@ -298,7 +297,7 @@ def _comfyui_animals(folder: Path) -> Written:
     return Written(save(folder / "animals.json", frames), "comfyui", "ap10k17", animals, sized=True)
 
 
-def _landmarks(points: FloatArray) -> list[dict[str, float]]:
+def _landmarks(points: F64) -> list[dict[str, float]]:
     return [{"x": x / SIZE[0], "y": y / SIZE[1], "z": -0.1, "visibility": 0.99} for x, y in points.tolist()]
 
 

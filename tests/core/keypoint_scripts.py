@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keypoint_files import FRAMES, SIZE, FloatArray, Written, family, flat, people_of, save, shuffled
+from keypoint_files import FRAMES, SIZE, Written, family, flat, people_of, save, shuffled
 from keypoint_tables import COCO, write
+from mvlift.typing import F64
 
 __all__ = ["matrix_xml", "matrix_yml"]
 
 
-def matrix_yml(people: list[FloatArray]) -> str:
+def matrix_yml(people: list[F64]) -> str:
     """What OpenCV writes of (P, J, 3) numbers, and of nobody."""
     if not people:
         return "%YAML:1.0\n---\npose_0: !!opencv-matrix\n   rows: 0\n   cols: 0\n   dt: u\n   data: []\n"
@@ -21,7 +22,7 @@ def matrix_yml(people: list[FloatArray]) -> str:
     )  # fmt: skip
 
 
-def matrix_xml(people: list[FloatArray]) -> str:
+def matrix_xml(people: list[F64]) -> str:
     """The same as xml."""
     values = "\n    ".join(str(v) for p in people for v in flat(p))
     sizes = f"{len(people)} {len(people[0])} 3"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keypoint_files import FRAMES, SIZE, FloatArray, Written, family, flat, people_of, save, spelled
+from keypoint_files import FRAMES, SIZE, Written, family, flat, people_of, save, spelled
 from mvlift.keypoints.layouts import get_layout
+from mvlift.typing import F64
 
 __all__ = ["COCO", "MOUSE", "write"]
 
@@ -37,7 +38,7 @@ def _ultralytics(folder: Path) -> Written:
     return Written(save(folder / "results.json", frames), "ultralytics", "coco17", people)
 
 
-def _label_row(points: FloatArray, track: int | None) -> str:
+def _label_row(points: F64, track: int | None) -> str:
     share = points / SIZE
     numbers = [0.5, 0.5, 0.3, 0.6, *(v for x, y in share.tolist() for v in (x, y, 0.9))]
     tail = [] if track is None else [0.8, track]
@@ -60,7 +61,7 @@ def _yolov7(folder: Path) -> Written:
     return Written(save(folder / "keypoints.json", rows), "yolov7", "coco17", people)
 
 
-def _wide(people: FloatArray, titles: list[str], lead: list[str], ids: bool, score: bool) -> str:
+def _wide(people: F64, titles: list[str], lead: list[str], ids: bool, score: bool) -> str:
     lines = [",".join([*lead, *titles])]
     for t in range(FRAMES):
         for i, p in enumerate(people[:, t]):
@@ -145,7 +146,7 @@ def _own_csv(folder: Path) -> Written:
     return Written(path, "csv", "coco17", people, sized=True, fps=Fraction(30000, 1001))
 
 
-def _dlc(folder: Path, people: FloatArray, names: list[str], individuals: bool, labels: bool) -> Path:
+def _dlc(folder: Path, people: F64, names: list[str], individuals: bool, labels: bool) -> Path:
     axes = ("x", "y") if labels else ("x", "y", "likelihood")
     blank = ["", ""] if labels else []
     columns = [(f"mouse{i}", n, a) for i in range(len(people)) for n in names for a in axes]
@@ -196,7 +197,7 @@ def _superanimal(folder: Path) -> Written:
     return Written(_dlc(folder, people, SUPERANIMAL, False, False), "deeplabcut", "superanimal39", people)
 
 
-def _coco(people: FloatArray, names: list[str], **extra: Any) -> dict[str, Any]:
+def _coco(people: F64, names: list[str], **extra: Any) -> dict[str, Any]:
     marks = [
         {"id": t * 10 + i, "image_id": t, "category_id": 1, "track_id": i, "bbox": [0, 0, 9, 9],
          "num_keypoints": len(names), "keypoints": flat(p, 2)}

@@ -17,9 +17,9 @@ from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.lifting import subjects
 from mvlift.models import save_denoiser
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
+from mvlift.typing import F64
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[2]
 WALK = ROOT / "examples" / "walk.zip"
 FIXTURES = ROOT.parent / "shared" / "bodies"
@@ -64,7 +64,7 @@ def still_clip(layout: Layout | str, frames: int, fps: float | Fraction | None =
     return KeypointClip(**{**values, **changes})
 
 
-def standing_person(height: float = 300.0) -> FloatArray:
+def standing_person(height: float = 300.0) -> F64:
     """(17, 2) COCO-17 keypoints of somebody who stands and faces the camera, pixels about the pelvis, y down."""
     at = {
         "nose": (0, -0.42), "eye": (0.02, -0.45), "ear": (0.05, -0.43), "shoulder": (0.11, -0.30),
@@ -79,7 +79,7 @@ def standing_person(height: float = 300.0) -> FloatArray:
     return height * np.array(points)
 
 
-def walking_people(paths: FloatArray, heights: tuple[float, ...], seed: int = 0, fps: int = 30) -> FloatArray:
+def walking_people(paths: F64, heights: tuple[float, ...], seed: int = 0, fps: int = 30) -> F64:
     """(P, T, 17, 2) people who walk along paths (P, T, 2), limbs swinging, each with a step of their own."""
     people, frames = paths.shape[:2]
     random = np.random.default_rng(seed)
@@ -95,7 +95,7 @@ def walking_people(paths: FloatArray, heights: tuple[float, ...], seed: int = 0,
     return out + random.normal(size=out.shape) * 1.5
 
 
-def detections(people: FloatArray, seen: NDArray[np.bool_], seed: int = 0) -> dict[str, NDArray[Any]]:
+def detections(people: F64, seen: NDArray[np.bool_], seed: int = 0) -> dict[str, NDArray[Any]]:
     """What a detector says of people (P, T, J, 2) where they are seen (P, T): rows in random order within a frame.
 
     Returns:
@@ -132,7 +132,7 @@ def small_motion(frames: int = 12, fps: Fraction = Fraction(24000, 1001), object
     rotations[:, 0] += [math.pi / 2, 0, 0]
     rotations[:, 0, 1] += 0.9 * t
     translation = np.stack([0.05 * t, -0.02 * t, 0.9 + 0.01 * t], 1)
-    thing = ObjectMotion(
+    rigid_object = ObjectMotion(
         name="box",
         position=random.normal(size=(frames, 3)).astype(np.float32),
         rotation=np.tile(np.array([1, 0, 0, 0], np.float32), (frames, 1)),
@@ -164,12 +164,12 @@ def small_motion(frames: int = 12, fps: Fraction = Fraction(24000, 1001), object
         ),
         fps=fps,
         first_frame=17,
-        objects=(thing,) if objects else (),
+        objects=(rigid_object,) if objects else (),
         metadata={"seed": 3, "note": "Grüße", "assumptions": ["one", "two"]},
     )
 
 
-def world_joints(motion: LiftedMotion) -> FloatArray:
+def world_joints(motion: LiftedMotion) -> F64:
     """(T, J, 3) joint positions by plain recursion from rest joints, rotations and translation."""
     from scipy.spatial.transform import Rotation
 

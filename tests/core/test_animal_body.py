@@ -12,9 +12,9 @@ import mvlift
 import numpy as np
 import pytest
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.make.human import save_body
 from mvlift.bodies.model import load_body
-from mvlift.bodies.rig import BodyRig
 from mvlift.bodies.skeletons import default_quadruped_skeleton
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import LiftError
@@ -97,7 +97,7 @@ def test_legs_do_not_cross(name: str) -> None:
         moved[3:13, at[right], 0] += 0.8 * width
     targets = FitTargets(moved, np.full(points.shape[:2], 0.02), np.array([0.0, 1.0, 0.0]), 30.0)
 
-    def widths(rig: BodyRig) -> np.ndarray:
+    def widths(rig: KinematicModel) -> np.ndarray:
         fitted = fit_body(skeleton, rig, targets, FitOptions(iterations=12, contacts=False)).points
         return np.stack([fitted[:, at[f"l_{e}"], 0] - fitted[:, at[f"r_{e}"], 0] for e in ("front_paw", "back_paw")])
 

@@ -10,18 +10,19 @@ import pytest
 from mvlift.keypoints.cleaning import clean_clip
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import get_layout
-from scenes import FloatArray, walking_people
+from mvlift.typing import F64
+from scenes import walking_people
 
 LAYOUT = get_layout("coco17")
 FRAMES = 90
 
 
-def truth(frames: int = FRAMES, fps: int = 30) -> FloatArray:
+def truth(frames: int = FRAMES, fps: int = 30) -> F64:
     path = np.stack([np.linspace(400, 900, frames), np.full(frames, 500.0)], 1)
     return walking_people(path[None], (300.0,), fps=fps)[0]
 
 
-def clip_of(points: FloatArray, confidence: FloatArray | None = None, fps: Fraction | int = 30) -> KeypointClip:
+def clip_of(points: F64, confidence: F64 | None = None, fps: Fraction | int = 30) -> KeypointClip:
     sure = np.full(points.shape[:2], 0.9) if confidence is None else confidence
     return KeypointClip(points, sure, LAYOUT, fps=Fraction(fps))  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ import torch
 from mvlift.diffusion.conditioning import line_features, view_code, view_features
 from mvlift.diffusion.samplers import SamplerName, ancestral, ddim, dpm_solver_pp, gaussian_noise, sample
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.sampling import GivenView, SampleOptions, sample_lines, sample_views
+from mvlift.lifting.sampling import InputView, SampleOptions, sample_lines, sample_views
 from mvlift.lifting.windows import Windows
 from scenes import tiny_network
 from torch import Tensor
@@ -107,17 +107,17 @@ def test_an_unknown_sampler_is_named() -> None:
         sample("euler", posterior_mean(schedule), schedule, lambda: torch.zeros(1), 3)  # type: ignore[arg-type]
 
 
-def given(frames: int, missing: int | None = None, value: float = 0.0, seed: int = 0) -> GivenView:
+def given(frames: int, missing: int | None = None, value: float = 0.0, seed: int = 0) -> InputView:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(frames, 25, 2, generator=generator)
     confidence = torch.full((frames, 25), 0.8)
     if missing is not None:
         confidence[:, missing] = 0
         x[:, missing] = value
-    return GivenView(x, confidence, torch.eye(3).expand(frames, 3, 3), torch.tensor([0.12, 0.0]))
+    return InputView(x, confidence, torch.eye(3).expand(frames, 3, 3), torch.tensor([0.12, 0.0]))
 
 
-def drawn(view: GivenView, cross_view: bool, seed: int = 0, **options: int) -> Tensor:
+def drawn(view: InputView, cross_view: bool, seed: int = 0, **options: int) -> Tensor:
     draw = sample_views if cross_view else sample_lines
     chosen = SampleOptions("ddim", **{"steps": 3, "window": 16, "stride": 8, **options})  # type: ignore[arg-type]
     network, generator = tiny_network(cross_view=cross_view), torch.Generator().manual_seed(seed)

@@ -10,8 +10,8 @@ from mvlift.bodies import default_human_skeleton
 from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.contacts import level_up, standing
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
+from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.kinematics import Kinematics, exp_map, log_map
-from mvlift.bodies.rig import get_rig
 from mvlift.errors import BodyFileError, LiftError
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.world import world_axes
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import make_walk
 
 SKELETON = default_human_skeleton()
-RIG = get_rig("human")
+RIG = get_kinematic_model("human")
 ROOT = [SKELETON.keypoint_names.index(n) for n in RIG.root]
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keypoint_files import FRAMES, SIZE, FloatArray, _landmarks, flat, instances, people_of, save, spelled
+from keypoint_files import FRAMES, SIZE, _landmarks, flat, instances, people_of, save, spelled
 from mvlift.keypoints import inspect_keypoints
 from mvlift.keypoints.layouts import get_layout
+from mvlift.typing import F64
 
 COCO = spelled(get_layout("coco17").names)
 
@@ -31,7 +32,7 @@ class Expected:
 
     format: str
     layout: str
-    points: FloatArray
+    points: F64
     first: int = 0
     units: str = "pixels"
     size: tuple[int, int] | None = None
@@ -183,7 +184,7 @@ def posenet_parts(folder: Path) -> tuple[Path, Expected]:
     return save(folder / "poses.json", frames), Expected("mediapipe", "coco17", people)
 
 
-def result(points: FloatArray) -> dict[str, Any]:
+def result(points: F64) -> dict[str, Any]:
     return {"name": "person", "class": 0, "confidence": 0.9,
             "keypoints": {"x": points[:, 0].tolist(), "y": points[:, 1].tolist(), "visible": [0.9] * 17}}  # fmt: skip
 
@@ -295,7 +296,7 @@ def a_pickled_array(folder: Path) -> tuple[Path, Expected]:
     return folder / "poses.pkl", Expected("arrays", "coco17", people)
 
 
-def long_table(people: FloatArray, titles: str) -> str:
+def long_table(people: F64, titles: str) -> str:
     rows = [f"{t},{n},{x:.9g},{y:.9g}" for t in range(FRAMES) for n, (x, y) in zip(COCO, people[t], strict=True)]
     return "\n".join([titles, *rows])
 

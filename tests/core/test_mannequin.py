@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from mvlift.bodies.model import BodyModel, load_body
 from mvlift.bodies.skeletons import default_human_skeleton
+from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 DATA = Path(load_body.__wrapped__.__code__.co_filename).parent / "data" / "mannequin.npz"
@@ -50,12 +50,12 @@ def twins(body: BodyModel) -> IntArray:
     return np.asarray(twin, np.int64)
 
 
-def volume(vertices: FloatArray, faces: IntArray) -> float:
+def volume(vertices: F64, faces: IntArray) -> float:
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     return float(np.einsum("fa,fa->", a, np.cross(b, c)) / 6)
 
 
-def crossings(vertices: FloatArray, faces: IntArray) -> int:
+def crossings(vertices: F64, faces: IntArray) -> int:
     """Pairs of triangles without a common vertex where an edge of one goes through the other (Moeller and Trumbore)."""
     centre = vertices[faces].mean(1)
     radius = np.linalg.norm(vertices[faces] - centre[:, None], axis=2).max(1)
@@ -77,7 +77,7 @@ def crossings(vertices: FloatArray, faces: IntArray) -> int:
     return int(hit.sum())
 
 
-def rotations(body: BodyModel, **degrees: tuple[float, float, float]) -> FloatArray:
+def rotations(body: BodyModel, **degrees: tuple[float, float, float]) -> F64:
     out = np.tile(np.eye(3), (1, len(body.joint_names), 1, 1))
     for name, angles in degrees.items():
         out[0, body.joint_names.index(name)] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()

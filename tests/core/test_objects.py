@@ -17,19 +17,18 @@ from mvlift.cli import main
 from mvlift.errors import LiftError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
-from mvlift.lifting.hands import ARMS, hold_on
 from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
 from mvlift.lifting.object_grips import find_grips
+from mvlift.lifting.object_hands import ARMS, snap_wrists_to_object
 from mvlift.lifting.object_points import object_clip, with_object_points
 from mvlift.lifting.object_shape import ObjectShape, box_shape, load_shape, shape_of
 from mvlift.lifting.object_start import weighted_procrustes
 from mvlift.lifting.subjects import get_subject
+from mvlift.typing import F64
 from mvlift.worker.protocol import LiftOptions
-from numpy.typing import NDArray
 from scenes import ROOT, still_clip
 from scipy.spatial.transform import Rotation
 
-FloatArray = NDArray[np.float64]
 BOX = get_subject("human+box")
 SIZE = np.array([0.45, 0.3, 0.25])
 K = np.array([[1200.0, 0, 640], [0, 1200, 360], [0, 0, 1]])
@@ -37,12 +36,12 @@ GRIPS = np.array([[-0.24, 0.0, 0.0], [0.24, 0.0, 0.0]])
 FRAMES, REST = 90, 30
 
 
-def degrees(a: FloatArray, b: FloatArray) -> FloatArray:
+def degrees(a: F64, b: F64) -> F64:
     """(T,) angles between rotations."""
     return np.degrees(Rotation.from_matrix(np.swapaxes(a, 1, 2) @ b).magnitude())
 
 
-def carried() -> tuple[FloatArray, FloatArray, FloatArray]:
+def carried() -> tuple[F64, F64, F64]:
     """Position (T, 3), rotation (T, 3, 3) and wrists (T, 2, 3) in a camera's axes: a box rests, then it is carried."""
     t = np.clip(np.arange(FRAMES) - REST, 0, None) / 30.0
     position = np.stack([-0.4 + 0.5 * t, 0.7 - 0.35 * np.minimum(t, 1.5), 4.0 + 0.2 * t], 1)
@@ -53,7 +52,7 @@ def carried() -> tuple[FloatArray, FloatArray, FloatArray]:
     return position, rotation, hands - np.array([0, 1.0, 0]) * away[:, None, None]
 
 
-def targets(depth_error: float, tremble: float) -> tuple[ObjectTargets, FloatArray, FloatArray]:
+def targets(depth_error: float, tremble: float) -> tuple[ObjectTargets, F64, F64]:
     """The carried box as it is seen, with a person whose every depth is off by a factor; position and rotation."""
     position, rotation, hands = carried()
     points = position[:, None] + np.einsum("tab,pb->tpa", rotation, box_shape(BOX).points * SIZE)
@@ -144,7 +143,7 @@ def test_hands_stay_on_what_they_hold() -> None:
     held = np.zeros((frames, 2))
     held[10:, 0] = 1
     fitted = BodyFit(betas, rotations, root, points, np.array([0.0, 1, 0]), 0.0, np.zeros((frames, 4)), 1.0)
-    moved = hold_on(fitted, skeleton, tuple(ARMS), goal, held, 30.0)
+    moved = snap_wrists_to_object(fitted, skeleton, tuple(ARMS), goal, held, 30.0)
     assert np.linalg.norm(moved.points[10:, wrists[0]] - goal[10:, 0], axis=1).max() < 0.005
     np.testing.assert_allclose(moved.points[:, wrists[1]], points[:, wrists[1]], atol=1e-9)
     np.testing.assert_allclose(moved.points[0, wrists[0]], points[0, wrists[0]], atol=0.02)
@@ -216,13 +215,15 @@ def test_subjects_and_objects_belong_together() -> None:
 
 
 def test_options_carry_the_object_to_the_engine() -> None:
-    options = LiftOptions(subject="human+box", fps=Fraction(25), thing=replace(box_shape(BOX, name="crate"), size=SIZE))
+    options = LiftOptions(
+        subject="human+box", fps=Fraction(25), rigid_object=replace(box_shape(BOX, name="crate"), size=SIZE)
+    )
     again = LiftOptions.from_json(json.loads(json.dumps(options.to_json())))
-    assert again.thing is not None
-    assert options.thing is not None
-    np.testing.assert_array_equal(again.thing.size, SIZE)
-    np.testing.assert_array_equal(again.thing.points, options.thing.points)
-    assert (again.thing.name, again.thing.kind, again.fps) == ("crate", "box", Fraction(25))
+    assert again.rigid_object is not None
+    assert options.rigid_object is not None
+    np.testing.assert_array_equal(again.rigid_object.size, SIZE)
+    np.testing.assert_array_equal(again.rigid_object.points, options.rigid_object.points)
+    assert (again.rigid_object.name, again.rigid_object.kind, again.fps) == ("crate", "box", Fraction(25))
 
 
 @pytest.fixture(scope="module")
@@ -236,22 +237,22 @@ def boxed(shipped: bool) -> tuple[KeypointClip, mvlift.LiftedMotion]:
 def test_a_lift_has_the_person_and_the_box(boxed: tuple[KeypointClip, mvlift.LiftedMotion], tmp_path: Path) -> None:
     """``examples/make_box.py`` knows the truth: a box of 0.42 x 0.30 x 0.26 m, on the floor until frame 40."""
     motion = boxed[1]
-    (thing,) = motion.objects
+    (rigid_object,) = motion.objects
     assert motion.keypoint_names == get_layout("openpose24box").names
-    np.testing.assert_allclose(thing.size, [0.42, 0.30, 0.26], rtol=0.12)
-    np.testing.assert_allclose(np.linalg.norm(thing.rotation, axis=1), 1, atol=1e-5)
-    turned = Rotation.from_quat(thing.rotation[:, [1, 2, 3, 0]]).as_matrix()
-    corners = thing.position[:, None] + np.einsum("tab,pb->tpa", turned, thing.points)
+    np.testing.assert_allclose(rigid_object.size, [0.42, 0.30, 0.26], rtol=0.12)
+    np.testing.assert_allclose(np.linalg.norm(rigid_object.rotation, axis=1), 1, atol=1e-5)
+    turned = Rotation.from_quat(rigid_object.rotation[:, [1, 2, 3, 0]]).as_matrix()
+    corners = rigid_object.position[:, None] + np.einsum("tab,pb->tpa", turned, rigid_object.points)
     np.testing.assert_allclose(corners, motion.keypoints[:, 24:], atol=1e-4)
     assert np.nanmedian(motion.reprojection_error[:, 24:]) < 4
     assert abs(corners[:30, :, 2].min(1)).max() < 0.08  # it stands on the floor
     assert corners[75:, :, 2].min() > 0.6
     wrists = [motion.keypoint_names.index(n) for n in ARMS]
-    away = np.linalg.norm(motion.keypoints[50:, wrists] - thing.position[50:, None], axis=-1)
+    away = np.linalg.norm(motion.keypoints[50:, wrists] - rigid_object.position[50:, None], axis=-1)
     assert np.ptp(away, axis=0).max() < 0.02
     back = mvlift.LiftedMotion.load(motion.save(tmp_path / "box.npz"))
-    np.testing.assert_array_equal(back.objects[0].position, thing.position)
-    np.testing.assert_array_equal(back.objects[0].rotation, thing.rotation)
+    np.testing.assert_array_equal(back.objects[0].position, rigid_object.position)
+    np.testing.assert_array_equal(back.objects[0].rotation, rigid_object.rotation)
     assert back.objects[0].point_names == BOX.rigid
 
 
@@ -259,12 +260,12 @@ def test_points_of_ones_own(boxed: tuple[KeypointClip, mvlift.LiftedMotion]) -> 
     """Five of the corners as an object of known points: the same box."""
     clip, motion = boxed
     names = BOX.rigid[1:6]
-    points = np.array([BOX.thing.points[n] for n in names]) * [0.42, 0.30, 0.26]  # type: ignore[union-attr]
+    points = np.array([BOX.rigid_object.points[n] for n in names]) * [0.42, 0.30, 0.26]  # type: ignore[union-attr]
     shape = ObjectShape("crate", names, points, "points", np.ones(3))
-    other = mvlift.lift(clip, subject="human+object", thing=shape, preset="fast", device="cpu", focal=1250)
-    (thing,), (box,) = other.objects, motion.objects
-    assert thing.name == "crate"
-    a, b = (Rotation.from_quat(o.rotation[:, [1, 2, 3, 0]]).as_matrix() for o in (thing, box))
+    other = mvlift.lift(clip, subject="human+object", rigid_object=shape, preset="fast", device="cpu", focal=1250)
+    (rigid_object,), (box,) = other.objects, motion.objects
+    assert rigid_object.name == "crate"
+    a, b = (Rotation.from_quat(o.rotation[:, [1, 2, 3, 0]]).as_matrix() for o in (rigid_object, box))
     assert degrees(a, b).mean() < 6
     with pytest.raises(MvliftError, match="of its own"):
         mvlift.lift(clip, subject="human+object", preset="fast", device="cpu")
@@ -305,6 +306,6 @@ def test_the_command_takes_point_tracks_and_a_size(
     assert "m tall" in " ".join(capsys.readouterr().err.split())
     box = ("--object-points", tracks, "--object-size", 0.42, 0.3, 0.26, "--object-name", "crate")
     assert run(*common, "--subject", "human+box", *box) == 0
-    (thing,) = mvlift.LiftedMotion.load(out).objects
-    assert thing.name == "crate"
-    np.testing.assert_allclose(thing.size, [0.42, 0.3, 0.26], rtol=1e-5)
+    (rigid_object,) = mvlift.LiftedMotion.load(out).objects
+    assert rigid_object.name == "crate"
+    np.testing.assert_allclose(rigid_object.size, [0.42, 0.3, 0.26], rtol=1e-5)

@@ -26,7 +26,7 @@ def test_knees_and_elbows_that_bend_backwards_are_unlikely_and_are_pulled_back()
     real, wrong = standing(), flip @ standing() @ flip
     assert prior.energy(real).max() < 3
     assert prior.energy(wrong).min() > 3 * prior.energy(real).max()
-    pulled, weight = prior.pull(wrong)
+    pulled, weight = prior.target_pose(wrong)
     assert np.abs(pulled @ pulled.transpose(0, 1, 3, 2) - np.eye(3)).max() < 1e-5
     assert ((weight > 0) & (weight <= 1)).all()
     assert prior.energy(pulled).max() < 0.5 * prior.energy(wrong).min()

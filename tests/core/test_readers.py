@@ -9,14 +9,15 @@ from pathlib import Path
 import keypoint_archives  # imported for the families that it registers, too
 import numpy as np
 import pytest
-from keypoint_files import FAMILIES, SIZE, FloatArray, Written, flat, people_of, save, spelled
+from keypoint_files import FAMILIES, SIZE, Written, flat, people_of, save, spelled
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.reading import Inspection, inspect_keypoints
+from mvlift.typing import F64
 
 
-def placed(clips: tuple[KeypointClip, ...], frames: range) -> FloatArray:
+def placed(clips: tuple[KeypointClip, ...], frames: range) -> F64:
     """(P, T, J, 2) of the clips over some frames, people from left to right, NaN where missing."""
     joints = len(clips[0].layout.names)
     made = np.full((len(clips), len(frames), joints, 2), np.nan)

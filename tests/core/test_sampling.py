@@ -8,7 +8,7 @@ import pytest
 import torch
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.sampling import TILT_MEAN, GivenView, SampleOptions, camera_tilt, sample_lines, sample_views
+from mvlift.lifting.sampling import TILT_MEAN, InputView, SampleOptions, camera_tilt, sample_lines, sample_views
 from mvlift.lifting.views import project, ring, triangulate
 from mvlift.lifting.windows import Windows
 from torch import Tensor
@@ -28,10 +28,10 @@ class Oracle(torch.nn.Module):
         return seen[None, :, : features.shape[2]].expand(len(features), -1, -1, -1, -1)
 
 
-def given_from(motion: Tensor, tilt: Tensor) -> GivenView:
+def given_from(motion: Tensor, tilt: Tensor) -> InputView:
     seen = project(camera_tilt(tilt), motion)
     identity = torch.eye(3).expand(len(motion), 3, 3)
-    return GivenView(seen, torch.ones(seen.shape[:2]), identity, torch.tensor([0.12, 0.0]))
+    return InputView(seen, torch.ones(seen.shape[:2]), identity, torch.tensor([0.12, 0.0]))
 
 
 def test_windows_average_to_the_function_they_sample() -> None:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from mvlift.keypoints import following
 from mvlift.keypoints.tracks import associate
+from mvlift.typing import F64
 from numpy.typing import NDArray
-from scenes import FloatArray, detections, id_f1, walking_people
+from scenes import detections, id_f1, walking_people
 
 FRAMES = 120
 
 
-def crossing_paths(people: int) -> tuple[FloatArray, tuple[float, ...]]:
+def crossing_paths(people: int) -> tuple[F64, tuple[float, ...]]:
     """People who walk at different heights of the picture (depths) through one middle, from alternating sides."""
     t = np.linspace(-1, 1, FRAMES)
     paths = np.stack(

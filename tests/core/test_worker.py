@@ -18,7 +18,16 @@ import numpy as np
 import pytest
 from mvlift.errors import EngineError, LiftError, ModelError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.worker.client import Cancelled, EngineClient, Failure, LiftOptions, Message, Progress, Result, Warning
+from mvlift.worker.client import (
+    Cancelled,
+    EngineClient,
+    EngineWarning,
+    Failure,
+    LiftOptions,
+    LiftResult,
+    Message,
+    Progress,
+)
 from mvlift.worker.protocol import PROTOCOL
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and scripts of Unix")
@@ -37,7 +46,7 @@ def until_done(client: EngineClient, seconds: float = 60.0) -> list[Message]:
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         found += client.poll()
-        if found and isinstance(found[-1], Result | Failure | Cancelled):
+        if found and isinstance(found[-1], LiftResult | Failure | Cancelled):
             return found
         time.sleep(0.005)
     raise AssertionError(f"no end after {seconds} s: {found[-3:]}")
@@ -105,7 +114,7 @@ def test_progress_only_grows_and_names_its_stages(engine: EngineClient, subject:
     job = engine.submit_lift(clip, LiftOptions(subject=subject, preset="fast", device="cpu"))
     assert engine.busy
     found = until_done(engine)
-    assert isinstance(found[-1], Result)
+    assert isinstance(found[-1], LiftResult)
     assert {m.job for m in found} == {job}
     progress = [m for m in found if isinstance(m, Progress)]
     fractions = [m.fraction for m in progress]
@@ -113,8 +122,8 @@ def test_progress_only_grows_and_names_its_stages(engine: EngineClient, subject:
     assert (fractions[0], fractions[-1]) == (0, 1)
     assert len(set(fractions)) > 10
     stages = list(dict.fromkeys(m.stage for m in progress))
-    assert stages == ["Preparing", "Imagining other views", "Fitting the body", "Writing"]
-    warnings = " ".join(m.message for m in found if isinstance(m, Warning))
+    assert stages == ["Preparing", "Generating views", "Fitting the body", "Writing"]
+    warnings = " ".join(m.message for m in found if isinstance(m, EngineWarning))
     assert "frame rate" in warnings
     assert not engine.busy
 
@@ -134,7 +143,7 @@ def test_cancelling_takes_less_than_a_second_and_the_engine_stays_warm(
         engine.start()
     pid = engine.hello["pid"]
     job = engine.submit_lift(walk, endless(tiny_subject))
-    until_progress(engine, "Imagining other views")
+    until_progress(engine, "Generating views")
     began = time.monotonic()
     engine.cancel()
     found = until_done(engine)
@@ -162,7 +171,7 @@ def test_a_killed_engine_is_one_report_and_the_next_lift_starts_another(
         client.start()
         first = int(client.hello["pid"])
         job = client.submit_lift(walk, endless(tiny_subject))
-        until_progress(client, "Imagining other views")
+        until_progress(client, "Generating views")
         os.kill(first, signal.SIGKILL)
         found = [m for m in until_done(client) if not isinstance(m, Progress)]
         assert len(found) == 1
@@ -213,7 +222,7 @@ from pathlib import Path
 client = EngineClient()
 client.start()
 client.submit_lift(load_clip(Path(sys.argv[1])), LiftOptions(subject=sys.argv[2], preset="paper", device="cpu"))
-while not any(isinstance(m, Progress) and m.stage.startswith("Imagining") for m in client.poll()):
+while not any(isinstance(m, Progress) and m.stage.startswith("Generating") for m in client.poll()):
     time.sleep(0.01)
 print(client.hello["pid"], flush=True)
 time.sleep(60)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mvlift.errors import KeypointError
 from mvlift.lifting.subjects import get_subject
+from mvlift.typing import F64
 from mvlift_training.animals.body import draw_measures, species_table
 from mvlift_training.animals.build import main
 from mvlift_training.animals.footage import OWN_LICENCE, AnimalOptions, Footage, film, own_footage
@@ -17,15 +18,13 @@ from mvlift_training.animals.validation import write_validation
 from mvlift_training.evaluation.cli import EvaluateOptions, evaluate
 from mvlift_training.evaluation.data import load_validation
 from mvlift_training.motion_data import load_sequences
-from numpy.typing import NDArray
 from rich.console import Console
 
-FloatArray = NDArray[np.float64]
 PAWS = ("l_front_paw", "r_front_paw", "l_back_paw", "r_back_paw")
 KINDS = tuple(species_table()["kinds"])
 
 
-def animal(activity: str, kind: str, frames: int = 90, seed: int = 0) -> dict[str, FloatArray]:
+def animal(activity: str, kind: str, frames: int = 90, seed: int = 0) -> dict[str, F64]:
     random = np.random.default_rng([seed, KINDS.index(kind)])
     measures = draw_measures(random, (kind,))
     return keypoints_of(measures, draw_motion(activity, frames, measures, random), draw_looks(random))
@@ -61,7 +60,7 @@ def test_knees_bend_forward_and_hocks_backward(activity: str) -> None:
     ahead = points["withers"] - points["croup"]
     ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
 
-    def bend(top: str, joint: str, end: str) -> FloatArray:
+    def bend(top: str, joint: str, end: str) -> F64:
         """How far a joint is in front of the line between its neighbours."""
         line = points[end] - points[top]
         along = ((points[joint] - points[top]) * line).sum(1) / (line**2).sum(1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mvlift.errors import KeypointError, ModelError
-from mvlift.lifting.sampling import GivenView, camera_tilt
+from mvlift.lifting.sampling import InputView, camera_tilt
 from mvlift.lifting.subjects import get_subject
 from mvlift.lifting.views import ring
 from mvlift_training.cli import main
@@ -151,7 +151,7 @@ def test_training_writes_weights_that_lift(trained: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     turn = ring(torch.linspace(-0.2, 0.2, 8), torch.zeros(8))
     seen = torch.randn(8, 25, 2, generator=generator)
-    found = load_elepose(trained, HUMAN)(GivenView(seen, torch.ones(8, 25), turn, torch.zeros(2)))
+    found = load_elepose(trained, HUMAN)(InputView(seen, torch.ones(8, 25), turn, torch.zeros(2)))
     assert found.points.shape == (1, 8, 25, 3)
     camera = turn @ camera_tilt(found.tilt[0])
     torch.testing.assert_close((found.points[0] @ camera.transpose(-1, -2))[:, :-1, :2], seen[:, :-1])

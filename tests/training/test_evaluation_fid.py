@@ -10,17 +10,16 @@ import pytest
 import torch
 from mvlift.errors import ModelError
 from mvlift.lifting.subjects import get_subject
+from mvlift.typing import F64
 from mvlift_training.cli import main
 from mvlift_training.evaluation.fid import features, frechet_distance, load_features
 from mvlift_training.motion_data import MotionWindows, load_sequences
-from numpy.typing import NDArray
 from walkers import walker, write_data_set
 
-FloatArray = NDArray[np.float64]
 HUMAN = get_subject("human")
 
 
-def normal(seed: int, count: int = 400, size: int = 6) -> FloatArray:
+def normal(seed: int, count: int = 400, size: int = 6) -> F64:
     return np.random.default_rng(seed).normal(size=(count, size))
 
 
@@ -54,11 +53,11 @@ def test_it_is_symmetric_and_blind_to_order_and_axes() -> None:
 
 
 @pytest.fixture(scope="module")
-def walks() -> list[FloatArray]:
+def walks() -> list[F64]:
     return [walker(seed, 48) for seed in range(4)]
 
 
-def test_features_of_the_same_motions_are_the_same(walks: list[FloatArray]) -> None:
+def test_features_of_the_same_motions_are_the_same(walks: list[F64]) -> None:
     """Three views, windows of 32 frames eight apart; place, size and the speed of the whole do not count."""
     network = load_features()
     own = features(network, walks, HUMAN)
@@ -68,12 +67,12 @@ def test_features_of_the_same_motions_are_the_same(walks: list[FloatArray]) -> N
     assert frechet_distance(own, elsewhere) < 0.01
 
 
-def test_features_tell_motions_apart(walks: list[FloatArray]) -> None:
+def test_features_tell_motions_apart(walks: list[F64]) -> None:
     """The more a motion trembles the further it is off; standing still is far off, too."""
     network = load_features()
     own = features(network, walks, HUMAN)
 
-    def distance(moved: list[FloatArray]) -> float:
+    def distance(moved: list[F64]) -> float:
         return frechet_distance(own, features(network, moved, HUMAN))
 
     random = np.random.default_rng(0)
@@ -82,7 +81,7 @@ def test_features_tell_motions_apart(walks: list[FloatArray]) -> None:
     assert distance([np.repeat(w[:1], 48, 0) for w in walks]) > shakes[0]
 
 
-def test_features_see_depth(walks: list[FloatArray]) -> None:
+def test_features_see_depth(walks: list[F64]) -> None:
     """The views are from the side and from behind: what is flat for the given camera is seen to be flat."""
     network = load_features()
     own = features(network, walks, HUMAN)

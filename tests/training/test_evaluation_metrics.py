@@ -9,53 +9,52 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from mvlift.lifting.subjects import get_subject
+from mvlift.typing import F64
 from mvlift_training.evaluation.alignment import align, procrustes
 from mvlift_training.evaluation.data import Sequence
 from mvlift_training.evaluation.metrics import Prediction, measure
-from numpy.typing import NDArray
 from walkers import NAMES, SIZE, camera, seen, walker
 
-FloatArray = NDArray[np.float64]
 HUMAN = get_subject("human")
 ROOT = [NAMES.index(n) for n in HUMAN.root]
 SCORED = [NAMES.index(n) for n in HUMAN.score_keypoints]
 FEET = [NAMES.index(n) for n in ("l_ankle", "r_ankle")]
 
 
-def sequence(truth: FloatArray) -> Sequence:
+def sequence(truth: F64) -> Sequence:
     """A motion before a camera, seen without errors."""
     view = camera(1)
     xy = seen(truth, *view)
     return Sequence("walk#0", "walk", xy, xy, np.ones(xy.shape[:2]), truth, *view, SIZE, NAMES, Fraction(30))
 
 
-def errors(points: FloatArray, truth: FloatArray, pixels: FloatArray | None = None) -> dict[str, float]:
+def errors(points: F64, truth: F64, pixels: F64 | None = None) -> dict[str, float]:
     return measure(Prediction(points, pixels), sequence(truth), HUMAN)
 
 
-def yaw(angle: float) -> FloatArray:
+def yaw(angle: float) -> F64:
     c, s = math.cos(angle), math.sin(angle)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
-def turned(seed: int) -> FloatArray:
+def turned(seed: int) -> F64:
     """A rotation about any axis."""
     q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
     return np.asarray(q * np.linalg.det(q))
 
 
 @pytest.fixture
-def walk() -> FloatArray:
+def walk() -> F64:
     return walker(3, 32)
 
 
 @pytest.fixture
-def wrong(walk: FloatArray) -> FloatArray:
+def wrong(walk: F64) -> F64:
     """The walk with every keypoint about 5 cm off."""
     return walk + np.random.default_rng(0).normal(0, 0.05, walk.shape)
 
 
-def test_alignment_finds_turn_scale_and_place(walk: FloatArray) -> None:
+def test_alignment_finds_turn_scale_and_place(walk: F64) -> None:
     moved = 1.7 * walk @ yaw(0.8).T + [3.0, -2.0, 0.4]
     found = align(moved, walk, ROOT, SCORED)
     assert found.scale == pytest.approx(1 / 1.7)
@@ -66,10 +65,10 @@ def test_alignment_finds_turn_scale_and_place(walk: FloatArray) -> None:
     np.testing.assert_allclose(kept.apply(moved)[0, ROOT].mean(0), walk[0, ROOT].mean(0), atol=1e-9)
 
 
-def test_no_other_turn_or_scale_is_better(walk: FloatArray, wrong: FloatArray) -> None:
+def test_no_other_turn_or_scale_is_better(walk: F64, wrong: F64) -> None:
     """Least squares of root-centred joints about their minimum."""
 
-    def cost(scale: float, turn: FloatArray) -> float:
+    def cost(scale: float, turn: F64) -> float:
         local = [p[:, SCORED] - p[:, ROOT].mean(1, keepdims=True) for p in (wrong, walk)]
         return float(((scale * local[0] @ turn.T - local[1]) ** 2).sum())
 
@@ -81,7 +80,7 @@ def test_no_other_turn_or_scale_is_better(walk: FloatArray, wrong: FloatArray) -
         assert cost(factor * found.scale, found.rotation) > best
 
 
-def test_alignment_does_not_tip_the_floor(walk: FloatArray) -> None:
+def test_alignment_does_not_tip_the_floor(walk: F64) -> None:
     """Only the vertical is free: a body that leans stays wrong."""
     c, s = math.cos(0.2), math.sin(0.2)
     leaning = walk @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T
@@ -91,7 +90,7 @@ def test_alignment_does_not_tip_the_floor(walk: FloatArray) -> None:
     assert errors(leaning, walk)["pa_mpjpe"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_alignment_is_the_same_for_every_method(walk: FloatArray, wrong: FloatArray) -> None:
+def test_the_alignment_is_the_same_for_every_method(walk: F64, wrong: F64) -> None:
     """Where a method puts its world's origin, north and unit says nothing about how good it is."""
     moved = 0.4 * wrong @ yaw(2.0).T + [5.0, 1.0, -3.0]
     here, there = errors(wrong, walk), errors(moved, walk)
@@ -101,14 +100,14 @@ def test_the_alignment_is_the_same_for_every_method(walk: FloatArray, wrong: Flo
     assert here["mpjpe"] > 30
 
 
-def test_a_perfect_prediction_has_no_error(walk: FloatArray) -> None:
+def test_a_perfect_prediction_has_no_error(walk: F64) -> None:
     found = errors(walk, walk, sequence(walk).clean)
     for key in ("t_root", "mpjpe", "pa_mpjpe", "pa_mpjpe_clip", "t_root_metric", "mpjpe_metric", "acceleration",
                 "j2d", "j2d_c", "mirrored"):  # fmt: skip
         assert found[key] == pytest.approx(0, abs=1e-6), key
 
 
-def test_pa_mpjpe_is_unchanged_by_a_similarity_of_every_frame(walk: FloatArray, wrong: FloatArray) -> None:
+def test_pa_mpjpe_is_unchanged_by_a_similarity_of_every_frame(walk: F64, wrong: F64) -> None:
     """Per frame any turn, size and place; per clip only one of them."""
     moved = np.stack([(0.5 + 0.1 * t) * p @ turned(t).T + [t, 0, -t] for t, p in enumerate(wrong)])
     assert errors(moved, walk)["pa_mpjpe"] == pytest.approx(errors(wrong, walk)["pa_mpjpe"], rel=1e-6)
@@ -117,7 +116,7 @@ def test_pa_mpjpe_is_unchanged_by_a_similarity_of_every_frame(walk: FloatArray, 
     assert errors(whole, walk)["pa_mpjpe_clip"] == pytest.approx(errors(wrong, walk)["pa_mpjpe_clip"], rel=1e-6)
 
 
-def test_procrustes_turns_but_does_not_mirror(walk: FloatArray) -> None:
+def test_procrustes_turns_but_does_not_mirror(walk: F64) -> None:
     """A similarity is undone exactly; a mirror image keeps its error, because no turn makes a left hand a right one."""
     moved = 2.5 * walk @ turned(4).T + [1.0, -1.0, 2.0]
     np.testing.assert_allclose(procrustes(moved, walk), walk, atol=1e-9)
@@ -137,7 +136,7 @@ def test_procrustes_of_one_point_off_by_hand() -> None:
     np.testing.assert_allclose(procrustes(bent, square), scale * bent, atol=1e-12)
 
 
-def test_mpjpe_by_hand(walk: FloatArray) -> None:
+def test_mpjpe_by_hand(walk: F64) -> None:
     """One wrist 13 cm up, which no turn about the vertical helps: 10 mm in the mean of 13 joints, unless scaled."""
     off = walk.copy()
     off[:, NAMES.index("l_wrist"), 2] += 0.13
@@ -150,7 +149,7 @@ def test_mpjpe_by_hand(walk: FloatArray) -> None:
     assert errors(other, walk)["mpjpe"] == pytest.approx(found["mpjpe"])
 
 
-def test_t_root_by_hand(walk: FloatArray) -> None:
+def test_t_root_by_hand(walk: F64) -> None:
     """A path that drifts (3, 4, 0) mm a frame from the first frame on, under a body that is right."""
     frames = np.arange(len(walk))
     drift = walk + frames[:, None, None] * [0.003, 0.004, 0.0]
@@ -160,7 +159,7 @@ def test_t_root_by_hand(walk: FloatArray) -> None:
     assert found["mpjpe"] == pytest.approx(0, abs=1e-6)
 
 
-def test_a_body_twice_as_large_is_as_far_off_as_its_way_is_long(walk: FloatArray) -> None:
+def test_a_body_twice_as_large_is_as_far_off_as_its_way_is_long(walk: F64) -> None:
     """Unscaled columns keep the metres that a method claims."""
     found = errors(2 * walk, walk)
     way = np.linalg.norm(walk[:, ROOT].mean(1) - walk[0, ROOT].mean(0), axis=-1)
@@ -168,7 +167,7 @@ def test_a_body_twice_as_large_is_as_far_off_as_its_way_is_long(walk: FloatArray
     assert found["t_root_metric"] == pytest.approx(1000 * way.mean(), rel=1e-6)
 
 
-def test_a_foot_that_slides_skates_at_its_speed(walk: FloatArray) -> None:
+def test_a_foot_that_slides_skates_at_its_speed(walk: F64) -> None:
     """The true feet stand; the predicted ones slide 7 mm a frame with the whole body."""
     stands = np.repeat(walk[:1], 20, 0)
     slides = stands + np.arange(20)[:, None, None] * [0.007, 0.0, 0.0]
@@ -177,7 +176,7 @@ def test_a_foot_that_slides_skates_at_its_speed(walk: FloatArray) -> None:
     assert errors(2 * slides @ yaw(1.0).T, stands)["skating"] == pytest.approx(7, rel=1e-6)
 
 
-def test_feet_in_the_air_or_in_motion_do_not_skate(walk: FloatArray) -> None:
+def test_feet_in_the_air_or_in_motion_do_not_skate(walk: F64) -> None:
     """Frames in which no true foot rests do not count, and a clip without rest has no number."""
     stands = np.repeat(walk[:1], 20, 0)
     moves = stands + np.arange(20)[:, None, None] * [0.05, 0.0, 0.0]
@@ -190,12 +189,12 @@ def test_feet_in_the_air_or_in_motion_do_not_skate(walk: FloatArray) -> None:
     assert errors(runs, half)["skating"] == pytest.approx(0, abs=1e-6)
 
 
-def test_mirrored_in_depth_is_noticed(walk: FloatArray) -> None:
+def test_mirrored_in_depth_is_noticed(walk: F64) -> None:
     assert errors(walk * [1.0, -1.0, 1.0], walk)["mirrored"] == 1
     assert errors(walk, walk)["mirrored"] == 0
 
 
-def test_acceleration_by_hand(walk: FloatArray) -> None:
+def test_acceleration_by_hand(walk: F64) -> None:
     """Every other frame 1 cm to the side: second differences of 2 cm, which no alignment takes away."""
     stands = np.repeat(walk[:1], 21, 0)
     shakes = stands + (np.arange(21) % 2)[:, None, None] * [0.01, 0.0, 0.0]
@@ -203,7 +202,7 @@ def test_acceleration_by_hand(walk: FloatArray) -> None:
     assert errors(stands + np.arange(21)[:, None, None] * [0.01, 0.0, 0.0], stands)["acceleration"] < 1e-6
 
 
-def test_pixels_by_hand(walk: FloatArray) -> None:
+def test_pixels_by_hand(walk: F64) -> None:
     """(3, 4) px off everywhere is 5 px, but 0 px about the root; joints outside the picture do not count."""
     film = sequence(walk)
     beside = film.clean + np.array([3.0, 4.0])
@@ -219,7 +218,7 @@ def test_pixels_by_hand(walk: FloatArray) -> None:
     assert math.isnan(measure(Prediction(walk, None), film, HUMAN)["j2d"])
 
 
-def test_pixels_are_compared_with_the_clean_ones(walk: FloatArray) -> None:
+def test_pixels_are_compared_with_the_clean_ones(walk: F64) -> None:
     """Whoever copies a detector's noise is not praised for it."""
     film = sequence(walk)
     noisy = film.clean + np.random.default_rng(0).normal(0, 5, film.clean.shape)

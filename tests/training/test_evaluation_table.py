@@ -295,7 +295,7 @@ def test_people_with_objects_have_columns_of_their_own(tmp_path: Path, capsys: p
     box = get_subject("human+box")
     person, view = walker(5, 36), camera(5)
     centre = person[:, [NAMES.index("l_wrist"), NAMES.index("r_wrist")]].mean(1, keepdims=True)
-    corners = np.array([box.thing.points[n] for n in box.rigid]) if box.thing else np.zeros((0, 3))
+    corners = np.array([box.rigid_object.points[n] for n in box.rigid]) if box.rigid_object else np.zeros((0, 3))
     truth = np.concatenate([person[:, :18], centre + 0.3 * (corners - corners.mean(0))], 1)
     xy = seen(truth, *view)
     K, R, t = (v[None] for v in view)

@@ -12,10 +12,8 @@ from mvlift_training.evaluation.data import Sequence, in_layout
 from mvlift_training.evaluation.methods import Setting, method, method_names
 from mvlift_training.evaluation.metrics import Prediction, measure
 from mvlift_training.interaction.boxes import Scene, make_scene
-from numpy.typing import NDArray
 from walkers import NAMES, SIZE, camera, seen, walker
 
-FloatArray = NDArray[np.float64]
 BOX = get_subject("human+box")
 WRISTS = [NAMES.index("l_wrist"), NAMES.index("r_wrist")]
 

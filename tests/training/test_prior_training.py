@@ -73,7 +73,7 @@ def test_solved_poses_are_kept_for_the_same_data_only(mocap: Path, trained: Path
 def test_training_writes_a_prior_that_the_engine_loads(mocap: Path, trained: Path) -> None:
     prior = load_prior(trained / "tiny.safetensors")
     rotations = solve_mocap(mocap, trained / "poses.npz", EVERY).rotations.astype(np.float64)
-    plausible, trust = prior.pull(rotations)
+    plausible, trust = prior.target_pose(rotations)
     assert plausible.shape == rotations.shape
     assert ((trust > 0) & (trust <= 1)).all()
     assert np.isfinite(prior.energy(rotations)).all()

@@ -12,7 +12,7 @@ import torch
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
-from mvlift.lifting.sampling import LINE_AZIMUTHS, GivenView, camera_tilt, line_of_sight
+from mvlift.lifting.sampling import LINE_AZIMUTHS, InputView, camera_tilt, line_of_sight
 from mvlift.lifting.views import project, ring
 from mvlift_training.sds import SdsOptions, _line_gradient, distil_points, distil_views, sds_options
 from torch import Tensor
@@ -57,7 +57,7 @@ class Scene:
     """True points in the upright frame (T, P, 3), the view of them, and the network that knows them."""
 
     points: Tensor
-    given: GivenView
+    given: InputView
     oracle: Oracle
 
 
@@ -69,13 +69,13 @@ def scene() -> Scene:
     points = points + 0.1 * torch.randn(FRAMES, POINTS, 3, generator=generator)
     turn = ring(torch.linspace(-0.3, 0.2, FRAMES), torch.zeros(FRAMES))
     seen = project(turn @ camera_tilt(TILT), points)
-    given = GivenView(seen, torch.ones(FRAMES, POINTS), turn, TILT, tilt_known=True)
+    given = InputView(seen, torch.ones(FRAMES, POINTS), turn, TILT, tilt_known=True)
     _, follow = line_of_sight(turn, TILT[None])
     return Scene(points, given, Oracle(points @ follow[0].transpose(-1, -2)))
 
 
 def lift(method: Any, scene: Scene, options: SdsOptions = OPTIONS, **changes: Any) -> Tensor:
-    given = GivenView(**{**vars(scene.given), **changes})
+    given = InputView(**{**vars(scene.given), **changes})
     (found,) = method(scene.oracle.network, [given], CosineSchedule(), options, [torch.Generator().manual_seed(1)])
     assert torch.equal(found.tilt, TILT[None])
     return cast(Tensor, found.points[0])
@@ -134,7 +134,7 @@ def test_motions_of_other_lengths_come_out_of_a_batch_as_they_do_alone(method: A
     for i, frames in enumerate((6, 11, 8)):
         turn = ring(torch.linspace(-0.3, 0.2, frames), torch.zeros(frames))
         seen = torch.randn(frames, POINTS, 2, generator=torch.Generator().manual_seed(i))
-        givens.append(GivenView(seen, torch.ones(frames, POINTS), turn, TILT * (1 + i)))
+        givens.append(InputView(seen, torch.ones(frames, POINTS), turn, TILT * (1 + i)))
 
     def lifted(which: list[int]) -> list[Tensor]:
         generators = [torch.Generator().manual_seed(i) for i in which]

@@ -12,9 +12,8 @@ from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.geometry.cameras import look_at
 from mvlift.lifting.subjects import get_subject
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
-FloatArray = NDArray[np.float64]
 NAMES = get_subject("human").layout.names
 SIZE = (1280, 720)
 SWINGS = {  # joint: (axis of its rest frame, amplitude, mean), radians; right side in antiphase
@@ -22,7 +21,7 @@ SWINGS = {  # joint: (axis of its rest frame, amplitude, mean), radians; right s
 }  # fmt: skip
 
 
-def walker(seed: int, frames: int) -> FloatArray:
+def walker(seed: int, frames: int) -> F64:
     """(T, 24, 3) keypoints in metres, z up, feet about z = 0: somebody who walks a gentle curve at 30 fps."""
     random = np.random.default_rng(seed)
     skeleton = default_human_skeleton().with_keypoints(NAMES)
@@ -46,7 +45,7 @@ def walker(seed: int, frames: int) -> FloatArray:
     return np.asarray(points - [*points[..., :2].mean((0, 1)), np.percentile(points[..., 2], 5)])
 
 
-def camera(seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def camera(seed: int) -> tuple[F64, F64, F64]:
     """K, R, t of a static camera that sees somebody at the origin; x_camera = R x_world + t."""
     random = np.random.default_rng(seed)
     angle, away = random.uniform(0, 2 * math.pi), random.uniform(4, 6)
@@ -60,13 +59,13 @@ def camera(seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     )
 
 
-def seen(points: FloatArray, K: FloatArray, R: FloatArray, t: FloatArray) -> FloatArray:
+def seen(points: F64, K: F64, R: F64, t: F64) -> F64:
     """(T, K, 2) pixels."""
     there = (points @ R.T + t) @ K.T
     return np.asarray(there[..., :2] / there[..., 2:])
 
 
-def filmed(seed: int, frames: int) -> FloatArray:
+def filmed(seed: int, frames: int) -> F64:
     """(T, 24, 2) pixels of a walker before a camera."""
     return seen(walker(seed, frames), *camera(seed))
 

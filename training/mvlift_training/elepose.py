@@ -18,8 +18,8 @@ import torch
 import tyro
 from mvlift.errors import KeypointError, ModelError, MvliftError
 from mvlift.files import whole_file
-from mvlift.lifting.sampled import Draw
-from mvlift.lifting.sampling import GivenView, Sampled, camera_tilt
+from mvlift.lifting.sampled import Sampler
+from mvlift.lifting.sampling import InputView, Sampled, camera_tilt
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.views import ring
 from rich.progress import track
@@ -215,7 +215,7 @@ def _lift_loss(
     return likely / x.shape[1] + 0.05 * bones + 10 * consistent
 
 
-def load_elepose(path: Path, subject: Subject) -> Draw:
+def load_elepose(path: Path, subject: Subject) -> Sampler:
     """The lifter as a source of 3D motion: every frame for itself, elevation by the median.
 
     Raises:
@@ -235,7 +235,7 @@ def load_elepose(path: Path, subject: Subject) -> Draw:
         raise ModelError(f"{path}: lifts {header.get('subject')}, not {subject.name}.", "Train one of that subject.")
     lifter.eval().requires_grad_(False)
 
-    def draw(given: GivenView) -> Sampled:
+    def draw(given: InputView) -> Sampled:
         keypoints = given.x[:, :-1]
         depth, elevation = lifter(keypoints)
         points = torch.cat([keypoints, depth[..., None]], -1)

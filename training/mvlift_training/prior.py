@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import tyro
 from mvlift.bodies import default_human_skeleton
-from mvlift.bodies.pose_prior import PosePrior, PosePriorNetwork
+from mvlift.bodies.pose_prior import PosePriorNetwork, VPoserPrior
 from mvlift.errors import KeypointError, MvliftError
 from mvlift.files import whole_file
 from numpy.typing import NDArray
@@ -163,7 +163,7 @@ def _scores(network: PosePriorNetwork, poses: _Poses) -> tuple[float, dict[str, 
         repaired = network.decode(network.encode(_vectors(spoilt))[0])
         angle = _vectors(out @ held.transpose(-1, -2)).view(len(held), 21, 3).norm(dim=-1)
         scale = float(angle.pow(2).mean().sqrt())
-        prior = PosePrior(network, scale)
+        prior = VPoserPrior(network, scale)
         real = prior.energy(held.double().numpy())
         wrong = prior.energy(depth_flipped(held).double().numpy())
         return scale, {

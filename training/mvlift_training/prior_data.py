@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from mvlift.bodies import default_human_skeleton
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
-from mvlift.bodies.rig import get_rig
+from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.errors import KeypointError
 from mvlift.files import whole_file
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def _solved(data: dict[str, NDArray[Any]], path: Path, every: int) -> MocapPoses
     names = tuple(str(n) for n in data["names"])
     points, rate = data["points3d"].astype(np.float64), float(data["fps"]) / every
     rows = [slice(int(s), int(s) + int(n), every) for s, n in zip(data["start"], data["length"], strict=True)]
-    skeleton, rig = default_human_skeleton().with_keypoints(names), get_rig("human")
+    skeleton, kinematic_model = default_human_skeleton().with_keypoints(names), get_kinematic_model("human")
     sigma = np.array([0.06 if any(p in n for p in CONSTRUCTED) else 0.02 for n in names])
     limbs = [i for i, n in enumerate(names) if sigma[i] < 0.05 and n != "nose"]
     rotations, clips, errors = [], [], []
@@ -80,7 +80,7 @@ def _solved(data: dict[str, NDArray[Any]], path: Path, every: int) -> MocapPoses
         known = np.isfinite(target).all(-1)
         spread = np.where(known, sigma, np.inf)
         wanted = FitTargets(np.nan_to_num(target), spread, np.array([0.0, 0.0, 1.0]), rate)
-        fitted = fit_body(skeleton, rig, wanted, FitOptions(iterations=14, contacts=False))
+        fitted = fit_body(skeleton, kinematic_model, wanted, FitOptions(iterations=14, contacts=False))
         rotations.append(fitted.rotations[:, 1:22].astype(np.float32))
         clips.append(np.full(len(target), number))
         errors.append(np.linalg.norm(fitted.points - target, axis=-1)[:, limbs].mean(1).astype(np.float32))

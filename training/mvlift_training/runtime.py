@@ -19,10 +19,10 @@ from mvlift.lifting.subjects import Subject
 from mvlift_training.config import ConfigError, TrainConfig, plain
 from mvlift_training.trainer import load_checkpoint
 
-__all__ = ["export_provenance", "fabric_for", "fresh_network", "half_pays", "trained_network"]
+__all__ = ["bfloat16_is_faster", "export_provenance", "fabric_for", "fresh_network", "trained_network"]
 
 
-def half_pays(device: torch.device | str) -> bool:
+def bfloat16_is_faster(device: torch.device | str) -> bool:
     """Whether bfloat16 is faster than float32 there: on CUDA, and on CPUs with AMX; three times slower on others."""
     kind = torch.device(device).type
     return kind == "cuda" or (kind == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16", False)))
@@ -44,7 +44,7 @@ def fabric_for(config: TrainConfig, precision: str) -> Fabric:
 
     Args:
         config: device, devices, threads.
-        precision: of Fabric, or "auto": half precision where ``half_pays``.
+        precision: of Fabric, or "auto": half precision where ``bfloat16_is_faster``.
 
     Raises:
         ConfigError: the device is not there.
@@ -55,7 +55,7 @@ def fabric_for(config: TrainConfig, precision: str) -> Fabric:
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "auto":
-        precision = "bf16-mixed" if half_pays(kind) else "32-true"
+        precision = "bf16-mixed" if bfloat16_is_faster(kind) else "32-true"
     devices, nodes = _ranks(config)
     try:
         fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]

@@ -16,12 +16,12 @@ from mvlift.diffusion.conditioning import line_features
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
-from mvlift.lifting.sampling import LINE_AZIMUTHS, GivenView, Sampled, line_of_sight
+from mvlift.lifting.sampling import LINE_AZIMUTHS, InputView, Sampled, line_of_sight
 from mvlift.lifting.views import project, ring, triangulate
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from mvlift_training.runtime import half_pays
+from mvlift_training.runtime import bfloat16_is_faster
 
 __all__ = ["SdsOptions", "distil_points", "distil_views", "sds_options"]
 
@@ -85,12 +85,12 @@ class _Denoiser:
         network: MotionDenoiser,
         schedule: CosineSchedule,
         options: SdsOptions,
-        givens: Sequence[GivenView],
+        givens: Sequence[InputView],
         generators: Sequence[torch.Generator],
     ) -> None:
         self.network, self.schedule, self.options, self.generators = network, schedule, options, generators
         device = givens[0].x.device
-        self.bfloat16 = options.bfloat16 and half_pays(device)
+        self.bfloat16 = options.bfloat16 and bfloat16_is_faster(device)
         self.frames = [len(g.x) for g in givens]
         counts = torch.tensor(self.frames, device=device)[:, None]
         patch = network.config.patch
@@ -129,7 +129,7 @@ class _Denoiser:
                 out = self.network(features[:, None], level, code, self.mask.repeat_interleave(each, 0))
         return out[:, 0, :frames].float().clone().view_as(views)
 
-    def results(self, points: Tensor, givens: Sequence[GivenView]) -> list[Sampled]:
+    def results(self, points: Tensor, givens: Sequence[InputView]) -> list[Sampled]:
         """One hypothesis of each sequence, from points (S, T, P, 3) in the frame that follows the line of sight."""
         upright = points @ self.follow
         return [Sampled(p[:n][None], g.tilt[None]) for p, n, g in zip(upright, self.frames, givens, strict=True)]
@@ -170,7 +170,7 @@ def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor) -> Tensor:
 
 def distil_views(
     network: MotionDenoiser,
-    givens: Sequence[GivenView],
+    givens: Sequence[InputView],
     schedule: CosineSchedule,
     options: SdsOptions,
     generators: Sequence[torch.Generator],
@@ -204,7 +204,7 @@ def distil_views(
 
 def distil_points(
     network: MotionDenoiser,
-    givens: Sequence[GivenView],
+    givens: Sequence[InputView],
     schedule: CosineSchedule,
     options: SdsOptions,
     generators: Sequence[torch.Generator],

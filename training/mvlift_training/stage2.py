@@ -15,8 +15,8 @@ from lightning_fabric import Fabric
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.normalise import intrinsics, normalise
-from mvlift.lifting.sampled import given_view
-from mvlift.lifting.sampling import GivenView, Sampled, SampleOptions, sample_lines, sample_views
+from mvlift.lifting.sampled import input_view
+from mvlift.lifting.sampling import InputView, Sampled, SampleOptions, sample_lines, sample_views
 from mvlift.lifting.subjects import Subject
 from rich.progress import track
 
@@ -43,7 +43,7 @@ def _sample(
     config: TrainConfig,
     network: MotionDenoiser,
     schedule: CosineSchedule,
-    givens: list[GivenView],
+    givens: list[InputView],
     generators: list[torch.Generator],
     method: Method,
 ) -> list[Sampled]:
@@ -88,7 +88,7 @@ def lift_sequences(
             normalise(sequences.points[i], sequences.confidence[i], subject, intrinsics(sequences.image_size[i]))
             for i in batch
         ]
-        givens = [given_view(m, fabric.device, config.stage2.elevation) for m in motions]
+        givens = [input_view(m, fabric.device, config.stage2.elevation) for m in motions]
         generators = [torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i) for i in batch]
         lifted = _sample(config, network, schedule, givens, generators, method)
         for i, motion, found in zip(batch, motions, lifted, strict=True):

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, fit_body
-from mvlift.bodies.pose_prior import PosePrior
+from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.errors import LiftError
 from mvlift.files import whole_file
 from mvlift.lifting.body_of import body_of
@@ -74,7 +74,7 @@ class FittedMotion:
         )
 
 
-def _measure(fitted: BodyFit, targets: FitTargets, prior: PosePrior | None, root: list[int]) -> FittedMotion:
+def _measure(fitted: BodyFit, targets: FitTargets, prior: VPoserPrior | None, root: list[int]) -> FittedMotion:
     assert targets.K is not None
     assert targets.pixels is not None
     assert targets.confidence is not None

@@ -22,7 +22,7 @@ from torch import Tensor
 from mvlift_training.detector_noise import DetectorNoise, corrupt
 from mvlift_training.draws import Draws
 
-__all__ = ["MotionLibrary", "ViewTask", "growth", "write_motion_library"]
+__all__ = ["MotionLibrary", "ViewTask", "bones_to_keypoints", "write_motion_library"]
 
 
 def write_motion_library(path: Path, motions: list[np.ndarray], names: tuple[str, ...], fps: float) -> None:
@@ -78,7 +78,7 @@ class MotionLibrary:
         self.mirror = torch.as_tensor(np.concatenate([subject.layout.mirrored(), [len(names)]]), device=device)
         swapped = replace(subject.layout, mirror=()).mirrored()  # a detector confuses sides, not the corners of a box
         self.swap = torch.as_tensor(np.concatenate([swapped, [len(names)]]), device=device)
-        self.growth = torch.as_tensor(growth(subject), dtype=torch.float32, device=device)
+        self.bones_to_keypoints = torch.as_tensor(bones_to_keypoints(subject), dtype=torch.float32, device=device)
 
     @staticmethod
     def _normalised(points: np.ndarray, root: np.ndarray, subject: Subject, index: dict[str, int]) -> np.ndarray:
@@ -108,13 +108,13 @@ class MotionLibrary:
         x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0, 1.0]), x)
         factor = 1 + limb_spread * torch.randn(size, x.shape[2], generator=generator, device=self.device)
         factor = 0.5 * (factor + factor[:, self.mirror])
-        bones = torch.einsum("pq,btqc->btpc", torch.linalg.inv(self.growth), x)
-        x = torch.einsum("pq,btqc->btpc", self.growth, bones * factor[:, None, :, None])
+        bones = torch.einsum("pq,btqc->btpc", torch.linalg.inv(self.bones_to_keypoints), x)
+        x = torch.einsum("pq,btqc->btpc", self.bones_to_keypoints, bones * factor[:, None, :, None])
         x[:, :, :-1] -= x[:, :, self.root].mean(2, keepdim=True)  # limbs of other lengths may move the root
         return x * frames[..., None, None], frames
 
 
-def growth(subject: Subject) -> np.ndarray:
+def bones_to_keypoints(subject: Subject) -> np.ndarray:
     """(P, P) matrix G with x = G bones: each keypoint is the sum of the bones on its way from the root."""
     names = subject.layout.names
     matrix = np.zeros((len(names) + 1, len(names) + 1))
@@ -162,8 +162,8 @@ class ViewTask:
         names = (*self.subject.layout.names, "")
         groups = [[any(k in n for k in keys) for n in names] for keys in parts]
         rigid = self.subject.rigid
-        if self.subject.thing is not None and rigid:  # each side of an object, and the whole of it
-            places = np.array([self.subject.thing.points[n] for n in rigid])
+        if self.subject.rigid_object is not None and rigid:  # each side of an object, and the whole of it
+            places = np.array([self.subject.rigid_object.points[n] for n in rigid])
             outer = [
                 places[:, axis] == end for axis in range(3) for end in (places[:, axis].min(), places[:, axis].max())
             ]

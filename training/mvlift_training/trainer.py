@@ -106,7 +106,7 @@ class _Stopped:
         self.now = True
 
 
-class _Clock:
+class StageTimer:
     """Seconds of training and the wish to stop, equal on every rank: ranks that disagree wait for each other forever.
 
     Args:
@@ -252,7 +252,7 @@ def train(
                          "options": asdict(options), "provenance": provenance})  # fmt: skip
 
     with _Stopped() as stopped, TrainLog(folder, state.step, options.log_every, fabric, on_log) as log:
-        clock = _Clock(fabric, state.spent, stopped)
+        clock = StageTimer(fabric, state.spent, stopped)
         _loop(network, optimiser, task, options, state, clock, fabric, checkpoint, log)
     if clock.stop and state.step < options.steps:
         raise TrainingStopped(
@@ -268,7 +268,7 @@ def _loop(
     task: DiffusionTask,
     options: TrainOptions,
     state: _State,
-    clock: _Clock,
+    clock: StageTimer,
     fabric: Fabric,
     checkpoint: Callable[[float], None],
     log: TrainLog,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
-__all__ = ["MotionSystem"]
+from mvlift.typing import F64
 
-FloatArray = NDArray[np.float64]
+__all__ = ["MotionSystem"]
 
 
 class MotionSystem:
@@ -32,9 +31,7 @@ class MotionSystem:
         self.corner = np.zeros((shared, shared))
         self.corner_gradient = np.zeros(shared)
 
-    def add(
-        self, residual: FloatArray, weight: FloatArray, jacobian: FloatArray, shape_jacobian: FloatArray | None = None
-    ) -> None:
+    def add(self, residual: F64, weight: F64, jacobian: F64, shape_jacobian: F64 | None = None) -> None:
         """Residuals of single frames.
 
         Args:
@@ -54,7 +51,7 @@ class MotionSystem:
             self.corner += scaled.T @ flat
             self.corner_gradient += scaled.T @ residual.reshape(-1)
 
-    def add_difference(self, residual: FloatArray, weight: FloatArray, jacobian: FloatArray) -> None:
+    def add_difference(self, residual: F64, weight: F64, jacobian: F64) -> None:
         """Residuals r_t = f_{t+1} - f_t (T - 1, N), weights (T - 1, N), jacobian of f (T, N, D)."""
         after, before = jacobian[1:], jacobian[:-1]
         weighted_after = (after * weight[..., None]).transpose(0, 2, 1)
@@ -65,13 +62,13 @@ class MotionSystem:
         self.gradient[1:] += (weighted_after @ residual[..., None])[..., 0]
         self.gradient[:-1] -= (weighted_before @ residual[..., None])[..., 0]
 
-    def add_diagonal(self, residual: FloatArray, weight: FloatArray) -> None:
+    def add_diagonal(self, residual: F64, weight: F64) -> None:
         """Residuals that are the unknowns themselves: (T, D) each."""
         index = np.arange(self.dof)
         self.diagonal[:, index, index] += weight
         self.gradient += weight * residual
 
-    def add_acceleration(self, residual: FloatArray, weight: FloatArray) -> None:
+    def add_acceleration(self, residual: F64, weight: F64) -> None:
         """Residuals r_t = x_{t+1} - 2 x_t + x_{t-1} (T - 2, D) with weights (D,)."""
         if self.frames < 3:
             return
@@ -86,7 +83,7 @@ class MotionSystem:
         self.gradient[1:-1] -= 2 * weight * residual
         self.gradient[2:] += weight * residual
 
-    def _banded(self) -> FloatArray:
+    def _banded(self) -> F64:
         """Lower band storage (2D + 1, T D): row i - j, column j."""
         frames, dof = self.frames, self.dof
         band = 2 * dof + 1
@@ -95,7 +92,7 @@ class MotionSystem:
         rows = np.zeros((frames * dof + 1, width))
         item = rows.itemsize
 
-        def block(count: int, below: int) -> FloatArray:
+        def block(count: int, below: int) -> F64:
             """(count, column, row) view of the blocks `below` frames under the diagonal."""
             strides = (dof * width * item, (width - 1) * item, item)
             return np.lib.stride_tricks.as_strided(rows.reshape(-1)[below * dof :], (count, dof, dof), strides)
@@ -108,7 +105,7 @@ class MotionSystem:
             block(frames - 2, 2)[:, index, index] = self.skip
         return rows[:-1, :band].T
 
-    def solve(self, damping: float) -> tuple[FloatArray, FloatArray]:
+    def solve(self, damping: float) -> tuple[F64, F64]:
         """The Levenberg-Marquardt step: (T, D) and (B,), to be added to the unknowns.
 
         Raises:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 
-from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 
 __all__ = ["contact_probability", "floor_height", "level_up", "resting", "standing"]
 
-FloatArray = NDArray[np.float64]
 SPEED: Final = 0.45
 """Metres a second at which a point is as likely moving as resting: lifted feet tremble."""
 SPEED_WIDTH: Final = 0.12
@@ -33,12 +32,12 @@ MAX_LEVEL: Final = 0.4
 """Radians that the floor may change the up direction."""
 
 
-def floor_height(height: FloatArray) -> float:
+def floor_height(height: F64) -> float:
     """Height of the floor under contact points (T, C): the low end of each frame's lowest point."""
     return float(np.percentile(height.min(1), 10))
 
 
-def contact_probability(points: FloatArray, up: FloatArray, floor: float | FloatArray, fps: float) -> FloatArray:
+def contact_probability(points: F64, up: F64, floor: float | F64, fps: float) -> F64:
     """(T, C) probability that each point rests on the floor, from its speed and height.
 
     Args:
@@ -59,7 +58,7 @@ def contact_probability(points: FloatArray, up: FloatArray, floor: float | Float
     )
 
 
-def resting(points: FloatArray, up: FloatArray, fps: float) -> FloatArray:
+def resting(points: F64, up: F64, fps: float) -> F64:
     """(T, C) probability that a point rests on the ground under it, wherever that is.
 
     Like ``contact_probability``, but heights count from the lowest point of the seconds around, so that a floor which
@@ -69,17 +68,17 @@ def resting(points: FloatArray, up: FloatArray, fps: float) -> FloatArray:
     return contact_probability(points, up, lowest[:, None], fps)
 
 
-def standing(joints: FloatArray, skeleton: BodySkeleton, rig: BodyRig) -> FloatArray | None:
+def standing(joints: F64, skeleton: BodySkeleton, kinematic_model: KinematicModel) -> F64 | None:
     """(3,) metres from the soles to the centre of mass, mean over the joints' (T, J, 3) poses; None without masses."""
-    if not (rig.masses and rig.soles):
+    if not (kinematic_model.masses and kinematic_model.soles):
         return None
-    share = np.array([rig.masses.get(name, 0.0) for name in skeleton.joint_names])
-    soles = [skeleton.joint_names.index(name) for name in rig.soles]
+    share = np.array([kinematic_model.masses.get(name, 0.0) for name in skeleton.joint_names])
+    soles = [skeleton.joint_names.index(name) for name in kinematic_model.soles]
     mean = joints.mean(0)
     return np.asarray(share @ mean / share.sum() - mean[soles].mean(0))
 
 
-def _balance(standing: FloatArray | None, up: FloatArray, axes: FloatArray, seconds: float) -> tuple[FloatArray, float]:
+def _balance(standing: F64 | None, up: F64, axes: F64, seconds: float) -> tuple[F64, float]:
     """Turn (2,) of ``up`` that puts the body over its soles, and its weight: none for who sits, lies or hangs."""
     if standing is None or standing @ up < 0.5 * np.linalg.norm(standing):
         return np.zeros(2), 0.0
@@ -89,13 +88,13 @@ def _balance(standing: FloatArray | None, up: FloatArray, axes: FloatArray, seco
 
 
 def level_up(
-    points: FloatArray,
-    contact: FloatArray,
-    up: FloatArray,
+    points: F64,
+    contact: F64,
+    up: F64,
     sigma: float,
     fps: float,
-    standing: FloatArray | None = None,
-) -> FloatArray:
+    standing: F64 | None = None,
+) -> F64:
     """The up direction for which the resting points lie in one level plane.
 
     Weighted least squares on a turn of ``up``, held by a Gaussian prior; one place to stand says nothing and changes

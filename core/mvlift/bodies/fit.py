@@ -11,20 +11,19 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting, standing
-from mvlift.bodies.fit_problem import BodyFit, FitOptions, FitTargets, PullsPoses
+from mvlift.bodies.fit_problem import BodyFit, FitOptions, FitTargets, PosePrior
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics, Posed, log_map
-from mvlift.bodies.rig import BodyRig
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
+from mvlift.typing import F64
 
-__all__ = ["BodyFit", "FitOptions", "FitTargets", "PullsPoses", "fit_body"]
+__all__ = ["BodyFit", "FitOptions", "FitTargets", "PosePrior", "fit_body"]
 
-FloatArray = NDArray[np.float64]
 
 REPROJECTION_SIGMA: Final = 0.004
 """Metres at the body: how well a sure 2D keypoint is known at best."""
@@ -41,9 +40,9 @@ CONTACT_HEIGHT: Final = 0.04
 PRIOR_SIGMA: Final = 0.15
 """Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
 LIMIT_SIGMA: Final = 0.1
-APART: Final = 0.02
+MIN_LATERAL_GAP: Final = 0.02
 """Metres by which the left of two limbs that do not cross is left of the right one,"""
-APART_SIGMA: Final = 0.02
+LATERAL_GAP_SIGMA: Final = 0.02
 """and how strictly."""
 STATURE_SIGMA: Final = 0.002
 MAX_TURN: Final = 0.8
@@ -53,31 +52,46 @@ class _Fit:
     """State of one fit; each ``_add_*`` puts one residual into the normal equations."""
 
     def __init__(
-        self, skeleton: BodySkeleton, rig: BodyRig, targets: FitTargets, options: FitOptions, prior: PullsPoses | None
+        self,
+        skeleton: BodySkeleton,
+        kinematic_model: KinematicModel,
+        targets: FitTargets,
+        options: FitOptions,
+        prior: PosePrior | None,
     ) -> None:
-        self.kinematics = Kinematics(skeleton, rig)
-        self.skeleton, self.rig, self.targets, self.options, self.prior = skeleton, rig, targets, options, prior
+        self.kinematics = Kinematics(skeleton, kinematic_model)
+        self.skeleton, self.kinematic_model, self.targets, self.options, self.prior = (
+            skeleton,
+            kinematic_model,
+            targets,
+            options,
+            prior,
+        )
         index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
-        self.root_points = [index[n] for n in rig.root]
-        self.contact_points = [index[n] for n in rig.contacts if n in index]
-        self.apart = [(index[a], index[b]) for a, b in rig.apart if a in index and b in index]
+        self.root_points = [index[n] for n in kinematic_model.root]
+        self.contact_points = [index[n] for n in kinematic_model.contacts if n in index]
+        self.apart = [(index[a], index[b]) for a, b in kinematic_model.apart if a in index and b in index]
         joints = skeleton.joint_names
-        spread = np.array([rig.spread(n) for n in joints])
+        spread = np.array([kinematic_model.spread(n) for n in joints])
         self.rest_weight = 1 / spread**2
-        self.limits = [(joints.index(n), bounds) for n, bounds in rig.limits.items()]
+        self.limits = [(joints.index(n), bounds) for n, bounds in kinematic_model.limits.items()]
         self.betas = np.zeros(len(skeleton.shape_sigma)) if options.betas is None else np.array(options.betas)
         self.up, self.floor = targets.up / np.linalg.norm(targets.up), 0.0
         self.contacts = np.zeros((len(targets.points3d), len(self.contact_points)))
-        self.plausible: tuple[FloatArray, FloatArray] | None = None
+        self.plausible: tuple[F64, F64] | None = None
         self.cost = 0.0
         if options.stature is not None and options.betas is None:
             self._scale_to(options.stature)
-        self.size = relative_size(targets.points3d, skeleton, rig, self.betas) if targets.pixels is not None else 1.0
+        self.size = (
+            relative_size(targets.points3d, skeleton, kinematic_model, self.betas)
+            if targets.pixels is not None
+            else 1.0
+        )
         self.points3d = targets.points3d * self.size
-        self.rotations = starting_rotations(self.points3d, skeleton, rig, self.betas)
+        self.rotations = starting_rotations(self.points3d, skeleton, kinematic_model, self.betas)
         self.root = self._starting_root()
 
-    def _stature(self) -> tuple[float, FloatArray]:
+    def _stature(self) -> tuple[float, F64]:
         """Standing height in metres and its derivative by the shape, from the rest pose's extent."""
         joints, points = self.skeleton.shaped(self.betas)
         both = np.concatenate([joints[:, 1], points[:, 1]])
@@ -92,7 +106,7 @@ class _Fit:
             weight = slope * self.skeleton.shape_sigma**2
             self.betas = self.betas + weight * (stature - height) / max(float(slope @ weight), 1e-9)
 
-    def _starting_root(self) -> FloatArray:
+    def _starting_root(self) -> F64:
         t = self.targets
         frames = len(self.points3d)
         posed = self.kinematics.pose(self.betas, self.rotations, np.zeros((frames, 3)))
@@ -101,7 +115,7 @@ class _Fit:
         own = -posed.points[:, self.root_points].mean(1)
         return own + camera_path(self.points3d, t.pixels, t.confidence, t.K, t.fps)
 
-    def _add_points3d(self, system: MotionSystem, posed: Posed, jacobian: FloatArray, shape: FloatArray | None) -> None:
+    def _add_points3d(self, system: MotionSystem, posed: Posed, jacobian: F64, shape: F64 | None) -> None:
         points, sigma = posed.points, self.targets.sigma3d
         if self.targets.pixels is not None:  # relative to the root
             points = points - points[:, self.root_points].mean(1, keepdims=True)
@@ -113,7 +127,7 @@ class _Fit:
         weight = self.options.points_weight / sigma**2 / (1 + away**2)  # Cauchy
         self._add(system, residual, weight, jacobian, shape)
 
-    def _add_pixels(self, system: MotionSystem, posed: Posed, jacobian: FloatArray, shape: FloatArray | None) -> None:
+    def _add_pixels(self, system: MotionSystem, posed: Posed, jacobian: F64, shape: F64 | None) -> None:
         t = self.targets
         if t.pixels is None or t.confidence is None or t.K is None:
             return
@@ -126,7 +140,7 @@ class _Fit:
         scale = (focal / depth)[..., None]
         slope = -(posed.points[..., :2] / depth)[..., None]
 
-        def seen(j: FloatArray) -> FloatArray:
+        def seen(j: F64) -> F64:
             return np.asarray(scale * (j[..., :2, :] + slope * j[..., 2:, :]))
 
         self._add(system, residual, weight, seen(jacobian), None if shape is None else seen(shape))
@@ -134,10 +148,10 @@ class _Fit:
     def _add(
         self,
         system: MotionSystem,
-        residual: FloatArray,
-        weight: FloatArray,
-        jacobian: FloatArray,
-        shape: FloatArray | None,
+        residual: F64,
+        weight: F64,
+        jacobian: F64,
+        shape: F64 | None,
     ) -> None:
         """Residual (T, K, n), weight (T, K), jacobian (T, K, n, D)."""
         frames, _, n = residual.shape
@@ -149,7 +163,7 @@ class _Fit:
             None if shape is None else shape.reshape(frames, -1, system.shared),
         )
 
-    def _add_contacts(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
+    def _add_contacts(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
         points, j = posed.points[:, self.contact_points], jacobian[:, self.contact_points]
         frames = len(points)
         still = 30 / self.targets.fps
@@ -160,15 +174,15 @@ class _Fit:
         weight = (self.contacts + (height < 0)) / CONTACT_HEIGHT**2
         system.add(height, weight, np.einsum("a,tkad->tkd", self.up, j))
 
-    def _add_sides(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
+    def _add_sides(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
         """Limbs that do not cross, across the root joint's left (its x axis at rest), which one step holds."""
         left, right = (list(columns) for columns in zip(*self.apart, strict=True))
         axis = self.rotations[:, 0, :, 0]
-        beyond = np.einsum("tna,ta->tn", posed.points[:, left] - posed.points[:, right], axis) - APART
+        beyond = np.einsum("tna,ta->tn", posed.points[:, left] - posed.points[:, right], axis) - MIN_LATERAL_GAP
         slope = np.einsum("tnad,ta->tnd", jacobian[:, left] - jacobian[:, right], axis)
-        system.add(beyond, (beyond < 0) / APART_SIGMA**2, slope)
+        system.add(beyond, (beyond < 0) / LATERAL_GAP_SIGMA**2, slope)
 
-    def _add_velocity(self, system: MotionSystem, posed: Posed, jacobian: FloatArray) -> None:
+    def _add_velocity(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
         """The lifted path of the root: what the models know of walking, where size alone says little of depth."""
         if self.targets.velocity is None:
             return
@@ -194,9 +208,9 @@ class _Fit:
             target, sure = self.plausible
             rows = slice(1, 1 + target.shape[1])
             away = log_map(self.rotations[:, rows] @ target.transpose(0, 1, 3, 2))
-            pull = (sure / PRIOR_SIGMA**2)[:, None, None]
-            weight[:, rows] += pull
-            force[:, rows] += pull * away
+            target_pose = (sure / PRIOR_SIGMA**2)[:, None, None]
+            weight[:, rows] += target_pose
+            force[:, rows] += target_pose * away
         residual, total = np.zeros((frames, system.dof)), np.zeros((frames, system.dof))
         for g, group in enumerate(self.kinematics.groups):
             columns = slice(3 + 3 * g, 6 + 3 * g)
@@ -238,10 +252,12 @@ class _Fit:
             if self.options.up_sigma > 0 and step >= 5:
                 rest = resting(points, self.up, self.targets.fps)
                 t, sigma = self.targets, self.options.up_sigma
-                self.up = level_up(points, rest, t.up, sigma, t.fps, standing(posed.joints, self.skeleton, self.rig))
+                self.up = level_up(
+                    points, rest, t.up, sigma, t.fps, standing(posed.joints, self.skeleton, self.kinematic_model)
+                )
                 self.floor = floor_height(points @ self.up)
         if self.prior is not None and step % 2 == 1:
-            self.plausible = self.prior.pull(self.rotations[:, 1 : 1 + self.rig.prior_joints])
+            self.plausible = self.prior.target_pose(self.rotations[:, 1 : 1 + self.kinematic_model.prior_joints])
 
     def run(self, progress: Callable[[float], None]) -> BodyFit:
         """All steps; a step that would not lower the damped model is damped more."""
@@ -272,7 +288,7 @@ class _Fit:
             progress((step + 1) / self.options.iterations)
         return self._result(costs)
 
-    def _move(self, own: FloatArray, shared: FloatArray) -> None:
+    def _move(self, own: F64, shared: F64) -> None:
         self.root = self.root + np.clip(own[:, :3], -1, 1)
         turn = own[:, 3:].reshape(len(own), -1, 3)
         angle = np.linalg.norm(turn, axis=-1, keepdims=True)
@@ -303,10 +319,10 @@ class _Fit:
 
 def fit_body(
     skeleton: BodySkeleton,
-    rig: BodyRig,
+    kinematic_model: KinematicModel,
     targets: FitTargets,
     options: FitOptions | None = None,
-    prior: PullsPoses | None = None,
+    prior: PosePrior | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> BodyFit:
     """Fit a body to a clip.
@@ -330,7 +346,7 @@ def fit_body(
     options = options or FitOptions()
     sigma = np.where(np.isfinite(targets.sigma3d), targets.sigma3d, 1e6)
     try:
-        fitted = _Fit(skeleton, rig, replace(targets, sigma3d=sigma), options, prior).run(progress)
+        fitted = _Fit(skeleton, kinematic_model, replace(targets, sigma3d=sigma), options, prior).run(progress)
     except np.linalg.LinAlgError as error:
         raise LiftError(f"The body fit has no solution ({error}).", "Check the keypoints of this clip.") from error
     if not (np.isfinite(fitted.rotations).all() and np.isfinite(fitted.root).all()):

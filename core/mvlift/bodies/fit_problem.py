@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
-__all__ = ["BodyFit", "FitOptions", "FitTargets", "PullsPoses"]
-
-FloatArray = NDArray[np.float64]
+__all__ = ["BodyFit", "FitOptions", "FitTargets", "PosePrior"]
 
 
-class PullsPoses(Protocol):
+class PosePrior(Protocol):
     """A pose prior, as the fit needs it."""
 
-    def pull(self, rotations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def target_pose(self, rotations: F64) -> tuple[F64, F64]:
         """Nearest plausible pose (N, 21, 3, 3) of body rotations (N, 21, 3, 3), and weights (N,)."""
 
 
@@ -37,15 +34,15 @@ class FitTargets:
             the same size as ``points3d``; or None.
     """
 
-    points3d: FloatArray
-    sigma3d: FloatArray
-    up: FloatArray
+    points3d: F64
+    sigma3d: F64
+    up: F64
     fps: float
-    pixels: FloatArray | None = None
-    confidence: FloatArray | None = None
-    K: FloatArray | None = None
+    pixels: F64 | None = None
+    confidence: F64 | None = None
+    K: F64 | None = None
     noise: float = 0.0
-    velocity: FloatArray | None = None
+    velocity: F64 | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +86,12 @@ class BodyFit:
         cost: of each step.
     """
 
-    betas: FloatArray
-    rotations: FloatArray
-    root: FloatArray
-    points: FloatArray
-    up: FloatArray
+    betas: F64
+    rotations: F64
+    root: F64
+    points: F64
+    up: F64
     floor: float
-    contacts: FloatArray
+    contacts: F64
     size: float
     cost: list[float] = field(default_factory=list)

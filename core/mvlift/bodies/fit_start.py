@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import exp_map
-from mvlift.bodies.rig import BodyRig
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 
 __all__ = ["camera_path", "relative_size", "starting_rotations"]
 
-FloatArray = NDArray[np.float64]
 
-
-def relative_size(points: FloatArray, skeleton: BodySkeleton, rig: BodyRig, betas: FloatArray) -> float:
+def relative_size(points: F64, skeleton: BodySkeleton, kinematic_model: KinematicModel, betas: F64) -> float:
     """Factor that brings lifted keypoints (T, K, 3) to the size of the skeleton (median bone lengths)."""
     index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
     rest = skeleton.shaped(betas)[1]
     own = given = 0.0
-    for a, b in rig.size:
+    for a, b in kinematic_model.size:
         own += float(np.linalg.norm(rest[index[a]] - rest[index[b]]))
         given += float(np.median(np.linalg.norm(points[:, index[a]] - points[:, index[b]], axis=-1)))
     return own / max(given, 1e-6)
 
 
-def _procrustes(rest: FloatArray, points: FloatArray) -> FloatArray:
+def _procrustes(rest: F64, points: F64) -> F64:
     """(T, 3, 3) rotations R with points ≈ R rest; rest (N, 3), points (T, N, 3)."""
     covariance = np.einsum("tni,nj->tij", points - points.mean(1, keepdims=True), rest - rest.mean(0))
     u, _, v = np.linalg.svd(covariance)
@@ -35,11 +33,11 @@ def _procrustes(rest: FloatArray, points: FloatArray) -> FloatArray:
     return np.asarray(u @ v)
 
 
-def starting_rotations(points: FloatArray, skeleton: BodySkeleton, rig: BodyRig, betas: FloatArray) -> FloatArray:
+def starting_rotations(points: F64, skeleton: BodySkeleton, kinematic_model: KinematicModel, betas: F64) -> F64:
     """(T, J, 3, 3) rotations relative to the parents that point the limbs along lifted keypoints (T, K, 3)."""
     index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
     rest = skeleton.shaped(betas)[1]
-    torso = [index[n] for n in rig.torso]
+    torso = [index[n] for n in kinematic_model.torso]
     frames, joints = len(points), len(skeleton.joint_names)
     world = np.empty((frames, joints, 3, 3))
     local = np.tile(np.eye(3), (frames, joints, 1, 1))
@@ -48,7 +46,7 @@ def starting_rotations(points: FloatArray, skeleton: BodySkeleton, rig: BodyRig,
             world[:, j] = local[:, j] = _procrustes(rest[torso], points[:, torso])
             continue
         world[:, j] = world[:, parent]
-        ends = rig.aim.get(skeleton.joint_names[j])
+        ends = kinematic_model.aim.get(skeleton.joint_names[j])
         if ends is None:
             continue
         a, b = index[ends[0]], index[ends[1]]
@@ -64,9 +62,7 @@ def starting_rotations(points: FloatArray, skeleton: BodySkeleton, rig: BodyRig,
     return local
 
 
-def camera_path(
-    points: FloatArray, pixels: FloatArray, confidence: FloatArray, K: FloatArray, fps: float
-) -> FloatArray:
+def camera_path(points: F64, pixels: F64, confidence: F64, K: F64, fps: float) -> F64:
     """(T, 3) translation that makes root-relative keypoints project onto the pixels; depth smoothed over time.
 
     Per frame the weighted least squares of (X + t_x) - u (Z + t_z) = 0 is linear in t.

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 
 __all__ = ["Kinematics", "Posed", "exp_map", "log_map"]
 
-FloatArray = NDArray[np.float64]
 
-
-def exp_map(vector: FloatArray) -> FloatArray:
+def exp_map(vector: F64) -> F64:
     """(..., 3, 3) rotations of axis-angle vectors (..., 3), Rodrigues' formula."""
     angle = np.sqrt((vector**2).sum(-1))[..., None, None]
     x, y, z = np.moveaxis(vector, -1, 0)
@@ -28,7 +27,7 @@ def exp_map(vector: FloatArray) -> FloatArray:
     return np.asarray(np.eye(3) + a * k + b * (k @ k))
 
 
-def log_map(rotation: FloatArray) -> FloatArray:
+def log_map(rotation: F64) -> F64:
     """(..., 3) axis-angle vectors of rotations (..., 3, 3), angles in [0, π]."""
     w = np.stack(
         [
@@ -63,11 +62,11 @@ class Posed:
         rest_joints, rest_points: (J, 3), (K, 3) at the shape that was posed.
     """
 
-    world: FloatArray
-    joints: FloatArray
-    points: FloatArray
-    rest_joints: FloatArray
-    rest_points: FloatArray
+    world: F64
+    joints: F64
+    points: F64
+    rest_joints: F64
+    rest_points: F64
 
 
 class Kinematics:
@@ -81,11 +80,11 @@ class Kinematics:
         rig: its groups.
     """
 
-    def __init__(self, skeleton: BodySkeleton, rig: BodyRig) -> None:
+    def __init__(self, skeleton: BodySkeleton, kinematic_model: KinematicModel) -> None:
         self.skeleton = skeleton
         self.parents = skeleton.parents
         names = skeleton.joint_names
-        self.groups = [[(names.index(n), share) for n, share in group.items()] for group in rig.groups]
+        self.groups = [[(names.index(n), share) for n, share in group.items()] for group in kinematic_model.groups]
         self.dof = 3 + 3 * len(self.groups)
         joints = len(names)
         below = np.zeros((joints, joints))  # [a, j] = 1 where j is a or hangs below a
@@ -104,7 +103,7 @@ class Kinematics:
         self._rigid = bool((skeleton.point_weights.max(1) == 1).all())
         self._bone = skeleton.point_weights.argmax(1)
 
-    def pose(self, betas: FloatArray, rotations: FloatArray, translation: FloatArray) -> Posed:
+    def pose(self, betas: F64, rotations: F64, translation: F64) -> Posed:
         """Forward kinematics.
 
         Args:
@@ -131,7 +130,7 @@ class Kinematics:
             posed = np.einsum("tkab,kb->tka", blended, points) + np.einsum("kj,tja->tka", weights, offset)
         return Posed(world, position, posed, rest, points)
 
-    def _arms(self, posed: Posed, j: int, points: NDArray[np.int64]) -> FloatArray:
+    def _arms(self, posed: Posed, j: int, points: NDArray[np.int64]) -> F64:
         """(T, n, 3) of the points about joint j, scaled by the share that the joint moves."""
         if self._rigid:
             return posed.points[:, points] - posed.joints[:, j, None]
@@ -141,7 +140,7 @@ class Kinematics:
         part = np.einsum("tkab,kb->tka", blended, posed.rest_points[points]) + np.einsum("kj,tja->tka", weights, offset)
         return np.asarray(part - weights.sum(1)[None, :, None] * posed.joints[:, j, None])
 
-    def jacobian(self, posed: Posed) -> FloatArray:
+    def jacobian(self, posed: Posed) -> F64:
         """(T, K, 3, D) derivative of the keypoints by the degrees of freedom."""
         frames, keypoints = posed.points.shape[:2]
         out = np.zeros((frames, keypoints, 3, self.dof))
@@ -158,7 +157,7 @@ class Kinematics:
                 column[:, points, 2] += a[..., 0] * arm[..., 1] - a[..., 1] * arm[..., 0]
         return out
 
-    def shape_jacobian(self, posed: Posed) -> FloatArray:
+    def shape_jacobian(self, posed: Posed) -> F64:
         """(T, K, 3, B) derivative of the keypoints by the shape."""
         s = self.skeleton
         moved = np.zeros((*posed.joints.shape, s.shape_joints.shape[2]))
@@ -175,7 +174,7 @@ class Kinematics:
             + np.einsum("kj,tjac,kcb->tkab", w, posed.world, s.shape_points, optimize=True)
         )
 
-    def moved_by(self, rotations: FloatArray, step: FloatArray) -> FloatArray:
+    def moved_by(self, rotations: F64, step: F64) -> F64:
         """Rotations (T, J, 3, 3) after a step of the groups (T, G, 3)."""
         out = rotations.copy()
         for g, group in enumerate(self.groups):

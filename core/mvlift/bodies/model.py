@@ -15,10 +15,10 @@ from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
 from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton, joints_of_keypoints
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import BodyFileError
+from mvlift.typing import F64
 
 __all__ = ["BodyModel", "load_body"]
 
-FloatArray = NDArray[np.float64]
 _DATA: Final = Path(__file__).parent / "data"
 _DEFAULTS: Final = {"human": "mannequin.npz", "quadruped": "quadruped.npz"}
 _MOST_BETAS: Final = 16
@@ -46,23 +46,21 @@ class BodyModel:
     kind: str
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
-    template: FloatArray
+    template: F64
     faces: NDArray[np.int64]
-    weights: FloatArray
-    regressor: FloatArray
-    shape_directions: FloatArray
-    pose_directions: FloatArray | None = None
+    weights: F64
+    regressor: F64
+    shape_directions: F64
+    pose_directions: F64 | None = None
     own: BodySkeleton | None = None
 
-    def shaped(self, betas: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def shaped(self, betas: F64) -> tuple[F64, F64]:
         """Vertices (V, 3) and rest joints (J, 3) at a shape (B,), which may be shorter than the model's."""
         used = min(len(betas), self.shape_directions.shape[2])
         vertices = self.template + self.shape_directions[..., :used] @ np.asarray(betas, np.float64)[:used]
         return vertices, self.regressor @ vertices
 
-    def posed(
-        self, betas: FloatArray, rotations: FloatArray, translation: FloatArray, scaling: float = 1.0
-    ) -> FloatArray:
+    def posed(self, betas: F64, rotations: F64, translation: F64, scaling: float = 1.0) -> F64:
         """Linear blend skinning (Loper et al. 2015, eq. 2-10).
 
         Args:
@@ -177,7 +175,7 @@ def _skeleton_of_file(body: BodyModel) -> BodySkeleton:
     )
 
 
-def _extent(joints: FloatArray) -> float:
+def _extent(joints: F64) -> float:
     """Metres: root mean square distance of joints from their middle, the size of an animal."""
     return float(np.sqrt(((joints - joints.mean(0)) ** 2).sum(1).mean()))
 
@@ -274,7 +272,7 @@ def _turned(body: BodyModel) -> BodyModel:
     )
 
 
-def _axis(direction: FloatArray) -> FloatArray:
+def _axis(direction: F64) -> F64:
     """The nearest of the six directions along the axes."""
     along = int(np.abs(direction).argmax())
     return np.asarray(np.sign(direction[along]) * np.eye(3)[along])

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,10 +20,10 @@ from torch.nn import functional
 from mvlift.bodies.kinematics import log_map
 from mvlift.errors import ModelError
 from mvlift.models import model_path
+from mvlift.typing import F64
 
-__all__ = ["PosePrior", "PosePriorNetwork", "load_prior"]
+__all__ = ["PosePriorNetwork", "VPoserPrior", "load_prior"]
 
-FloatArray = NDArray[np.float64]
 JOINTS: Final = 21
 
 
@@ -84,7 +83,7 @@ class PosePriorNetwork(nn.Module):
         return torch.stack([first, second, torch.linalg.cross(first, second)], -1)
 
 
-class PosePrior:
+class VPoserPrior:
     """How plausible body poses are, and the nearest plausible one.
 
     Args:
@@ -96,24 +95,24 @@ class PosePrior:
         self.network = network.eval().requires_grad_(False)
         self.scale = scale
 
-    def _mean(self, rotations: FloatArray) -> Tensor:
+    def _mean(self, rotations: F64) -> Tensor:
         vector = log_map(np.asarray(rotations, dtype=np.float64)).reshape(len(rotations), -1)
         with torch.inference_mode():
             return self.network.encode(torch.as_tensor(vector, dtype=torch.float32))[0]
 
-    def encode(self, rotations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def encode(self, rotations: F64) -> tuple[F64, F64]:
         """Latent mean and scale, each (N, 32), of rotations (N, 21, 3, 3)."""
         vector = log_map(np.asarray(rotations, dtype=np.float64)).reshape(len(rotations), -1)
         with torch.inference_mode():
             mean, scale = self.network.encode(torch.as_tensor(vector, dtype=torch.float32))
         return mean.double().numpy(), scale.double().numpy()
 
-    def decode(self, latent: FloatArray) -> FloatArray:
+    def decode(self, latent: F64) -> F64:
         """(N, 21, 3, 3) rotations of latents (N, 32)."""
         with torch.inference_mode():
             return np.asarray(self.network.decode(torch.as_tensor(latent, dtype=torch.float32)).double().numpy())
 
-    def pull(self, rotations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def target_pose(self, rotations: F64) -> tuple[F64, F64]:
         """The nearest plausible poses (N, 21, 3, 3) and how much to trust them (N,).
 
         A pose far from anything seen in training keeps most of its freedom: rare is not wrong.
@@ -124,7 +123,7 @@ class PosePrior:
         distance = np.sqrt((away**2).sum(-1).mean(-1))
         return plausible, 1 / (1 + (distance / (4 * self.scale)) ** 2)
 
-    def energy(self, rotations: FloatArray) -> FloatArray:
+    def energy(self, rotations: F64) -> F64:
         """(N,) how unlikely poses are: squared distance to the reconstruction and squared latent length, about 1 each
         half for ordinary poses, so about 1 in all."""
         latent = self._mean(rotations)
@@ -136,7 +135,7 @@ class PosePrior:
         return np.asarray(0.5 * distance + 0.5 * length)
 
 
-def _from_safetensors(path: Path) -> PosePrior:
+def _from_safetensors(path: Path) -> VPoserPrior:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("mvlift", "{}"))
@@ -146,7 +145,7 @@ def _from_safetensors(path: Path) -> PosePrior:
     return _built(state, path, float(header.get("scale", 0.12)))
 
 
-def _built(state: dict[str, Any], path: Path, scale: float) -> PosePrior:
+def _built(state: dict[str, Any], path: Path, scale: float) -> VPoserPrior:
     try:
         width, latent = state["decoder_net.0.weight"].shape
         network = PosePriorNetwork(int(width), int(latent))
@@ -161,10 +160,10 @@ def _built(state: dict[str, Any], path: Path, scale: float) -> PosePrior:
         network.load_state_dict(state, strict=False)
     except (KeyError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: not a pose prior of VPoser's shape ({error}).", "Give a V02_05 folder.") from error
-    return PosePrior(network, scale)
+    return VPoserPrior(network, scale)
 
 
-def _from_folder(folder: Path) -> PosePrior:
+def _from_folder(folder: Path) -> VPoserPrior:
     """A V02_05 folder: the newest ``snapshots/*.ckpt``; tensors only, nothing else of the file is executed."""
     checkpoints = sorted((folder / "snapshots").glob("*.ckpt"), key=lambda p: p.stat().st_mtime)
     if not checkpoints:
@@ -184,11 +183,11 @@ def _from_folder(folder: Path) -> PosePrior:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, changed: int) -> PosePrior:
+def _load(path: Path, changed: int) -> VPoserPrior:
     return _from_folder(path) if path.is_dir() else _from_safetensors(path)
 
 
-def load_prior(source: str | Path) -> PosePrior:
+def load_prior(source: str | Path) -> VPoserPrior:
     """A pose prior: shipped weights by name, a .safetensors file, or a V02_05 folder.
 
     Raises:

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import BodyFileError
+from mvlift.typing import F64
 
-__all__ = ["BodySkeleton", "Notion", "mirror_joint"]
-
-FloatArray = NDArray[np.float64]
+__all__ = ["BodySkeleton", "KeypointOffset", "mirror_joint"]
 
 
 def mirror_joint(name: str) -> str:
@@ -29,7 +27,7 @@ def mirror_joint(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Notion:
+class KeypointOffset:
     """Where somebody's keypoints may lie beside the body's.
 
     Attributes:
@@ -57,25 +55,25 @@ class BodySkeleton:
         shape_points: (K, 3, B).
         point_weights: (K, J) skinning weights, rows sum to 1.
         shape_sigma: (B,) standard deviation of each coefficient over people (SMPL: 1).
-        notions: how many of the last coefficients move keypoints alone (``with_notions``).
+        keypoint_offsets: how many of the last coefficients move keypoints alone (``with_keypoint_offsets``).
         kind: "smpl" or "smal".
-        enlarged: factor by which it is larger than the body it stands for (``enlarged_by``).
+        fit_scale: factor by which it is larger than the body it stands for (``scaled_for_fit``).
     """
 
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
-    rest_joints: FloatArray
-    shape_joints: FloatArray
+    rest_joints: F64
+    shape_joints: F64
     keypoint_names: tuple[str, ...]
-    rest_points: FloatArray
-    shape_points: FloatArray
-    point_weights: FloatArray
-    shape_sigma: FloatArray
-    notions: int = 0
+    rest_points: F64
+    shape_points: F64
+    point_weights: F64
+    shape_sigma: F64
+    keypoint_offsets: int = 0
     kind: str = "smpl"
-    enlarged: float = 1.0
+    fit_scale: float = 1.0
 
-    def enlarged_by(self, factor: float) -> BodySkeleton:
+    def scaled_for_fit(self, factor: float) -> BodySkeleton:
         """The same body with the same shape coefficients, larger.
 
         A fit's tolerances are metres of a grown person; a small animal is fitted at such a size and made small again.
@@ -86,16 +84,16 @@ class BodySkeleton:
             shape_joints=self.shape_joints * factor,
             rest_points=self.rest_points * factor,
             shape_points=self.shape_points * factor,
-            enlarged=self.enlarged * factor,
+            fit_scale=self.fit_scale * factor,
         )
 
-    def size_direction(self) -> tuple[int, float] | None:
+    def stature_direction(self) -> tuple[int, float] | None:
         """The shape coefficient that lets the body grow evenly about its root, and its growth per unit; or None."""
         arms = self.rest_joints - self.rest_joints[0]
-        for b in range(self.shape_joints.shape[2] - self.notions):
+        for b in range(self.shape_joints.shape[2] - self.keypoint_offsets):
             moves = self.shape_joints[..., b]
             step = float((moves * arms).sum() / max(float((arms**2).sum()), 1e-12))
-            if step > 0 and np.abs(moves - step * arms).max() < 1e-6 * self.enlarged:
+            if step > 0 and np.abs(moves - step * arms).max() < 1e-6 * self.fit_scale:
                 return b, step
         return None
 
@@ -117,23 +115,23 @@ class BodySkeleton:
             point_weights=self.point_weights[rows],
         )
 
-    def with_notions(self, notions: tuple[Notion, ...]) -> BodySkeleton:
-        """The same body with keypoints beside its joints: one more shape coefficient for each axis of a notion.
+    def with_keypoint_offsets(self, keypoint_offsets: tuple[KeypointOffset, ...]) -> BodySkeleton:
+        """The same body with keypoints beside its joints: one more shape coefficient for each axis of an offset.
 
         Every detector and every motion-capture skeleton has its own idea of where a hip is. Without these
         coefficients the fit would widen the body's pelvis by a third to please it.
 
         Raises:
-            BodyFileError: a notion names a joint that the body lacks.
+            BodyFileError: an offset names a joint that the body lacks.
         """
         points, weights, sigma = self.shape_points, self.point_weights.copy(), []
-        for notion in notions:
-            if notion.joint not in self.joint_names:
-                raise BodyFileError(f"The body has no joint {notion.joint}.", f"It has {', '.join(self.joint_names)}.")
-            pairs = [(k, 1.0) for k in notion.keypoints]
-            pairs += [("r_" + k[2:], -1.0) for k in notion.keypoints if k.startswith("l_")]
+        for offset in keypoint_offsets:
+            if offset.joint not in self.joint_names:
+                raise BodyFileError(f"The body has no joint {offset.joint}.", f"It has {', '.join(self.joint_names)}.")
+            pairs = [(k, 1.0) for k in offset.keypoints]
+            pairs += [("r_" + k[2:], -1.0) for k in offset.keypoints if k.startswith("l_")]
             rows = [(self.keypoint_names.index(k), side) for k, side in pairs if k in self.keypoint_names]
-            for axis, spread in enumerate(notion.sigma):
+            for axis, spread in enumerate(offset.sigma):
                 if spread <= 0:
                     continue
                 column = np.zeros((*points.shape[:2], 1))
@@ -142,7 +140,7 @@ class BodySkeleton:
                 points = np.concatenate([points, column], 2)
                 sigma.append(1.0)
             for row, side in rows:
-                joint = notion.joint if side > 0 else mirror_joint(notion.joint)
+                joint = offset.joint if side > 0 else mirror_joint(offset.joint)
                 weights[row] = np.eye(len(self.joint_names))[self.joint_names.index(joint)]
         more = np.zeros((*self.shape_joints.shape[:2], len(sigma)))
         return replace(
@@ -151,14 +149,14 @@ class BodySkeleton:
             shape_joints=np.concatenate([self.shape_joints, more], 2),
             point_weights=weights,
             shape_sigma=np.append(self.shape_sigma, sigma),
-            notions=self.notions + len(sigma),
+            keypoint_offsets=self.keypoint_offsets + len(sigma),
         )
 
-    def shaped(self, betas: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def shaped(self, betas: F64) -> tuple[F64, F64]:
         """Rest joints (J, 3) and keypoints (K, 3) at a shape (B,)."""
         return self.rest_joints + self.shape_joints @ betas, self.rest_points + self.shape_points @ betas
 
-    def posed(self, betas: FloatArray, rotations: FloatArray, translation: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def posed(self, betas: F64, rotations: F64, translation: F64) -> tuple[F64, F64]:
         """Forward kinematics.
 
         Args:

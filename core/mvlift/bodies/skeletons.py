@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
+from mvlift.typing import F64
 
 __all__ = ["default_human_skeleton", "default_quadruped_skeleton", "shape_names"]
 
-FloatArray = NDArray[np.float64]
 _DATA: Final = Path(__file__).parent / "data"
 _MIRROR: Final = np.array([-1.0, 1.0, 1.0])
 
@@ -34,7 +33,7 @@ def _matches(name: str, patterns: list[str]) -> bool:
     return any(p == "*" or p in own or name.endswith("_" + p) for p in patterns)
 
 
-def _ancestry(parents: tuple[int, ...]) -> FloatArray:
+def _ancestry(parents: tuple[int, ...]) -> F64:
     """(J, J) with 1 where column is the row's joint or one of its ancestors."""
     matrix = np.eye(len(parents))
     for j, parent in enumerate(parents):
@@ -94,7 +93,7 @@ def _built(body: str, kind: str) -> BodySkeleton:
 
 
 def _with_keypoints(
-    data: dict[str, Any], names: tuple[str, ...], parents: tuple[int, ...], rest: FloatArray, shape_joints: FloatArray
+    data: dict[str, Any], names: tuple[str, ...], parents: tuple[int, ...], rest: F64, shape_joints: F64
 ) -> BodySkeleton:
     left = dict(data["keypoints"])
     spec = dict(left)

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mvlift.commands.outputs import People, write_motion
+from mvlift.commands.rigid_objects import object_of, with_object_of
 from mvlift.commands.shared import chosen_people, parse_frames, read_inputs
-from mvlift.commands.things import object_of, with_object_of
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.motion import LiftedMotion
@@ -37,7 +37,7 @@ _STAGES: Final = {
     "prepare": 0.0,
     "sample": 0.05,
     "fit": 0.35,
-    "look again": 0.5,
+    "refine": 0.5,
     "write": 0.97,
 }
 
@@ -108,7 +108,7 @@ def _options(command: Lift) -> LiftOptions:
         body=str(command.body) if command.body else None,
         models=_models(command.weights),
         frames=parse_frames(command.frames),
-        thing=object_of(command),
+        rigid_object=object_of(command),
     )
 
 
@@ -161,13 +161,13 @@ def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_O
 
 def _together(people: People, command: Lift) -> People:
     """One camera, one floor and one scale for everybody in the video."""
-    from mvlift.lifting.together import body_for_size, in_one_world
+    from mvlift.lifting.multi_person import align_people, body_for_size
 
     if len(people) < 2:
         return people
     motions = [motion for _, motion in people]
     bodies = [body_for_size(m, str(command.body) if command.body else None) for m in motions]
-    placed = in_one_world(motions, bodies)
+    placed = align_people(motions, bodies)
     return [(clip, motion) for (clip, _), motion in zip(people, placed, strict=True)]
 
 

@@ -17,10 +17,10 @@ from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.keypoints.tracks import associate
 from mvlift.keypoints.upright import upright
+from mvlift.typing import F64
 
 __all__ = ["Assembled", "assemble", "missing_as_zero"]
 
-FloatArray = NDArray[np.float64]
 _GUESSED_SIZE: Final = (1280, 720)
 _SURE: Final = 0.04
 """A layout that fits better than the next by less than this misfit is a guess."""
@@ -49,7 +49,7 @@ class Assembled:
     notes: tuple[str, ...]
 
 
-def missing_as_zero(found: Detections) -> tuple[FloatArray, FloatArray]:
+def missing_as_zero(found: Detections) -> tuple[F64, F64]:
     """Points with 0 where missing, and confidence in [0, 1] with 0 there."""
     points = np.asarray(found.points, dtype=np.float64)
     known = np.isfinite(points).all(-1) & (points != 0).any(-1) & (np.abs(points) < 1e7).all(-1)
@@ -62,15 +62,13 @@ def missing_as_zero(found: Detections) -> tuple[FloatArray, FloatArray]:
     return np.where((score > 0)[..., None], points, 0.0), score
 
 
-def _is_percent(values: FloatArray, size: tuple[int, int] | None) -> bool:
+def _is_percent(values: F64, size: tuple[int, int] | None) -> bool:
     """Whether coordinates of a script's file fill no more than 0 to 100 of a picture that must be larger."""
     inside = bool(((values >= -5) & (values <= 105)).mean() > 0.99 and values.max() < 150)
     return inside and bool(np.ptp(values) > 15) and (size is None or min(size) > 150)
 
 
-def _units(
-    found: Detections, points: FloatArray, score: FloatArray, size: tuple[int, int] | None, notes: list[str]
-) -> str:
+def _units(found: Detections, points: F64, score: F64, size: tuple[int, int] | None, notes: list[str]) -> str:
     if found.units != "unknown":
         return found.units
     values = points[score > 0]
@@ -88,7 +86,7 @@ def _units(
 
 
 def _layout(
-    found: Detections, points: FloatArray, score: FloatArray, wanted: Layout | None, notes: list[str], name: str
+    found: Detections, points: F64, score: F64, wanted: Layout | None, notes: list[str], name: str
 ) -> tuple[Layout, tuple[tuple[str, float], ...]]:
     joints = points.shape[1]
     if wanted is not None:
@@ -116,7 +114,7 @@ def _layout(
     return best, tuple(ranked)
 
 
-def _to_pixels(points: FloatArray, units: str, size: tuple[int, int] | None, notes: list[str]) -> FloatArray:
+def _to_pixels(points: F64, units: str, size: tuple[int, int] | None, notes: list[str]) -> F64:
     if units == "pixels":
         return points
     if size is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.typing import F64
+
 __all__ = ["cheapest_pairs"]
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-def cheapest_pairs(cost: FloatArray) -> tuple[IntArray, IntArray]:
+def cheapest_pairs(cost: F64) -> tuple[IntArray, IntArray]:
     """The linear assignment problem, by shortest augmenting paths (Jonker and Volgenant).
 
     Args:
@@ -38,7 +39,7 @@ def cheapest_pairs(cost: FloatArray) -> tuple[IntArray, IntArray]:
     return np.arange(count), columns
 
 
-def _augment(start: int, cost: FloatArray, u: FloatArray, v: FloatArray, row_of: IntArray) -> None:
+def _augment(start: int, cost: F64, u: F64, v: F64, row_of: IntArray) -> None:
     """Give one more row a column; prices and ``row_of`` (the row of each column, or -1) change in place."""
     width = len(v)
     shortest, came_from = np.full(width, np.inf), np.full(width, start)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout
+from mvlift.typing import F64
 
 __all__ = ["clean_clip"]
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 OUTLIER: Final = 0.12
@@ -34,7 +34,7 @@ LIMBS: Final = (
 )
 
 
-def _body_size(points: FloatArray, seen: BoolArray) -> float:
+def _body_size(points: F64, seen: BoolArray) -> float:
     """Typical extent of the body in pixels: diagonal of the box of what is seen, median over frames."""
     full = seen.sum(1) >= max(2, seen.shape[1] // 3)
     if not full.any():
@@ -51,7 +51,7 @@ def _sides(layout: Layout, names: tuple[str, ...]) -> tuple[NDArray[np.int64], N
     return left, np.array([layout.index(b) for _, b in pairs], dtype=np.int64)
 
 
-def _swaps(left: FloatArray, right: FloatArray, seen: BoolArray, size: float) -> BoolArray:
+def _swaps(left: F64, right: F64, seen: BoolArray, size: float) -> BoolArray:
     """(T,) frames in which left and right are exchanged: the cheapest path of a two-state model (Viterbi 1967).
 
     Changing the state costs nothing; moving from where a keypoint was does. Where limbs cross, keeping the sides costs
@@ -61,7 +61,7 @@ def _swaps(left: FloatArray, right: FloatArray, seen: BoolArray, size: float) ->
     own, other = np.stack([left, right], 1), np.stack([right, left], 1)  # (T, 2, N, 2)
     pair = seen[1:] & seen[:-1]  # (T - 1, N): both keypoints of a pair seen in both frames
 
-    def moved(a: FloatArray, b: FloatArray) -> FloatArray:
+    def moved(a: F64, b: F64) -> F64:
         away = np.minimum(np.linalg.norm(a - b, axis=-1), size).sum(1)  # (T - 1, N)
         return np.asarray((away * pair).sum(1) / np.maximum(pair.sum(1), 1) / size)
 
@@ -82,7 +82,7 @@ def _swaps(left: FloatArray, right: FloatArray, seen: BoolArray, size: float) ->
     return path if path.mean() <= 0.5 else ~path
 
 
-def _repair_sides(points: FloatArray, confidence: FloatArray, layout: Layout, size: float) -> int:
+def _repair_sides(points: F64, confidence: F64, layout: Layout, size: float) -> int:
     """Put exchanged limbs right, in place; returns the number of frames changed."""
     changed = 0
     for limb in LIMBS:
@@ -98,7 +98,7 @@ def _repair_sides(points: FloatArray, confidence: FloatArray, layout: Layout, si
     return changed
 
 
-def _smooth(values: FloatArray, weight: FloatArray, stiffness: float) -> FloatArray:
+def _smooth(values: F64, weight: F64, stiffness: float) -> F64:
     """(T, 2) minimiser of Σ w (x - values)² + stiffness Σ (x_{t+1} - 2 x_t + x_{t-1})² (Whittaker 1923)."""
     frames = len(values)
     band = np.zeros((3, frames))
@@ -115,7 +115,7 @@ def _smooth(values: FloatArray, weight: FloatArray, stiffness: float) -> FloatAr
     return np.asarray(solveh_banded(band, values * weight[:, None], check_finite=False))
 
 
-def _interpolated(values: FloatArray, seen: BoolArray) -> FloatArray:
+def _interpolated(values: F64, seen: BoolArray) -> F64:
     frames = np.arange(len(values))
     known = np.flatnonzero(seen)
     return np.stack([np.interp(frames, known, column[known]) for column in values.T], 1)

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.layouts import Layout
+from mvlift.typing import F32
 
 __all__ = ["KeypointClip"]
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +31,15 @@ class KeypointClip:
         track_id: which person of the file this is.
         source: file or folder that was read, or None.
         source_format: name of the reader that recognised it ("openpose", "alphapose", ...).
-        assumptions: sentences for the user, one for each thing that the file did not say and the reader decided.
+        assumptions: sentences for the user, one for each value that the file did not say and the reader decided.
         metadata: further facts of the file, by name, values that JSON can hold.
 
     Raises:
         KeypointError: a shape or value is outside the above.
     """
 
-    points: FloatArray
-    confidence: FloatArray
+    points: F32
+    confidence: F32
     layout: Layout
     fps: Fraction | None = None
     image_size: tuple[int, int] | None = None

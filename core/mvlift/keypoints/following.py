@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.keypoints.assignment import cheapest_pairs
+from mvlift.typing import F64
 
 __all__ = ["distances", "follow", "follow_ids", "frames_alike", "rows_by_id", "sizes_of"]
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 _GATE: Final = 0.5
@@ -53,7 +53,7 @@ _AT_ONCE: Final = 1 << 21
 """Numbers that are compared in one go."""
 
 
-def sizes_of(points: FloatArray, weight: FloatArray) -> FloatArray:
+def sizes_of(points: F64, weight: F64) -> F64:
     """(N,) extent of each detection (N, J, 2): diagonal of the box of its keypoints, pixels."""
     seen = (weight > 0)[..., None]
     low = np.where(seen, points, np.inf).min(1)
@@ -62,9 +62,7 @@ def sizes_of(points: FloatArray, weight: FloatArray) -> FloatArray:
     return np.maximum(np.hypot(extent[:, 0], extent[:, 1]), 1e-3)
 
 
-def distances(
-    a: FloatArray, wa: FloatArray, b: FloatArray, wb: FloatArray, scale: FloatArray, far: float | FloatArray = np.inf
-) -> FloatArray:
+def distances(a: F64, wa: F64, b: F64, wb: F64, scale: F64, far: float | F64 = np.inf) -> F64:
     """(...,) mean distance over keypoints that both have, weighted by confidence; infinite without two of them.
 
     Args:
@@ -80,7 +78,7 @@ def distances(
     return np.where(enough, (weight * away).sum(-1) / np.maximum(weight.sum(-1), 1e-9), np.inf)
 
 
-def _medians(values: FloatArray, known: BoolArray) -> FloatArray:
+def _medians(values: F64, known: BoolArray) -> F64:
     """(N, 2) medians of (N, J, 2) over those of the J that are known; 0 where none is."""
     ordered = np.sort(np.where(known[..., None], values, np.inf), axis=1)
     count = known.sum(1)
@@ -129,19 +127,17 @@ class _State:
         part: (P,) of the footage.
     """
 
-    points: FloatArray
-    weight: FloatArray
-    velocity: FloatArray
-    size: FloatArray
+    points: F64
+    weight: F64
+    velocity: F64
+    size: F64
     last: IntArray
     count: IntArray
     track: IntArray
     part: IntArray
 
     @classmethod
-    def begin(
-        cls, track: IntArray, part: IntArray, frame: IntArray, points: FloatArray, weight: FloatArray, size: FloatArray
-    ) -> _State:
+    def begin(cls, track: IntArray, part: IntArray, frame: IntArray, points: F64, weight: F64, size: F64) -> _State:
         """People seen for the first time."""
         at_rest, once = np.zeros((len(track), 2)), np.ones(len(track), dtype=np.int64)
         return cls(points.copy(), weight.copy(), at_rest, size.copy(), frame.copy(), once, track, part)
@@ -159,9 +155,7 @@ class _State:
         for name, value in vars(new).items():
             getattr(self, name)[where] = value
 
-    def costs(
-        self, who: IntArray, frame: IntArray, points: FloatArray, weight: FloatArray, sizes: FloatArray
-    ) -> FloatArray:
+    def costs(self, who: IntArray, frame: IntArray, points: F64, weight: F64, sizes: F64) -> F64:
         """(N,) of person ``who[n]`` being seen at ``points[n]`` in body sizes; infinite where impossible."""
         gap = frame - self.last[who]
         reach = np.where(gap > 1, (1 - _DECAY**gap) / (1 - _DECAY), 1.0)
@@ -177,7 +171,7 @@ class _State:
         change = np.maximum(np.abs(np.log(sizes / own)) - 0.25, 0.0)
         return np.where(cost < gate, cost + _SIZE_COST * change, np.inf)
 
-    def update(self, who: IntArray, frame: IntArray, points: FloatArray, weight: FloatArray, sizes: FloatArray) -> None:
+    def update(self, who: IntArray, frame: IntArray, points: F64, weight: F64, sizes: F64) -> None:
         """People ``who`` were seen at ``points`` (N, J, 2)."""
         before, had = self.points[who], self.weight[who]
         gap = (frame - self.last[who]).astype(np.float64)
@@ -194,7 +188,7 @@ class _State:
         self.count[who] += 1
 
 
-def _without_doubles(frame: IntArray, points: FloatArray, weight: FloatArray, sizes: FloatArray) -> BoolArray:
+def _without_doubles(frame: IntArray, points: F64, weight: F64, sizes: F64) -> BoolArray:
     """(N,) False for detections that lie on a surer one of their frame.
 
     Of two people on top of each other only one is followed, the other goes on as before: what a detector says about
@@ -214,7 +208,7 @@ def _without_doubles(frame: IntArray, points: FloatArray, weight: FloatArray, si
     return alone
 
 
-def _assigned(part: IntArray, who: IntArray, seen: IntArray, cost: FloatArray) -> tuple[IntArray, IntArray]:
+def _assigned(part: IntArray, who: IntArray, seen: IntArray, cost: F64) -> tuple[IntArray, IntArray]:
     """People and detections that go together, at the least total cost within each part.
 
     Args:
@@ -251,17 +245,17 @@ def _costs_of(
     who: IntArray,
     seen: IntArray,
     frame: IntArray,
-    points: FloatArray,
-    weight: FloatArray,
-    size: FloatArray,
-) -> FloatArray:
+    points: F64,
+    weight: F64,
+    size: F64,
+) -> F64:
     """Costs of pairs, some at a time."""
     pieces = max(1, len(who) * 2 * points.shape[1] // _AT_ONCE)
     parts = zip(np.array_split(who, pieces), np.array_split(seen, pieces), strict=True)
     return np.concatenate([state.costs(i, frame[d], points[d], weight[d], size[d]) for i, d in parts])
 
 
-def follow(frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
+def follow(frame: IntArray, points: F64, weight: F64) -> list[list[int]]:
     """Rows of each track, in order of frames, from one pass over them.
 
     Args:
@@ -351,7 +345,7 @@ def rows_by_id(frame: IntArray, ids: NDArray[np.str_]) -> tuple[IntArray, IntArr
     return rows, *_runs(number[rows])
 
 
-def follow_ids(frame: IntArray, ids: NDArray[np.str_], points: FloatArray, weight: FloatArray) -> list[list[int]]:
+def follow_ids(frame: IntArray, ids: NDArray[np.str_], points: F64, weight: F64) -> list[list[int]]:
     """Rows of each track by the file's ids, cut wherever an id jumps to another place; arguments as ``follow``."""
     sizes = sizes_of(points, weight)
     rows, starts, counts = rows_by_id(frame, ids)

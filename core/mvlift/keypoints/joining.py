@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from mvlift.keypoints.assignment import cheapest_pairs
 from mvlift.keypoints.following import distances, frames_alike, sizes_of
+from mvlift.typing import F64
 
 __all__ = ["join_tracks", "recover"]
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 _JOIN: Final = 90
 """Longest gap in frames over which fragments are joined."""
@@ -54,10 +54,10 @@ class _Side:
     """
 
     frame: int
-    place: FloatArray
-    speed: FloatArray
+    place: F64
+    speed: F64
     size: float
-    pose: FloatArray
+    pose: F64
     clean: bool
 
 
@@ -74,13 +74,13 @@ class _Piece:
 @dataclass(frozen=True, eq=False)
 class _Data:
     frame: IntArray
-    points: FloatArray
-    weight: FloatArray
-    middle: FloatArray
-    size: FloatArray
+    points: F64
+    weight: F64
+    middle: F64
+    size: F64
 
 
-def _middles(points: FloatArray, weight: FloatArray) -> FloatArray:
+def _middles(points: F64, weight: F64) -> F64:
     """(N, 2) middle of each detection's keypoints."""
     total = weight.sum(1, keepdims=True)
     return np.asarray((points * weight[..., None]).sum(1) / np.maximum(total, 1e-9))
@@ -184,7 +184,7 @@ def _candidates(pieces: list[_Piece], data: _Data) -> tuple[IntArray, IntArray]:
     return i, order[np.repeat(low, count) + within]
 
 
-def _link_costs(pieces: list[_Piece], i: IntArray, j: IntArray) -> FloatArray:
+def _link_costs(pieces: list[_Piece], i: IntArray, j: IntArray) -> F64:
     """(P,) cost of piece j following piece i for pairs that ``_candidates`` found, infinite where it cannot."""
     ends, starts = [p.end for p in pieces], [p.start for p in pieces]
     te, ts = np.array([e.frame for e in ends]), np.array([s.frame for s in starts])
@@ -212,7 +212,7 @@ def _link_costs(pieces: list[_Piece], i: IntArray, j: IntArray) -> FloatArray:
     return np.where(near_enough & (cost < _MOST), cost, np.inf)
 
 
-def _links_of(pieces: list[_Piece], data: _Data) -> tuple[IntArray, IntArray, FloatArray]:
+def _links_of(pieces: list[_Piece], data: _Data) -> tuple[IntArray, IntArray, F64]:
     """Pairs of pieces that may follow each other, and their costs; the tracker's own links among them."""
     i, j = _candidates(pieces, data)
     cost = _link_costs(pieces, i, j)
@@ -280,7 +280,7 @@ def _linked(pieces: list[_Piece], data: _Data) -> dict[int, int]:
     return links
 
 
-def join_tracks(tracks: list[list[int]], frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
+def join_tracks(tracks: list[list[int]], frame: IntArray, points: F64, weight: F64) -> list[list[int]]:
     """Rows of each person.
 
     Args:
@@ -307,7 +307,7 @@ def join_tracks(tracks: list[list[int]], frame: IntArray, points: FloatArray, we
     return people
 
 
-def recover(people: list[list[int]], frame: IntArray, points: FloatArray, weight: FloatArray) -> list[list[int]]:
+def recover(people: list[list[int]], frame: IntArray, points: F64, weight: F64) -> list[list[int]]:
     """People with the rows in their gaps that lie on the straight way between the two ends and are nobody else's."""
     free = np.ones(len(frame), dtype=np.bool_)
     for rows in people:
@@ -315,7 +315,7 @@ def recover(people: list[list[int]], frame: IntArray, points: FloatArray, weight
     if not free.any():
         return people
     sizes = sizes_of(points, weight)
-    wanted: dict[int, list[tuple[int, FloatArray, FloatArray, float]]] = {}
+    wanted: dict[int, list[tuple[int, F64, F64, float]]] = {}
     for number, rows in enumerate(people):
         at = frame[rows]
         for a in np.flatnonzero(np.diff(at) > 1):

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from mvlift.keypoints.following import follow, follow_ids, rows_by_id, sizes_of
 from mvlift.keypoints.joining import join_tracks, recover
+from mvlift.typing import F64
 
 __all__ = ["associate", "rank_people"]
-
-FloatArray = NDArray[np.float64]
 
 
 def associate(
     frame: NDArray[np.int64],
-    points: FloatArray,
-    confidence: FloatArray,
+    points: F64,
+    confidence: F64,
     ids: NDArray[np.str_] | None = None,
     certain: bool = False,
 ) -> list[tuple[str, list[int]]]:
@@ -60,9 +59,7 @@ def associate(
     return [(str(i), rows) for i, (_, rows) in enumerate(ordered)]
 
 
-def rank_people(
-    people: list[list[int]], frame: NDArray[np.int64], points: FloatArray, weight: FloatArray
-) -> NDArray[np.float64]:
+def rank_people(people: list[list[int]], frame: NDArray[np.int64], points: F64, weight: F64) -> NDArray[np.float64]:
     """(P,) duration x mean confidence x size of each person, the order in which they are listed."""
     scores = []
     for rows in people:
@@ -73,7 +70,7 @@ def rank_people(
 
 
 def _ordered(
-    people: list[tuple[str, list[int]]], frame: NDArray[np.int64], points: FloatArray, weight: FloatArray
+    people: list[tuple[str, list[int]]], frame: NDArray[np.int64], points: F64, weight: F64
 ) -> list[tuple[str, list[int]]]:
     scores = rank_people([rows for _, rows in people], frame, points, weight)
     return [people[i] for i in np.argsort(-scores, kind="stable")]

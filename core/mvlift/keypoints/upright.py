@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.keypoints.layouts import Layout
+from mvlift.typing import F64
 
 __all__ = ["upright"]
 
-FloatArray = NDArray[np.float64]
 _LEAST: Final = 5
 """Detections with a whole trunk that are needed to say anything."""
 _NEARLY_ALL: Final = 0.95
@@ -20,14 +19,14 @@ _ALONG: Final = 0.8
 
 
 def upright(
-    points: FloatArray,
-    score: FloatArray,
+    points: F64,
+    score: F64,
     layout: Layout,
     units: str,
     size: tuple[int, int] | None,
     loose: bool,
     notes: list[str],
-) -> FloatArray:
+) -> F64:
     """The points with x right and y down, where nearly everybody's trunk shows that they are written otherwise.
 
     Args:
@@ -60,14 +59,12 @@ def upright(
     return points
 
 
-def _noted(points: FloatArray, how: str, notes: list[str]) -> FloatArray:
+def _noted(points: F64, how: str, notes: list[str]) -> F64:
     notes.append(f"Everybody is {how}. If they are not so in the video, it was turned before detection: turn it back.")
     return points
 
 
-def _turned_over(
-    points: FloatArray, score: FloatArray, units: str, size: tuple[int, int] | None, notes: list[str]
-) -> FloatArray:
+def _turned_over(points: F64, score: F64, units: str, size: tuple[int, int] | None, notes: list[str]) -> F64:
     y = points[..., 1]
     seen = score > 0
     both_ends = {"fraction": 1.0, "percent": 100.0, "centred": 0.0}.get(units)

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.bodies.kinematic_model import KinematicModel, get_kinematic_model
 from mvlift.bodies.model import load_body
-from mvlift.bodies.pose_prior import PosePrior, load_prior
-from mvlift.bodies.rig import BodyRig, get_rig
+from mvlift.bodies.pose_prior import VPoserPrior, load_prior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton
 from mvlift.errors import BodyFileError, LiftError
@@ -22,14 +22,14 @@ __all__ = ["body_of"]
 _DEFAULTS: Final = {"smpl": default_human_skeleton, "smal": default_quadruped_skeleton}
 
 
-def _length(skeleton: BodySkeleton, rig: BodyRig) -> float:
+def _length(skeleton: BodySkeleton, kinematic_model: KinematicModel) -> float:
     """Metres of the rig's size bones together, at rest."""
     place = dict(zip(skeleton.keypoint_names, skeleton.rest_points, strict=True))
-    return float(sum(np.linalg.norm(place[a] - place[b]) for a, b in rig.size))
+    return float(sum(np.linalg.norm(place[a] - place[b]) for a, b in kinematic_model.size))
 
 
 @lru_cache(maxsize=8)
-def body_of(subject: Subject, file: str | None = None) -> tuple[BodySkeleton, BodyRig, PosePrior | None]:
+def body_of(subject: Subject, file: str | None = None) -> tuple[BodySkeleton, KinematicModel, VPoserPrior | None]:
     """Skeleton with the subject's keypoints, its rig, and the pose prior if its weights are there.
 
     Args:
@@ -50,11 +50,11 @@ def body_of(subject: Subject, file: str | None = None) -> tuple[BodySkeleton, Bo
             f"{file} is a {skeleton.kind} body, but a {subject.title.lower()} needs a {subject.body} one.",
             "Choose another model file, or another subject.",
         )
-    rig = get_rig(subject.rig)
+    kinematic_model = get_kinematic_model(subject.kinematic_model)
     skeleton = skeleton.with_keypoints(subject.layout.names)
-    if rig.standard:
-        skeleton = skeleton.enlarged_by(rig.standard / _length(skeleton, rig))
-    skeleton = skeleton.with_notions(subject.notions)
+    if kinematic_model.standard:
+        skeleton = skeleton.scaled_for_fit(kinematic_model.standard / _length(skeleton, kinematic_model))
+    skeleton = skeleton.with_keypoint_offsets(subject.keypoint_offsets)
     name = subject.models.get("prior")
     prior = load_prior(name) if name is not None and name in model_names() else None
-    return skeleton, rig, prior
+    return skeleton, kinematic_model, prior

@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.bodies.contacts import contact_probability
-from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, PullsPoses, fit_body
+from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, PosePrior, fit_body
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics, exp_map, log_map
-from mvlift.bodies.rig import BodyRig
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 
 __all__ = ["fit_clip"]
 
-FloatArray = NDArray[np.float64]
 WINDOW: Final = 900
 """Frames in a window; memory is about 0.2 MB a frame."""
 OVERLAP: Final = 60
@@ -37,7 +36,7 @@ def _part(targets: FitTargets, rows: slice) -> FitTargets:
     )
 
 
-def _blend(root: FloatArray, rotations: FloatArray, part: BodyFit, overlap: int) -> tuple[FloatArray, FloatArray]:
+def _blend(root: F64, rotations: F64, part: BodyFit, overlap: int) -> tuple[F64, F64]:
     """Root (n, 3) and rotations (n, J, 3, 3) that pass from what is there (n frames) to the start of a window."""
     share = (np.arange(overlap) + 1.0) / (overlap + 1)
     turn = log_map(part.rotations[:overlap] @ rotations.transpose(0, 1, 3, 2))
@@ -47,10 +46,10 @@ def _blend(root: FloatArray, rotations: FloatArray, part: BodyFit, overlap: int)
 
 def fit_clip(
     skeleton: BodySkeleton,
-    rig: BodyRig,
+    kinematic_model: KinematicModel,
     targets: FitTargets,
     options: FitOptions,
-    prior: PullsPoses | None,
+    prior: PosePrior | None,
     progress: Callable[[float], None] = lambda _: None,
     window: int = WINDOW,
 ) -> BodyFit:
@@ -63,9 +62,9 @@ def fit_clip(
     """
     frames = len(targets.points3d)
     if frames <= window:
-        return fit_body(skeleton, rig, targets, options, prior, progress)
+        return fit_body(skeleton, kinematic_model, targets, options, prior, progress)
     starts = np.linspace(0, frames - PROBE, PROBES).astype(int)
-    probes = [fit_body(skeleton, rig, _part(targets, slice(s, s + PROBE)), options, prior) for s in starts]
+    probes = [fit_body(skeleton, kinematic_model, _part(targets, slice(s, s + PROBE)), options, prior) for s in starts]
     betas = np.median([p.betas for p in probes], axis=0)
     up = np.mean([p.up for p in probes], axis=0)
     held = replace(options, betas=tuple(float(b) for b in betas), shape=False, up_sigma=0.0)
@@ -81,27 +80,27 @@ def fit_clip(
         def tell(share: float, begin: int = start, end: int = stop) -> None:
             progress((begin + share * (end - begin)) / frames)
 
-        part = fit_body(skeleton, rig, _part(level, slice(start, stop)), held, prior, tell)
+        part = fit_body(skeleton, kinematic_model, _part(level, slice(start, stop)), held, prior, tell)
         both = slice(start, done)
         root[both], rotations[both] = _blend(root[both], rotations[both], part, done - start)
         root[done:stop], rotations[done:stop] = part.root[done - start :], part.rotations[done - start :]
         done, size = stop, part.size
-    return _whole(skeleton, rig, level, betas, root, rotations, probes, size)
+    return _whole(skeleton, kinematic_model, level, betas, root, rotations, probes, size)
 
 
 def _whole(
     skeleton: BodySkeleton,
-    rig: BodyRig,
+    kinematic_model: KinematicModel,
     targets: FitTargets,
-    betas: FloatArray,
-    root: FloatArray,
-    rotations: FloatArray,
+    betas: F64,
+    root: F64,
+    rotations: F64,
     probes: list[BodyFit],
     size: float,
 ) -> BodyFit:
-    points = Kinematics(skeleton, rig).pose(betas, rotations, root).points
+    points = Kinematics(skeleton, kinematic_model).pose(betas, rotations, root).points
     floor = float(np.median([p.floor for p in probes]))
-    columns = [skeleton.keypoint_names.index(n) for n in rig.contacts if n in skeleton.keypoint_names]
+    columns = [skeleton.keypoint_names.index(n) for n in kinematic_model.contacts if n in skeleton.keypoint_names]
     return BodyFit(
         betas=betas,
         rotations=rotations,

@@ -14,7 +14,7 @@ from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.samplers import sample
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.sampling import (
-    GivenView,
+    InputView,
     Sampled,
     SampleOptions,
     line_denoiser,
@@ -31,7 +31,7 @@ Triangulation = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def sample_independently(
     network: MotionDenoiser,
-    given: GivenView,
+    given: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: torch.Generator,

@@ -16,10 +16,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from mvlift.errors import LiftError
 from mvlift.lifting.subjects import Bone, Subject
+from mvlift.typing import F64
 
 __all__ = ["UNIT_METRES", "VELOCITY_GAIN", "NormalisedMotion", "default_focal", "intrinsics", "normalise"]
 
-FloatArray = NDArray[np.float64]
 
 UNIT_METRES: Final = 0.5
 """Metres in one unit of the networks' coordinates."""
@@ -43,15 +43,15 @@ class NormalisedMotion:
         K: (3, 3) intrinsics that were used.
     """
 
-    x: FloatArray
-    confidence: FloatArray
-    turn: FloatArray
-    root: FloatArray
-    pixels_per_metre: FloatArray
-    K: FloatArray
+    x: F64
+    confidence: F64
+    turn: F64
+    root: F64
+    pixels_per_metre: F64
+    K: F64
 
     @property
-    def depth(self) -> FloatArray:
+    def depth(self) -> F64:
         """(T,) first estimate of the root's depth in metres, from apparent size."""
         return np.asarray(self.K[0, 0] / self.pixels_per_metre)
 
@@ -61,13 +61,13 @@ def default_focal(image_size: tuple[int, int]) -> float:
     return 1.1 * max(image_size)
 
 
-def intrinsics(image_size: tuple[int, int], focal: float | None = None) -> FloatArray:
+def intrinsics(image_size: tuple[int, int], focal: float | None = None) -> F64:
     """(3, 3) K with the principal point in the middle and square pixels."""
     f = default_focal(image_size) if focal is None else focal
     return np.array([[f, 0, image_size[0] / 2], [0, f, image_size[1] / 2], [0, 0, 1]], dtype=np.float64)
 
 
-def fill_gaps(values: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
+def fill_gaps(values: F64, seen: NDArray[np.bool_]) -> F64:
     """(T, D) with unseen rows interpolated linearly, and held at the ends.
 
     Raises:
@@ -80,7 +80,7 @@ def fill_gaps(values: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
     return np.stack([np.interp(frames, known, column[known]) for column in values.T], 1)
 
 
-def running_percentile(values: FloatArray, window: int, percentile: float) -> FloatArray:
+def running_percentile(values: F64, window: int, percentile: float) -> F64:
     """(T,) percentile over a centred window of odd length, reflected at the ends, linear in T."""
     half = min(window // 2, len(values) - 1)
     padded = np.pad(values, half, mode="reflect") if half else values
@@ -90,7 +90,7 @@ def running_percentile(values: FloatArray, window: int, percentile: float) -> Fl
     return np.concatenate([np.partition(views[i : i + 4096], rank, axis=1)[:, rank] for i in blocks])
 
 
-def _root(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> FloatArray:
+def _root(points: F64, seen: NDArray[np.bool_], subject: Subject) -> F64:
     """(T, 2) mean of the root keypoints; the offset between them carries over when only some are seen."""
     columns = [subject.layout.index(name) for name in subject.root]
     own, here = points[:, columns], np.asarray(seen[:, columns], dtype=bool)
@@ -102,7 +102,7 @@ def _root(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> Floa
     return fill_gaps(np.where(every[:, None], own.mean(1), mean), some)
 
 
-def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, bones: tuple[Bone, ...]) -> FloatArray:
+def _bone_scale(points: F64, seen: NDArray[np.bool_], subject: Subject, bones: tuple[Bone, ...]) -> F64:
     """(T,) pixels a metre, from the 90th percentile of each bone's apparent length; NaN where no bone is seen."""
     total, expected = np.zeros(len(points)), np.zeros(len(points))
     index = {name: i for i, name in enumerate(subject.layout.names)}
@@ -119,7 +119,7 @@ def _bone_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject, b
         return np.where(expected > 0, total / np.maximum(expected, 1e-9), np.nan)
 
 
-def _apparent_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subject) -> FloatArray:
+def _apparent_scale(points: F64, seen: NDArray[np.bool_], subject: Subject) -> F64:
     """(T,) pixels a metre, from the first set of bones that are seen."""
     for bones in (subject.scale_bones, subject.scale_fallback_bones):
         scale = _bone_scale(points, seen, subject, bones)
@@ -128,7 +128,7 @@ def _apparent_scale(points: FloatArray, seen: NDArray[np.bool_], subject: Subjec
     raise LiftError("No bone of the body is seen often enough to measure its size.", "Check the keypoint layout.")
 
 
-def _turn(rays: FloatArray) -> FloatArray:
+def _turn(rays: F64) -> F64:
     """(T, 3, 3) rotations that bring a ray (T, 3) to the z axis without roll."""
     z = rays / np.linalg.norm(rays, axis=1, keepdims=True)
     x = np.cross([0.0, 1.0, 0.0], z)
@@ -140,8 +140,8 @@ def normalise(
     points: NDArray[np.floating],
     confidence: NDArray[np.floating],
     subject: Subject,
-    K: FloatArray,
-    pixels_per_metre: FloatArray | None = None,
+    K: F64,
+    pixels_per_metre: F64 | None = None,
 ) -> NormalisedMotion:
     """Root-centred, scaled motion of a clip whose keypoints are in the subject's layout.
 
@@ -155,7 +155,7 @@ def normalise(
     Raises:
         LiftError: the root or every bone is missing throughout, or the person is smaller than a few pixels.
     """
-    points_px: FloatArray = np.asarray(points, dtype=np.float64)
+    points_px: F64 = np.asarray(points, dtype=np.float64)
     seen: NDArray[np.bool_] = np.asarray(confidence, dtype=np.float64) > 0
     focal, centre = K[0, 0], K[:2, 2]
     root = _root(points_px, seen, subject)

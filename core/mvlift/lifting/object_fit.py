@@ -14,10 +14,10 @@ from mvlift.bodies.kinematics import exp_map, log_map
 from mvlift.lifting.object_grips import find_grips
 from mvlift.lifting.object_shape import ObjectShape
 from mvlift.lifting.object_start import Pose, procrustes_start, projected_start
+from mvlift.typing import F64
 
 __all__ = ["ObjectFit", "ObjectOptions", "ObjectTargets", "fit_object"]
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 PIXEL_SIGMA: Final = 0.01
@@ -31,12 +31,12 @@ SIZE_SIGMA: Final = 0.12
 HOLD_SIGMA: Final = 0.02
 """Metres by which a hand may seem to slide on what it holds."""
 STILL_SIGMA: Final = 0.002
-"""Metres a frame, and tenths of radians, by which a thing at rest may seem to move."""
+"""Metres a frame, and tenths of radians, by which an object at rest may seem to move."""
 STILL_TRAVEL: Final = 0.035
-"""Metres that a thing at rest may seem to travel in half a second."""
+"""Metres that an object at rest may seem to travel in half a second."""
 FLOOR_SIGMA: Final = 0.04
 FLOOR_NEAR: Final = 0.25
-"""Metres above the floor at which a thing at rest is taken to stand on it."""
+"""Metres above the floor at which an object at rest is taken to stand on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +56,15 @@ class ObjectTargets:
         floor: height along ``up``.
     """
 
-    pixels: FloatArray
-    confidence: FloatArray
-    K: FloatArray
+    pixels: F64
+    confidence: F64
+    K: F64
     fps: float
-    depth: FloatArray
-    points3d: FloatArray | None
-    sigma3d: FloatArray | None
-    hands: FloatArray
-    up: FloatArray
+    depth: F64
+    points3d: F64 | None
+    sigma3d: F64 | None
+    hands: F64
+    up: F64
     floor: float
 
 
@@ -75,7 +75,7 @@ class ObjectOptions:
     Attributes:
         iterations: Levenberg-Marquardt steps.
         smoothing: factor on the smoothness.
-        contacts: use the hands, the floor and that a thing at rest does not move.
+        contacts: use the hands, the floor and that an object at rest does not move.
     """
 
     iterations: int = 12
@@ -96,15 +96,15 @@ class ObjectFit:
         grips: (T, H, 3) where, in its own frame and metres; constant while a hold lasts.
     """
 
-    position: FloatArray
-    rotation: FloatArray
-    size: FloatArray
-    points: FloatArray
-    held: FloatArray
-    grips: FloatArray
+    position: F64
+    rotation: F64
+    size: F64
+    points: F64
+    held: F64
+    grips: F64
 
 
-def _skew(v: FloatArray) -> FloatArray:
+def _skew(v: F64) -> F64:
     """(..., 3, 3) matrices of the cross product with v."""
     zero = np.zeros_like(v[..., 0])
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
@@ -147,15 +147,15 @@ class _Fit:
         self.held, self.grips = np.zeros((frames, hands)), np.zeros((frames, hands, 3))
 
     @property
-    def own(self) -> FloatArray:
+    def own(self) -> F64:
         """(P, 3) keypoints in the object's frame, metres."""
         return np.asarray(self.shape.points * np.exp(self.log_size))
 
-    def points(self) -> FloatArray:
+    def points(self) -> F64:
         """(T, P, 3) keypoints in the camera's axes."""
         return np.asarray(self.position[:, None] + np.einsum("tab,pb->tpa", self.rotation, self.own))
 
-    def _jacobians(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    def _jacobians(self) -> tuple[F64, F64, F64 | None]:
         """Points (T, P, 3), their derivative (T, P, 3, 6) by the pose and (T, P, 3, n) by the logarithm of the size."""
         turned = np.einsum("tab,pb->tpa", self.rotation, self.own)
         eye = np.broadcast_to(np.eye(3), (*turned.shape, 3))
@@ -167,8 +167,8 @@ class _Fit:
         return self.position[:, None] + turned, jacobian, size
 
     def _add(
-        self, system: MotionSystem, residual: FloatArray, weight: FloatArray, jacobian: FloatArray,
-        size: FloatArray | None,
+        self, system: MotionSystem, residual: F64, weight: F64, jacobian: F64,
+        size: F64 | None,
     ) -> None:  # fmt: skip
         """Residual (T, P, n), weight (T, P), jacobians (T, P, n, ...)."""
         frames, _, n = residual.shape
@@ -185,7 +185,7 @@ class _Fit:
         away = np.linalg.norm(residual, axis=-1) / (4 * sigma)
         slope = -(points[..., :2] / depth)[..., None]
 
-        def seen(j: FloatArray) -> FloatArray:
+        def seen(j: F64) -> F64:
             return np.asarray((focal / depth)[..., None] * (j[..., :2, :] + slope * j[..., 2:, :]))
 
         weight = t.confidence / sigma**2 / (1 + away**2)

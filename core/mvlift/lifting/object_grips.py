@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.typing import F64
+
 __all__ = ["find_grips", "runs"]
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 ACROSS_SIGMA: Final = 0.03
 """Metres across the line of sight by which a hand that holds on may seem to slide."""
@@ -30,14 +31,12 @@ def runs(flags: BoolArray) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def _outside(points: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+def _outside(points: F64, low: F64, high: F64) -> F64:
     """(...,) distance of points (..., 3) from a box."""
     return np.asarray(np.linalg.norm(np.maximum(np.maximum(low - points, points - high), 0), axis=-1))
 
 
-def _grip(
-    position: FloatArray, rotation: FloatArray, hand: FloatArray, shift: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _grip(position: F64, rotation: F64, hand: F64, shift: float) -> tuple[F64, F64, F64]:
     """Where a hand (T, 3) would hold, if the object were ``shift`` metres nearer than it seems.
 
     Least squares over g of |(I - r rᵀ)(p + R g)|² / σ² + (rᵀ(p + R g - h - s r))² / σ_z², r the direction of the hand
@@ -62,9 +61,7 @@ def _grip(
     return grip, away, (weight[:, None] * left**2).sum(1) / np.maximum(weight.mean(), 1e-6)
 
 
-def find_grips(
-    position: FloatArray, rotation: FloatArray, own: FloatArray, hands: FloatArray, moving: BoolArray
-) -> tuple[FloatArray, FloatArray]:
+def find_grips(position: F64, rotation: F64, own: F64, hands: F64, moving: BoolArray) -> tuple[F64, F64]:
     """Holds and grips.
 
     In every stretch in which the object moves, one error of depth between person and object is found, the one at which

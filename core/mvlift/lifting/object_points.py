@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import LiftError
 from mvlift.keypoints.cleaning import clean_clip
@@ -14,10 +13,9 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout
 from mvlift.keypoints.naming import keypoint_name
 from mvlift.lifting.object_shape import ObjectShape
+from mvlift.typing import F64
 
 __all__ = ["ObjectClip", "object_clip", "seen_points", "with_object_points"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +30,9 @@ class ObjectClip:
     """
 
     names: tuple[str, ...]
-    pixels: FloatArray
-    raw: FloatArray
-    confidence: FloatArray
+    pixels: F64
+    raw: F64
+    confidence: F64
 
 
 def _columns(clip: KeypointClip, names: Sequence[str]) -> dict[str, int]:

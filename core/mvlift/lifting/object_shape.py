@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import LiftError
 from mvlift.lifting.subjects import Subject
+from mvlift.typing import F64
 
 __all__ = ["ObjectShape", "box_shape", "load_shape", "shape_of"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +32,9 @@ class ObjectShape:
 
     name: str
     names: tuple[str, ...]
-    points: FloatArray
+    points: F64
     kind: Literal["box", "points"]
-    size: FloatArray | None
+    size: F64 | None
 
     def __post_init__(self) -> None:
         if len(self.names) < 4 or self.points.shape != (len(self.names), 3) or not np.isfinite(self.points).all():
@@ -88,14 +86,14 @@ class ObjectShape:
 
 def box_shape(subject: Subject, size: tuple[float, float, float] | None = None, name: str = "") -> ObjectShape:
     """The box of a subject, of a known size in metres along its axes or not."""
-    thing = subject.thing
-    if thing is None or not thing.points:
+    rigid_object = subject.rigid_object
+    if rigid_object is None or not rigid_object.points:
         raise LiftError(f"Subject {subject.name} has no object of its own.", "Give the object's points.")
     return ObjectShape(
-        name=name or thing.name,
-        names=tuple(thing.points),
-        points=np.array(list(thing.points.values())),
-        kind=thing.kind,
+        name=name or rigid_object.name,
+        names=tuple(rigid_object.points),
+        points=np.array(list(rigid_object.points.values())),
+        kind=rigid_object.kind,
         size=None if size is None else np.array(size, dtype=np.float64),
     )
 
@@ -106,7 +104,7 @@ def shape_of(subject: Subject, shape: ObjectShape | None) -> ObjectShape | None:
     Raises:
         LiftError: the subject needs the object's points and has none, or a body alone was given an object.
     """
-    if subject.thing is None:
+    if subject.rigid_object is None:
         if shape is not None:
             raise LiftError(f"Subject {subject.name} has no object.", "Choose human+box or human+object.")
         return None

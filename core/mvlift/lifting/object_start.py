@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from mvlift.lifting.object_shape import ObjectShape
+from mvlift.typing import F64
 
 __all__ = ["Pose", "procrustes_start", "projected_start", "weighted_procrustes"]
 
-FloatArray = NDArray[np.float64]
-Pose = tuple[FloatArray, FloatArray, FloatArray]
+Pose = tuple[F64, F64, F64]
 """Position (T, 3), rotation (T, 3, 3) and size (3,)."""
 SMALLEST = 0.03
 """Metres of the shortest edge."""
 
 
-def weighted_procrustes(own: FloatArray, points: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+def weighted_procrustes(own: F64, points: F64, weight: F64) -> tuple[F64, F64]:
     """Rotation and position that bring an object's points onto measured ones (Kabsch 1976, weighted).
 
     Args:
@@ -39,7 +39,7 @@ def weighted_procrustes(own: FloatArray, points: FloatArray, weight: FloatArray)
     return centre - np.einsum("tab,tb->ta", rotation, own_centre), rotation
 
 
-def _affine(own: FloatArray, points: FloatArray, weight: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _affine(own: F64, points: F64, weight: F64) -> tuple[F64, NDArray[np.bool_]]:
     """Linear part (T, n, 3) of the map from the object's points to measured ones (T, P, n), and where it is sure."""
     w = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
     centre = np.einsum("tp,tpc->tc", w, points)
@@ -52,11 +52,11 @@ def _affine(own: FloatArray, points: FloatArray, weight: FloatArray) -> tuple[Fl
     return cross @ np.linalg.inv(normal + 1e-9 * np.eye(3)), sure
 
 
-def _one_scale(shape: ObjectShape, size: FloatArray) -> FloatArray:
+def _one_scale(shape: ObjectShape, size: F64) -> F64:
     return size if shape.kind == "box" else np.full(3, float(np.exp(np.log(size).mean())))
 
 
-def procrustes_start(shape: ObjectShape, points: FloatArray, weight: FloatArray) -> Pose:
+def procrustes_start(shape: ObjectShape, points: F64, weight: F64) -> Pose:
     """From lifted 3D points (T, P, 3) and weights (T, P): size as the median over the clip, pose by Procrustes."""
     size = shape.size
     if size is None:
@@ -68,9 +68,7 @@ def procrustes_start(shape: ObjectShape, points: FloatArray, weight: FloatArray)
     return position, rotation, size
 
 
-def projected_start(
-    shape: ObjectShape, pixels: FloatArray, confidence: FloatArray, K: FloatArray, depth: FloatArray
-) -> Pose:
+def projected_start(shape: ObjectShape, pixels: F64, confidence: F64, K: F64, depth: F64) -> Pose:
     """From 2D keypoints alone, at an assumed depth: scaled orthography, whose three axes measure the size.
 
     The picture of a labelled, right-handed object tells which of its sides is the near one, so nothing is mirrored.
@@ -99,7 +97,7 @@ def projected_start(
     return position, rotation, size
 
 
-def _orthographic_size(shape: ObjectShape, linear: FloatArray) -> FloatArray:
+def _orthographic_size(shape: ObjectShape, linear: F64) -> F64:
     """(3,) edges that make both rows of every view (T, 2, 3) orthonormal: linear in 1 / size squared."""
     first, second = linear[:, 0], linear[:, 1]
     rows = np.concatenate([first**2, second**2, first * second])

@@ -12,15 +12,16 @@ from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.lifting.given import GivenClip
-from mvlift.lifting.hands import ARMS, hold_on
 from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
+from mvlift.lifting.object_hands import ARMS, snap_wrists_to_object
 from mvlift.lifting.object_points import ObjectClip, object_clip
 from mvlift.lifting.object_shape import ObjectShape, shape_of
+from mvlift.lifting.prepared import PreparedClip
 from mvlift.lifting.sampled import LiftedPoints
-from mvlift.lifting.size import resized
+from mvlift.lifting.size import rescale
 from mvlift.lifting.subjects import Subject
 from mvlift.motion import LiftedMotion, ObjectMotion
+from mvlift.typing import F64
 
 __all__ = [
     "GivenObject",
@@ -33,7 +34,6 @@ __all__ = [
     "with_object",
 ]
 
-FloatArray = NDArray[np.float64]
 TOGETHER = 1.5
 """Factor on the error of a lifted object keypoint: all of an object's are wrong in the same direction."""
 SURE = 0.35
@@ -60,13 +60,13 @@ class GivenObject:
 
 
 def given_object(
-    subject: Subject, thing: ObjectShape | None, clip: KeypointClip, height: float | None, smoothing: float
+    subject: Subject, rigid_object: ObjectShape | None, clip: KeypointClip, height: float | None, smoothing: float
 ) -> GivenObject | None:
     """What a lift knows of the subject's object, None for a subject without one.
 
     Args:
         subject: who is lifted.
-        thing: the object as the user gives it.
+        rigid_object: the object as the user gives it.
         clip: of person and object, with its frame rate.
         height: of the person, which sets the scale before a known object does.
         smoothing: strength of the cleaning.
@@ -74,7 +74,7 @@ def given_object(
     Raises:
         LiftError: subject, object and clip do not fit together.
     """
-    known = shape_of(subject, thing)
+    known = shape_of(subject, rigid_object)
     if known is None:
         return None
     shape = known.loosened() if height is None else known
@@ -85,7 +85,7 @@ def _columns(subject: Subject) -> list[int]:
     return [subject.layout.index(n) for n in subject.alone.layout.names]
 
 
-def body_part(given: GivenClip, subject: Subject) -> GivenClip:
+def body_part(given: PreparedClip, subject: Subject) -> PreparedClip:
     """The clip without the object's keypoints."""
     if not subject.rigid:
         return given
@@ -108,7 +108,7 @@ def points_part(lifted: LiftedPoints, subject: Subject) -> LiftedPoints:
 def solve_object(
     shape: ObjectShape,
     seen: ObjectClip,
-    given: GivenClip,
+    given: PreparedClip,
     fitted: BodyFit,
     lifted: LiftedPoints | None,
     subject: Subject,
@@ -152,7 +152,7 @@ def held_body(fitted: BodyFit, found: ObjectFit, skeleton: BodySkeleton, fps: fl
     """The person with hands that stay on the object while they hold it."""
     hands = tuple(n for n in ARMS if n in skeleton.keypoint_names)
     targets = found.position[:, None] + np.einsum("tab,thb->tha", found.rotation, found.grips)
-    return hold_on(fitted, skeleton, hands, targets, found.held, fps)
+    return snap_wrists_to_object(fitted, skeleton, hands, targets, found.held, fps)
 
 
 def measured(motion: LiftedMotion, found: ObjectFit, skeleton: BodySkeleton) -> LiftedMotion:
@@ -167,7 +167,7 @@ def measured(motion: LiftedMotion, found: ObjectFit, skeleton: BodySkeleton) -> 
             f"With an object of that size the person would be about {AVERAGE * factor:.2g} m tall.",
             "Give the object's size in metres, or the person's height beside it.",
         )
-    return resized(motion, skeleton, factor)
+    return rescale(motion, skeleton, factor)
 
 
 def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen: ObjectClip) -> LiftedMotion:
@@ -188,7 +188,7 @@ def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen
     error = np.linalg.norm(motion.camera.project(points.astype(np.float32)) - seen.raw, axis=-1)
     error = np.where(seen.confidence > 0, error, np.nan)
     own = shape.points * found.size
-    thing = ObjectMotion(
+    rigid_object = ObjectMotion(
         name=shape.name,
         position=position.astype(np.float32),
         rotation=quaternion.astype(np.float32),
@@ -197,8 +197,8 @@ def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen
         point_names=shape.names,
     )
 
-    def beside(person: NDArray[np.float32], thing_: FloatArray) -> NDArray[np.float32]:
-        return np.concatenate([person, thing_.astype(np.float32)], 1)
+    def beside(person: NDArray[np.float32], object_points: F64) -> NDArray[np.float32]:
+        return np.concatenate([person, object_points.astype(np.float32)], 1)
 
     return replace(
         motion,
@@ -206,5 +206,5 @@ def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen
         keypoint_names=(*motion.keypoint_names, *shape.names),
         keypoint_confidence=beside(motion.keypoint_confidence, seen.confidence),
         reprojection_error=beside(motion.reprojection_error, error),
-        objects=(*motion.objects, thing),
+        objects=(*motion.objects, rigid_object),
     )

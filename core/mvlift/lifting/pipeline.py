@@ -12,11 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mvlift import version
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
-from mvlift.bodies.pose_prior import PosePrior
+from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
@@ -24,14 +23,14 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
-from mvlift.lifting.given import GivenClip, prepare_clip
-from mvlift.lifting.known import KnownView, known_view
 from mvlift.lifting.object_fit import ObjectOptions
 from mvlift.lifting.object_shape import ObjectShape
 from mvlift.lifting.objects import body_part, given_object, held_body, measured, points_part, solve_object, with_object
+from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
-from mvlift.lifting.sampled import LiftedPoints, drawn_by, lift_points
-from mvlift.lifting.size import sized
+from mvlift.lifting.refinement import RefinedView, refined_view
+from mvlift.lifting.sampled import LiftedPoints, lift_points, make_sampler
+from mvlift.lifting.size import apply_height
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser, model_names
@@ -39,10 +38,9 @@ from mvlift.motion import LiftedMotion
 
 __all__ = ["fit_lifted", "lift", "pick_device"]
 
-FloatArray = NDArray[np.float64]
 Progress = Callable[[str, float], None]
 SAMPLING: Final = 0.7
-"""Share of a look's time that sampling takes."""
+"""Share of a pass's time that sampling takes."""
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -65,7 +63,7 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 @dataclass
-class _Clock:
+class StageTimer:
     """Seconds of each stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -98,88 +96,90 @@ def _check_height(height: float | None, subject: Subject) -> None:
 
 
 def fit_lifted(
-    given: GivenClip,
+    prepared: PreparedClip,
     lifted: LiftedPoints,
-    body: tuple[BodySkeleton, Any, PosePrior | None],
+    body: tuple[BodySkeleton, Any, VPoserPrior | None],
     preset: Preset,
     height: float | None,
     smoothing: float,
     progress: Callable[[float], None] = lambda _: None,
 ) -> BodyFit:
     """Fit a subject's body to a prepared clip and its lifted keypoints; arguments as ``lift``."""
-    skeleton, rig, prior = body
+    skeleton, kinematic_model, prior = body
     targets = FitTargets(
         points3d=lifted.points,
         sigma3d=lifted.sigma,
         up=lifted.up,
-        fps=float(given.fps),
-        pixels=given.clip.points.astype(np.float64),
-        confidence=given.clip.confidence.astype(np.float64),
-        K=given.K,
-        noise=given.noise,
+        fps=float(prepared.fps),
+        pixels=prepared.clip.points.astype(np.float64),
+        confidence=prepared.clip.confidence.astype(np.float64),
+        K=prepared.K,
+        noise=prepared.noise,
         velocity=lifted.velocity,
     )
-    stature = height if rig.height is None else None  # an animal takes its size afterwards
+    stature = height if kinematic_model.height is None else None  # an animal takes its size afterwards
     options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=stature)
-    return fit_clip(skeleton, rig, targets, options, prior, progress)
+    return fit_clip(skeleton, kinematic_model, targets, options, prior, progress)
 
 
-def _told(tell: Progress, stage: str, look: int, looks: int) -> Callable[[float], None]:
-    """Progress of a look's sampling or fit; all looks after the first are one stage."""
-    if look == 0:
-        return partial(tell, stage)
+def _pass_progress(progress: Progress, stage: str, number: int, passes: int) -> Callable[[float], None]:
+    """Progress of one pass's sampling or fit; all refinement passes together are one stage."""
+    if number == 0:
+        return partial(progress, stage)
     begin, width = (0.0, SAMPLING) if stage == "sample" else (SAMPLING, 1 - SAMPLING)
-    return lambda share: tell("look again", (look - 1 + begin + width * share) / (looks - 1))
+    return lambda fraction: progress("refine", (number - 1 + begin + width * fraction) / (passes - 1))
 
 
 def _sample_and_fit(
-    whole: GivenClip,
-    given: GivenClip,
+    prepared: PreparedClip,
+    body_clip: PreparedClip,
     subjects: tuple[Subject, Subject],
     model: tuple[MotionDenoiser, CosineSchedule],
-    body: tuple[BodySkeleton, Any, PosePrior | None],
-    how: Preset,
+    body: tuple[BodySkeleton, Any, VPoserPrior | None],
+    preset: Preset,
     seed: int,
     height: float | None,
     smoothing: float,
-    where: torch.device,
-    tell: Progress,
-    clock: _Clock,
+    device: torch.device,
+    progress: Progress,
+    timer: StageTimer,
 ) -> tuple[LiftedPoints, LiftedPoints, BodyFit]:
-    """All lifted keypoints, those of the body, and the fitted body, after as many looks as are worth it.
+    """All lifted keypoints, those of the body, and the fitted body, after as many refinement passes as are needed.
 
     Args:
-        whole: the clip with all that the model sees.
-        given: the body's part of it.
-        subjects: what is lifted, and what the model knows of it.
-        model, body, how, where, tell, clock: network with schedule, fitted body, preset, device, progress, times.
-        seed, height, smoothing: as ``lift``.
+        prepared: the clip with all keypoints that the model sees.
+        body_clip: the keypoints of the body alone.
+        subjects: what is lifted, and the subject that the model was trained for.
+        model, body: network with schedule, and the body to fit.
+        preset, seed, height, smoothing, device, progress, timer: as ``lift``.
     """
-    who, drawn = subjects
+    subject, model_subject = subjects
     generator = torch.Generator().manual_seed(seed)
-    if how.as_published:
-        from mvlift.lifting.published import drawn_as_published, fit_as_published
+    if preset.as_published:
+        from mvlift.lifting.published import fit_as_published, make_published_sampler
 
-        sampler = drawn_as_published
+        make = make_published_sampler
     else:
-        sampler = drawn_by
-    points, confidence = whole.clip.points.astype(np.float64), whole.clip.confidence.astype(np.float64)
-    known: KnownView | None = None
-    looks = min(how.looks, who.looks)
-    for look in range(looks):
-        draw = sampler(*model, how.sampling, generator, _told(tell, "sample", look, looks))
-        with clock.stage("sample"):
-            everything = lift_points(points, confidence, given.fps, given.K, drawn, draw, where, known)
-            lifted = points_part(everything, drawn)
-        with clock.stage("fit"):
-            fitting = _told(tell, "fit", look, looks)
-            if how.as_published:
-                own = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-                fitted = fit_as_published(lifted, *own, given.K, float(given.fps), body, fitting)
+        make = make_sampler
+    points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
+    refined: RefinedView | None = None
+    passes = 1 + min(preset.refinement_passes, subject.refinement_passes)
+    for number in range(passes):
+        sampler = make(*model, preset.sampling, generator, _pass_progress(progress, "sample", number, passes))
+        with timer.stage("sample"):
+            everything = lift_points(
+                points, confidence, body_clip.fps, body_clip.K, model_subject, sampler, device, refined
+            )
+            lifted = points_part(everything, model_subject)
+        with timer.stage("fit"):
+            fitting = _pass_progress(progress, "fit", number, passes)
+            if preset.as_published:
+                seen = body_clip.clip.points.astype(np.float64), body_clip.clip.confidence.astype(np.float64)
+                fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, fitting)
             else:
-                fitted = fit_lifted(given, lifted, body, how, height, smoothing, fitting)
-        known = known_view(fitted.points, given.clip.layout.names, fitted.up, who)
-        if not known.differs(lifted.depth, lifted.up, first=look == 0):
+                fitted = fit_lifted(body_clip, lifted, body, preset, height, smoothing, fitting)
+        refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject)
+        if not refined.differs(lifted.depth, lifted.up, first=number == 0):
             break
     return everything, lifted, fitted
 
@@ -198,7 +198,7 @@ def lift(
     smoothing: float = 1.0,
     body: str | None = None,
     models: dict[str, str] | None = None,
-    thing: ObjectShape | None = None,
+    rigid_object: ObjectShape | None = None,
     progress: Progress | None = None,
 ) -> LiftedMotion:
     """Lift one person's keypoints to 3D motion in the world.
@@ -213,10 +213,11 @@ def lift(
         fps: overrides the clip's rate.
         image_size: overrides the clip's (width, height).
         seed: the same seed gives the same motion.
-        smoothing: factor on every smoothness, 0 leaves detections and body as rough as they come.
+        smoothing: multiplier on temporal smoothing of keypoints and body; 0 disables it.
         body: a user's SMPL-family model file, instead of the default body.
         models: role ("multiview", "line") -> weights by name or path, instead of the subject's.
-        thing: the object's keypoints and size, for a subject with an object; None: the subject's own, its size unknown.
+        rigid_object: the object's keypoints and size, for a subject with an object; None: the subject's own, of unknown
+            size.
         progress: called with a stage's name and the share of it that is done; an exception from it ends the lift.
 
     Returns:
@@ -229,41 +230,44 @@ def lift(
     """
     if not 0 <= smoothing < float("inf"):
         raise LiftError(f"smoothing is {smoothing:g}.", "Give 0 or more.")
-    tell = progress or (lambda _stage, _share: None)
-    clock, who, how = _Clock(), subject if isinstance(subject, Subject) else get_subject(subject), get_preset(preset)
-    _check_height(height, who)
-    tell("prepare", 0.0)
-    with clock.stage("load"):
-        where = pick_device(device)
-        network, schedule, name, drawn = _network(who, models, where)
-        fitted_body = body_of(who.alone, body)
-    with clock.stage("prepare"):
-        whole = prepare_clip(clip, drawn, fps, image_size, focal, smoothing)
-        beside = given_object(who, thing, replace(clip, fps=whole.fps), height, smoothing)
-        given = body_part(whole, drawn)
+    report = progress or (lambda _stage, _fraction: None)
+    timer, chosen = StageTimer(), get_preset(preset)
+    lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
+    _check_height(height, lifted_subject)
+    report("prepare", 0.0)
+    with timer.stage("load"):
+        on_device = pick_device(device)
+        network, schedule, name, model_subject = _network(lifted_subject, models, on_device)
+        fitted_body = body_of(lifted_subject.alone, body)
+    with timer.stage("prepare"):
+        prepared = prepare_clip(clip, model_subject, fps, image_size, focal, smoothing)
+        beside = given_object(lifted_subject, rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
+        body_clip = body_part(prepared, model_subject)
+    subjects, model = (lifted_subject, model_subject), (network, schedule)
     everything, lifted, fitted = _sample_and_fit(
-        whole, given, (who, drawn), (network, schedule), fitted_body, how, seed, height, smoothing, where, tell, clock
+        prepared, body_clip, subjects, model, fitted_body, chosen, seed, height, smoothing, on_device, report, timer
     )
     if beside is not None:
-        with clock.stage("fit"):
+        with timer.stage("fit"):
             options = ObjectOptions(smoothing=max(smoothing, 0.05))
-            thing3d = everything if drawn.rigid else None
-            found = solve_object(beside.shape, beside.seen, given, fitted, thing3d, who, options)
-            fitted = held_body(fitted, found, fitted_body[0], float(given.fps))
-    with clock.stage("write"):
-        motion = motion_in_world(given, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
+            object_points = everything if model_subject.rigid else None
+            found = solve_object(beside.shape, beside.seen, body_clip, fitted, object_points, lifted_subject, options)
+            fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
+    with timer.stage("write"):
+        motion = motion_in_world(body_clip, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
         if beside is not None:
             motion = with_object(motion, found, beside.shape, beside.seen)
             motion = measured(motion, found, fitted_body[0]) if beside.measures else motion
-        usual = who.height if body is None else None
-        motion = sized(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
-    tell("write", 1.0)
-    return replace(motion, metadata=_metadata(clip, given, preset, seed, smoothing, height, body, name, where, clock))
+        usual = lifted_subject.height if body is None else None
+        motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
+    report("write", 1.0)
+    metadata = _metadata(clip, body_clip, preset, seed, smoothing, height, body, name, on_device, timer)
+    return replace(motion, metadata=metadata)
 
 
 def _metadata(
     clip: KeypointClip,
-    given: GivenClip,
+    prepared: PreparedClip,
     preset: str,
     seed: int,
     smoothing: float,
@@ -271,7 +275,7 @@ def _metadata(
     body: str | None,
     model: str,
     device: torch.device,
-    clock: _Clock,
+    timer: StageTimer,
 ) -> dict[str, object]:
     return {
         "mvlift": version(),
@@ -284,6 +288,6 @@ def _metadata(
         "device": str(device),
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,
-        "assumptions": list(given.assumptions),
-        "timings": {k: round(v, 4) for k, v in clock.seconds.items()},
+        "assumptions": list(prepared.assumptions),
+        "timings": {k: round(v, 4) for k, v in timer.seconds.items()},
     }

@@ -19,21 +19,21 @@ class Preset:
 
     Attributes:
         sampling: of the multi-view model.
-        looks: how often the clip is sampled at most; again only while the fitted body's distance or gravity are others
-            than those that sampling started from.
+        refinement_passes: most passes after the first, which sample again with the fitted body's depth and gravity;
+            they end once these agree with what sampling started from.
         fit_iterations: Levenberg-Marquardt steps of the body fit.
         as_published: triangulate and fit by gradient descent, as the paper does.
     """
 
     sampling: SampleOptions
     fit_iterations: int = 12
-    looks: int = 1
+    refinement_passes: int = 0
     as_published: bool = False
 
 
 PRESETS: Final[dict[PresetName, Preset]] = {
-    "fast": Preset(SampleOptions("ddim", steps=5), fit_iterations=9, looks=4),
-    "quality": Preset(SampleOptions("ddim", steps=8, hypotheses=4), fit_iterations=14, looks=4),
+    "fast": Preset(SampleOptions("ddim", steps=5), fit_iterations=9, refinement_passes=3),
+    "quality": Preset(SampleOptions("ddim", steps=8, hypotheses=4), fit_iterations=14, refinement_passes=3),
     "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
 }
 

@@ -14,28 +14,27 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from roma import rotvec_to_rotmat, special_gramschmidt
 from torch import Tensor
 
 from mvlift.bodies.contacts import contact_probability, floor_height
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.model import BodyModel, load_body
-from mvlift.bodies.pose_prior import PosePrior
-from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError
 from mvlift.lifting.independent import sample_independently
-from mvlift.lifting.sampled import Draw, LiftedPoints
+from mvlift.lifting.sampled import LiftedPoints, Sampler
 from mvlift.lifting.sampling import SampleOptions
+from mvlift.typing import F64
 
-__all__ = ["PublishedOptions", "adam_triangulation", "drawn_as_published", "fit_as_published"]
+__all__ = ["PublishedOptions", "adam_triangulation", "fit_as_published", "make_published_sampler"]
 
-FloatArray = NDArray[np.float64]
 STILL: Final = 1e-3
 """Weight of pose change between frames."""
 
@@ -67,14 +66,14 @@ def adam_triangulation(views: Tensor, points: Tensor, options: PublishedOptions)
     return found.detach()
 
 
-def drawn_as_published(
+def make_published_sampler(
     network: MotionDenoiser,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: torch.Generator,
     progress: Callable[[float], None] = lambda _: None,
-) -> Draw:
-    """Views sampled without regard for each other, then Adam; arguments as ``drawn_by``."""
+) -> Sampler:
+    """Views sampled without regard for each other, then Adam; arguments as ``make_sampler``."""
     done = 0
 
     def count() -> None:
@@ -121,11 +120,11 @@ def _vertices(body: BodyModel, rotations: Tensor, template: Tensor, rest: Tensor
 
 def fit_as_published(
     lifted: LiftedPoints,
-    pixels: FloatArray,
-    confidence: FloatArray,
-    K: FloatArray,
+    pixels: F64,
+    confidence: F64,
+    K: F64,
     fps: float,
-    body: tuple[BodySkeleton, BodyRig, PosePrior | None],
+    body: tuple[BodySkeleton, KinematicModel, VPoserPrior | None],
     progress: Callable[[float], None] = lambda _: None,
     options: PublishedOptions | None = None,
 ) -> BodyFit:
@@ -144,12 +143,12 @@ def fit_as_published(
     Raises:
         LiftError: there is no pose prior.
     """
-    skeleton, rig, prior = body
+    skeleton, kinematic_model, prior = body
     if prior is None:
         raise LiftError("The preset paper needs the pose prior's weights.", "Install MVLift's weights.")
     options = options or PublishedOptions()
     betas = np.zeros(len(skeleton.shape_sigma))
-    size = relative_size(lifted.points, skeleton, rig, betas)
+    size = relative_size(lifted.points, skeleton, kinematic_model, betas)
     points = lifted.points * size
     path = camera_path(points, pixels, confidence, K, fps)
     target = torch.as_tensor(points + path[:, None], dtype=torch.float32)
@@ -157,7 +156,7 @@ def fit_as_published(
     template = torch.as_tensor(model.template, dtype=torch.float32)
     rest = torch.as_tensor(skeleton.rest_joints, dtype=torch.float32)
     weights = torch.as_tensor(model.weights, dtype=torch.float32)
-    start = starting_rotations(points, skeleton, rig, betas)
+    start = starting_rotations(points, skeleton, kinematic_model, betas)
     latent = torch.zeros(len(points), 32, requires_grad=True)
     orientation = torch.as_tensor(start[:, 0, :, :2], dtype=torch.float32).clone().requires_grad_(True)
     own = torch.as_tensor(path - start[:, 0] @ skeleton.rest_joints[0], dtype=torch.float32)
@@ -185,22 +184,22 @@ def fit_as_published(
         rotations64 = pose().double().numpy()
         factor = float(scale)
         root = factor * skeleton.rest_joints[0] + translation.double().numpy()
-    return _as_fit(skeleton, rig, lifted, rotations64, root / factor, betas, size / factor, fps)
+    return _as_fit(skeleton, kinematic_model, lifted, rotations64, root / factor, betas, size / factor, fps)
 
 
 def _as_fit(
     skeleton: BodySkeleton,
-    rig: BodyRig,
+    kinematic_model: KinematicModel,
     lifted: LiftedPoints,
-    rotations: FloatArray,
-    root: FloatArray,
-    betas: FloatArray,
+    rotations: F64,
+    root: F64,
+    betas: F64,
     size: float,
     fps: float,
 ) -> BodyFit:
     """The result in metres of the default body (the picture does not tell one scale from another)."""
-    placed = Kinematics(skeleton, rig).pose(betas, rotations, root).points
-    feet = placed[:, [skeleton.keypoint_names.index(n) for n in rig.contacts]]
+    placed = Kinematics(skeleton, kinematic_model).pose(betas, rotations, root).points
+    feet = placed[:, [skeleton.keypoint_names.index(n) for n in kinematic_model.contacts]]
     floor = floor_height(feet @ lifted.up)
     return BodyFit(
         betas=betas,

@@ -10,17 +10,16 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.known import KnownView
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise
+from mvlift.lifting.refinement import RefinedView
 from mvlift.lifting.resample import MODEL_FPS, from_model_rate, to_model_rate, track_to_model_rate
 from mvlift.lifting.sampling import (
     TILT_MEAN,
-    GivenView,
+    InputView,
     Sampled,
     SampleOptions,
     camera_tilt,
@@ -28,11 +27,11 @@ from mvlift.lifting.sampling import (
     sample_views,
 )
 from mvlift.lifting.subjects import Subject
+from mvlift.typing import F64
 
-__all__ = ["Draw", "LiftedPoints", "drawn_by", "given_view", "lift_points", "tilt_of"]
+__all__ = ["LiftedPoints", "Sampler", "input_view", "lift_points", "make_sampler", "tilt_of"]
 
-FloatArray = NDArray[np.float64]
-Draw = Callable[[GivenView], Sampled]
+Sampler = Callable[[InputView], Sampled]
 """Draws 3D motion for a given view."""
 SPREAD_FLOOR: Final = 0.13
 """Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
@@ -50,19 +49,19 @@ class LiftedPoints:
         velocity: (T, 3) of the root, metres a frame of the clip, camera axes.
     """
 
-    points: FloatArray
-    sigma: FloatArray
-    up: FloatArray
-    depth: FloatArray
-    velocity: FloatArray
+    points: F64
+    sigma: F64
+    up: F64
+    depth: F64
+    velocity: F64
 
 
-def given_view(
+def input_view(
     motion: NormalisedMotion,
     device: torch.device | str,
     elevation: float | None = None,
-    up: FloatArray | None = None,
-) -> GivenView:
+    up: F64 | None = None,
+) -> InputView:
     """Normalised motion as the samplers take it.
 
     Args:
@@ -78,7 +77,7 @@ def given_view(
     tilt = TILT_MEAN if elevation is None else (math.radians(elevation), 0.0)
     if up is not None:
         tilt = tilt_of(up)
-    return GivenView(
+    return InputView(
         tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor(tilt), tilt_known=up is not None
     )
 
@@ -99,13 +98,13 @@ def _agreed(lifted: Sampled) -> tuple[Tensor, Tensor, Tensor]:
     return kept.mean(0), (kept - kept.mean(0)).norm(dim=-1).mean(0), lifted.tilt[near].mean(0)
 
 
-def drawn_by(
+def make_sampler(
     network: MotionDenoiser,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: torch.Generator,
     progress: Callable[[float], None] = lambda _: None,
-) -> Draw:
+) -> Sampler:
     """The sampler that fits a network: its views if it is a stage-4 model, its lines if it is a stage-1 model.
 
     Args:
@@ -127,25 +126,25 @@ def drawn_by(
     return lambda given: draw(network, given, schedule, replace(options, window=size), generator, progress=count)
 
 
-def tilt_of(up: FloatArray) -> tuple[float, float]:
+def tilt_of(up: F64) -> tuple[float, float]:
     """Elevation and roll of a camera in radians, of which ``camera_tilt`` makes this up direction (3,)."""
     return math.atan2(-up[2], math.hypot(up[0], up[1])), math.atan2(up[0], -up[1])
 
 
-def _up(tilt: Tensor) -> FloatArray:
+def _up(tilt: Tensor) -> F64:
     """(3,) up in camera axes for a sampled tilt (2,)."""
     return np.asarray(-camera_tilt(tilt)[:, 1].cpu().double().numpy())
 
 
 def lift_points(
-    points: FloatArray,
-    confidence: FloatArray,
+    points: F64,
+    confidence: F64,
     fps: Fraction,
-    K: FloatArray,
+    K: F64,
     subject: Subject,
-    draw: Draw,
+    draw: Sampler,
     device: torch.device | str,
-    known: KnownView | None = None,
+    known: RefinedView | None = None,
 ) -> LiftedPoints:
     """Sample the 3D keypoints of a clip.
 
@@ -155,7 +154,7 @@ def lift_points(
         fps: of the clip; networks see it at their own rate.
         K: (3, 3) intrinsics.
         subject: what is lifted.
-        draw: sampler, see ``drawn_by``.
+        draw: sampler, see ``make_sampler``.
         device: where it runs.
         known: distance and gravity from an earlier lift of the same clip.
     """
@@ -165,7 +164,7 @@ def lift_points(
     else:
         scale = K[0, 0] / track_to_model_rate(known.depth, fps)
         motion, up = normalise(model_points, model_confidence, subject, K, scale), known.up
-    mean, spread, tilt = _agreed(draw(given_view(motion, device, up=up)))
+    mean, spread, tilt = _agreed(draw(input_view(motion, device, up=up)))
     keypoints = len(subject.layout.names)
     sampled = mean[:, :keypoints].cpu().double().numpy() * UNIT_METRES
     velocity = mean[:, keypoints].cpu().double().numpy() * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))

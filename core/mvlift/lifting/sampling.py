@@ -23,7 +23,7 @@ from mvlift.lifting.windows import Windows
 
 __all__ = [
     "STAGE4_AZIMUTHS",
-    "GivenView",
+    "InputView",
     "SampleOptions",
     "Sampled",
     "camera_tilt",
@@ -32,7 +32,7 @@ __all__ = [
     "sample_views",
 ]
 
-HELD: Final = 20.0
+INPUT_VIEW_WEIGHT: Final = 20.0
 """Weight of a confident given point in triangulation, relative to a generated view's."""
 STAGE4_AZIMUTHS: Final = (0.0, 60.0, 120.0)
 """Generated views in degrees; opposite parallel views mirror each other, so these are the ring of six."""
@@ -47,7 +47,7 @@ LINE_AZIMUTHS: Final = (60.0, 120.0, 180.0, 240.0, 300.0)
 
 
 @dataclass(frozen=True)
-class GivenView:
+class InputView:
     """The 2D motion that is lifted.
 
     Attributes:
@@ -133,7 +133,7 @@ def line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
     return whole @ follow.transpose(-1, -2), follow
 
 
-def _fit_tilt(points: Tensor, given: GivenView, tilt: Tensor) -> Tensor:
+def _fit_tilt(points: Tensor, given: InputView, tilt: Tensor) -> Tensor:
     """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the given view."""
     share = given.confidence / given.confidence.sum().clamp(min=1)
     weight = (share * TILT_POINTS / TILT_SIGMA**2).sqrt()[..., None]
@@ -153,7 +153,7 @@ def _fit_tilt(points: Tensor, given: GivenView, tilt: Tensor) -> Tensor:
 
 
 def _run(
-    given: GivenView,
+    given: InputView,
     views: Tensor,
     denoise: Denoiser,
     windows: Windows,
@@ -206,7 +206,7 @@ def windows_of(frames: int, options: SampleOptions, patch: int) -> Windows:
 
 
 def line_denoiser(
-    network: nn.Module, given: GivenView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
+    network: nn.Module, given: InputView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
 ) -> tuple[Tensor, Denoiser]:
     """Generated views (V, 3, 3) of stage 1 and the function that denoises them, each view for itself."""
     angle = torch.tensor([math.radians(a) for a in azimuths], device=given.x.device)
@@ -226,7 +226,7 @@ def line_denoiser(
     return views, denoise
 
 
-def view_denoiser(network: nn.Module, given: GivenView) -> tuple[Tensor, Denoiser]:
+def view_denoiser(network: nn.Module, given: InputView) -> tuple[Tensor, Denoiser]:
     """Generated views (V, 3, 3) of stage 4 and the function that denoises them together."""
     angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=given.x.device)
     views = ring(angle, torch.zeros_like(angle))
@@ -245,14 +245,14 @@ def view_denoiser(network: nn.Module, given: GivenView) -> tuple[Tensor, Denoise
 
 def sample_lines(
     network: nn.Module,
-    given: GivenView,
+    given: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: torch.Generator,
     *,
     azimuths: Sequence[float] = LINE_AZIMUTHS,
     with_lines: bool = True,
-    held: float = HELD,
+    held: float = INPUT_VIEW_WEIGHT,
     progress: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """3D motion from the line-conditioned model of stage 1 (the in-loop form of stage 2).
@@ -280,12 +280,12 @@ def sample_lines(
 
 def sample_views(
     network: nn.Module,
-    given: GivenView,
+    given: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: torch.Generator,
     *,
-    held: float = HELD,
+    held: float = INPUT_VIEW_WEIGHT,
     progress: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """3D motion from the multi-view model of stage 4, whose views are level cameras on the ring.

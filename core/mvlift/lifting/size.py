@@ -7,37 +7,38 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.bodies.rig import BodyRig
+from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
 from mvlift.motion import Camera, LiftedMotion
+from mvlift.typing import F32
 
-__all__ = ["resized", "sized", "standing_height"]
-
-FloatArray = NDArray[np.float32]
+__all__ = ["apply_height", "rescale", "standing_height"]
 
 
-def standing_height(rest_joints: NDArray[np.floating], joint_names: tuple[str, ...], rig: BodyRig) -> float:
+def standing_height(
+    rest_joints: NDArray[np.floating], joint_names: tuple[str, ...], kinematic_model: KinematicModel
+) -> float:
     """Metres from the ground to an animal's withers in the rest pose; 0 for a body whose rig does not say how."""
-    if rig.height is None:
+    if kinematic_model.height is None:
         return 0.0
-    joint, factor = rig.height
+    joint, factor = kinematic_model.height
     return factor * float(rest_joints[joint_names.index(joint), 1] - rest_joints[:, 1].min())
 
 
 def _scaled(motion: LiftedMotion, factor: float) -> LiftedMotion:
     """Everything that is a length, times a factor: the same picture from so much further away."""
 
-    def times(values: FloatArray) -> FloatArray:
+    def times(values: F32) -> F32:
         return np.asarray(values * np.float32(factor), np.float32)
 
     camera = motion.camera
-    things = [
+    objects = [
         replace(o, position=times(o.position), size=times(o.size), points=times(o.points)) for o in motion.objects
     ]
     return replace(
         motion,
-        objects=tuple(things),
+        objects=tuple(objects),
         rest_joints=times(motion.rest_joints),
         translation=times(motion.translation),
         keypoints=times(motion.keypoints),
@@ -45,7 +46,7 @@ def _scaled(motion: LiftedMotion, factor: float) -> LiftedMotion:
     )
 
 
-def _grown(motion: LiftedMotion, factor: float, direction: int, step: float) -> LiftedMotion:
+def _rescale_shape(motion: LiftedMotion, factor: float, direction: int, step: float) -> LiftedMotion:
     """Scaled by a factor, where the rest body grows about its root through its own size coefficient.
 
     rest(b) = p + (r - p)(1 + c b_size) + sum_i d_i b_i; a factor s on what follows p asks for b_i' = s b_i and
@@ -64,7 +65,9 @@ def _grown(motion: LiftedMotion, factor: float, direction: int, step: float) -> 
     )
 
 
-def sized(motion: LiftedMotion, skeleton: BodySkeleton, rig: BodyRig, height: float | None) -> LiftedMotion:
+def apply_height(
+    motion: LiftedMotion, skeleton: BodySkeleton, kinematic_model: KinematicModel, height: float | None
+) -> LiftedMotion:
     """A motion of an enlarged body at the size of the animal.
 
     Args:
@@ -76,24 +79,24 @@ def sized(motion: LiftedMotion, skeleton: BodySkeleton, rig: BodyRig, height: fl
     Raises:
         LiftError: a height for a body whose shape coefficients cannot take it.
     """
-    if skeleton.enlarged != 1:
-        motion = _scaled(motion, 1 / skeleton.enlarged)
-    now = standing_height(motion.rest_joints, motion.joint_names, rig)
+    if skeleton.fit_scale != 1:
+        motion = _scaled(motion, 1 / skeleton.fit_scale)
+    now = standing_height(motion.rest_joints, motion.joint_names, kinematic_model)
     if height is None or now == 0:
         return motion
-    grows = skeleton.size_direction()
+    grows = skeleton.stature_direction()
     if grows is None:
         raise LiftError(
             "This body file has no shape coefficient for size, so a height cannot be given.",
             "Leave the height out, and scale the armature afterwards.",
         )
-    return _grown(motion, height / now, grows[0], grows[1])
+    return _rescale_shape(motion, height / now, grows[0], grows[1])
 
 
-def resized(motion: LiftedMotion, skeleton: BodySkeleton | None, factor: float) -> LiftedMotion:
+def rescale(motion: LiftedMotion, skeleton: BodySkeleton | None, factor: float) -> LiftedMotion:
     """The motion with everything that is a length times a factor: the same picture from so much further away.
 
     The body's shape takes the new size where its skeleton has a coefficient for it; else the rest joints alone do.
     """
-    grows = skeleton.size_direction() if skeleton is not None else None
-    return _grown(motion, factor, *grows) if grows is not None else _scaled(motion, factor)
+    grows = skeleton.stature_direction() if skeleton is not None else None
+    return _rescale_shape(motion, factor, *grows) if grows is not None else _scaled(motion, factor)

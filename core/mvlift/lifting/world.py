@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.bodies.kinematics import log_map
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.motion import Camera, LiftedMotion
+from mvlift.typing import F64
 
 if TYPE_CHECKING:  # Blender puts people together with numpy alone
     from mvlift.bodies.fit import BodyFit
-    from mvlift.lifting.given import GivenClip
+    from mvlift.lifting.prepared import PreparedClip
 
 __all__ = ["motion_in_world", "world_axes"]
 
-FloatArray = NDArray[np.float64]
 
-
-def world_axes(up: FloatArray) -> FloatArray:
+def world_axes(up: F64) -> F64:
     """(3, 3) rotation from camera axes to the world: z against gravity, y forward of the camera, x to its right.
 
     Args:
@@ -33,13 +31,13 @@ def world_axes(up: FloatArray) -> FloatArray:
     return np.stack([np.cross(forward, up), forward, up])
 
 
-def _keypoint_confidence(confidence: FloatArray, sigma: FloatArray) -> FloatArray:
+def _keypoint_confidence(confidence: F64, sigma: F64) -> F64:
     """How far a 3D keypoint rests on what was seen: 2D confidence, less where samples disagree by decimetres."""
     return np.asarray(confidence / (1 + (sigma / 0.25) ** 2))
 
 
 def motion_in_world(
-    given: GivenClip, fitted: BodyFit, sigma: FloatArray, skeleton: BodySkeleton, contacts: tuple[str, ...]
+    given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton, contacts: tuple[str, ...]
 ) -> LiftedMotion:
     """A fit in the camera's axes as motion in the world, its first root above the origin.
 
@@ -69,7 +67,7 @@ def motion_in_world(
         joint_names=skeleton.joint_names,
         parents=skeleton.parents,
         rest_joints=rest.astype(np.float32),
-        betas=fitted.betas[: len(fitted.betas) - skeleton.notions].astype(np.float32),
+        betas=fitted.betas[: len(fitted.betas) - skeleton.keypoint_offsets].astype(np.float32),
         translation=(fitted.root @ axes.T - origin - rest[0]).astype(np.float32),
         rotations=log_map(rotations).astype(np.float32),
         keypoints=points.astype(np.float32),

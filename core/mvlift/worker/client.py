@@ -25,7 +25,7 @@ from mvlift.keypoints.clip_file import save_clip
 from mvlift.motion import LiftedMotion
 from mvlift.worker.protocol import PROTOCOL, LiftOptions, read_messages, write_message
 
-__all__ = ["Cancelled", "EngineClient", "Failure", "LiftOptions", "Message", "Progress", "Result", "Warning"]
+__all__ = ["Cancelled", "EngineClient", "EngineWarning", "Failure", "LiftOptions", "LiftResult", "Message", "Progress"]
 
 _START_SECONDS: Final = 90.0
 _CANCEL_SECONDS: Final = 0.7
@@ -44,7 +44,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Warning:
+class EngineWarning:
     """Something that the user should know."""
 
     job: int
@@ -52,7 +52,7 @@ class Warning:
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class LiftResult:
     """A finished job."""
 
     job: int
@@ -74,7 +74,7 @@ class Cancelled:
     job: int
 
 
-Message = Progress | Warning | Result | Failure | Cancelled
+Message = Progress | EngineWarning | LiftResult | Failure | Cancelled
 
 
 class EngineClient:
@@ -253,7 +253,7 @@ class EngineClient:
         if kind == "progress":
             return None if self._cancelled_at else Progress(job, str(message["stage"]), float(message["fraction"]))
         if kind == "warning":
-            return Warning(job, str(message["message"]))
+            return EngineWarning(job, str(message["message"]))
         if kind not in ("result", "error", "cancelled"):
             return None
         self._running, cancelled = 0, bool(self._cancelled_at)
@@ -263,7 +263,7 @@ class EngineClient:
         if kind == "error":
             return Failure(job, _error(message))
         try:
-            return Result(job, LiftedMotion.load(message["file"]))
+            return LiftResult(job, LiftedMotion.load(message["file"]))
         except MvliftError as error:
             return Failure(job, EngineError(f"The engine's result cannot be read: {error.message}", error.remedy))
 
@@ -332,7 +332,7 @@ class EngineClient:
             for message in self.poll():
                 if isinstance(message, Progress) and tell is not None:
                     tell(message.stage, message.fraction)
-                if isinstance(message, Result):
+                if isinstance(message, LiftResult):
                     return message.motion
                 if isinstance(message, Failure):
                     raise message.error

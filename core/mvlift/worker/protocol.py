@@ -42,20 +42,24 @@ class LiftOptions:
     body: str | None = None
     models: dict[str, str] | None = None
     frames: tuple[int, int] | None = None
-    thing: ObjectShape | None = None
+    rigid_object: ObjectShape | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold."""
         fps = str(self.fps) if self.fps is not None else None
-        return {**self.__dict__, "fps": fps, "thing": self.thing.to_json() if self.thing is not None else None}
+        return {
+            **self.__dict__,
+            "fps": fps,
+            "rigid_object": self.rigid_object.to_json() if self.rigid_object is not None else None,
+        }
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> LiftOptions:
         """Inverse of ``to_json``; unknown names raise TypeError."""
         pairs = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
         fps = Fraction(values["fps"]) if values.get("fps") else None
-        thing = ObjectShape.from_json(values["thing"]) if values.get("thing") else None
-        return LiftOptions(**{**values, **pairs, "fps": fps, "thing": thing})
+        rigid_object = ObjectShape.from_json(values["rigid_object"]) if values.get("rigid_object") else None
+        return LiftOptions(**{**values, **pairs, "fps": fps, "rigid_object": rigid_object})
 
 
 def write_message(stream: BinaryIO, message: dict[str, Any]) -> None:

@@ -19,14 +19,14 @@ _SHARES: Final = {
     "prepare": (0.0, 0.02),
     "sample": (0.02, 0.37),
     "fit": (0.37, 0.5),
-    "look again": (0.5, 0.97),
+    "refine": (0.5, 0.97),
     "write": (0.97, 1.0),
 }
 _TITLES: Final = {
     "prepare": "Preparing",
-    "sample": "Imagining other views",
+    "sample": "Generating views",
     "fit": "Fitting the body",
-    "look again": "Looking again from where the person is",
+    "refine": "Refining depth and gravity",
     "write": "Writing",
 }
 

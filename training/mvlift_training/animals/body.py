@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
-__all__ = ["FloatArray", "Measures", "draw_measures", "front_leg", "hind_leg", "species_table", "unit"]
+__all__ = ["F64", "Measures", "draw_measures", "front_leg", "hind_leg", "species_table", "unit"]
 
-FloatArray = NDArray[np.float64]
 _FILE: Final = Path(__file__).parent / "species.json"
 _SLACK: Final = 0.02
 """Share of a leg's length that it never stretches out: joints keep their side."""
@@ -58,7 +57,7 @@ def species_table() -> Mapping[str, Any]:
     return dict(json.loads(_FILE.read_text(encoding="utf-8")))
 
 
-def _leg(ranges: list[list[float]], height: float, spare: float, random: np.random.Generator) -> FloatArray:
+def _leg(ranges: list[list[float]], height: float, spare: float, random: np.random.Generator) -> F64:
     """Four lengths whose zigzag reaches the ground: their sum is the height and a little more."""
     drawn = np.array([random.uniform(a, b) for a, b in ranges])
     return np.asarray(drawn * (height * spare / drawn.sum()))
@@ -100,14 +99,12 @@ def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> M
     )
 
 
-def unit(vectors: FloatArray) -> FloatArray:
+def unit(vectors: F64) -> F64:
     """Vectors (..., 3) of length one."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
-def _two_links(
-    top: FloatArray, end: FloatArray, first: FloatArray | float, second: FloatArray | float, towards: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _two_links(top: F64, end: F64, first: F64 | float, second: F64 | float, towards: F64) -> tuple[F64, F64]:
     """Where two links from ``top`` to ``end`` bend, and the end they reach.
 
     Args:
@@ -125,9 +122,7 @@ def _two_links(
     return top + at[:, None] * along + off[:, None] * aside, top + distance[:, None] * along
 
 
-def front_leg(
-    shoulder: FloatArray, fetlock: FloatArray, ahead: FloatArray, lengths: tuple[float, ...], folded: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def front_leg(shoulder: F64, fetlock: F64, ahead: F64, lengths: tuple[float, ...], folded: F64) -> tuple[F64, F64, F64]:
     """Elbow, carpus and fetlock, each (T, 3): the elbow bends back, the carpus forward.
 
     Args:
@@ -144,9 +139,7 @@ def front_leg(
     return elbow, carpus, reached
 
 
-def hind_leg(
-    hip: FloatArray, fetlock: FloatArray, ahead: FloatArray, lengths: tuple[float, ...]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def hind_leg(hip: F64, fetlock: F64, ahead: F64, lengths: tuple[float, ...]) -> tuple[F64, F64, F64]:
     """Knee, hock and fetlock, each (T, 3): a pantograph, whose metatarsus keeps parallel to the thigh.
 
     Arguments as ``front_leg``; lengths are thigh, shank, metatarsus.

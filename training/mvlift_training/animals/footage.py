@@ -12,8 +12,9 @@ from mvlift.files import whole_file
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.lifting.normalise import intrinsics
 from mvlift.lifting.subjects import Subject
+from mvlift.typing import F64
 
-from mvlift_training.animals.body import FloatArray, draw_measures, species_table
+from mvlift_training.animals.body import draw_measures, species_table
 from mvlift_training.animals.gaits import FPS, draw_motion
 from mvlift_training.animals.keypoints import draw_looks, keypoints_of
 
@@ -72,9 +73,9 @@ class Camera:
         image_size: (width, height).
     """
 
-    K: FloatArray
-    R: FloatArray
-    t: FloatArray
+    K: F64
+    R: F64
+    t: F64
     image_size: tuple[int, int]
 
 
@@ -86,18 +87,18 @@ class Footage:
     ``camera``, both in shoulder heights.
     """
 
-    xy: FloatArray
+    xy: F64
     image_size: tuple[int, int]
     clip: str
     category: str
     licence: str
     origin: str = "generated"
     kind: str = ""
-    points3d: FloatArray | None = None
+    points3d: F64 | None = None
     camera: Camera | None = None
 
 
-def _look_at(eye: FloatArray, target: FloatArray, roll: float) -> FloatArray:
+def _look_at(eye: F64, target: F64, roll: float) -> F64:
     """(3, 3) world to camera: x right, y down, z forward."""
     z = (target - eye) / np.linalg.norm(target - eye)
     x = np.cross(z, [0.0, 0.0, 1.0])
@@ -107,7 +108,7 @@ def _look_at(eye: FloatArray, target: FloatArray, roll: float) -> FloatArray:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ level
 
 
-def film(points: FloatArray, random: np.random.Generator) -> tuple[FloatArray, Camera]:
+def film(points: F64, random: np.random.Generator) -> tuple[F64, Camera]:
     """Pixels (T, K, 2), NaN outside the picture, of points (T, K, 3), and the random static camera that took them.
 
     The camera stands 5 degrees below to 20 degrees above its subject, slightly rolled, with a focal length of 0.7 to

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from mvlift.typing import F64
 from scipy.ndimage import gaussian_filter1d
 
-from mvlift_training.animals.body import FloatArray, Measures, species_table
+from mvlift_training.animals.body import Measures, species_table
 
 __all__ = ["FPS", "Motion", "draw_motion", "slow_noise"]
 
@@ -35,19 +36,19 @@ class Motion:
         head: (T, 2) likewise.
     """
 
-    centre: FloatArray
-    heading: FloatArray
-    pitch: FloatArray
-    roll: FloatArray
-    flex: FloatArray
-    bend: FloatArray
-    paws: FloatArray
-    lifted: FloatArray
-    neck: FloatArray
-    head: FloatArray
+    centre: F64
+    heading: F64
+    pitch: F64
+    roll: F64
+    flex: F64
+    bend: F64
+    paws: F64
+    lifted: F64
+    neck: F64
+    head: F64
 
 
-def slow_noise(frames: int, seconds: float, random: np.random.Generator, *columns: int) -> FloatArray:
+def slow_noise(frames: int, seconds: float, random: np.random.Generator, *columns: int) -> F64:
     """(T, ...) smooth noise of unit spread that changes over about so many seconds."""
     pad = int(4 * seconds * FPS)
     raw = random.normal(size=(frames + 2 * pad, *columns))
@@ -55,7 +56,7 @@ def slow_noise(frames: int, seconds: float, random: np.random.Generator, *column
     return np.asarray(smooth * np.sqrt(2 * np.sqrt(np.pi) * max(seconds * FPS, 0.3)))
 
 
-def _step(frames: int, at: float, length: float) -> FloatArray:
+def _step(frames: int, at: float, length: float) -> F64:
     """(T,) from 0 to 1 round the frame ``at``."""
     return np.asarray(0.5 * (1 + np.tanh((np.arange(frames) - at) / max(length, 1.0))))
 
@@ -64,18 +65,18 @@ def _step(frames: int, at: float, length: float) -> FloatArray:
 class _Gait:
     """Stepping over time: cycles a second, share on the ground, step length, lift and offsets of the legs."""
 
-    frequency: FloatArray
-    duty: FloatArray
-    excursion: FloatArray
-    lift: FloatArray
-    offsets: FloatArray
-    bob: FloatArray
-    pitch: FloatArray
-    flex: FloatArray
+    frequency: F64
+    duty: F64
+    excursion: F64
+    lift: F64
+    offsets: F64
+    bob: F64
+    pitch: F64
+    flex: F64
 
 
 def _constant(name: str, frames: int, animal: Measures, random: np.random.Generator) -> _Gait:
-    def over(value: float) -> FloatArray:
+    def over(value: float) -> F64:
         return np.full(frames, value)
 
     if name not in species_table()["gaits"]:
@@ -97,8 +98,8 @@ def _constant(name: str, frames: int, animal: Measures, random: np.random.Genera
     )
 
 
-def _blended(first: _Gait, then: _Gait, share: FloatArray) -> _Gait:
-    def mix(a: FloatArray, b: FloatArray) -> FloatArray:
+def _blended(first: _Gait, then: _Gait, share: F64) -> _Gait:
+    def mix(a: F64, b: F64) -> F64:
         s = share if a.ndim == 1 else share[:, None]
         return np.asarray(a + s * (b - a))
 
@@ -117,9 +118,7 @@ def _gait(activity: str, frames: int, animal: Measures, random: np.random.Genera
     return replace(own, frequency=own.frequency * unsteady, excursion=own.excursion * longer)
 
 
-def _footholds(
-    phase: FloatArray, duty: FloatArray, lift: FloatArray, place: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _footholds(phase: F64, duty: F64, lift: F64, place: F64) -> tuple[F64, F64, F64]:
     """A paw that rests where it was set down and swings to the next place.
 
     Args:
@@ -137,7 +136,7 @@ def _footholds(
     time = np.arange(len(phase), dtype=np.float64)
     rising = phase + 1e-6 * time  # so that the moment of each phase is unique while the animal stands
 
-    def at(cycle: FloatArray) -> FloatArray:
+    def at(cycle: F64) -> F64:
         moment = np.interp(cycle + duty / 2, rising, time)  # the middle of the stance
         return np.stack([np.interp(moment, time, column) for column in place.T], 1)
 
@@ -147,7 +146,7 @@ def _footholds(
     return here + smooth[:, None] * (there - here), lift * bump, bump
 
 
-def _turning(activity: str, moving: FloatArray, random: np.random.Generator) -> FloatArray:
+def _turning(activity: str, moving: F64, random: np.random.Generator) -> F64:
     """(T,) heading over time; who stands on four paws keeps it."""
     frames = len(moving)
     rate = slow_noise(frames, 1.5, random) * random.choice([0.05, 0.3, 0.7], p=[0.4, 0.4, 0.2]) + random.normal() * 0.15
@@ -156,7 +155,7 @@ def _turning(activity: str, moving: FloatArray, random: np.random.Generator) -> 
     return np.asarray(random.uniform(-np.pi, np.pi) + np.cumsum(rate * moving) / FPS)
 
 
-def _at_ease(centre: FloatArray, heading: FloatArray, animal: Measures, spread: FloatArray) -> FloatArray:
+def _at_ease(centre: F64, heading: F64, animal: Measures, spread: F64) -> F64:
     """(T, 4, 2) places on the ground under shoulders and hips."""
     ahead = np.stack([np.cos(heading), np.sin(heading)], -1)[:, None]
     left = np.stack([-np.sin(heading), np.cos(heading)], -1)[:, None]
@@ -167,7 +166,7 @@ def _at_ease(centre: FloatArray, heading: FloatArray, animal: Measures, spread: 
     return np.asarray(centre[:, None, :2] + ahead * forward[:, None] + left * side[:, None])
 
 
-def _rested(activity: str, frames: int, animal: Measures, random: np.random.Generator) -> tuple[FloatArray, ...]:
+def _rested(activity: str, frames: int, animal: Measures, random: np.random.Generator) -> tuple[F64, ...]:
     """How far the fore and the hind end are lowered (T,), and how far hind paws come forward (T,), when it sits."""
     zero = np.zeros(frames)
     if activity not in ("sit", "lie"):
@@ -182,7 +181,7 @@ def _rested(activity: str, frames: int, animal: Measures, random: np.random.Gene
     return fore, hind, share * random.uniform(0.1, 0.35)
 
 
-def _jumped(activity: str, frames: int, random: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _jumped(activity: str, frames: int, random: np.random.Generator) -> tuple[F64, F64, F64]:
     """Height of the flight (T,), crouch before and after (T,) and pitch (T,)."""
     height, crouch, pitch = np.zeros(frames), np.zeros(frames), np.zeros(frames)
     if activity != "jump":
@@ -266,8 +265,8 @@ def draw_motion(activity: str, frames: int, animal: Measures, random: np.random.
 
 
 def _carriage(
-    activity: str, frames: int, animal: Measures, gait: _Gait, beat: FloatArray, random: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+    activity: str, frames: int, animal: Measures, gait: _Gait, beat: F64, random: np.random.Generator
+) -> tuple[F64, F64]:
     """Neck and head (T, 2): pitch and yaw, nodding with the step, looking about, grazing."""
     neck = slow_noise(frames, 0.9, random, 2) * [0.16, 0.25]
     head = slow_noise(frames, 0.6, random, 2) * [0.15, 0.2]

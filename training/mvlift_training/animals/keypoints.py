@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from mvlift.typing import F64
 
-from mvlift_training.animals.body import FloatArray, Measures, front_leg, hind_leg
+from mvlift_training.animals.body import Measures, front_leg, hind_leg
 from mvlift_training.animals.gaits import Motion
 
 __all__ = ["Looks", "draw_looks", "keypoints_of"]
@@ -23,7 +24,7 @@ def draw_looks(random: np.random.Generator) -> Looks:
     return {name: float(random.uniform(a, b)) for name, (a, b) in ranges.items()}
 
 
-def _frame(heading: FloatArray, pitch: FloatArray, roll: FloatArray) -> FloatArray:
+def _frame(heading: F64, pitch: F64, roll: F64) -> F64:
     """(T, 3, 3) rows: ahead, left, up."""
     c, s, cp, sp = np.cos(heading), np.sin(heading), np.cos(pitch), np.sin(pitch)
     zero = np.zeros_like(c)
@@ -34,15 +35,13 @@ def _frame(heading: FloatArray, pitch: FloatArray, roll: FloatArray) -> FloatArr
     return np.stack([ahead, left, np.cross(ahead, left)], 1)
 
 
-def _direction(frame: FloatArray, pitch: FloatArray, yaw: FloatArray) -> FloatArray:
+def _direction(frame: F64, pitch: F64, yaw: F64) -> F64:
     """(T, 3) at a pitch above the horizontal and a yaw from the frame's heading."""
     heading = np.arctan2(frame[:, 0, 1], frame[:, 0, 0]) + yaw
     return np.stack([np.cos(heading) * np.cos(pitch), np.sin(heading) * np.cos(pitch), np.sin(pitch)], -1)
 
 
-def _legs(
-    points: dict[str, FloatArray], animal: Measures, motion: Motion, fore: FloatArray, hind: FloatArray, looks: Looks
-) -> None:
+def _legs(points: dict[str, F64], animal: Measures, motion: Motion, fore: F64, hind: F64, looks: Looks) -> None:
     for side, sign, first in (("l_", 1.0, 0), ("r_", -1.0, 1)):
         for leg, frame, lengths in ((first, fore, animal.front), (first + 2, hind, animal.back)):
             paw, lifted = motion.paws[:, leg], motion.lifted[:, leg]
@@ -64,7 +63,7 @@ def _legs(
             points.update({side + name: value for name, value in found.items()})
 
 
-def keypoints_of(animal: Measures, motion: Motion, looks: Looks) -> dict[str, FloatArray]:
+def keypoints_of(animal: Measures, motion: Motion, looks: Looks) -> dict[str, F64]:
     """All keypoints (T, 3) by name: the vocabulary of the layouts ``ap10k17`` and ``ungulate16``.
 
     Args:
@@ -78,7 +77,7 @@ def keypoints_of(animal: Measures, motion: Motion, looks: Looks) -> dict[str, Fl
     points = {"chest": motion.centre + half * fore[:, 0], "rump": motion.centre - half * hind[:, 0]}
     _legs(points, animal, motion, fore, hind, looks)
 
-    def off(base: FloatArray, frame: FloatArray, ahead: float, up: float, left: float = 0.0) -> FloatArray:
+    def off(base: F64, frame: F64, ahead: float, up: float, left: float = 0.0) -> F64:
         return np.asarray(base + ahead * frame[:, 0] + left * frame[:, 1] + up * frame[:, 2])
 
     points["withers"] = off(points["chest"], fore, -looks["withers_back"], animal.withers)

@@ -15,8 +15,9 @@ from mvlift.errors import KeypointError
 from mvlift.files import whole_file
 from mvlift.lifting.normalise import UNIT_METRES, normalise
 from mvlift.lifting.subjects import Subject
+from mvlift.typing import F64
 
-from mvlift_training.animals.body import FloatArray, species_table
+from mvlift_training.animals.body import species_table
 from mvlift_training.animals.footage import Camera, Footage, common_layout
 from mvlift_training.detector_noise import DetectorNoise, corrupt
 
@@ -35,7 +36,7 @@ def _drawn(seed: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, index, _TRUTH])
 
 
-def in_metres(footage: Footage, random: np.random.Generator) -> tuple[FloatArray, Camera]:
+def in_metres(footage: Footage, random: np.random.Generator) -> tuple[F64, Camera]:
     """Points (T, K, 3) and camera of an animal of our own in metres, at a height that is usual for its kind.
 
     Raises:
@@ -49,7 +50,7 @@ def in_metres(footage: Footage, random: np.random.Generator) -> tuple[FloatArray
 
 def detected(
     footage: Footage, camera: Camera, subject: Subject, noise: DetectorNoise, random: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[F64, F64]:
     """What a detector would see.
 
     Args:

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 __all__ = ["Alignment", "align", "procrustes"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +23,16 @@ class Alignment:
     """
 
     scale: float
-    rotation: FloatArray
-    origin: FloatArray
-    target: FloatArray
+    rotation: F64
+    origin: F64
+    target: F64
 
-    def apply(self, points: FloatArray) -> FloatArray:
+    def apply(self, points: F64) -> F64:
         """(..., 3) in the truth's world."""
         return np.asarray(self.scale * (points - self.origin) @ self.rotation.T + self.target)
 
 
-def align(points: FloatArray, truth: FloatArray, root: list[int], scored: list[int], scale: bool = True) -> Alignment:
+def align(points: F64, truth: F64, root: list[int], scored: list[int], scale: bool = True) -> Alignment:
     """Alignment of a clip's prediction (T, K, 3) to its truth (T, K, 3), both z up.
 
     Args:
@@ -56,7 +54,7 @@ def align(points: FloatArray, truth: FloatArray, root: list[int], scored: list[i
     return Alignment(factor, rotation, a_root[0], b_root[0])
 
 
-def procrustes(points: FloatArray, truth: FloatArray) -> FloatArray:
+def procrustes(points: F64, truth: F64) -> F64:
     """(N, K, 3) prediction after the best similarity of each of N point sets (Umeyama 1991)."""
     a_mean, b_mean = points.mean(-2, keepdims=True), truth.mean(-2, keepdims=True)
     a, b = points - a_mean, truth - b_mean

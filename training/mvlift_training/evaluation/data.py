@@ -11,13 +11,12 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from mvlift_training.arrays import read_arrays
 
 __all__ = ["Sequence", "in_layout", "load_validation"]
 
-FloatArray = NDArray[np.float64]
 _KEYS = {
     "names",
     "fps",
@@ -53,13 +52,13 @@ class Sequence:
 
     name: str
     category: str
-    clean: FloatArray
-    noisy: FloatArray
-    noisy_confidence: FloatArray
-    truth: FloatArray
-    K: FloatArray
-    R: FloatArray
-    t: FloatArray
+    clean: F64
+    noisy: F64
+    noisy_confidence: F64
+    truth: F64
+    K: F64
+    R: F64
+    t: F64
     image_size: tuple[int, int]
     names: tuple[str, ...]
     fps: Fraction
@@ -78,7 +77,7 @@ class Sequence:
         )
 
 
-def _columns(values: FloatArray, columns: list[int | None], missing: float) -> FloatArray:
+def _columns(values: F64, columns: list[int | None], missing: float) -> F64:
     """(T, K, ...) values of other columns; those without one are missing."""
     out = np.full((len(values), len(columns), *values.shape[2:]), missing)
     have = [i for i, c in enumerate(columns) if c is not None]

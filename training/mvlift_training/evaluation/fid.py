@@ -16,7 +16,7 @@ from mvlift.errors import ModelError, MvliftError
 from mvlift.files import whole_file
 from mvlift.lifting.normalise import UNIT_METRES
 from mvlift.lifting.subjects import Subject, get_subject
-from numpy.typing import NDArray
+from mvlift.typing import F64
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -28,7 +28,6 @@ from mvlift_training.motion_data import MotionWindows, file_digest, load_sequenc
 
 __all__ = ["FeatureNetwork", "FidConfig", "features", "frechet_distance", "load_features", "main", "train_features"]
 
-FloatArray = NDArray[np.float64]
 WINDOW: Final = 32
 STRIDE: Final = 8
 AZIMUTHS: Final = (90.0, 180.0, 270.0)
@@ -136,7 +135,7 @@ def load_features(path: Path = SHIPPED) -> FeatureNetwork:
     return network.eval().requires_grad_(False)
 
 
-def _windows(points: FloatArray, subject: Subject) -> Tensor:
+def _windows(points: F64, subject: Subject) -> Tensor:
     """Windows of other views (N, 32, K, 2) of a motion (T, K, 3), z up, in network units of its own size."""
     names = subject.layout.names
     index = {n: i for i, n in enumerate(names)}
@@ -155,14 +154,14 @@ def _windows(points: FloatArray, subject: Subject) -> Tensor:
     return torch.as_tensor(np.array(out), dtype=torch.float32).view(-1, WINDOW, len(names), 2)
 
 
-def features(network: FeatureNetwork, motions: Sequence[FloatArray], subject: Subject) -> FloatArray:
+def features(network: FeatureNetwork, motions: Sequence[F64], subject: Subject) -> F64:
     """(N, 64) features of the views at 90, 180 and 270 degrees of motions (T, K, 3), z up."""
     windows = torch.cat([_windows(m, subject) for m in motions])
     with torch.inference_mode():
         return np.asarray(network.encode(windows).double().numpy())
 
 
-def frechet_distance(a: FloatArray, b: FloatArray) -> float:
+def frechet_distance(a: F64, b: F64) -> float:
     """|μ_a - μ_b|² + tr(C_a + C_b - 2 (C_a C_b)^½) of two feature sets (N, D) (Heusel et al. 2017)."""
     mean = a.mean(0) - b.mean(0)
     ca, cb = np.cov(a, rowvar=False), np.cov(b, rowvar=False)

@@ -15,13 +15,13 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import KeypointError, ModelError
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
-from mvlift.lifting.given import GivenClip, prepare_clip
 from mvlift.lifting.independent import sample_independently
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.pipeline import fit_lifted, lift
+from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.presets import get_preset
-from mvlift.lifting.sampled import Draw, lift_points
-from mvlift.lifting.sampling import GivenView, Sampled, SampleOptions, sample_lines
+from mvlift.lifting.sampled import Sampler, lift_points
+from mvlift.lifting.sampling import InputView, Sampled, SampleOptions, sample_lines
 from mvlift.lifting.subjects import Subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser
@@ -89,7 +89,7 @@ def _full(setting: Setting, preset: str) -> Method:
     return run
 
 
-Sampler = Callable[[MotionDenoiser, GivenView, CosineSchedule, torch.Generator], Sampled]
+NetworkSampler = Callable[[MotionDenoiser, InputView, CosineSchedule, torch.Generator], Sampled]
 
 
 def _line_network(setting: Setting) -> tuple[MotionDenoiser, CosineSchedule]:
@@ -97,7 +97,7 @@ def _line_network(setting: Setting) -> tuple[MotionDenoiser, CosineSchedule]:
     return load_denoiser(name, "line", setting.device)
 
 
-def _lifted_by(setting: Setting, draw: Draw, given: GivenClip) -> LiftedMotion:
+def _lifted_by(setting: Setting, draw: Sampler, given: PreparedClip) -> LiftedMotion:
     points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
     lifted = lift_points(points, confidence, given.fps, given.K, setting.subject, draw, setting.device)
     body = body_of(setting.subject)
@@ -105,7 +105,7 @@ def _lifted_by(setting: Setting, draw: Draw, given: GivenClip) -> LiftedMotion:
     return motion_in_world(given, fitted, lifted.sigma, body[0], body[1].contacts)
 
 
-def _from_lines(setting: Setting, sampler: Sampler) -> Method:
+def _from_lines(setting: Setting, sampler: NetworkSampler) -> Method:
     """3D keypoints from the stage-1 network by some sampler, then the usual body fit."""
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
@@ -119,13 +119,13 @@ def _from_lines(setting: Setting, sampler: Sampler) -> Method:
     return run
 
 
-def fit_pixels(given: GivenClip, subject: Subject) -> tuple[BodyFit, LiftedMotion]:
+def fit_pixels(given: PreparedClip, subject: Subject) -> tuple[BodyFit, LiftedMotion]:
     """2D reprojection with pose prior, shape, smoothness and contacts, started from a standing pose at every frame."""
     points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
     motion = normalise(points, confidence, subject, given.K)
     metres = (points - motion.root[:, None]) / motion.pixels_per_metre[:, None, None]
     flat = np.concatenate([metres, np.zeros_like(metres[..., :1])], -1)
-    skeleton, rig, prior = body_of(subject)
+    skeleton, kinematic_model, prior = body_of(subject)
     targets = FitTargets(
         points3d=flat,
         sigma3d=np.full(flat.shape[:2], np.inf),
@@ -136,8 +136,8 @@ def fit_pixels(given: GivenClip, subject: Subject) -> tuple[BodyFit, LiftedMotio
         K=given.K,
         noise=given.noise,
     )
-    fitted = fit_clip(skeleton, rig, targets, FitOptions(iterations=30), prior)
-    return fitted, motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, rig.contacts)
+    fitted = fit_clip(skeleton, kinematic_model, targets, FitOptions(iterations=30), prior)
+    return fitted, motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, kinematic_model.contacts)
 
 
 def _smplify(setting: Setting) -> Method:

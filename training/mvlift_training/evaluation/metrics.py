@@ -7,14 +7,13 @@ from typing import Final
 
 import numpy as np
 from mvlift.lifting.subjects import Subject
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 from mvlift_training.evaluation.alignment import align, procrustes
 from mvlift_training.evaluation.data import Sequence
 
 __all__ = ["LABELS", "Prediction", "measure"]
 
-FloatArray = NDArray[np.float64]
 LABELS: Final = {
     "t_root": "T_root (mm)",
     "t_root_axis": "T_root per axis (mm)",
@@ -47,12 +46,12 @@ class Prediction:
         seconds: that it took.
     """
 
-    points: FloatArray
-    pixels: FloatArray | None
+    points: F64
+    pixels: F64 | None
     seconds: float = 0.0
 
 
-def _skating(points: FloatArray, truth: FloatArray, feet: list[int]) -> float:
+def _skating(points: F64, truth: F64, feet: list[int]) -> float:
     """Mean distance a frame that feet move while the true feet rest on the floor; NaN where they never do."""
     true_feet = truth[:, feet]
     if len(truth) < 2:
@@ -66,24 +65,24 @@ def _skating(points: FloatArray, truth: FloatArray, feet: list[int]) -> float:
     return float(1000 * moved[rest].mean())
 
 
-HELD: Final = 0.02
+MAX_WRIST_SLIP: Final = 0.02
 """Metres by which a true wrist may move in the object's own frame in a second while it holds on."""
 
 
-def _hand_slip(points: FloatArray, truth: FloatArray, wrists: list[int], thing: list[int], fps: float) -> float:
+def _hand_slip(points: F64, truth: F64, wrists: list[int], rigid_object: list[int], fps: float) -> float:
     """Spread in mm of a wrist's distance from the object's centre over the longest stretch of at least a second in
     which the true distance stays within ``HELD``; mean over wrists, NaN where nothing is carried."""
     least, out = round(fps), []
 
-    def away(p: FloatArray, wrist: int) -> FloatArray:
-        return np.asarray(np.linalg.norm(p[:, wrist] - p[:, thing].mean(1), axis=-1))
+    def away(p: F64, wrist: int) -> F64:
+        return np.asarray(np.linalg.norm(p[:, wrist] - p[:, rigid_object].mean(1), axis=-1))
 
-    moving = np.linalg.norm(np.gradient(truth[:, thing].mean(1), axis=0), axis=-1) * fps > 0.05
+    moving = np.linalg.norm(np.gradient(truth[:, rigid_object].mean(1), axis=0), axis=-1) * fps > 0.05
     for wrist in wrists:
         true, made = away(truth, wrist), away(points, wrist)
         first, best = 0, (0, 0)
         for last in range(len(true)):
-            while np.ptp(true[first : last + 1]) > HELD or not moving[first : last + 1].all():
+            while np.ptp(true[first : last + 1]) > MAX_WRIST_SLIP or not moving[first : last + 1].all():
                 first += 1
                 if first > last:
                     break
@@ -93,16 +92,16 @@ def _hand_slip(points: FloatArray, truth: FloatArray, wrists: list[int], thing: 
     return 1000 * float(np.mean(out)) if out else float("nan")
 
 
-def _object_errors(fitted: FloatArray, truth: FloatArray, sequence: Sequence, subject: Subject) -> dict[str, float]:
+def _object_errors(fitted: F64, truth: F64, sequence: Sequence, subject: Subject) -> dict[str, float]:
     """Errors of an object's keypoints after the person's alignment; its root is their mean."""
-    thing = [sequence.names.index(n) for n in subject.rigid]
-    made, true = fitted[:, thing], truth[:, thing]
+    rigid_object = [sequence.names.index(n) for n in subject.rigid]
+    made, true = fitted[:, rigid_object], truth[:, rigid_object]
     root, true_root = made.mean(1, keepdims=True), true.mean(1, keepdims=True)
     wrists = [sequence.names.index(n) for n in ("l_wrist", "r_wrist") if n in sequence.names]
     return {
         "t_root_object": float(1000 * np.linalg.norm(root - true_root, axis=-1).mean()),
         "o_mpjpe": float(1000 * np.linalg.norm(made - root - (true - true_root), axis=-1).mean()),
-        "hand": _hand_slip(fitted, truth, wrists, thing, float(sequence.fps)),
+        "hand": _hand_slip(fitted, truth, wrists, rigid_object, float(sequence.fps)),
     }
 
 
@@ -119,13 +118,13 @@ def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dic
     fitted = align(points, truth, root, scored).apply(points)
     metric = align(points, truth, root, scored, scale=False).apply(points)
 
-    def root_error(p: FloatArray) -> FloatArray:
+    def root_error(p: F64) -> F64:
         return np.asarray(p[:, root].mean(1) - truth[:, root].mean(1))
 
-    def local(p: FloatArray) -> FloatArray:
+    def local(p: F64) -> F64:
         return np.asarray(p[:, scored] - p[:, root].mean(1, keepdims=True))
 
-    def distance(a: FloatArray, b: FloatArray) -> float:
+    def distance(a: F64, b: F64) -> float:
         return float(1000 * np.linalg.norm(a - b, axis=-1).mean())
 
     aligned = procrustes(points[:, scored], truth[:, scored])

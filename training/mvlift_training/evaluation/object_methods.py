@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from mvlift.lifting.given import GivenClip, prepare_clip
 from mvlift.lifting.object_fit import ObjectOptions
 from mvlift.lifting.object_points import object_clip
 from mvlift.lifting.object_shape import ObjectShape, box_shape
 from mvlift.lifting.objects import body_part, solve_object, with_object
 from mvlift.lifting.pipeline import lift
+from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.subjects import Subject
 
 from mvlift_training.evaluation.data import Sequence
@@ -41,9 +41,11 @@ def _lifted(setting: Setting, preset: str, known: bool, alone: bool = False) -> 
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began, who = time.perf_counter(), setting.subject
-        thing = true_shape(sequence, who) if known else None
+        rigid_object = true_shape(sequence, who) if known else None
         clip = sequence.clip(noisy, who.layout)
-        motion = lift(clip, subject=who, preset=preset, seed=seed, models=models, device=setting.device, thing=thing)
+        motion = lift(
+            clip, subject=who, preset=preset, seed=seed, models=models, device=setting.device, rigid_object=rigid_object
+        )
         return prediction(motion, began)
 
     return run
@@ -56,7 +58,7 @@ def _smplify(setting: Setting, known: bool) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
         whole = prepare_clip(sequence.clip(noisy, who.layout), who, None, None, None, 1.0)
-        given: GivenClip = body_part(whole, who)
+        given: PreparedClip = body_part(whole, who)
         fitted, motion = fit_pixels(given, who.alone)
         shape = true_shape(sequence, who) if known else box_shape(who)
         seen = object_clip(whole.raw, shape, 1.0)

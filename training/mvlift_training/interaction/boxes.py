@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
@@ -14,7 +15,6 @@ from mvlift_training.interaction.reach import Body, bend, bend_needed, reach, un
 
 __all__ = ["CORNERS", "Scene", "make_scene"]
 
-FloatArray = NDArray[np.float64]
 Mode = Literal["carry", "one hand", "push", "alone"]
 CORNERS: Final = np.array([[i, j, k] for i in (-0.5, 0.5) for j in (-0.5, 0.5) for k in (-0.5, 0.5)])
 """(8, 3) corners of a unit box: corner number 4 i + 2 j + k, i, j, k along x, y, z of a right-handed frame."""
@@ -35,8 +35,8 @@ class Scene:
         held: (T, 2) True where the left or right hand holds it.
     """
 
-    points: FloatArray
-    corners: FloatArray
+    points: F64
+    corners: F64
     held: NDArray[np.bool_]
 
 
@@ -47,29 +47,29 @@ class _Plan:
     mode: Mode
     first: int
     last: int
-    size: FloatArray
+    size: F64
     forward: float
     side: float
     height: float
     support: tuple[float, float]
     turn: float
-    tilt: FloatArray
+    tilt: F64
     pitch: float
     drop: float
 
 
-def _smooth_step(x: FloatArray) -> FloatArray:
+def _smooth_step(x: F64) -> F64:
     x = np.clip(x, 0, 1)
     return np.asarray(x * x * (3 - 2 * x))
 
 
-def _wobble(rng: np.random.Generator, frames: int, size: float, seconds: float = 1.0) -> FloatArray:
+def _wobble(rng: np.random.Generator, frames: int, size: float, seconds: float = 1.0) -> F64:
     """(T, 3) slow noise of about a size."""
     noise = gaussian_filter1d(rng.normal(size=(frames + 240, 3)), 30 * seconds, axis=0)[120 : 120 + frames]
     return np.asarray(noise * size * np.sqrt(2 * np.sqrt(np.pi) * 30 * seconds))
 
 
-def facing(points: FloatArray, body: Body, sigma: float = 8.0) -> FloatArray:
+def facing(points: F64, body: Body, sigma: float = 8.0) -> F64:
     """(T, 3) horizontal direction that a person faces, smoothed over ``sigma`` frames."""
     hip, shoulder = body.at("l_hip", "r_hip"), body.at("l_shoulder", "r_shoulder")
     left = points[:, hip[0]] - points[:, hip[1]] + points[:, shoulder[0]] - points[:, shoulder[1]]
@@ -77,7 +77,7 @@ def facing(points: FloatArray, body: Body, sigma: float = 8.0) -> FloatArray:
     return unit(gaussian_filter1d(unit(ahead * [1, 1, 0]), sigma, axis=0, mode="nearest"))
 
 
-def _plan(rng: np.random.Generator, points: FloatArray, body: Body, upright: bool) -> _Plan:
+def _plan(rng: np.random.Generator, points: F64, body: Body, upright: bool) -> _Plan:
     frames = len(points)
     hips = points[:, body.at("l_hip", "r_hip")].mean(1)
     mode: Mode = "alone"
@@ -116,14 +116,12 @@ def _support(rng: np.random.Generator) -> float:
     return 0.0 if rng.random() < 0.65 else float(rng.uniform(0.2, 0.95))
 
 
-def _extent(turn: FloatArray, size: FloatArray) -> FloatArray:
+def _extent(turn: F64, size: F64) -> F64:
     """(T,) half height of a box turned by matrices (T, 3, 3)."""
     return np.asarray((np.abs(turn[:, 2]) * size).sum(-1) / 2)
 
 
-def _box_path(
-    rng: np.random.Generator, plan: _Plan, points: FloatArray, body: Body, ahead: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _box_path(rng: np.random.Generator, plan: _Plan, points: F64, body: Body, ahead: F64) -> tuple[F64, F64]:
     """Centre (T, 3) and turn (T, 3, 3) of the box."""
     frames = len(points)
     time = np.arange(frames)
@@ -151,9 +149,7 @@ def _box_path(
     return smooth, turn
 
 
-def _grips(
-    rng: np.random.Generator, plan: _Plan, turn: FloatArray, centre: FloatArray, body_ahead: FloatArray
-) -> FloatArray:
+def _grips(rng: np.random.Generator, plan: _Plan, turn: F64, centre: F64, body_ahead: F64) -> F64:
     """(2, 3) where the left and right wrist hold the box, in its own frame; NaN for a free hand."""
     left = np.cross(UP, body_ahead)
     local = turn.T @ np.stack([left, body_ahead, UP], 1)  # columns: directions of the person in the box's frame
@@ -183,7 +179,7 @@ def _grips(
     return grip + rng.normal(size=(2, 3)) * 0.015
 
 
-def make_scene(rng: np.random.Generator, points: FloatArray, names: tuple[str, ...]) -> Scene | None:
+def make_scene(rng: np.random.Generator, points: F64, names: tuple[str, ...]) -> Scene | None:
     """A person who does something with a box, or None where the hands would not come to it.
 
     Args:
@@ -220,9 +216,7 @@ def make_scene(rng: np.random.Generator, points: FloatArray, names: tuple[str, .
     return Scene(moved, centre[:, None] + np.einsum("tab,kb->tka", turn, own), grasp)
 
 
-def _hands_to(
-    rng: np.random.Generator, plan: _Plan, points: FloatArray, body: Body, ahead: FloatArray, wanted: FloatArray
-) -> FloatArray:
+def _hands_to(rng: np.random.Generator, plan: _Plan, points: F64, body: Body, ahead: F64, wanted: F64) -> F64:
     """The person with hands at (T, 2, 3) wanted places while the box is held, bent down where they are low."""
     time = np.arange(len(points))
     near = _smooth_step((time - plan.first) / REACH_TIME + 1) * _smooth_step((plan.last - 1 - time) / REACH_TIME + 1)

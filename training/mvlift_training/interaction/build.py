@@ -11,7 +11,7 @@ import tyro
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.lifting.subjects import Subject, get_subject
-from numpy.typing import NDArray
+from mvlift.typing import F64
 from rich.console import Console
 from rich.progress import track
 
@@ -19,11 +19,10 @@ from mvlift_training.console import failed, stderr_console
 from mvlift_training.interaction.boxes import Scene, make_scene
 from mvlift_training.interaction.footage import filmed
 from mvlift_training.interaction.people import lift_people
-from mvlift_training.stage4 import growth, write_motion_library
+from mvlift_training.stage4 import bones_to_keypoints, write_motion_library
 
 __all__ = ["InteractionOptions", "build", "main", "varied"]
 
-FloatArray = NDArray[np.float64]
 TRIES: Final = 5
 
 
@@ -53,9 +52,9 @@ class _Command(InteractionOptions):
     """Where people.npz, motions.npz and train_2d.npz go."""
 
 
-def varied(rng: np.random.Generator, points: FloatArray, subject: Subject, spread: float) -> FloatArray:
+def varied(rng: np.random.Generator, points: F64, subject: Subject, spread: float) -> F64:
     """A person's keypoints (T, K, 3) with limbs of other lengths, feet as high as before."""
-    names, matrix = subject.layout.names, growth(subject)[:-1, :-1]
+    names, matrix = subject.layout.names, bones_to_keypoints(subject)[:-1, :-1]
     root = points[:, [names.index(n) for n in subject.root]].mean(1, keepdims=True)
     factor = 1 + spread * rng.normal(size=len(names))
     factor = 0.5 * (factor + factor[subject.layout.mirrored()])
@@ -66,7 +65,7 @@ def varied(rng: np.random.Generator, points: FloatArray, subject: Subject, sprea
     return np.asarray(made)
 
 
-def _scene(rng: np.random.Generator, points: FloatArray, subject: Subject, spread: float) -> Scene | None:
+def _scene(rng: np.random.Generator, points: F64, subject: Subject, spread: float) -> Scene | None:
     for _ in range(TRIES):
         scene = make_scene(rng, varied(rng, points, subject, spread), subject.layout.names)
         if scene is not None:
@@ -106,7 +105,7 @@ def build(data: Path, folder: Path, options: InteractionOptions, console: Consol
     return len(scenes)
 
 
-def _write_2d(rng: np.random.Generator, path: Path, scenes: list[FloatArray], subject: Subject, fps: float) -> None:
+def _write_2d(rng: np.random.Generator, path: Path, scenes: list[F64], subject: Subject, fps: float) -> None:
     views = [filmed(rng, scene) for scene in scenes]
     lengths = np.array([len(v.pixels) for v in views])
     with whole_file(path) as part:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 __all__ = ["View", "filmed"]
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +19,11 @@ class View:
         image_size: (width, height).
     """
 
-    pixels: FloatArray
+    pixels: F64
     image_size: tuple[int, int]
 
 
-def filmed(rng: np.random.Generator, points: FloatArray) -> View:
+def filmed(rng: np.random.Generator, points: F64) -> View:
     """Points (T, P, 3), z up, through a camera far enough away to see nearly all of them.
 
     Elevation -5 to 20 degrees, a little roll, focal length 0.7 to 1.6 times the longer side, landscape or portrait.

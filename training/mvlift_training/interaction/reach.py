@@ -6,23 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
 __all__ = ["Body", "bend", "bend_needed", "reach", "unit"]
 
-FloatArray = NDArray[np.float64]
 LOOSE: Final = 0.985
 """Share of a limb's length beyond which it does not stretch."""
 
 
-def unit(v: FloatArray) -> FloatArray:
+def unit(v: F64) -> F64:
     """Vectors (..., 3) of length one."""
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
 
 
-def reach(
-    start: FloatArray, middle: FloatArray, end: FloatArray, target: FloatArray, pole: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def reach(start: F64, middle: F64, end: F64, target: F64, pole: F64) -> tuple[F64, F64]:
     """Two-bone inverse kinematics of a limb: where its middle and end go when the end reaches for a target.
 
     Args:
@@ -68,7 +65,7 @@ class Body:
         return [i for i, n in enumerate(self.names) if not any(part in n for part in legs)]
 
 
-def _turned(points: FloatArray, centre: FloatArray, axis: FloatArray, angle: FloatArray) -> FloatArray:
+def _turned(points: F64, centre: F64, axis: F64, angle: F64) -> F64:
     """Points (T, K, 3) turned about an axis (T, 3) through a centre (T, 3) by angles (T,) (Rodrigues)."""
     v, k = points - centre[:, None], axis[:, None]
     c, s = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
@@ -76,9 +73,7 @@ def _turned(points: FloatArray, centre: FloatArray, axis: FloatArray, angle: Flo
     return np.asarray(centre[:, None] + c * v + s * np.cross(np.broadcast_to(k, v.shape), v) + (1 - c) * along)
 
 
-def bend(
-    points: FloatArray, body: Body, amount: FloatArray, forward: FloatArray, pitch: float, drop: float
-) -> FloatArray:
+def bend(points: F64, body: Body, amount: F64, forward: F64, pitch: float, drop: float) -> F64:
     """A person who bends and crouches, feet where they were.
 
     Args:
@@ -111,9 +106,7 @@ def bend(
     return out
 
 
-def bend_needed(
-    points: FloatArray, body: Body, targets: FloatArray, forward: FloatArray, pitch: float, drop: float
-) -> FloatArray:
+def bend_needed(points: F64, body: Body, targets: F64, forward: F64, pitch: float, drop: float) -> F64:
     """(T,) smallest amount of ``bend`` at which both shoulders reach their targets (T, 2, 3), left and right; NaN
     targets ask for nothing."""
     arm = sum(

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mvlift.bodies.make.field import Field
+from mvlift.typing import F64
 
 __all__ = ["adjacency", "evened", "opposite"]
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _LONG: Final = 4 / 3
@@ -48,7 +48,7 @@ def opposite(faces: IntArray) -> tuple[IntArray, IntArray]:
     return ends[pairs], np.stack([order[pairs], order[pairs + 1]], 1) // 3
 
 
-def evened(points: FloatArray, faces: IntArray, field: Field, rounds: int) -> tuple[FloatArray, IntArray]:
+def evened(points: F64, faces: IntArray, field: Field, rounds: int) -> tuple[F64, IntArray]:
     """The same surface with more even triangles, as fine as ``field.edge`` asks for.
 
     Args:
@@ -65,7 +65,7 @@ def evened(points: FloatArray, faces: IntArray, field: Field, rounds: int) -> tu
     return points, faces
 
 
-def _alone(faces: IntArray, priority: FloatArray) -> NDArray[np.bool_]:
+def _alone(faces: IntArray, priority: F64) -> NDArray[np.bool_]:
     """Which rows of (N, 2) face numbers have the highest priority in both their faces."""
     best = np.full(faces.max(initial=-1) + 1, -np.inf)
     order = np.argsort(priority, kind="stable")
@@ -74,7 +74,7 @@ def _alone(faces: IntArray, priority: FloatArray) -> NDArray[np.bool_]:
     return (best[faces[:, 0]] == rows) & (best[faces[:, 1]] == rows)
 
 
-def _split(points: FloatArray, faces: IntArray, field: Field) -> tuple[FloatArray, IntArray]:
+def _split(points: F64, faces: IntArray, field: Field) -> tuple[F64, IntArray]:
     """Edges that are too long, and the longest of both their triangles, halved."""
     ends, sides = opposite(faces)
     length = np.linalg.norm(points[ends[:, 0]] - points[ends[:, 1]], axis=1)
@@ -98,7 +98,7 @@ def _split(points: FloatArray, faces: IntArray, field: Field) -> tuple[FloatArra
     return np.concatenate([points, middle[long]]), np.concatenate([faces, *more])
 
 
-def _split_border(points: FloatArray, faces: IntArray, field: Field) -> tuple[FloatArray, IntArray]:
+def _split_border(points: F64, faces: IntArray, field: Field) -> tuple[F64, IntArray]:
     """Edges of the border that are too long, at most one of a triangle, halved."""
     start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
     _, where, times = np.unique(
@@ -119,19 +119,19 @@ def _split_border(points: FloatArray, faces: IntArray, field: Field) -> tuple[Fl
     return np.concatenate([points, middle[long]]), np.concatenate([faces, np.stack([fresh, b, third], 1)])
 
 
-def _angles(points: FloatArray, tip: IntArray, ends: IntArray) -> FloatArray:
+def _angles(points: F64, tip: IntArray, ends: IntArray) -> F64:
     """Angle at each tip between the ends of its edge."""
     a, b = points[ends[:, 0]] - points[tip], points[ends[:, 1]] - points[tip]
     return np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(1))
 
 
-def _facing(points: FloatArray, faces: IntArray) -> FloatArray:
+def _facing(points: F64, faces: IntArray) -> F64:
     a, b, c = (points[faces[:, i]] for i in range(3))
     normal = np.cross(b - a, c - a)
     return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-15)
 
 
-def _flipped(points: FloatArray, faces: IntArray) -> IntArray:
+def _flipped(points: F64, faces: IntArray) -> IntArray:
     """Edges flipped to the other diagonal where that is Delaunay and the surface is nearly flat."""
     for _ in range(4):
         ends, sides = opposite(faces)
@@ -161,7 +161,7 @@ def _first_of(pairs: IntArray) -> IntArray:
     return np.sort(np.unique(pairs, axis=0, return_index=True)[1])
 
 
-def _slid(points: FloatArray, faces: IntArray, field: Field) -> FloatArray:
+def _slid(points: F64, faces: IntArray, field: Field) -> F64:
     """Vertices moved along the surface towards the middle of their neighbours, then onto the zero level."""
     graph = adjacency(faces, len(points))
     normal = field.gradient(points)

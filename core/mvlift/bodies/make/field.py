@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
 from mvlift.errors import BodyFileError
+from mvlift.typing import F64
 
 __all__ = ["Ellipsoid", "Field", "Floor", "Loft", "Part", "field_of"]
 
-FloatArray = NDArray[np.float64]
 _TINY: Final = 1e-9
 _NEARBY: Final = 6e-3
 _EDGE: Final = 0.022
@@ -28,16 +27,16 @@ _EDGE: Final = 0.022
 class Shape(Protocol):
     """A solid: its implicit function and where it may be negative."""
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: F64) -> F64:
         """(N,) roughly signed distances in metres of points (N, 3), negative inside."""
         ...
 
-    def box(self) -> tuple[FloatArray, FloatArray]:
+    def box(self) -> tuple[F64, F64]:
         """Lowest and highest corner (3,) of what it encloses, metres."""
         ...
 
 
-def _radial(offset: FloatArray, gauge: FloatArray) -> FloatArray:
+def _radial(offset: F64, gauge: F64) -> F64:
     """Distance to the surface along the ray from the centre, where ``gauge`` is 1 on the surface and grows linearly."""
     return np.linalg.norm(offset, axis=-1) * (1 - 1 / np.maximum(gauge, _TINY))
 
@@ -46,16 +45,16 @@ def _radial(offset: FloatArray, gauge: FloatArray) -> FloatArray:
 class Ellipsoid:
     """A turned ellipsoid: centre (3,) and radii (3,) in metres, axes (3, 3) in rows."""
 
-    centre: FloatArray
-    radii: FloatArray
-    axes: FloatArray
+    centre: F64
+    radii: F64
+    axes: F64
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: F64) -> F64:
         """Signed distance along the ray from the centre."""
         offset = (points - self.centre) @ self.axes.T
         return _radial(offset, np.linalg.norm(offset / self.radii, axis=-1))
 
-    def box(self) -> tuple[FloatArray, FloatArray]:
+    def box(self) -> tuple[F64, F64]:
         """Corners of the box that holds it."""
         reach = np.linalg.norm(self.axes * self.radii[:, None], axis=0)
         return self.centre - reach, self.centre + reach
@@ -67,11 +66,11 @@ class Floor:
 
     level: float
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: F64) -> F64:
         """Depth below the level, negative above."""
         return self.level - points[:, 1]
 
-    def box(self) -> tuple[FloatArray, FloatArray]:
+    def box(self) -> tuple[F64, F64]:
         """Everything below the level, which is where it has a say."""
         return np.full(3, -np.inf), np.array([np.inf, self.level, np.inf])
 
@@ -90,15 +89,15 @@ class Loft:
         corners: of the box that holds it.
     """
 
-    start: FloatArray
-    frame: FloatArray
+    start: F64
+    frame: F64
     length: float
     sections: PchipInterpolator
     caps: tuple[float, float]
     power: float
-    corners: tuple[FloatArray, FloatArray]
+    corners: tuple[F64, F64]
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: F64) -> F64:
         """Signed distance along the ray from the nearest centre."""
         local = (points - self.start) @ self.frame.T
         along = np.clip(local[:, 0], 0, self.length)
@@ -111,7 +110,7 @@ class Loft:
         flat = np.abs(local[:, 1] / side) ** self.power + np.abs(local[:, 2] / front) ** self.power
         return _radial(local, np.sqrt(flat ** (2 / self.power) + (local[:, 0] / cap) ** 2))
 
-    def box(self) -> tuple[FloatArray, FloatArray]:
+    def box(self) -> tuple[F64, F64]:
         """Corners of the box that holds it."""
         return self.corners
 
@@ -134,7 +133,7 @@ class Part:
     how: str
     edge: float
 
-    def join(self, before: FloatArray, points: FloatArray) -> FloatArray:
+    def join(self, before: F64, points: F64) -> F64:
         """The field (N,) once this part is joined to the field before."""
         own = self.shape(points)
         if self.how == "add":
@@ -142,7 +141,7 @@ class Part:
         return -_smooth_min(-before, own if self.how == "cut" else -own, self.blend)
 
 
-def _smooth_min(a: FloatArray, b: FloatArray, k: float) -> FloatArray:
+def _smooth_min(a: F64, b: F64, k: float) -> F64:
     h = np.maximum(k - np.abs(a - b), 0) / k
     return np.minimum(a, b) - h * h * k / 4
 
@@ -153,7 +152,7 @@ class Field:
 
     parts: tuple[Part, ...]
 
-    def __call__(self, points: FloatArray) -> FloatArray:
+    def __call__(self, points: F64) -> F64:
         """(N,) roughly signed distances in metres of points (N, 3)."""
         half = points.copy()
         half[:, 0] = np.abs(half[:, 0])
@@ -162,7 +161,7 @@ class Field:
             value = part.join(value, half)
         return value
 
-    def edge(self, points: FloatArray) -> FloatArray:
+    def edge(self, points: F64) -> F64:
         """How long an edge should be at points (N, 3) of the surface, metres (N,): the finest of the parts nearby."""
         half = np.column_stack([np.abs(points[:, 0]), points[:, 1:]])
         wanted = np.full(len(points), np.inf)
@@ -171,12 +170,12 @@ class Field:
             wanted[near] = np.minimum(wanted[near], part.edge)
         return np.where(np.isfinite(wanted), wanted, max(part.edge for part in self.parts))
 
-    def gradient(self, points: FloatArray, step: float = 5e-4) -> FloatArray:
+    def gradient(self, points: F64, step: float = 5e-4) -> F64:
         """(N, 3) by central differences."""
         ahead = [self(points + step * axis) - self(points - step * axis) for axis in np.eye(3)]
         return np.stack(ahead, axis=1) / (2 * step)
 
-    def grid(self, spacing: float) -> tuple[FloatArray, FloatArray]:
+    def grid(self, spacing: float) -> tuple[F64, F64]:
         """Values on a grid over the left half, right near the surface only, which is all that a polygoniser needs.
 
         Args:

@@ -16,12 +16,12 @@ from scipy.spatial.transform import Rotation
 
 from mvlift.bodies.model import BodyModel, load_body
 from mvlift.files import whole_file
+from mvlift.typing import F64
 
 __all__ = ["View", "main", "render", "save_picture"]
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-View = tuple[FloatArray, float, float]
+View = tuple[F64, float, float]
 """Vertices (V, 3) in metres (y up, z front), and the turn about y and the tilt from which they are seen, degrees."""
 
 _POSES: Final = Path(__file__).parent / "human_poses.json"
@@ -40,14 +40,14 @@ _AMBIENT: Final = 0.25
 _SHINE: Final = 0.10
 
 
-def _turned(vertices: FloatArray, turn: float, tilt: float) -> FloatArray:
+def _turned(vertices: F64, turn: float, tilt: float) -> F64:
     a, b = np.radians([turn, tilt])
     about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     return vertices @ (about_x @ about_y).T
 
 
-def _normals(vertices: FloatArray, faces: IntArray) -> FloatArray:
+def _normals(vertices: F64, faces: IntArray) -> F64:
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     flat = np.cross(b - a, c - a)
     smooth = np.zeros_like(vertices)
@@ -56,7 +56,7 @@ def _normals(vertices: FloatArray, faces: IntArray) -> FloatArray:
     return smooth / np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-12)
 
 
-def _shaded(normal: FloatArray) -> FloatArray:
+def _shaded(normal: F64) -> F64:
     light = _AMBIENT * (0.7 + 0.3 * normal[..., 1])
     for towards, strength in _LIGHTS:
         direction = np.array(towards) / np.linalg.norm(towards)
@@ -66,7 +66,7 @@ def _shaded(normal: FloatArray) -> FloatArray:
     return np.clip(light[..., None] * _CLAY * 1.15 + shine[..., None], 0, 1) ** (1 / 1.6)
 
 
-def _draw(image: FloatArray, depth: FloatArray, corners: FloatArray, normals: FloatArray) -> None:
+def _draw(image: F64, depth: F64, corners: F64, normals: F64) -> None:
     """One triangle: corners (3, 3) in pixels and depth, normals (3, 3)."""
     height, width = depth.shape
     low = np.maximum(np.floor(corners[:, :2].min(0)).astype(int), 0)
@@ -90,7 +90,7 @@ def _draw(image: FloatArray, depth: FloatArray, corners: FloatArray, normals: Fl
         depth[window][seen] = near[seen]
 
 
-def _occluded(depth: FloatArray, reach: float) -> FloatArray:
+def _occluded(depth: F64, reach: float) -> F64:
     """(H, W) darkening where the surroundings, ``reach`` pixels about, lie nearer to the viewer."""
     body = np.isfinite(depth)
     level = np.where(body, depth, 0.0)
@@ -98,7 +98,7 @@ def _occluded(depth: FloatArray, reach: float) -> FloatArray:
     return np.where(body, 1 - _OCCLUSION * np.clip((mean - level) / _HOLLOW, 0, 1), 1.0)
 
 
-def _shadow(vertices: FloatArray, view: View, shape: tuple[int, int], scale: float) -> FloatArray:
+def _shadow(vertices: F64, view: View, shape: tuple[int, int], scale: float) -> F64:
     """(H, W) darkening of the floor under a body, as from a wide light above."""
     height = vertices[:, 1] - vertices[:, 1].min()
     floor = np.where([True, False, True], vertices, vertices[:, 1].min())
@@ -109,7 +109,7 @@ def _shadow(vertices: FloatArray, view: View, shape: tuple[int, int], scale: flo
     return 1 - _SHADOW * np.clip(soft / max(float(soft.max()), 1e-9), 0, 1) ** 0.7
 
 
-def render(view: View, faces: IntArray, size: tuple[int, int], scale: float, middle: float) -> FloatArray:
+def render(view: View, faces: IntArray, size: tuple[int, int], scale: float, middle: float) -> F64:
     """An orthographic picture, with the body in its middle from side to side.
 
     Args:
@@ -139,14 +139,14 @@ def render(view: View, faces: IntArray, size: tuple[int, int], scale: float, mid
     return np.clip(image, 0, 1).reshape(size[1], _OVERSAMPLING, size[0], _OVERSAMPLING, 3).mean((1, 3))
 
 
-def save_picture(panels: list[FloatArray], path: Path) -> None:
+def save_picture(panels: list[F64], path: Path) -> None:
     """Pictures of equal height side by side as a PNG of 256 colours."""
     pixels = (np.clip(np.concatenate(panels, 1), 0, 1) * 255).round().astype(np.uint8)
     with whole_file(path) as part:
         Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE).save(part, optimize=True)
 
 
-def _posed(body: BodyModel, pose: Mapping[str, Sequence[float]]) -> FloatArray:
+def _posed(body: BodyModel, pose: Mapping[str, Sequence[float]]) -> F64:
     """Vertices (V, 3) with some joints turned, each by degrees about its own x, then y, then z."""
     rotations = np.tile(np.eye(3), (1, len(body.joint_names), 1, 1))
     for name, angles in pose.items():

@@ -17,10 +17,10 @@ from mvlift.bodies.make.skin import Hinge, joint_regressor, shape_directions, sk
 from mvlift.bodies.make.surface import Surface, polygonised
 from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
 from mvlift.bodies.skeletons import default_quadruped_skeleton, shape_names
+from mvlift.typing import F64
 
 __all__ = ["SMAL_AXES", "main", "quadruped_body", "quadruped_field"]
 
-FloatArray = NDArray[np.float64]
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = _HERE / "quadruped_parts.json"
 _OUT: Final = _HERE.parent / "data" / "quadruped.npz"
@@ -49,7 +49,7 @@ def _hinges() -> dict[str, Hinge]:
     return hinges
 
 
-def _girth(surface: Surface, skeleton: BodySkeleton, weights: FloatArray) -> FloatArray:
+def _girth(surface: Surface, skeleton: BodySkeleton, weights: F64) -> F64:
     """(V, 3, B) what no bone says: the trunk's skin moves away from the spine, to the sides and down."""
     trunk = [skeleton.joint_names.index(n) for n in _data()["trunk"]]
     spine = skeleton.rest_joints[trunk]

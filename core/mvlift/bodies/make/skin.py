@@ -14,10 +14,10 @@ from scipy.sparse.linalg import splu
 
 from mvlift.bodies.make.surface import Surface
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 
 __all__ = ["Hinge", "joint_regressor", "shape_directions", "skin_weights"]
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _MIRROR: Final = np.array([-1.0, 1.0, 1.0])
@@ -55,7 +55,7 @@ def _below(parents: tuple[int, ...], joint: int) -> BoolArray:
     return inside
 
 
-def _nearest_bone(points: FloatArray, skeleton: BodySkeleton) -> NDArray[np.int64]:
+def _nearest_bone(points: F64, skeleton: BodySkeleton) -> NDArray[np.int64]:
     """(V,) the joint at whose bone (towards a child, or itself at the tips) each point lies."""
     joints, best = skeleton.rest_joints, np.full(len(points), np.inf)
     owner = np.zeros(len(points), np.int64)
@@ -72,7 +72,7 @@ def _nearest_bone(points: FloatArray, skeleton: BodySkeleton) -> NDArray[np.int6
     return owner
 
 
-def _regions(points: FloatArray, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -> FloatArray:
+def _regions(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -> F64:
     """(V, J) 1 where a vertex lies beyond a joint's plane, on its side of the body and near its bones."""
     owner, joints = _nearest_bone(points, skeleton), skeleton.rest_joints
     region = np.zeros((len(points), len(joints)))
@@ -92,7 +92,7 @@ def _regions(points: FloatArray, skeleton: BodySkeleton, hinges: Mapping[str, Hi
     return region
 
 
-def _laplacian(surface: Surface) -> tuple[sparse.csc_array, FloatArray]:
+def _laplacian(surface: Surface) -> tuple[sparse.csc_array, F64]:
     """Cotangent Laplacian (V, V), positive, and the area about each vertex (V,), square metres."""
     v, f, count = surface.vertices, surface.faces, len(surface.vertices)
     rows, columns, values = [], [], []
@@ -109,7 +109,7 @@ def _laplacian(surface: Surface) -> tuple[sparse.csc_array, FloatArray]:
     return (sparse.diags_array(off.sum(0)) - off).tocsc(), area
 
 
-def skin_weights(surface: Surface, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -> FloatArray:
+def skin_weights(surface: Surface, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -> F64:
     """Smooth skin weights: each joint's region, softened by heat that spreads along the skin.
 
     Args:
@@ -146,11 +146,11 @@ def _other_side(skeleton: BodySkeleton) -> list[int]:
     return [int(np.linalg.norm(skeleton.rest_joints - p, axis=1).argmin()) for p in swapped]
 
 
-def _symmetric_weights(weights: FloatArray, surface: Surface, skeleton: BodySkeleton) -> FloatArray:
+def _symmetric_weights(weights: F64, surface: Surface, skeleton: BodySkeleton) -> F64:
     return (weights + weights[surface.twin][:, _other_side(skeleton)]) / 2
 
 
-def _tidy(weights: FloatArray) -> FloatArray:
+def _tidy(weights: F64) -> F64:
     """The four largest of each row, as multiples of one grain, summing to 1. Equal weights are treated equally."""
     least = np.sort(weights, axis=1)[:, -_MOST_JOINTS][:, None]
     extra = (weights >= least - 1e-9).sum(1, keepdims=True) > _MOST_JOINTS  # a tie for the fourth place
@@ -166,7 +166,7 @@ def _tidy(weights: FloatArray) -> FloatArray:
     return grains / _GRAIN
 
 
-def joint_regressor(surface: Surface, skeleton: BodySkeleton) -> FloatArray:
+def joint_regressor(surface: Surface, skeleton: BodySkeleton) -> F64:
     """Non-negative weights (J, V) of a few vertices round each joint that put the joint where the skeleton has it."""
     points = surface.vertices
     regressor = np.zeros((len(skeleton.rest_joints), len(points)))
@@ -184,7 +184,7 @@ def joint_regressor(surface: Surface, skeleton: BodySkeleton) -> FloatArray:
     return regressor / regressor.sum(1, keepdims=True)
 
 
-def _shares(offset: FloatArray) -> FloatArray:
+def _shares(offset: F64) -> F64:
     """Non-negative shares (N,), as even as can be, with sum 1 and a mean of points (N, 3) at 0."""
     wanted = np.concatenate([[0.0, 0.0, 0.0, 1.0], np.zeros(len(offset))])
     exact = np.concatenate([offset.T / np.abs(offset).max(), np.ones((1, len(offset)))])
@@ -192,7 +192,7 @@ def _shares(offset: FloatArray) -> FloatArray:
     return np.where(shares > 0, shares, 0) / shares.sum()
 
 
-def _segment_maps(skeleton: BodySkeleton) -> FloatArray:
+def _segment_maps(skeleton: BodySkeleton) -> F64:
     """(B, J, 3, 3) linear maps that move each joint's children and keypoints, relative to it, as the shape asks."""
     joints, changes = skeleton.rest_joints, skeleton.shape_joints
     maps = np.zeros((changes.shape[2], len(joints), 3, 3))
@@ -207,13 +207,13 @@ def _segment_maps(skeleton: BodySkeleton) -> FloatArray:
     return maps
 
 
-def _growth(place: FloatArray, move: FloatArray) -> float:
+def _growth(place: F64, move: F64) -> float:
     """The factor of a growth that is alike in all directions, or 0 where it is not that."""
     factor = float((place * move).sum() / max(float((place**2).sum()), 1e-12))
     return factor if np.abs(move - factor * place).max(initial=0) < _ALIKE else 0.0
 
 
-def _map_of(place: FloatArray, move: FloatArray) -> FloatArray:
+def _map_of(place: F64, move: F64) -> F64:
     """A map from places to moves: growth where several points say so, else the least one (a bone only stretches)."""
     size = float((place**2).sum())
     if size < 1e-9:
@@ -229,11 +229,11 @@ def _map_of(place: FloatArray, move: FloatArray) -> FloatArray:
 def shape_directions(
     surface: Surface,
     skeleton: BodySkeleton,
-    weights: FloatArray,
-    regressor: FloatArray,
+    weights: F64,
+    regressor: F64,
     softness: float = 0.03,
-    more: FloatArray | None = None,
-) -> FloatArray:
+    more: F64 | None = None,
+) -> F64:
     """How the skin moves per unit of each shape coefficient so that its joints move as the skeleton's do.
 
     The skin follows linear maps of the bones, blended by the softened skin weights; what the regressed joints then
@@ -264,7 +264,7 @@ def shape_directions(
     return (field + mirrored) / 2
 
 
-def _smoothest(stiffness: sparse.csc_array, area: FloatArray, regressor: FloatArray, wanted: FloatArray) -> FloatArray:
+def _smoothest(stiffness: sparse.csc_array, area: F64, regressor: F64, wanted: F64) -> F64:
     """The field (V, 3, B) of least squared Laplacian with ``regressor @ field == wanted`` (J, 3, B)."""
     bend = stiffness @ sparse.diags_array(1 / area) @ stiffness
     scale = float(bend.diagonal().mean())

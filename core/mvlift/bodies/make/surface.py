@@ -15,10 +15,10 @@ from skimage.measure import marching_cubes
 from mvlift.bodies.make.even import adjacency, evened
 from mvlift.bodies.make.field import Field
 from mvlift.errors import BodyFileError
+from mvlift.typing import F64
 
 __all__ = ["Surface", "polygonised"]
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _MIRROR: Final = np.array([-1.0, 1.0, 1.0])
@@ -35,7 +35,7 @@ class Surface:
         twin: (V,) number of each vertex' mirror image (itself on the mirror plane).
     """
 
-    vertices: FloatArray
+    vertices: F64
     faces: IntArray
     twin: IntArray
 
@@ -60,19 +60,19 @@ def polygonised(field: Field, spacing: float, vertices: int, rounds: int = 12) -
     return _outward(_mirrored(*evened(*half, field, rounds)))
 
 
-def _largest(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray]:
+def _largest(points: F64, faces: IntArray) -> tuple[F64, IntArray]:
     """The largest connected piece."""
     _, label = sparse.csgraph.connected_components(adjacency(faces, len(points)), directed=False)
     return _used(points, faces[label[faces[:, 0]] == np.bincount(label).argmax()])
 
 
-def _used(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray]:
+def _used(points: F64, faces: IntArray) -> tuple[F64, IntArray]:
     """Without vertices that no face names."""
     kept, numbers = np.unique(faces, return_inverse=True)
     return points[kept], numbers.reshape(-1, 3)
 
 
-def _left_half(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArray]:
+def _left_half(points: F64, faces: IntArray) -> tuple[F64, IntArray]:
     """What lies at x >= 0, with one simple border on the mirror plane.
 
     Vertices near the plane are pulled onto it, so that no slivers come of the cut: fewer where that pinches the border.
@@ -91,7 +91,7 @@ def _left_half(points: FloatArray, faces: IntArray) -> tuple[FloatArray, IntArra
     )
 
 
-def _has_simple_border(points: FloatArray, faces: IntArray) -> bool:
+def _has_simple_border(points: F64, faces: IntArray) -> bool:
     """Whether the border is one loop that passes once through each vertex of the mirror plane, and no other."""
     start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
     ends = np.sort(np.stack([start, end], 1), axis=1)
@@ -105,13 +105,13 @@ def _has_simple_border(points: FloatArray, faces: IntArray) -> bool:
     return len(np.unique(label[rim])) == 1
 
 
-def _cut(points: FloatArray, faces: IntArray, snap: float) -> tuple[FloatArray, IntArray]:
+def _cut(points: F64, faces: IntArray, snap: float) -> tuple[F64, IntArray]:
     """What lies at x >= 0, cut along the mirror plane, with vertices nearer than ``snap`` pulled onto it first."""
     x = np.where(np.abs(points[:, 0]) <= snap, 0.0, points[:, 0])
     points = np.column_stack([x, points[:, 1:]])
     side = np.sign(x)[faces]
     kept = [faces[(side >= 0).all(1) & (side > 0).any(1)]]
-    fresh: list[FloatArray] = []
+    fresh: list[F64] = []
     numbers: dict[tuple[int, int], int] = {}
 
     def crossing(a: int, b: int) -> int:
@@ -133,7 +133,7 @@ def _cut(points: FloatArray, faces: IntArray, snap: float) -> tuple[FloatArray, 
     return _used(np.concatenate([points, np.reshape(fresh, (-1, 3))]), np.concatenate(kept))
 
 
-def _mirrored(points: FloatArray, faces: IntArray) -> Surface:
+def _mirrored(points: F64, faces: IntArray) -> Surface:
     """A left half and its mirror image, sewn together at x = 0."""
     count = len(points)
     inner = points[:, 0] > 0

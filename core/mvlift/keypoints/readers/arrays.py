@@ -24,10 +24,10 @@ from mvlift.keypoints.readers.marks import MAX_CELLS, name_keypoints
 from mvlift.keypoints.readers.mediapipe import refuse_world_landmarks
 from mvlift.keypoints.readers.point_tracks import frames_first
 from mvlift.keypoints.sources import Source
+from mvlift.typing import F64
 
 __all__: list[str] = []
 
-FloatArray = NDArray[np.float64]
 _POINTS: Final = (
     "points",
     "keypoints",
@@ -86,14 +86,14 @@ def _recognise(source: Source) -> str | None:
     return f"an array called {key}" if key else None
 
 
-def _checked(array: NDArray[Any] | None, name: str) -> FloatArray:
+def _checked(array: NDArray[Any] | None, name: str) -> F64:
     if array is None or not array.size or array.size > 3 * MAX_CELLS:
         shape = array.shape if array is not None else ()
         raise KeypointError(f"{name}: an array of shape {shape} is no clip.", "Save (frames, keypoints, 2).")
     return array.astype(np.float64)
 
 
-def _per_person(array: FloatArray, name: str, notes: list[str]) -> FloatArray:
+def _per_person(array: F64, name: str, notes: list[str]) -> F64:
     """(T, people, J, 2 or 3) of any arrangement."""
     if array.ndim == 3:
         points_first = not candidates_for(array.shape[1]) and array.shape[-1] == 2 and not frames_first(array)
@@ -115,7 +115,7 @@ def _per_person(array: FloatArray, name: str, notes: list[str]) -> FloatArray:
     return array
 
 
-def _are_cameras(array: FloatArray) -> bool:
+def _are_cameras(array: F64) -> bool:
     """Whether the first axis of MediaPipe's points counts cameras: somebody moves less from frame to frame."""
     if array.shape[1] < 2 or array.shape[2] not in _MEDIAPIPE_COUNTS:
         return False
@@ -125,7 +125,7 @@ def _are_cameras(array: FloatArray) -> bool:
     return not frames_first(middle)
 
 
-def _scores(source: Source, points: FloatArray, shape: tuple[int, ...]) -> FloatArray | None:
+def _scores(source: Source, points: F64, shape: tuple[int, ...]) -> F64 | None:
     """Confidence from an array of its own, else from the third number, unless that is a depth."""
     key = next((k for k in _SCORES if k in source.arrays), None)
     if key is not None and source.arrays[key].dtype.kind in "biuf" and source.arrays[key].size == int(np.prod(shape)):

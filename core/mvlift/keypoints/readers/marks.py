@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.identify import candidates_for
 from mvlift.keypoints.layouts import get_layout, layout_names
 from mvlift.keypoints.naming import layout_of_names
+from mvlift.typing import F64
 
 __all__ = ["HIDDEN", "MAX_CELLS", "Marks", "interpolated", "name_keypoints"]
 
-FloatArray = NDArray[np.float64]
 HIDDEN: Final = 0.5
 """Confidence of a keypoint that a person placed by guess, because something is in front of it."""
 MAX_CELLS: Final = 40_000_000
@@ -128,7 +127,7 @@ class Marks:
         return name_keypoints(found, list(self._columns))
 
 
-def interpolated(keys: Mapping[int, FloatArray], last: int | None = None) -> dict[int, FloatArray]:
+def interpolated(keys: Mapping[int, F64], last: int | None = None) -> dict[int, F64]:
     """Values of every frame from those of key frames, as annotation tools show them.
 
     Args:
@@ -143,7 +142,7 @@ def interpolated(keys: Mapping[int, FloatArray], last: int | None = None) -> dic
         KeypointError: the key frames are so far apart that they cannot be of one video.
     """
     numbers = sorted(keys)
-    filled: dict[int, FloatArray] = {}
+    filled: dict[int, F64] = {}
     for start, stop in zip(numbers, [*numbers[1:], None], strict=True):
         here = keys[start]
         filled[start] = here

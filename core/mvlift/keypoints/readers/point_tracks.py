@@ -13,10 +13,10 @@ from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.marks import MAX_CELLS
 from mvlift.keypoints.sources import Source
+from mvlift.typing import F64
 
 __all__ = ["frames_first"]
 
-FloatArray = NDArray[np.float64]
 _TRACKS: Final = ("pred_tracks", "tracks", "trajs", "trajectories", "points", "tracked_points")
 _SHOWN: Final = ("pred_visibility", "visibility", "visibilities", "visibles", "visible", "vis", "pred_visible")
 _HIDDEN: Final = ("occluded", "occlusion", "occlusions", "pred_occluded")
@@ -40,7 +40,7 @@ def _recognise(source: Source) -> str | None:
     return f"arrays called {' and '.join(k for k in found if k)}" if found else None
 
 
-def frames_first(tracks: FloatArray, visible: str = "") -> bool:
+def frames_first(tracks: F64, visible: str = "") -> bool:
     """Whether the first axis is time: points move little from frame to frame, but lie far from each other.
 
     Args:
@@ -58,7 +58,7 @@ def frames_first(tracks: FloatArray, visible: str = "") -> bool:
     return visible not in _POINTS_FIRST
 
 
-def _points_of_object(points: FloatArray, shown: FloatArray, start: int = 0) -> Detections:
+def _points_of_object(points: F64, shown: F64, start: int = 0) -> Detections:
     """One object whose keypoints are the points, called point_1, point_2, ...
 
     Args:
@@ -105,7 +105,7 @@ def _read(source: Source) -> Detections:
     return found
 
 
-def _single(array: NDArray[Any], ndim: int, name: str) -> FloatArray:
+def _single(array: NDArray[Any], ndim: int, name: str) -> F64:
     """Without the axis of batches, which must be of length 1."""
     if array.ndim == ndim + 1 and len(array) == 1:
         array = array[0]
@@ -114,7 +114,7 @@ def _single(array: NDArray[Any], ndim: int, name: str) -> FloatArray:
     return array.astype(np.float64)
 
 
-def _visibility(values: FloatArray, key: str) -> FloatArray:
+def _visibility(values: F64, key: str) -> F64:
     """Confidence from a flag, a probability, or a logit."""
     if values.size and (values.min() < -0.01 or values.max() > 1.01):
         values = 1 / (1 + np.exp(-np.clip(values, -50, 50)))

@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from mvlift.bodies.skeleton import Notion
+from mvlift.bodies.skeleton import KeypointOffset
 from mvlift.errors import LiftError
 from mvlift.keypoints.layouts import Layout, get_layout, layout_of
 
-__all__ = ["Bone", "Subject", "Thing", "get_subject", "subject_names"]
+__all__ = ["Bone", "RigidObject", "Subject", "get_subject", "subject_names"]
 
 _FOLDER = Path(__file__).parent
 Bone = tuple[str, str, float]
+_OLD_KEYS: Final = {"notions": "keypoint_offsets", "rig": "kinematic_model"}
 
 
 @dataclass(frozen=True)
-class Thing:
+class RigidObject:
     """The rigid object of a subject.
 
     Attributes:
@@ -54,12 +55,12 @@ class Subject:
         contacts: keypoints that may rest on the floor.
         contact_fallback: keypoint to use for a contact when its own was not detected.
         body_keypoints: keypoint -> joint or vertex group of the body.
-        notions: how the keypoints of detectors and motion-capture skeletons may differ from the body's.
-        rig: how a fit moves the body by these keypoints: a name or the path of a rig file.
+        keypoint_offsets: how the keypoints of detectors and motion-capture skeletons may differ from the body's.
+        kinematic_model: parameters of the body that is fitted: a name, or the path of a file.
         height: standing height in metres (of an animal: at the withers) where the user gives none; None: the body's.
         models: role ("line", "multiview", "prior") -> name of the shipped weights.
-        looks: how often a clip is looked at, at most; fewer where a fitted body tells less of gravity.
-        thing: the object that moves with the body, or None.
+        refinement_passes: most passes after the first that sample again with the fitted depth and gravity.
+        rigid_object: the object that moves with the body, or None.
         base: name of the subject that is the body alone; "" for a body without an object.
     """
 
@@ -76,11 +77,11 @@ class Subject:
     contact_fallback: Mapping[str, str]
     body_keypoints: Mapping[str, str]
     models: Mapping[str, str]
-    notions: tuple[Notion, ...] = ()
-    rig: str = "human"
+    keypoint_offsets: tuple[KeypointOffset, ...] = ()
+    kinematic_model: str = "human"
     height: float | None = None
-    looks: int = 4
-    thing: Thing | None = None
+    refinement_passes: int = 3
+    rigid_object: RigidObject | None = None
     base: str = ""
 
     @property
@@ -91,7 +92,7 @@ class Subject:
     @property
     def rigid(self) -> tuple[str, ...]:
         """Keypoints of the layout that belong to the object."""
-        return tuple(n for n in self.layout.names if self.thing is not None and n in self.thing.points)
+        return tuple(n for n in self.layout.names if self.rigid_object is not None and n in self.rigid_object.points)
 
     __hash__ = object.__hash__
 
@@ -101,9 +102,9 @@ def subject_names() -> list[str]:
     return sorted(p.stem for p in _FOLDER.glob("*.json"))
 
 
-def _notion(row: Mapping[str, Any]) -> Notion:
+def _keypoint_offset(row: Mapping[str, Any]) -> KeypointOffset:
     x, y, z = (float(v) for v in row["sigma"])
-    return Notion(tuple(row["keypoints"]), str(row["joint"]), (x, y, z))
+    return KeypointOffset(tuple(row["keypoints"]), str(row["joint"]), (x, y, z))
 
 
 def _beside(path: Path, name: str) -> str:
@@ -111,18 +112,26 @@ def _beside(path: Path, name: str) -> str:
     return str(path.parent / name) if name.endswith(".json") else name
 
 
-def _thing(row: Mapping[str, Any] | None) -> Thing | None:
+def _rigid_object(row: Mapping[str, Any] | None) -> RigidObject | None:
     if row is None:
         return None
     if row["kind"] not in ("box", "points"):
         raise ValueError(f"object kind {row['kind']!r}")
     points = {str(n): (float(x), float(y), float(z)) for n, (x, y, z) in row["points"].items()}
-    return Thing(str(row["name"]), row["kind"], points)
+    return RigidObject(str(row["name"]), row["kind"], points)
+
+
+def _with_present_keys(data: dict[str, Any]) -> dict[str, Any]:
+    """The keys of version 0.1 (``notions``, ``rig``; ``looks``, which counted the first pass) under today's names."""
+    renamed = {_OLD_KEYS.get(key, key): value for key, value in data.items()}
+    if "looks" in renamed:
+        renamed["refinement_passes"] = int(renamed.pop("looks")) - 1
+    return renamed
 
 
 def _read(path: Path) -> dict[str, Any]:
     """A subject file, with what it leaves out taken from the subject that it extends."""
-    own = json.loads(path.read_text(encoding="utf-8"))
+    own = _with_present_keys(json.loads(path.read_text(encoding="utf-8")))
     if "extends" not in own:
         return dict(own)
     base = _read(_FOLDER / f"{own['extends']}.json")
@@ -155,11 +164,11 @@ def get_subject(name: str | Path) -> Subject:
             contact_fallback=data.get("contact_fallback", {}),
             body_keypoints=data["body_keypoints"],
             models=data["models"],
-            notions=tuple(_notion(row) for row in data.get("notions", [])),
-            rig=_beside(path, data.get("rig", "human")),
+            keypoint_offsets=tuple(_keypoint_offset(row) for row in data.get("keypoint_offsets", [])),
+            kinematic_model=_beside(path, data.get("kinematic_model", "human")),
             height=None if data.get("height") is None else float(data["height"]),
-            looks=int(data.get("looks", Subject.looks)),
-            thing=_thing(data.get("object")),
+            refinement_passes=int(data.get("refinement_passes", Subject.refinement_passes)),
+            rigid_object=_rigid_object(data.get("object")),
             base=data.get("extends", ""),
         )
     except (KeyError, ValueError, TypeError, OSError) as error:

@@ -6,16 +6,15 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 
-__all__ = ["ARMS", "hold_on"]
+__all__ = ["ARMS", "snap_wrists_to_object"]
 
-FloatArray = NDArray[np.float64]
 ARMS: Final[dict[str, tuple[str, str, str]]] = {
     "l_wrist": ("left_shoulder", "left_elbow", "left_wrist"),
     "r_wrist": ("right_shoulder", "right_elbow", "right_wrist"),
@@ -26,11 +25,11 @@ LOOSE: Final = 0.995
 BLEND_SECONDS: Final = 0.1
 
 
-def _unit(v: FloatArray) -> FloatArray:
+def _unit(v: F64) -> F64:
     return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
 
 
-def _between(a: FloatArray, b: FloatArray) -> FloatArray:
+def _between(a: F64, b: F64) -> F64:
     """(T, 3, 3) least rotations that turn directions a (T, 3) into b (T, 3)."""
     axis = np.cross(a, b)
     sine = np.linalg.norm(axis, axis=-1, keepdims=True)
@@ -38,7 +37,7 @@ def _between(a: FloatArray, b: FloatArray) -> FloatArray:
     return exp_map(axis / np.maximum(sine, 1e-9) * angle)
 
 
-def _worlds(skeleton: BodySkeleton, rotations: FloatArray) -> FloatArray:
+def _worlds(skeleton: BodySkeleton, rotations: F64) -> F64:
     """(T, J, 3, 3) rotations of joints relative to the axes in which the root's is given."""
     world = np.empty_like(rotations)
     for j, parent in enumerate(skeleton.parents):
@@ -46,9 +45,7 @@ def _worlds(skeleton: BodySkeleton, rotations: FloatArray) -> FloatArray:
     return world
 
 
-def _arm(
-    rotations: FloatArray, world: FloatArray, joints: FloatArray, columns: list[int], parent: int, shift: FloatArray
-) -> None:
+def _arm(rotations: F64, world: F64, joints: F64, columns: list[int], parent: int, shift: F64) -> None:
     """Turn one arm, in place, so that its wrist moves by shift (T, 3): first the elbow's angle, then the whole arm."""
     shoulder, elbow, wrist = (joints[:, c] for c in columns)
     upper, lower = elbow - shoulder, wrist - elbow
@@ -66,12 +63,12 @@ def _arm(
     rotations[:, s] = world[:, parent].transpose(0, 2, 1) @ swing @ world[:, s]
 
 
-def hold_on(
+def snap_wrists_to_object(
     fitted: BodyFit,
     skeleton: BodySkeleton,
     hands: tuple[str, ...],
-    targets: FloatArray,
-    held: FloatArray,
+    targets: F64,
+    held: F64,
     fps: float,
 ) -> BodyFit:
     """The same motion with hands where they hold an object.

@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import BodyFileError
+from mvlift.typing import F64
 
-__all__ = ["BodyRig", "get_rig"]
+__all__ = ["KinematicModel", "get_kinematic_model"]
 
-FloatArray = NDArray[np.float64]
 _DATA: Final = Path(__file__).parent / "data"
 
 
 @dataclass(frozen=True)
-class BodyRig:
+class KinematicModel:
     """What a fit knows of a body beyond its skeleton.
 
     Attributes:
@@ -43,7 +42,7 @@ class BodyRig:
 
     groups: tuple[Mapping[str, float], ...]
     rest_spread: Mapping[str, float]
-    limits: Mapping[str, FloatArray]
+    limits: Mapping[str, F64]
     torso: tuple[str, ...]
     aim: Mapping[str, tuple[str, str]]
     size: tuple[tuple[str, str], ...]
@@ -66,16 +65,16 @@ class BodyRig:
 
 
 @cache
-def get_rig(name: str | Path) -> BodyRig:
-    """A rig by name ("human"), or from a file.
+def get_kinematic_model(name: str | Path) -> KinematicModel:
+    """A kinematic model by name ("human"), or from a file.
 
     Raises:
         BodyFileError: there is none, or a key is missing.
     """
-    path = Path(name) if str(name).endswith(".json") else _DATA / f"{name}_rig.json"
+    path = Path(name) if str(name).endswith(".json") else _DATA / f"{name}_kinematics.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return BodyRig(
+        return KinematicModel(
             groups=tuple(dict(group) for group in data["groups"]),
             rest_spread=dict(data["rest_spread"]),
             limits={k: np.radians(np.array(v, dtype=np.float64)) for k, v in data["limits"].items()},
@@ -93,7 +92,9 @@ def get_rig(name: str | Path) -> BodyRig:
         )
     except OSError as error:
         raise BodyFileError(
-            f"There is no rig {str(name)!r}: {error}.", "Name a file such as human_rig.json."
+            f"There is no kinematic model {str(name)!r}: {error}.", "Name a file such as human_kinematics.json."
         ) from error
     except (KeyError, TypeError, ValueError) as error:
-        raise BodyFileError(f"{path}: not a rig file ({error!r}).", "Compare it with human_rig.json.") from error
+        raise BodyFileError(
+            f"{path}: not a kinematic model ({error!r}).", "Compare it with human_kinematics.json."
+        ) from error

@@ -27,12 +27,12 @@ def object_of(command: Lift) -> ObjectShape | None:
         MvliftError: the subject has no object, or its points are missing.
     """
     subject = get_subject(command.subject)
-    if subject.thing is None:
+    if subject.rigid_object is None:
         _refuse(command)
         return None
     if command.object_shape is not None:
         shape = load_shape(command.object_shape, command.object_name)
-    elif subject.thing.points:
+    elif subject.rigid_object.points:
         shape = box_shape(subject, name=command.object_name)
     else:
         raise MvliftError(

@@ -7,17 +7,16 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import LiftError
 from mvlift.keypoints import clean_clip, map_clip
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.normalise import intrinsics
 from mvlift.lifting.subjects import Subject
+from mvlift.typing import F64
 
-__all__ = ["GivenClip", "prepare_clip"]
+__all__ = ["PreparedClip", "prepare_clip"]
 
-FloatArray = NDArray[np.float64]
 MIN_FRAMES: Final = 4
 TREMBLE: Final = 0.5
 """Noise of detections over the median distance to the cleaned ones, half of which is what cleaning smooths away."""
@@ -26,7 +25,7 @@ MIN_SEEN: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
-class GivenClip:
+class PreparedClip:
     """A clip ready for lifting, and what had to be assumed.
 
     Attributes:
@@ -43,7 +42,7 @@ class GivenClip:
     clip: KeypointClip
     fps: Fraction
     image_size: tuple[int, int]
-    K: FloatArray
+    K: F64
     noise: float
     assumptions: tuple[str, ...]
 
@@ -78,7 +77,7 @@ def prepare_clip(
     image_size: tuple[int, int] | None,
     focal: float | None,
     smoothing: float,
-) -> GivenClip:
+) -> PreparedClip:
     """Map, check and clean a clip.
 
     Args:
@@ -115,4 +114,4 @@ def prepare_clip(
     _check(clean, subject)
     away = np.linalg.norm(mapped.points - clean.points, axis=-1)[mapped.seen & clean.seen]
     noise = TREMBLE * float(np.median(away))
-    return GivenClip(mapped, clean, rate, size, intrinsics(size, focal), noise, tuple(assumed))
+    return PreparedClip(mapped, clean, rate, size, intrinsics(size, focal), noise, tuple(assumed))

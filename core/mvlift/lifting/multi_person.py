@@ -18,17 +18,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.bodies.kinematics import exp_map, log_map
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.lifting.size import resized
+from mvlift.lifting.size import rescale
 from mvlift.lifting.world import world_axes
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
+from mvlift.typing import F64
 
-__all__ = ["body_for_size", "in_one_world"]
+__all__ = ["align_people", "body_for_size"]
 
-FloatArray = NDArray[np.float64]
 UP_SIGMA: Final = 0.055
 """Radians by which a lift's up direction may be wrong."""
 ASIDE_SIGMA: Final = 0.02
@@ -42,35 +41,35 @@ FLOOR_SIGMA: Final = 0.04
 """Metres by which a resting foot may lie off the floor."""
 RESTING: Final = 0.5
 """Probability above which a contact keypoint rests."""
-_STEPS: Final = 12
+MAX_FOOTHOLDS: Final = 12
 """Places that are taken of each person's steps."""
 _UPRIGHT: Final = 0.7
 """Cosine with the up direction, from which on a trunk is upright."""
 _ROUNDS: Final = 50
-_STEP: Final = 1e-5
+FINITE_DIFFERENCE: Final = 1e-5
 _STAGE: Final = 0.25
 """Who is further than this from the floor in metres stands on something else, and is left there."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Steps:
+class Footholds:
     """Where somebody's feet rest: (N, 3) in camera axes, height above the own floor, and the own up direction.
 
     ``lean`` (K, 3) times a unit vector says how badly it is up for this person's trunk, in units of sigma.
     """
 
-    places: FloatArray
-    height: FloatArray
-    up: FloatArray
-    lean: FloatArray
+    places: F64
+    height: F64
+    up: F64
+    lean: F64
 
 
-def _to_camera(motion: LiftedMotion, points: FloatArray) -> FloatArray:
+def _to_camera(motion: LiftedMotion, points: F64) -> F64:
     camera = motion.camera
     return np.asarray(points @ np.asarray(camera.R, np.float64).T + np.asarray(camera.t, np.float64))
 
 
-def _steps(motion: LiftedMotion) -> _Steps:
+def footholds_of(motion: LiftedMotion) -> Footholds:
     """Means over stretches of the clip, so that who stands counts no more than who walks."""
     columns = [motion.keypoint_names.index(n) for n in motion.contact_names if n in motion.keypoint_names]
     known = [i for i, n in enumerate(motion.contact_names) if n in motion.keypoint_names]
@@ -80,13 +79,13 @@ def _steps(motion: LiftedMotion) -> _Steps:
         rests = feet[..., 2] <= np.quantile(feet[..., 2], 0.1)
     frame, foot = np.nonzero(rests)
     places = feet[frame, foot]
-    parts = np.array_split(np.arange(len(places)), min(_STEPS, len(places)))
+    parts = np.array_split(np.arange(len(places)), min(MAX_FOOTHOLDS, len(places)))
     means = np.stack([np.median(places[p], axis=0) for p in parts])
     up = np.asarray(motion.camera.R, np.float64)[:, 2]
-    return _Steps(_to_camera(motion, means), means[:, 2], up, _lean(motion))
+    return Footholds(_to_camera(motion, means), means[:, 2], up, _lean(motion))
 
 
-def _lean(motion: LiftedMotion) -> FloatArray:
+def _lean(motion: LiftedMotion) -> F64:
     """(3, 3) of `_Steps`; (0, 3) for those who have no shoulders and hips, or who lie or crawl."""
     corners = ("l_shoulder", "r_shoulder", "l_hip", "r_hip")
     if motion.body == "smal" or not all(c in motion.keypoint_names for c in corners):
@@ -108,14 +107,14 @@ def _lean(motion: LiftedMotion) -> FloatArray:
     return np.asarray(np.sqrt(np.maximum(values, 0))[:, None] * vectors.T)
 
 
-def _tangent(up: FloatArray) -> FloatArray:
+def _tangent(up: F64) -> F64:
     """(2, 3) two directions that are orthogonal to a unit vector."""
     first = np.cross(up, [0.0, 0.0, 1.0] if abs(up[2]) < 0.9 else [1.0, 0.0, 0.0])
     first /= np.linalg.norm(first)
     return np.stack([first, np.cross(up, first)])
 
 
-def _solve(steps: Sequence[_Steps], known: Sequence[bool]) -> tuple[FloatArray, float, FloatArray]:
+def _solve(steps: Sequence[Footholds], known: Sequence[bool]) -> tuple[F64, float, F64]:
     """Up direction (3,), height of the camera above the floor, and scales (P,)."""
     mean = np.mean([s.up for s in steps], axis=0)
     mean /= np.linalg.norm(mean)
@@ -124,11 +123,11 @@ def _solve(steps: Sequence[_Steps], known: Sequence[bool]) -> tuple[FloatArray, 
     sigma = np.where(known, KNOWN_SIGMA, SIZE_SIGMA)
     weight = [1 / (FLOOR_SIGMA * np.sqrt(len(s.places))) for s in steps]
 
-    def up_of(x: FloatArray) -> FloatArray:
+    def up_of(x: F64) -> F64:
         up = mean + x[:2] @ basis
         return np.asarray(up / np.linalg.norm(up))
 
-    def misfit(x: FloatArray) -> FloatArray:
+    def misfit(x: F64) -> F64:
         up, high, grown = up_of(x), x[2], np.exp(x[3:])
         floor = [w * (s * (p.places @ up - p.height) + high) for p, s, w in zip(steps, grown, weight, strict=True)]
         # the lifts' tilts come from one network and one lens: they are wrong together, so that many count as two
@@ -138,15 +137,15 @@ def _solve(steps: Sequence[_Steps], known: Sequence[bool]) -> tuple[FloatArray, 
         return np.concatenate([*floor, tilt.ravel(), *lean, x[3:] / sigma])
 
     high = float(np.median([np.median(s.height - s.places @ mean) for s in steps]))
-    found = _least(misfit, np.concatenate([[0.0, 0.0, high], np.zeros(len(steps))]))
+    found = robust_gauss_newton(misfit, np.concatenate([[0.0, 0.0, high], np.zeros(len(steps))]))
     return up_of(found), float(found[2]), np.exp(found[3:])
 
 
-def _least(misfit: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
+def robust_gauss_newton(misfit: Callable[[F64], F64], x: F64) -> F64:
     """Least squares by Gauss and Newton with difference quotients, residuals beyond 3 sigma counting less and less."""
     for _ in range(_ROUNDS):
         r = misfit(x)
-        slope = np.stack([(misfit(x + d) - r) / _STEP for d in _STEP * np.eye(len(x))], 1)
+        slope = np.stack([(misfit(x + d) - r) / FINITE_DIFFERENCE for d in FINITE_DIFFERENCE * np.eye(len(x))], 1)
         weight = 1 / np.sqrt(1 + (r / 3) ** 2)
         normal = slope.T @ (weight[:, None] * slope)
         step = np.linalg.solve(normal + 1e-9 * np.eye(len(x)), slope.T @ (weight * r))
@@ -156,7 +155,7 @@ def _least(misfit: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatAr
     return x
 
 
-def _moved(motion: LiftedMotion, A: FloatArray, b: FloatArray, camera: Camera) -> LiftedMotion:
+def _moved(motion: LiftedMotion, A: F64, b: F64, camera: Camera) -> LiftedMotion:
     """Moved as a rigid whole, X' = A X + b, and seen by another camera."""
     root = motion.parents.index(-1)
     rest = np.asarray(motion.rest_joints[root], np.float64)
@@ -170,22 +169,22 @@ def _moved(motion: LiftedMotion, A: FloatArray, b: FloatArray, camera: Camera) -
         rotations=turned.astype(np.float32),
         keypoints=points.astype(np.float32),
         camera=camera,
-        objects=tuple(_moved_object(thing, A, b) for thing in motion.objects),
+        objects=tuple(_moved_object(rigid_object, A, b) for rigid_object in motion.objects),
     )
 
 
-def _moved_object(thing: ObjectMotion, A: FloatArray, b: FloatArray) -> ObjectMotion:
+def _moved_object(rigid_object: ObjectMotion, A: F64, b: F64) -> ObjectMotion:
     vector = log_map(A[None])[0]
     angle = float(np.linalg.norm(vector))
     w, u = np.cos(angle / 2), np.sin(angle / 2) * vector / max(angle, 1e-12)
-    own = np.asarray(thing.rotation, np.float64)
+    own = np.asarray(rigid_object.rotation, np.float64)
     real = w * own[:, :1] - own[:, 1:] @ u[:, None]
     rotation = np.concatenate([real, w * own[:, 1:] + own[:, :1] * u + np.cross(u, own[:, 1:])], 1)
-    place = np.asarray(thing.position, np.float64) @ A.T + b
-    return replace(thing, position=place.astype(np.float32), rotation=rotation.astype(np.float32))
+    place = np.asarray(rigid_object.position, np.float64) @ A.T + b
+    return replace(rigid_object, position=place.astype(np.float32), rotation=rotation.astype(np.float32))
 
 
-def _turn_onto(a: FloatArray, b: FloatArray) -> FloatArray:
+def _turn_onto(a: F64, b: F64) -> F64:
     """(3, 3) the shortest rotation that takes one unit vector to another."""
     axis = np.cross(a, b)
     sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
@@ -198,7 +197,7 @@ def _same(a: Camera, b: Camera) -> bool:
     return bool(np.array_equal(a.R, b.R) and np.array_equal(a.t, b.t))
 
 
-def in_one_world(
+def align_people(
     motions: Sequence[LiftedMotion],
     skeletons: Sequence[BodySkeleton | None] | None = None,
     heights_known: Sequence[bool] | None = None,
@@ -220,10 +219,10 @@ def in_one_world(
         return list(motions)
     known = [m.metadata.get("height") is not None for m in motions] if heights_known is None else list(heights_known)
     bodies = list(skeletons) if skeletons is not None else [None] * len(motions)
-    steps = [_steps(m) for m in motions]
+    steps = [footholds_of(m) for m in motions]
     up, high, scales = _solve(steps, known)
     axes = world_axes(up)  # camera to world
-    grown = [resized(m, b, float(s)) for m, b, s in zip(motions, bodies, scales, strict=True)]
+    grown = [rescale(m, b, float(s)) for m, b, s in zip(motions, bodies, scales, strict=True)]
     first = _to_camera(grown[0], np.asarray(grown[0].keypoints, np.float64)[0]).mean(0) @ axes.T
     origin = np.array([first[0], first[1], -high])
     camera = Camera(

@@ -9,15 +9,16 @@ import pytest
 from crowds import NAMES, Crowd, make_crowd
 from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
-from mvlift.lifting.together import in_one_world
+from mvlift.lifting.multi_person import align_people
 from mvlift.lifting.world import world_axes
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
-from scenes import FloatArray, small_motion
+from mvlift.typing import F64
+from scenes import small_motion
 
 FEET = ("l_ankle", "r_ankle")
 
 
-def lifted(crowd: Crowd, person: int, scale: float, tilt: FloatArray) -> LiftedMotion:
+def lifted(crowd: Crowd, person: int, scale: float, tilt: F64) -> LiftedMotion:
     """What a lift says of somebody: right in the picture, with a scale and an up direction of its own."""
     seen = scale * (crowd.points[person] @ crowd.R.T + crowd.t)
     up = exp_map(tilt[None])[0] @ crowd.R[:, 2]
@@ -54,13 +55,13 @@ def crowd_of_lifts(scenario: str, people: int, seed: int, size: float, tilt: flo
     ]
 
 
-def roots(motions: list[LiftedMotion]) -> FloatArray:
+def roots(motions: list[LiftedMotion]) -> F64:
     """(P, T, 3) middle of the hips."""
     hips = [NAMES.index("l_hip"), NAMES.index("r_hip")]
     return np.stack([m.keypoints[:, hips].mean(1) for m in motions]).astype(np.float64)
 
 
-def gap_error(found: FloatArray, true: FloatArray) -> float:
+def gap_error(found: F64, true: F64) -> float:
     """Median over pairs of people and frames of the error of their distance, as a share of the camera's."""
     a, b = np.triu_indices(len(true), 1)
     return float(
@@ -68,7 +69,7 @@ def gap_error(found: FloatArray, true: FloatArray) -> float:
     )
 
 
-def in_first_camera(motions: list[LiftedMotion]) -> FloatArray:
+def in_first_camera(motions: list[LiftedMotion]) -> F64:
     """Roots where each lift leaves them, by the camera alone."""
     return np.stack([r @ np.asarray(m.camera.R).T + m.camera.t for r, m in zip(roots(motions), motions, strict=True)])
 
@@ -77,13 +78,13 @@ def in_first_camera(motions: list[LiftedMotion]) -> FloatArray:
 @pytest.mark.parametrize("people", [2, 5])
 def test_lifts_without_errors_stay_where_they_are(scenario: str, people: int) -> None:
     crowd, motions = crowd_of_lifts(scenario, people, 1, 0.0, 0.0)
-    together = in_one_world(motions)
+    together = align_people(motions)
     assert gap_error(roots(together), roots_of(crowd)) < 0.03
     for motion in together:
         assert abs(float(motion.metadata["together"]["scale"]) - 1) < 0.01  # type: ignore[index,call-overload]
 
 
-def roots_of(crowd: Crowd) -> FloatArray:
+def roots_of(crowd: Crowd) -> F64:
     return np.asarray(crowd.points[:, :, [NAMES.index("l_hip"), NAMES.index("r_hip")]].mean(2))
 
 
@@ -93,14 +94,14 @@ def test_sizes_and_tilts_are_put_right_by_the_floor() -> None:
     for seed in range(6):
         crowd, motions = crowd_of_lifts(("cross", "diagonal")[seed % 2], 4, seed, 0.06, 0.025)
         before.append(gap_error(in_first_camera(motions), roots_of(crowd)))
-        after.append(gap_error(roots(in_one_world(motions)), roots_of(crowd)))
+        after.append(gap_error(roots(align_people(motions)), roots_of(crowd)))
     assert np.mean(after) < 0.6 * np.mean(before)
     assert np.mean(after) < 0.15
 
 
 def test_one_camera_one_floor() -> None:
     _, motions = crowd_of_lifts("diagonal", 4, 3, 0.05, 0.03)
-    together = in_one_world(motions)
+    together = align_people(motions)
     for motion in together:
         np.testing.assert_array_equal(motion.camera.R, together[0].camera.R)
         np.testing.assert_array_equal(motion.camera.t, together[0].camera.t)
@@ -115,7 +116,7 @@ def test_one_camera_one_floor() -> None:
 
 def test_a_known_height_is_kept() -> None:
     _, motions = crowd_of_lifts("cross", 3, 5, 0.08, 0.0)
-    together = in_one_world(motions, heights_known=[True, False, False])
+    together = align_people(motions, heights_known=[True, False, False])
     scales = [float(m.metadata["together"]["scale"]) for m in together]  # type: ignore[index,call-overload]
     assert abs(scales[0] - 1) < 0.005
 
@@ -126,7 +127,7 @@ def test_the_body_takes_its_new_size() -> None:
     shaped = [
         replace(m, betas=np.zeros(10, np.float32), rest_joints=skeleton.rest_joints.astype(np.float32)) for m in motions
     ]
-    for motion in in_one_world(shaped, [skeleton, skeleton]):
+    for motion in align_people(shaped, [skeleton, skeleton]):
         rest, _ = skeleton.shaped(motion.betas.astype(np.float64))
         np.testing.assert_allclose(rest, motion.rest_joints, atol=1e-5)
         scale = float(motion.metadata["together"]["scale"])  # type: ignore[index,call-overload]
@@ -144,13 +145,13 @@ def test_objects_go_with_their_person() -> None:
         points=np.eye(3, dtype=np.float32),
         point_names=("a", "b", "c"),
     )
-    together = in_one_world([motions[0], replace(motions[1], objects=(held,))])
-    (thing,) = together[1].objects
-    np.testing.assert_allclose(thing.position, together[1].keypoints[:, 0], atol=1e-3)
-    np.testing.assert_allclose(np.linalg.norm(thing.rotation, axis=1), 1, atol=1e-5)
-    assert thing.size[0] == pytest.approx(float(together[1].metadata["together"]["scale"]), rel=1e-3)  # type: ignore[index,call-overload]
+    together = align_people([motions[0], replace(motions[1], objects=(held,))])
+    (rigid_object,) = together[1].objects
+    np.testing.assert_allclose(rigid_object.position, together[1].keypoints[:, 0], atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(rigid_object.rotation, axis=1), 1, atol=1e-5)
+    assert rigid_object.size[0] == pytest.approx(float(together[1].metadata["together"]["scale"]), rel=1e-3)  # type: ignore[index,call-overload]
 
 
 def test_one_person_stays_as_lifted() -> None:
     _, motions = crowd_of_lifts("cross", 2, 0, 0.0, 0.0)
-    assert in_one_world(motions[:1]) == motions[:1]
+    assert align_people(motions[:1]) == motions[:1]

@@ -1,4 +1,4 @@
-"""The second look: what a fitted body tells of distance and gravity."""
+"""Refinement passes: the depth and gravity of a fitted body."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 import torch
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.lifting.known import KnownView, known_view
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.presets import PRESETS
+from mvlift.lifting.refinement import RefinedView, refined_view
 from mvlift.lifting.sampled import tilt_of
 from mvlift.lifting.sampling import camera_tilt
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
-from numpy.typing import NDArray
+from mvlift.typing import F64
 
-FloatArray = NDArray[np.float64]
 SIZE = (1280, 720)
 
 
@@ -30,7 +29,7 @@ def test_tilt_of_up_is_the_tilt_it_came_from(elevation: float, roll: float) -> N
     np.testing.assert_allclose(tilt_of(3 * up), (elevation, roll), atol=1e-12)
 
 
-def walking_away(walk: KeypointClip) -> tuple[FloatArray, FloatArray]:
+def walking_away(walk: KeypointClip) -> tuple[F64, F64]:
     """(T, K, 3) of the example's walker in the axes of a camera that sees them go away, and (T,) the root's depth."""
     motion = mvlift.lift(walk, preset="fast")
     points = motion.keypoints.astype(np.float64)
@@ -43,7 +42,7 @@ def walking_away(walk: KeypointClip) -> tuple[FloatArray, FloatArray]:
     return seen, (root[:, :2] - root[0, :2]) @ way + 2.5
 
 
-def clip_of(points: FloatArray, walk: KeypointClip) -> KeypointClip:
+def clip_of(points: F64, walk: KeypointClip) -> KeypointClip:
     K = intrinsics(SIZE)
     pixels = points[..., :2] / points[..., 2:] * K[0, 0] + K[:2, 2]
     layout = get_subject("human").layout
@@ -70,11 +69,11 @@ def test_whoever_walks_away_is_not_taken_to_shrink(
     assert true > 0.5  # else nobody walks away
     told: list[tuple[str, float]] = []
     twice = mvlift.lift(clip, preset="fast", progress=lambda stage, share: told.append((stage, share)))
-    shares = [share for stage, share in told if stage == "look again"]
+    shares = [share for stage, share in told if stage == "refine"]
     assert shares
     assert shares == sorted(shares)
     assert shares[-1] <= 1
-    monkeypatch.setitem(PRESETS, "fast", replace(PRESETS["fast"], looks=1))
+    monkeypatch.setitem(PRESETS, "fast", replace(PRESETS["fast"], refinement_passes=0))
     once = mvlift.lift(clip, preset="fast")
     assert abs(grown(twice) - true) < abs(grown(once) - true)
     assert grown(twice) == pytest.approx(true, rel=0.15)
@@ -86,21 +85,21 @@ def test_depth_is_that_of_a_body_of_average_size() -> None:
     names = subject.layout.names
     points = np.random.default_rng(0).normal(size=(5, len(names), 3)) * 0.3 + [0, 0, 4.0]
     up = np.array([0.0, -1.0, 0.0])
-    whole, half = known_view(points, names, up, subject), known_view(0.5 * points, names, up, subject)
+    whole, half = refined_view(points, names, up, subject), refined_view(0.5 * points, names, up, subject)
     np.testing.assert_allclose(half.depth, whole.depth)
     assert half.depth.shape == (5,)
 
 
 def test_a_look_is_repeated_for_another_size_or_tilt_only() -> None:
     up = np.array([0.0, -1.0, 0.0])
-    view = KnownView(np.full(10, 4.0), up)
+    view = RefinedView(np.full(10, 4.0), up)
     # a constant factor is the body's size, which nobody knows
     assert not view.differs(np.full(10, 3.0), up, first=True)
     assert view.differs(np.linspace(3, 4.5, 10), up, first=True)
     little, much = ([0.0, -math.cos(turn), math.sin(turn)] for turn in (0.05, 0.2))
     assert not view.differs(np.full(10, 4.0), np.array(little), first=True)
     assert view.differs(np.full(10, 4.0), np.array(much), first=True)
-    assert view.differs(np.full(10, 4.0), np.array(little), first=False)  # once begun, looks go on until they agree
+    assert view.differs(np.full(10, 4.0), np.array(little), first=False)  # once begun, passes go on until they agree
     assert not view.differs(np.full(10, 4.0), up, first=False)
 
 
