@@ -12,7 +12,7 @@ BPY       ?= 4.5.15
 BPY_VENV  := .venv-bpy
 BPY_STAMP := $(BPY_VENV)/.ready-$(BPY)
 
-.PHONY: setup test lint types unit blender lift train-demo bench fuzz clean
+.PHONY: setup test lint types unit blender lift train-demo bench fuzz docs docs-check clean
 
 setup: $(STAMP)
 
@@ -71,6 +71,14 @@ fuzz: $(STAMP)
 	mkdir -p out
 	$(BIN)/python -W ignore tests/fuzz_readers.py --inputs $(or $(INPUTS),1000000) --seed $(or $(SEED),0) \
 		--state out/fuzz-$(or $(SEED),0).json --keep out/fuzz-failures
+
+# The site: out/site/index.html, searchable, made without a network
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# Links and anchors of every page, and every fenced command that is not marked as one for a GPU, a window or a night
+docs-check: $(STAMP) $(BPY_STAMP)
+	$(BIN)/python tools/docs_check.py
 
 clean:
 	rm -rf $(VENV) $(BPY_VENV) out dist build

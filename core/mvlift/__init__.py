@@ -37,6 +37,8 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return version()
     if name not in _HOMES:
         raise AttributeError(f"module 'mvlift' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
