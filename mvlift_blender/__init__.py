@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-__all__ = ["register", "unregister"]
+__all__ = ["classes", "register", "unregister"]
+
+_Step = tuple[Callable[[], None], Callable[[], None]]
 
 
-def _classes() -> tuple[Any, ...]:
+def classes() -> tuple[Any, ...]:
     """Every class, in the order in which Blender must learn of them."""
-    from . import operators, panels, preferences, properties
+    from . import operators, panels
     from .retargeting import properties as retarget
+    from .settings import preferences, properties
 
     return (*properties.CLASSES, *retarget.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
 
 
-def register() -> None:
-    """Called when the extension is enabled. torch is not loaded, and no process started."""
+def _steps() -> list[_Step]:
+    """All that is registered, in order: how to add it, and how to take it away again."""
     import bpy
 
-    from . import cli, handlers, preview, properties, thumbnails
+    from . import handlers
+    from .commands import cli
     from .retargeting import properties as retarget
+    from .settings import properties
+    from .viewport import preview, thumbnails
 
-    for cls in _classes():
-        bpy.utils.register_class(cls)
-    properties.add_properties()
-    retarget.add_properties()
-    thumbnails.add_thumbnails()
-    preview.add_preview()
-    handlers.add_handlers()
-    cli.add_commands()
+    return [
+        *((partial(bpy.utils.register_class, cls), partial(bpy.utils.unregister_class, cls)) for cls in classes()),
+        (properties.add_properties, properties.remove_properties),
+        (retarget.add_properties, retarget.remove_properties),
+        (thumbnails.add_thumbnails, thumbnails.remove_thumbnails),
+        (preview.add_preview, preview.remove_preview),
+        (handlers.add_handlers, handlers.remove_handlers),
+        (cli.add_commands, cli.remove_commands),
+    ]
+
+
+def register() -> None:
+    """Called when the extension is enabled; no process is started. When a step fails, the earlier ones are undone."""
+    done: list[_Step] = []
+    try:
+        for step in _steps():
+            step[0]()
+            done.append(step)
+    except BaseException:
+        for _, remove in reversed(done):
+            remove()
+        raise
 
 
 def unregister() -> None:
     """Called when the extension is disabled: the exact reverse of ``register``."""
-    import bpy
-
-    from . import cli, handlers, preview, properties, thumbnails
-    from .retargeting import properties as retarget
-
-    cli.remove_commands()
-    handlers.remove_handlers()
-    preview.remove_preview()
-    thumbnails.remove_thumbnails()
-    retarget.remove_properties()
-    properties.remove_properties()
-    for cls in reversed(_classes()):
-        bpy.utils.unregister_class(cls)
+    for _, remove in reversed(_steps()):
+        remove()

@@ -7,11 +7,11 @@ from typing import Any
 
 import bpy
 
-from .engine import close_engine
-from .jobs import stop_running_job
-from .preferences import preferences_of
-from .preview import forget_refusals
-from .sources import forget
+from .engine.process import close_engine
+from .importing.sources import forget
+from .lifting.jobs import stop_running_job
+from .settings.preferences import preferences_of
+from .viewport.preview import forget_refusals
 
 __all__ = ["add_handlers", "remove_handlers"]
 

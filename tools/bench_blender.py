@@ -46,7 +46,7 @@ def import_folder() -> tuple[float, float]:
     from mvlift.keypoints.writing import write_keypoints
     from people_files import walker
 
-    from mvlift_blender import sources
+    from mvlift_blender.importing import sources
 
     clip = walker(150)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,8 +73,8 @@ def click_to_armature() -> tuple[float, float]:
     """(whole click, the engine's own share) of the bundled clip, preset fast, engine warm."""
     from people_files import SIZE, WALK
 
-    from mvlift_blender.jobs import EngineJob
-    from mvlift_blender.lifting import plan_lift, write_lifted
+    from mvlift_blender.lifting.jobs import EngineJob
+    from mvlift_blender.lifting.plan import plan_lift, write_lifted
 
     totals = []
     for _ in range(3):

@@ -22,8 +22,8 @@ def draw(motion_file: Path, folder: Path) -> Path:
     """One picture with a row for each side."""
     from mvlift.motion import LiftedMotion
 
-    from mvlift_blender import headless
-    from mvlift_blender.picture import render_picture
+    from mvlift_blender.commands import headless
+    from mvlift_blender.exchange.picture import render_picture
 
     motion = LiftedMotion.load(motion_file)
     folder.mkdir(parents=True, exist_ok=True)

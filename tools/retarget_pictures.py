@@ -98,7 +98,7 @@ def _rig(name):
 def draw(name: str, motion: Path, folder: Path) -> None:
     """One rig beside the lifted body."""
     from mvlift_blender.exchange.importing import import_motion
-    from mvlift_blender.picture import render_picture
+    from mvlift_blender.exchange.picture import render_picture
     from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
     from mvlift_blender.retargeting.rig import detect_rig
 

@@ -1,1 +1,1 @@
-"""Clean-up of lifted motion as mathematics: numpy arrays in, numpy arrays out, no Blender."""
+"""Clean-up of lifted armatures and retargeted rigs: read the curves, change arrays, write them back."""

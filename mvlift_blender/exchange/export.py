@@ -15,10 +15,10 @@ from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.motion_files import save_motion
 
-from ..exporting import reason_of
 from ..scene.preserve import active_only
 from .motion_of import motion_of
 from .root_bone import with_root_bone
+from .scene_file import reason_of
 
 __all__ = ["FORMATS", "export_rig", "fbx_presets"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from mvlift.amass import read_any_motion
 
-from ..bodies import body_mesh
-from ..preferences import body_file
+from ..scene.body_files import body_mesh
 from ..scene.write import WriteOptions, WrittenMotion, write_motion
+from ..settings.preferences import body_file
 
 __all__ = ["import_motion"]
 

@@ -10,14 +10,14 @@ from mvlift.errors import MvliftError
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
+from ..motion.rig_data import rig_data
+from ..motion.rotations import conjugate, from_matrix, multiply, to_vector
 from ..retargeting.detect import candidates
 from ..retargeting.rig import shape_of
+from ..scene.frame_rate import scene_fps
 from ..scene.motion_curves import read_bone_curves
 from ..scene.record import no_camera
-from ..scene.rig_data import rig_data
-from ..scene.rotations import conjugate, from_matrix, multiply, to_vector
-from ..scene.timing import scene_fps
-from ..selected import record_of
+from ..scene.selected import record_of
 
 __all__ = ["motion_of"]
 

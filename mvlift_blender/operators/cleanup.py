@@ -7,13 +7,13 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 from mvlift.errors import LiftError
 
-from .. import cleaning
-from ..cleanup.feet import FootOptions
-from ..jobs import why_busy
+from ..cleanup import cleaning
+from ..lifting.jobs import why_busy
+from ..motion.feet import FootOptions
 from ..retargeting.cleanable import rig_joints
 from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
-from ..selected import lifted_armature, why_no_record
+from ..scene.selected import lifted_armature, why_no_record
 from .reports import report_error
 
 __all__ = ["CLASSES"]

@@ -9,13 +9,14 @@ import bpy
 from bpy.props import FloatProperty, IntProperty
 from mvlift.errors import MvliftError
 
-from ..engine import LiftRequest, shared_client
-from ..jobs import EngineJob, running_job, why_busy
-from ..lifting import Lifted, plan_lift, write_lifted
-from ..people import why_not
-from ..preferences import PACKAGE, engine_source, preferences_of
-from ..relift import plan_relift, write_relifted
-from ..selected import lifted_armature, why_no_record
+from ..engine.process import shared_client
+from ..engine.queue import LiftRequest
+from ..importing.people import why_not
+from ..lifting.jobs import EngineJob, running_job, why_busy
+from ..lifting.plan import Lifted, plan_lift, write_lifted
+from ..lifting.relift import plan_relift, write_relifted
+from ..scene.selected import lifted_armature, why_no_record
+from ..settings.preferences import PACKAGE, engine_source, preferences_of
 from .reports import report_error
 
 __all__ = ["CLASSES"]

@@ -8,8 +8,8 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, StringProperty
 from mvlift.errors import MvliftError
 
-from ..jobs import why_busy
-from ..people import ask_for, import_sources, sources_of, why_no_people
+from ..importing.people import ask_for, import_sources, sources_of, why_no_people
+from ..lifting.jobs import why_busy
 from .reports import report_error
 
 __all__ = ["CLASSES"]

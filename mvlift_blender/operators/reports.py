@@ -5,8 +5,7 @@ from typing import Any
 
 import bpy
 
-from ..engine import explain
-from ..report import bug_report
+from ..interface.report import bug_report, explain
 
 __all__ = ["CLASSES", "MVLIFT_OT_show_report", "report_error"]
 

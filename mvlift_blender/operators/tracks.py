@@ -6,10 +6,10 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from .. import editing
-from ..jobs import why_busy
-from ..people import why_no_people
-from ..preview import video_frame
+from ..importing import track_editing as editing
+from ..importing.people import why_no_people
+from ..lifting.jobs import why_busy
+from ..viewport.preview import video_frame
 from .reports import report_error
 
 __all__ = ["CLASSES"]

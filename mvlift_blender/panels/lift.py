@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import bpy
 from mvlift.lifting.subjects import get_subject
 
-from ..people import why_not
-from ..text import paragraph
+from ..importing.people import why_not
+from ..interface.text import paragraph
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
@@ -71,7 +71,7 @@ class MVLIFT_PT_rigid_object(_Part, bpy.types.Panel):
 
     bl_idname = "MVLIFT_PT_rigid_object"
     bl_label = "Object"
-    bl_options = set()
+    bl_options: ClassVar[Any] = set()
 
     @classmethod
     def poll(cls, context: Any) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 import bpy
 
-from ..people import ask_for, describe
-from ..sidebar import TAB
-from ..text import paragraph
-from ..thumbnails import thumbnail_of
+from ..importing.people import ask_for, describe
+from ..interface.sidebar import TAB
+from ..interface.text import paragraph
+from ..viewport.thumbnails import thumbnail_of
 
 __all__ = ["CLASSES", "SidebarPanel"]
 

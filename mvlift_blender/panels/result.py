@@ -6,8 +6,8 @@ from typing import Any
 
 import bpy
 
-from ..selected import lifted_armature, record_of
-from ..text import paragraph
+from ..interface.text import paragraph
+from ..scene.selected import lifted_armature, record_of
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import bpy
 
+from ..interface.text import paragraph
 from ..operators.retarget import why_not
-from ..text import paragraph
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]

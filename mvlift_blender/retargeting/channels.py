@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import conjugate, continuous, multiply, rotate, to_matrix
+from ..motion.rotations import conjugate, continuous, multiply, rotate, to_matrix
 from .motion import Solved, TargetParts
 from .probe import Control
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cleanup.skeleton import RestSkeleton
+from ..motion.curves import MotionCurves
+from ..motion.rig_data import Leg
+from ..motion.rotations import conjugate, continuous, multiply
+from ..motion.skeleton import RestSkeleton
 from ..scene.animation import Curves, current_curves
-from ..scene.rig_data import Leg
-from ..scene.rotations import conjugate, continuous, multiply
+from ..scene.motion_curves import editable_curves
 from .bone_map import RigMap, shipped_maps
 from .channels import Channel
 from .heels import heel_channels, heel_turns
@@ -26,9 +28,6 @@ from .record import RigRecord, read_rig_record
 from .retarget import motion_channels
 from .solve import with_root
 from .thin_keys import thin_rig
-
-if TYPE_CHECKING:
-    from ..scene.motion_curves import MotionCurves
 
 __all__ = [
     "ik_ends",
@@ -115,8 +114,6 @@ def _skeleton(seen: Probe, rig: RigMap) -> RestSkeleton:
 
 def read_rig_motion(armature: Any) -> MotionCurves | None:
     """The motion of a retargeted rig's parts as it is keyed, in the world, metres; None when no curve is left."""
-    from ..scene.motion_curves import MotionCurves
-
     rig = _rig(armature)
     if not list(rig.curves):
         return None
@@ -133,8 +130,6 @@ def read_rig_motion(armature: Any) -> MotionCurves | None:
 
 def write_rig_motion(armature: Any, motion: MotionCurves, what: str) -> Any:
     """Key a changed motion on the bones that the retargeting keyed; returns the Action."""
-    from ..scene.motion_curves import editable_curves
-
     rig = _rig(armature)
     places, turns = motion.skeleton.forward(motion.rotations, motion.locations)
     extra = len(rig.seen.parts.keys) - turns.shape[1]
@@ -159,8 +154,6 @@ def thin_rig_keys(armature: Any, bound: float, what: str) -> tuple[float, float]
         bound: metres that a part may be off.
         what: was done, for the name of a new Action.
     """
-    from ..scene.motion_curves import editable_curves
-
     rig = _rig(armature)
     frames = rig.frames()
     keyed = rig.channels(frames)
@@ -222,7 +215,9 @@ def rig_legs(armature: Any, body: str, legs: tuple[Leg, ...], front: Array) -> t
     source = next(file for file in shipped_maps() if file.name == body)
     bones = {names[0]: record.rig.bones.get(key, "") for key, names in source.bones.items()}
     renamed = [
-        replace(leg, **{f: bones.get(getattr(leg, f), "") for f in ("hip", "knee", "ankle", "toe")}) for leg in legs
-    ]
+        replace(leg, hip=bones.get(leg.hip, ""), knee=bones.get(leg.knee, ""), ankle=bones.get(leg.ankle, ""),
+                toe=bones.get(leg.toe, ""))
+        for leg in legs
+    ]  # fmt: skip
     parts = _rig(armature).seen.parts
     return tuple(renamed), np.cross(parts.left, parts.up)

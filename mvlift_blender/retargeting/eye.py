@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import from_matrix, multiply
+from ..motion.rotations import from_matrix, multiply
 from .rig import world_matrix
 
 __all__ = ["Eye"]

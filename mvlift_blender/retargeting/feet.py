@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import multiply, rotate, shortest_arc
+from ..motion.rotations import multiply, rotate, shortest_arc
 from .motion import Solved, SourceMotion, TargetParts
 from .rest import Parts, ankle_height, ankle_step, facing, heading
 from .roles import SIDES, key, legs

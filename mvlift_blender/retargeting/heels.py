@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import conjugate, continuous, multiply
+from ..motion.rotations import conjugate, continuous, multiply
 from .bone_map import RigMap
 from .channels import Channel, rotation, rotation_channel
 from .eye import Eye

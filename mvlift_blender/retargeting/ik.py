@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import from_vector, rotate
+from ..motion.rotations import from_vector, rotate
 from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import continuous, slerp
+from ..motion.rotations import continuous, slerp
 from .rest import Parts
 from .roles import split_key
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import conjugate, continuous, from_matrix, from_vector, multiply, rotate
+from ..motion.rotations import conjugate, continuous, from_matrix, from_vector, multiply, rotate
 from .bone_map import RigMap
 from .ik import carried
 from .motion import Solved, TargetParts

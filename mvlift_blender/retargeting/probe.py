@@ -16,8 +16,8 @@ import numpy as np
 from mathutils import Quaternion
 from numpy.typing import NDArray
 
+from ..motion.rotations import conjugate, multiply, rotate, to_vector
 from ..scene.animation import assign_action, slot_name
-from ..scene.rotations import conjugate, multiply, rotate, to_vector
 from .bone_map import IkLimb, RigMap, Setting
 from .eye import Eye
 from .motion import TargetParts
@@ -165,7 +165,7 @@ def as_it_was(context: Any, armature: Any, settings: Iterable[Setting] = ()) -> 
 _CHANNELS: Final = {"location": 3, "rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4, "scale": 3}
 
 
-def _read(bones: Any, name: str, channels: int) -> Array:
+def _read(bones: Any, name: str, channels: int) -> Any:
     flat = np.empty(len(bones) * channels, dtype=np.float32)
     bones.foreach_get(name, flat)
     return flat

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..motion.timing import Timing
 from ..scene.animation import current_curves
 from ..scene.record import write_plain_record
-from ..scene.timing import Timing
 from .bone_map import BoneMapError, RigMap, map_data, rig_of_data
 
 __all__ = ["RigRecord", "read_rig_record", "write_rig_record"]

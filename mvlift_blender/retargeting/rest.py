@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scene.rotations import continuous, from_matrix, multiply, rotate, shortest_arc
+from ..motion.rotations import continuous, from_matrix, multiply, rotate, shortest_arc
 from .roles import LEFT, RIGHT, SIDES, key, legs, roles, split_key
 
 __all__ = [

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..motion.timing import Timing
+from ..scene.frame_rate import scene_fps
 from ..scene.preserve import undone_on_failure
-from ..scene.timing import Timing, scene_fps
 from .bake import ResultMode, bake
 from .bone_map import RigMap
 from .channels import Channel, fk_channels

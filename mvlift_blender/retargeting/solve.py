@@ -9,7 +9,7 @@ import numpy as np
 from mvlift.errors import MvliftError
 from numpy.typing import NDArray
 
-from ..scene.rotations import continuous, multiply, rotate
+from ..motion.rotations import continuous, multiply, rotate
 from .feet import plant_feet
 from .motion import Solved, SourceMotion, TargetParts
 from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio, over_legs

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..motion.rotations import conjugate, continuous, from_matrix, multiply, rotate
 from ..scene.animation import Curves, current_curves
 from ..scene.keyframes import location_path, rotation_path
 from ..scene.motion_curves import read_bone_curves
-from ..scene.rotations import conjugate, continuous, from_matrix, multiply, rotate
 from .bone_map import RigMap
 from .motion import SourceMotion
 from .rig import rest_parts, world_matrix

@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 from mvlift.errors import MvliftError
 
-from ..preferences import PACKAGE
+from ..settings.preferences import PACKAGE
 from .bone_map import RigMap, load_map, map_data, parse_map, read_maps, save_map
 from .detect import candidates, how_sure
 from .rig import detect_rig, shape_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cleanup.thinning import fewest, hermite, slopes_of, thin
+from ..motion.thinning import fewest, hermite, slopes_of, thin
 from .bone_map import RigMap
 from .channels import Channel
 from .played import played

@@ -1,0 +1,1 @@
+"""Writing motion into Blender's scene: armatures, bodies, cameras, objects, keys."""

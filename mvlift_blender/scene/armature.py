@@ -10,8 +10,8 @@ import numpy as np
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
+from ..motion.rig_data import BoneGeometry, bone_geometry, rig_data
 from .preserve import active_only
-from .rig_data import BoneGeometry, bone_geometry, rig_data
 
 __all__ = ["new_armature", "rest_axes", "rest_heads"]
 

@@ -11,7 +11,7 @@ from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
-from .rig_data import rig_data
+from ..motion.rig_data import rig_data
 
 __all__ = ["BodyMesh", "new_body"]
 

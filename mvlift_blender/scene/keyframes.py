@@ -8,10 +8,10 @@ import numpy as np
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
+from ..motion.rig_data import bone_rotations
+from ..motion.timing import Timing, resample_rotations, resample_values
 from .animation import Curves, new_curves
 from .armature import rest_axes, rest_heads
-from .rig_data import bone_rotations
-from .timing import Timing, resample_rotations, resample_values
 
 __all__ = ["key_motion", "location_path", "root_locations", "rotation_path"]
 

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from mvlift.typing import F64
 
-from ..cleanup.skeleton import RestSkeleton
-from ..cleanup.thinning import Thinned
+from ..motion.curves import MotionCurves
+from ..motion.skeleton import RestSkeleton
+from ..motion.thinning import Thinned
 from .animation import Curves, current_curves, duplicate_action
 from .armature import rest_axes, rest_heads
 from .keyframes import location_path, rotation_path
 
-__all__ = [
-    "MotionCurves",
-    "read_bone_curves",
-    "read_motion_curves",
-    "rest_skeleton",
-    "write_motion_curves",
-    "write_thinned",
-]
+__all__ = ["editable_curves", "read_bone_curves", "rest_skeleton", "write_bone_curves", "write_thinned"]
 
 _CLEANED = "mvlift_cleaned"
-
-
-@dataclass(frozen=True, eq=False)
-class MotionCurves:
-    """An armature's motion on its keys.
-
-    Attributes:
-        skeleton: its bones at rest.
-        frames: (N,) scene frames.
-        rotations: (N, J, 4) pose-bone quaternions in the skeleton's order.
-        locations: (N, 3) the root pose bone's location.
-    """
-
-    skeleton: RestSkeleton
-    frames: F64
-    rotations: F64
-    locations: F64
-
-    def changed(self, rotations: F64 | None = None, locations: F64 | None = None) -> MotionCurves:
-        """The same with other values."""
-        return replace(
-            self,
-            rotations=self.rotations if rotations is None else rotations,
-            locations=self.locations if locations is None else locations,
-        )
 
 
 def rest_skeleton(armature: Any) -> RestSkeleton:
@@ -60,18 +27,8 @@ def rest_skeleton(armature: Any) -> RestSkeleton:
     return RestSkeleton(names, parents, rest_axes(armature, names), rest_heads(armature, names))
 
 
-def read_motion_curves(armature: Any) -> MotionCurves | None:
-    """The armature's present Action on all its key frames, or None when it has none.
-
-    Of a rig that a motion was retargeted to, the parts that the motion moves.
-    """
-    from ..retargeting.cleanable import read_rig_motion, rig_record
-
-    return read_bone_curves(armature) if rig_record(armature) is None else read_rig_motion(armature)
-
-
 def read_bone_curves(armature: Any) -> MotionCurves | None:
-    """The same from the keys of the bones themselves, whatever the armature is.
+    """The armature's present Action as keys of its bones on all key frames, or None when it has none.
 
     Keys that were thinned out are filled in at whole frames.
     """
@@ -111,18 +68,14 @@ def editable_curves(armature: Any, what: str) -> Curves:
     return copy
 
 
-def write_motion_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
-    """Key a changed motion; returns the Action.
+def write_bone_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
+    """Key a changed motion on the bones themselves; returns the Action.
 
     Args:
         armature: the object.
         motion: on its frames.
         what: was done, for the name of a new Action.
     """
-    from ..retargeting.cleanable import rig_record, write_rig_motion
-
-    if rig_record(armature) is not None:
-        return write_rig_motion(armature, motion, what)
     curves = editable_curves(armature, what)
     root = motion.skeleton.root
     curves.write(location_path(root), motion.frames, motion.locations, group=root)

@@ -13,9 +13,9 @@ from mvlift.lifting.object_shape import ObjectShape
 from mvlift.motion import ObjectMotion
 from mvlift.typing import F64
 
+from ..motion.rotations import continuous
+from ..motion.timing import Timing, resample_rotations, resample_values
 from .animation import Curves, new_curves
-from .rotations import continuous
-from .timing import Timing, resample_rotations, resample_values
 
 __all__ = ["key_object", "new_object", "put_back_on_failure", "shape_of_object"]
 

@@ -28,7 +28,7 @@ def active_only(context: Any, target: Any) -> Iterator[None]:
     """Inside, ``target`` is the only selected object and the active one, in object mode; afterwards as before."""
     layer = context.view_layer
     active, selected = layer.objects.active, [o for o in layer.objects if o.select_get()]
-    mode = active.mode if active is not None else "OBJECT"
+    mode: Any = active.mode if active is not None else "OBJECT"
     if mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     try:

@@ -8,8 +8,8 @@ import numpy as np
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
+from ..motion.timing import Timing, resample_values
 from .animation import Curves
-from .timing import Timing, resample_values
 
 __all__ = ["CONFIDENCE", "ERROR", "doubtful_runs", "frame_confidence", "frame_error", "key_quality", "mark_doubtful"]
 

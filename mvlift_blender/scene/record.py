@@ -10,7 +10,7 @@ import numpy as np
 from mvlift.motion import Camera, LiftedMotion
 from numpy.typing import NDArray
 
-from .timing import Timing
+from ..motion.timing import Timing
 
 __all__ = ["LiftRecord", "no_camera", "read_record", "replace_contacts", "write_plain_record", "write_record"]
 

@@ -14,17 +14,18 @@ import numpy as np
 from mvlift.errors import LiftError
 from mvlift.motion import LiftedMotion
 
+from ..motion.rig_data import rig_data
+from ..motion.timing import RateMode, Timing
 from .animation import Curves
 from .armature import new_armature
 from .body import BodyMesh, new_body
 from .camera import new_camera, set_background, set_render_size
+from .frame_rate import scene_fps, set_scene_fps
 from .keyframes import key_motion
 from .objects import key_object, new_object, put_back_on_failure
 from .preserve import undone_on_failure
 from .quality import frame_error, key_quality, mark_doubtful
 from .record import write_record
-from .rig_data import rig_data
-from .timing import RateMode, Timing, scene_fps, set_scene_fps
 
 __all__ = ["WriteOptions", "WrittenMotion", "write_motion"]
 

@@ -22,7 +22,7 @@ def ready():
 
 
 def engine_pid():
-    from mvlift_blender import engine
+    from mvlift_blender.engine import process as engine
 
     return engine._client.hello["pid"]
 
@@ -36,8 +36,8 @@ def alive(pid):
 
 def started_job():
     """The button's job, as its modal operator runs it."""
-    from mvlift_blender.jobs import EngineJob
-    from mvlift_blender.lifting import plan_lift
+    from mvlift_blender.lifting.jobs import EngineJob
+    from mvlift_blender.lifting.plan import plan_lift
 
     job = EngineJob(bpy.context, plan_lift(bpy.context).requests)
     job.begin(bpy.context)

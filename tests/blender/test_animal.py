@@ -15,10 +15,10 @@ from mvlift.keypoints.reading import read_keypoints
 from mvlift.motion import LiftedMotion
 from test_scene import posed
 
+from mvlift_blender.motion.rig_data import bone_rotations
 from mvlift_blender.scene.animation import current_curves
 from mvlift_blender.scene.armature import rest_axes, rest_heads
 from mvlift_blender.scene.keyframes import location_path, rotation_path
-from mvlift_blender.scene.rig_data import bone_rotations
 
 DOG = Path(__file__).resolve().parents[2] / "examples" / "dog.csv"
 COUNT = 40

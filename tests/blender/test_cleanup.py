@@ -10,8 +10,8 @@ import pytest
 from synthetic_motion import forward, walk
 from test_scene import posed
 
-from mvlift_blender import cleaning
-from mvlift_blender.cleanup.soles import resting, slide, sole_points
+from mvlift_blender.cleanup import cleaning
+from mvlift_blender.motion.soles import resting, slide, sole_points
 from mvlift_blender.scene.animation import current_curves, select_bones
 from mvlift_blender.scene.keyframes import rotation_path
 from mvlift_blender.scene.write import WriteOptions, write_motion

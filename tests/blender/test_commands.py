@@ -12,7 +12,7 @@ import pytest
 from mvlift.motion import LiftedMotion
 from synthetic_motion import walk
 
-from mvlift_blender import cli, headless
+from mvlift_blender.commands import cli, headless
 from mvlift_blender.scene.animation import current_curves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +140,7 @@ def test_an_exporter_that_this_blender_lacks_is_said(
 ) -> None:
     from mvlift.errors import MvliftError
 
-    from mvlift_blender import exporting
+    from mvlift_blender.exchange import scene_file as exporting
 
     def lacks(_path: str) -> None:
         bpy.ops.wm.no_such_export(filepath="")

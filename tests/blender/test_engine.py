@@ -66,7 +66,7 @@ def test_a_killed_engine_is_one_clear_error_and_the_next_lift_works(settings):
 
 
 def test_deleting_the_engines_files_does_no_harm(settings):
-    from mvlift_blender import engine
+    from mvlift_blender.engine import process as engine
 
     panel, job = bpy.context.window_manager.mvlift_job, started_job()
     steps_until(job, lambda: panel.fraction > 0.03)
@@ -148,7 +148,7 @@ def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
 
 
 def test_undo_while_the_engine_works_does_no_harm(settings):
-    from mvlift_blender.relift import plan_relift, write_relifted
+    from mvlift_blender.lifting.relift import plan_relift, write_relifted
     from mvlift_blender.scene.animation import current_curves
 
     bpy.ops.ed.undo_push(message="before")
@@ -169,8 +169,9 @@ def test_undo_while_the_engine_works_does_no_harm(settings):
 
 def engine_motion(plan):
     """What the engine makes of a plan."""
-    from mvlift_blender.engine import LiftQueue, shared_client
-    from mvlift_blender.preferences import engine_source
+    from mvlift_blender.engine.process import shared_client
+    from mvlift_blender.engine.queue import LiftQueue
+    from mvlift_blender.settings.preferences import engine_source
 
     ((_, motion),) = LiftQueue(shared_client(engine_source(bpy.context)), [plan.request]).run()
     return motion
@@ -178,7 +179,7 @@ def engine_motion(plan):
 
 def test_opening_a_file_while_busy_stops_the_job(settings, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
-    from mvlift_blender.jobs import running_job
+    from mvlift_blender.lifting.jobs import running_job
 
     settings.preset = "quality"
     started_job()
@@ -188,7 +189,7 @@ def test_opening_a_file_while_busy_stops_the_job(settings, tmp_path):
 
 
 def test_closing_leaves_no_engine_behind(extension):
-    from mvlift_blender.engine import close_engine
+    from mvlift_blender.engine.process import close_engine
 
     bpy.ops.mvlift.test_engine()
     pid = engine_pid()

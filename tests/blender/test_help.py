@@ -12,7 +12,7 @@ import mvlift_blender
 
 pytestmark = pytest.mark.usefixtures("extension")
 
-OPERATORS = sorted(cls.bl_idname for cls in mvlift_blender._classes() if issubclass(cls, bpy.types.Operator))
+OPERATORS = sorted(cls.bl_idname for cls in mvlift_blender.classes() if issubclass(cls, bpy.types.Operator))
 SETTINGS = (bpy.types.AddonPreferences, bpy.types.PropertyGroup)
 
 
@@ -29,7 +29,7 @@ def test_buttons_have_help(name):
 def test_settings_and_their_choices_have_help():
     # lists of rows, and what the program keeps for itself
     kept = {"people", "rows", "running", "stage", "fraction", "left", "cancel", "report"}
-    for cls in (cls for cls in mvlift_blender._classes() if issubclass(cls, SETTINGS)):
+    for cls in (cls for cls in mvlift_blender.classes() if issubclass(cls, SETTINGS)):
         for name in cls.__annotations__:
             control = cls.bl_rna.properties[name]
             if name in kept or control.is_hidden:

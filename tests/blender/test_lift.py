@@ -19,11 +19,11 @@ from mvlift.motion import LiftedMotion
 from people_files import SIZE, WALK, two_people, walker
 from test_scene import posed, snapshot
 
+from mvlift_blender.motion.rig_data import bone_rotations
 from mvlift_blender.scene.animation import current_curves
 from mvlift_blender.scene.armature import rest_axes, rest_heads
 from mvlift_blender.scene.keyframes import location_path, rotation_path
 from mvlift_blender.scene.record import read_record
-from mvlift_blender.scene.rig_data import bone_rotations
 
 CORE = Path(mvlift.__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("extension")
@@ -72,8 +72,8 @@ def keys(armature, frames=COUNT, start=1):
 
 def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
     """Another scene is opened while the engine works, with another frame rate."""
-    from mvlift_blender.lifting import plan_lift, write_lifted
-    from mvlift_blender.selected import record_of
+    from mvlift_blender.lifting.plan import plan_lift, write_lifted
+    from mvlift_blender.scene.selected import record_of
 
     first, other = bpy.context.scene, bpy.data.scenes.new("Other")
     first.name, other.render.fps = "First", 60
@@ -95,8 +95,9 @@ def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
 
 def mvlift_motion(request):
     """What the engine makes of one request."""
-    from mvlift_blender.engine import LiftQueue, shared_client
-    from mvlift_blender.preferences import engine_source
+    from mvlift_blender.engine.process import shared_client
+    from mvlift_blender.engine.queue import LiftQueue
+    from mvlift_blender.settings.preferences import engine_source
 
     ((_, motion),) = LiftQueue(shared_client(engine_source(bpy.context)), [request]).run()
     return motion
@@ -129,7 +130,7 @@ def test_button_function_and_command_give_equal_arrays(lifted, motion, tmp_path)
         check=True, env={**os.environ, "PYTHONPATH": str(CORE)},
     )  # fmt: skip
     command = LiftedMotion.load(out)
-    from mvlift_blender.bodies import body_mesh
+    from mvlift_blender.scene.body_files import body_mesh
     from mvlift_blender.scene.write import WriteOptions, write_motion
 
     written = write_motion(bpy.context, command, WriteOptions(name="from the command"), body_mesh(command))

@@ -13,7 +13,7 @@ from mvlift.errors import LiftError
 from mvlift.motion import LiftedMotion, ObjectMotion
 from synthetic_motion import walk
 
-from mvlift_blender import cli, headless
+from mvlift_blender.commands import cli, headless
 from mvlift_blender.scene.objects import shape_of_object
 from mvlift_blender.scene.write import WriteOptions, write_motion
 
@@ -152,7 +152,7 @@ def test_what_is_missing_is_said(extension: Any, tmp_path: Path, capsys: pytest.
     bpy.ops.mvlift.import_keypoints(filepath=str(BOX))
     settings.fps, settings.image_width, settings.image_height = "30", 1280, 720
     settings.subject = "human+object"
-    from mvlift_blender.people import why_not
+    from mvlift_blender.importing.people import why_not
 
     assert "object of the scene" in why_not(settings)
     settings.rigid_object = crate()

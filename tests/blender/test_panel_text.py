@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mvlift_blender.text import broken
+from mvlift_blender.interface.text import broken
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,13 @@ def import_files(*paths, **options):
 
 
 def clip_of_active():
-    from mvlift_blender.sources import clip_of
+    from mvlift_blender.importing.sources import clip_of
 
     return clip_of(settings(), settings().person())
 
 
 def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
-    from mvlift_blender.people import ask_for, describe, why_not
+    from mvlift_blender.importing.people import ask_for, describe, why_not
 
     assert bpy.ops.mvlift.import_keypoints(filepath=str(WALK)) == {"FINISHED"}
     person = settings().person()
@@ -123,7 +123,7 @@ def test_a_dropped_file_that_cannot_be_read_is_said(tmp_path, capfd):
 
 
 def test_a_folder_is_looked_through_once_however_many_of_its_files_are_chosen(tmp_path, monkeypatch):
-    from mvlift_blender.people import sources_of
+    from mvlift_blender.importing.people import sources_of
 
     folder, lists, glob = openpose_folder(tmp_path / "clip"), [], Path.glob
     monkeypatch.setattr(Path, "glob", lambda path, pattern: lists.append(path) or glob(path, pattern))
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_read_leaves_the_list(tmp_path, name, content, say
 
 
 def test_choosing_and_forgetting(tmp_path):
-    from mvlift_blender.people import why_not
+    from mvlift_blender.importing.people import why_not
 
     import_files(two_people(tmp_path / "pair.csv"))
     bpy.ops.mvlift.choose_people()
@@ -250,7 +250,7 @@ def test_a_file_that_is_gone_is_said(tmp_path):
 
 
 def test_outline_of_a_person():
-    from mvlift_blender.thumbnails import outline
+    from mvlift_blender.viewport.thumbnails import outline
 
     picture = outline(walker())
     assert picture.shape == (48, 48, 4)
@@ -264,7 +264,7 @@ def test_outline_of_a_person():
 def test_a_source_is_read_once_whatever_is_typed_about_the_video(tmp_path, monkeypatch):
     from mvlift.keypoints import reading
 
-    from mvlift_blender import sources
+    from mvlift_blender.importing import sources
 
     sources.forget()
     calls, inspect = [], reading.inspect_keypoints

@@ -20,13 +20,13 @@ from retarget_checks import (
 from rig_tables import TABLES
 from rigs import STYLES, Style, build
 
+from mvlift_blender.motion.rotations import from_vector, multiply, to_vector
 from mvlift_blender.retargeting.batch import actions_of, retarget_many
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.rig import detect_rig, shape_of
 from mvlift_blender.retargeting.roles import SIDES, key
 from mvlift_blender.retargeting.solve import SolveOptions
 from mvlift_blender.scene.animation import new_curves
-from mvlift_blender.scene.rotations import from_vector, multiply, to_vector
 
 ROWS = np.arange(0, 60, 7)
 FEW = ("mixamo", "unreal5", "makehuman", "daz3_8", "vroid", "smpl_fbx", "unknown")

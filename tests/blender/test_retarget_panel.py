@@ -121,7 +121,7 @@ def test_map_files_say_what_is_wrong(tmp_path):
 
 
 def test_command_retargets_to_a_rig_file(tmp_path):
-    from mvlift_blender.cli import run
+    from mvlift_blender.commands.cli import run
     from mvlift_blender.exchange.export import export_rig
 
     export_rig(bpy.context, source_armature(), tmp_path / "walk.npz", "NPZ")

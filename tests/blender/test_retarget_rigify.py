@@ -20,12 +20,12 @@ from retarget_checks import (
 )
 from rigify_rigs import generated, metarig
 
-from mvlift_blender import cleaning
+from mvlift_blender.cleanup import cleaning
+from mvlift_blender.cleanup.curves import read_motion_curves, write_motion_curves
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.rig import detect_rig
 from mvlift_blender.retargeting.roles import limb_keys
 from mvlift_blender.retargeting.solve import SolveOptions
-from mvlift_blender.scene.motion_curves import read_motion_curves, write_motion_curves
 
 ROWS = np.array([0, 11, 25])
 

@@ -12,7 +12,8 @@ from mathutils import Vector
 from mvlift.errors import LiftError
 from synthetic_motion import forward, walk
 
-from mvlift_blender.scene import animation, body, timing
+from mvlift_blender.motion import timing
+from mvlift_blender.scene import animation, body, frame_rate
 from mvlift_blender.scene.keyframes import rotation_path
 from mvlift_blender.scene.record import read_record
 from mvlift_blender.scene.write import WriteOptions, write_motion
@@ -118,8 +119,8 @@ def test_clip_rate_is_exact_and_scene_rate_resamples():
     scene = bpy.context.scene
     write_motion(bpy.context, motion)
     assert (scene.render.fps, scene.render.fps_base) == (30, pytest.approx(1.001))
-    assert timing.scene_fps(scene) == Fraction(30000, 1001)
-    timing.set_scene_fps(scene, Fraction(24))
+    assert frame_rate.scene_fps(scene) == Fraction(30000, 1001)
+    frame_rate.set_scene_fps(scene, Fraction(24))
     written = write_motion(bpy.context, motion, WriteOptions(rate="SCENE"))
     keys = written.curves.key_frames(rotation_path("pelvis"))
     assert (keys[-1] - keys[0]) / 24 == pytest.approx(49 * 1.001 / 30, abs=1e-5)

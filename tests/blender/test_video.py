@@ -61,7 +61,7 @@ def movie(folder: Path, fps: Fraction) -> Path:
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(60000, 1001)])
 def test_size_and_exact_rate_are_read_from_the_video(tmp_path, fps):
-    from mvlift_blender.people import ask_for, why_not
+    from mvlift_blender.importing.people import ask_for, why_not
 
     bpy.ops.mvlift.import_keypoints(filepath=str(WALK))
     settings = bpy.context.scene.mvlift
@@ -123,8 +123,8 @@ def view(width=640, height=400, sidebar=0):
 
 
 def test_the_preview_follows_the_timeline(tmp_path):
-    from mvlift_blender.preview import shown_at
-    from mvlift_blender.scene.overlay import screen_frame, skeleton_lines
+    from mvlift_blender.viewport.overlay import screen_frame, skeleton_lines
+    from mvlift_blender.viewport.preview import shown_at
 
     bpy.ops.mvlift.import_keypoints(filepath=str(two_people(tmp_path / "pair.csv")))
     scene = bpy.context.scene
@@ -153,7 +153,7 @@ def test_the_preview_follows_the_timeline(tmp_path):
 
 
 def test_the_preview_after_a_lift_is_the_lifted_persons(tmp_path):
-    from mvlift_blender.preview import shown_at
+    from mvlift_blender.viewport.preview import shown_at
 
     table = two_people(tmp_path / "pair.csv")
     bpy.ops.mvlift.import_keypoints(filepath=str(table))
@@ -164,7 +164,7 @@ def test_the_preview_after_a_lift_is_the_lifted_persons(tmp_path):
     scene.frame_set(33)
     assert shown_at(view()).number == walk(2).first_frame + 2
     table.unlink()
-    from mvlift_blender.sources import forget
+    from mvlift_blender.importing.sources import forget
 
     forget()
     assert shown_at(view()) is None  # drawing never fails

@@ -1,0 +1,1 @@
+"""Blender's command line: lift, inspect, convert, write, retarget."""

@@ -1,0 +1,253 @@
+"""Lifting without a window: what the commands do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import bpy
+import tyro
+from mvlift.cli import Convert, Inspect, Lift
+from mvlift.errors import LiftError, MvliftError
+from mvlift.lifting.subjects import get_subject
+from mvlift.motion import LiftedMotion
+
+from ..lifting.plan import LiftPlan, write_lifted
+from ..scene.objects import shape_of_object
+from ..scene.write import WriteOptions, WrittenMotion
+from .retarget import Retarget, run_retarget
+
+if TYPE_CHECKING:
+    from mvlift.commands.outputs import People
+
+__all__ = ["new_scene", "run_command", "write_blender_file", "write_people"]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What the scene remembers of a person besides the motion; stands for the request of a lift."""
+
+    name: str
+    source: str
+    track: str
+
+
+@dataclass(frozen=True)
+class LiftInScene(Lift):
+    """Lift 2D keypoints to 3D motion."""
+
+    object: str = ""
+    """Object of the scene that the person handles, by name: it is keyed, and its points are the object's."""
+    scene: Path | None = None
+    """The .blend to write into; with --object and without this, the file that is open."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write motions that were lifted before as a file of Blender's, or draw them."""
+
+    motions: tyro.conf.Positional[list[Path]]
+    """Motions as .npz, people of one video."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The file: .blend .fbx .glb .usd, or .png for a picture."""
+    body: Path | None = None
+    """An SMPL model file of your own instead of the default body."""
+    object: str = ""
+    """Object of the scene, by name, that the motion's object moves."""
+    scene: Path | None = None
+    """The .blend to write into; with --object and without this, the file that is open."""
+
+
+_Command = (
+    Annotated[LiftInScene, tyro.conf.subcommand("lift")]
+    | Annotated[Inspect, tyro.conf.subcommand("inspect")]
+    | Annotated[Convert, tyro.conf.subcommand("convert")]
+    | Annotated[Write, tyro.conf.subcommand("write")]
+    | Annotated[Retarget, tyro.conf.subcommand("retarget")]
+)
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run `lift`, `inspect`, `convert`, `write` or `retarget`; gives the exit code.
+
+    Raises:
+        SystemExit: the arguments are wrong, or ask for help.
+    """
+    from rich.console import Console
+
+    command = tyro.cli(_Command, prog="mvlift", args=arguments)
+    console = Console(stderr=True, highlight=False)
+    try:
+        if isinstance(command, LiftInScene):
+            return _lift(command, console)
+        if isinstance(command, Write):
+            _write(command)
+            return 0
+        if isinstance(command, Retarget):
+            for path in run_retarget(command):
+                console.print(f"{path} written", markup=False, soft_wrap=True)
+            return 0
+        from mvlift.commands import inspect
+
+        if isinstance(command, Inspect):
+            return inspect.run_inspect(command, console)
+        return inspect.run_convert(command, console)
+    except MvliftError as error:
+        console.print(f"mvlift: {error}", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("mvlift: interrupted; nothing half-written is left")
+        return 130
+
+
+def _lift(command: Any, console: Any) -> int:
+    from mvlift.commands.lift import run_lift
+    from mvlift.worker.client import EngineClient
+
+    from ..settings.preferences import body_file, engine_source
+
+    source = engine_source(bpy.context)
+    body = command.body or body_file(bpy.context)
+    place = _Place.of(command)
+
+    def engine() -> EngineClient:
+        return EngineClient(source.python, source.pythonpath)
+
+    with TemporaryDirectory(prefix="mvlift-") as folder:
+        if place.rigid_object:
+            shape = Path(folder) / "object.json"
+            place.open()
+            points = shape_of_object(place.object(), get_subject(command.subject).rigid).to_json()
+            shape.write_text(json.dumps(points), encoding="utf-8")
+            command = replace(command, object_shape=shape, object_name=place.rigid_object)
+        return run_lift(command, console, engine, lambda people, output: write_people(people, output, body, place))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where motions are written: a new scene, or a .blend with an object of the user's.
+
+    Attributes:
+        scene: the .blend, None for a new scene.
+        rigid_object: name of the object in it, "" for none.
+    """
+
+    scene: Path | None = None
+    rigid_object: str = ""
+
+    @staticmethod
+    def of(command: LiftInScene | Write) -> _Place:
+        """As typed.
+
+        Raises:
+            LiftError: an object without a scene.
+        """
+        opened = Path(bpy.data.filepath) if command.object and bpy.data.filepath else None
+        scene = command.scene or opened
+        if command.object and scene is None:
+            raise LiftError(f"--object {command.object}: no .blend is open.", "Give it with --scene FILE.blend.")
+        return _Place(scene.resolve() if scene is not None else None, command.object)
+
+    def open(self) -> None:
+        """The scene as it was before anything was written."""
+        if self.scene is None:
+            new_scene()
+            return
+        try:
+            bpy.ops.wm.open_mainfile(filepath=str(self.scene))
+        except RuntimeError as error:
+            raise LiftError(f"{self.scene} cannot be opened ({str(error).strip()}).", "Check --scene.") from error
+
+    def object(self) -> Any | None:
+        """The object in the open scene, None where none was named.
+
+        Raises:
+            LiftError: there is none of that name.
+        """
+        found = bpy.context.scene.objects.get(self.rigid_object) if self.rigid_object else None
+        if self.rigid_object and found is None:
+            names = ", ".join(o.name for o in bpy.context.scene.objects)
+            raise LiftError(f"{self.scene} has no object {self.rigid_object!r}.", f"Its objects: {names}.")
+        return found
+
+
+def write_people(people: People, output: Path, body: Path | None = None, where: _Place | None = None) -> None:
+    """Write the lifted people of one clip to a file of any format.
+
+    Raises:
+        MvliftError: the format is not known, or the file cannot be written.
+    """
+    from mvlift.commands.outputs import BLENDER_FORMATS, labelled, write_motion
+
+    if output.suffix.lower() in (*BLENDER_FORMATS, ".png"):
+        write_blender_file([labelled(*pair) for pair in people], output, body, where)
+    else:
+        write_motion(people, output)
+
+
+def _write(command: Write) -> None:
+    motions = [LiftedMotion.load(path) for path in command.motions]
+    write_blender_file(motions, command.output, command.body, _Place.of(command))
+
+
+def write_blender_file(
+    motions: list[LiftedMotion], output: Path, body: Path | None = None, where: _Place | None = None
+) -> None:
+    """Write motions to .blend, .fbx, .glb or .usd, or draw them as .png; the open scene is lost.
+
+    Args:
+        motions: people of one video.
+        output: its extension says how.
+        body: the user's body model.
+        where: a scene of the user's and the object in it that is keyed, None for a new scene.
+
+    Raises:
+        MvliftError: the format is not known, or the file cannot be written.
+    """
+    from ..exchange.scene_file import export_file
+
+    where = where or _Place()
+    where.open()
+    place(motions, body, where.object())
+    export_file(output.resolve())
+
+
+def new_scene() -> None:
+    """An empty scene with factory settings; extensions stay enabled."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
+def place(
+    motions: list[LiftedMotion], body: Path | None = None, rigid_object: Any | None = None
+) -> list[WrittenMotion]:
+    """Write people of one video into the scene, as the button does."""
+    people = []
+    for motion in motions:
+        facts = motion.metadata
+        name, source, track = (str(facts.get(key, "")) for key in ("name", "source", "track"))
+        people.append((_Named(name or "Person", source, track), motion))
+    # the requests of a plan are what the engine is asked for; here it has answered already
+    plan = LiftPlan((), WriteOptions(), body, rigid_object.name if rigid_object is not None else "")
+    return write_lifted(bpy.context, plan, people)
+
+
+def main() -> None:
+    """With Blender as a module: register, run, and leave without Blender's own exit.
+
+    Before 5.0 it hangs or crashes there once a class of an extension was registered.
+    """
+    from .. import register
+    from ..engine.process import close_engine
+    from .cli import run
+
+    register()
+    code = run(sys.argv[1:])
+    close_engine()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

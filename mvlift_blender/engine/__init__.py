@@ -1,0 +1,1 @@
+"""The engine process as Blender sees it: started, polled and closed without blocking the window."""

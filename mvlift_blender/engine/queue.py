@@ -1,0 +1,150 @@
+"""Lifts handed to the engine one after the other, polled without ever blocking the window."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.motion import LiftedMotion
+from mvlift.worker.client import (
+    Cancelled,
+    EngineClient,
+    EngineWarning,
+    Failure,
+    LiftOptions,
+    LiftResult,
+    Message,
+    Progress,
+)
+
+__all__ = ["LiftQueue", "LiftRequest", "QueueState"]
+
+
+@dataclass(frozen=True, eq=False)
+class LiftRequest:
+    """One person to lift: a name for people, the clip, the engine's options, and where the clip came from."""
+
+    name: str
+    clip: KeypointClip
+    options: LiftOptions
+    source: str = ""
+    track: str = ""
+
+
+@dataclass
+class QueueState:
+    """What a queue shows. ``fraction`` is of all its requests; ``left`` is in seconds, None while unknown."""
+
+    stage: str = "Starting the engine"
+    fraction: float = 0.0
+    left: float | None = None
+    cancelled: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+class LiftQueue:
+    """Lifts requests one after the other; ``poll`` never blocks.
+
+    Attributes:
+        state: for the panel.
+        done: requests with their motions so far.
+    """
+
+    def __init__(self, client: EngineClient, requests: Sequence[LiftRequest]) -> None:
+        self.state = QueueState()
+        self.done: list[tuple[LiftRequest, LiftedMotion]] = []
+        self._client, self._requests = client, list(requests)
+        self._error: BaseException | None = None
+        self._job: int | None = None
+        self._began = self._latest = time.monotonic()
+        self._start = threading.Thread(target=self._open, daemon=True)
+        self._start.start()
+
+    def _open(self) -> None:
+        try:
+            if not self._client.alive:
+                self._client.start()
+        except BaseException as error:  # handed to the main thread by poll
+            self._error = error
+
+    def poll(self) -> bool:
+        """Take in what the engine said. True while there is more to come.
+
+        Raises:
+            MvliftError: a lift failed, or the engine did.
+        """
+        if self.state.cancelled:
+            return False
+        if self._start.is_alive():
+            return True
+        if self._error is not None:
+            raise self._error
+        if self._job is None:
+            self._submit()
+        for message in self._client.poll():
+            if isinstance(message, Cancelled):
+                self.state.cancelled = True
+                return False
+            if not self._take(message):
+                continue
+            if len(self.done) == len(self._requests):
+                return False
+            self._submit()
+        self._estimate()
+        return True
+
+    def _submit(self) -> None:
+        request = self._requests[len(self.done)]
+        if self._job is None:
+            self._began = time.monotonic()
+        self._job = self._client.submit_lift(request.clip, request.options)
+
+    def _take(self, message: Message) -> bool:
+        """True when the message ends the current request."""
+        state, count = self.state, len(self._requests)
+        request = self._requests[len(self.done)]
+        if isinstance(message, Progress):
+            which = f"{request.name}: " if count > 1 else ""
+            state.stage = which + message.stage
+            state.fraction = max(state.fraction, (len(self.done) + message.fraction) / count)
+            self._latest = time.monotonic()
+        elif isinstance(message, EngineWarning):
+            state.warnings.append(message.message)
+        elif isinstance(message, Failure):
+            raise message.error
+        elif isinstance(message, LiftResult):
+            self.done.append((request, message.motion))
+            return True
+        return False
+
+    def _estimate(self) -> None:
+        state = self.state
+        if state.fraction > 0.02:
+            total = (self._latest - self._began) / state.fraction
+            state.left = max(0.0, self._began + total - time.monotonic())
+
+    def cancel(self) -> None:
+        """Give up; the engine stays warm where it can. ``poll`` ends within a second."""
+        if self._job is not None and self._client.busy:
+            self._client.cancel()
+        else:  # nothing was handed over yet; an engine that is starting goes on, for the next lift
+            self.state.cancelled = True
+
+    def run(
+        self, on_change: Callable[[QueueState], None] = lambda _state: None
+    ) -> list[tuple[LiftRequest, LiftedMotion]]:
+        """Block until everything is lifted; for background mode and scripts.
+
+        Raises:
+            MvliftError: a lift failed, or the engine did.
+        """
+        shown = ("", -1.0)
+        while self.poll():
+            if shown != (self.state.stage, self.state.fraction):
+                shown = (self.state.stage, self.state.fraction)
+                on_change(self.state)
+            time.sleep(0.005)
+        return self.done

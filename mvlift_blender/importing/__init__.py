@@ -1,0 +1,1 @@
+"""From keypoint and video files to the list of people in the panel."""

@@ -1,0 +1,123 @@
+"""Keypoint clips by source, read once: the scene keeps names and choices, the numbers stay here."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import bpy
+from mvlift.errors import KeypointError
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.people import find_person
+
+from ..motion.timing import rational_fps
+
+__all__ = ["UNITS", "WHY", "clip_of", "forget", "parse_fps", "person_of", "read_clips"]
+
+WHY: Final = "told_by"
+"""Of a clip's metadata: what gave the file's format away."""
+UNITS: Final = "units"
+"""Of a clip's metadata: what the file's coordinates are."""
+_KEPT: Final = 16
+_PIXELS: Final = "in_pixels"  # of a clip's metadata: the file has pixels, whatever the video's size
+_Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
+_clips: OrderedDict[_Key, tuple[KeypointClip, ...]] = OrderedDict()
+
+
+def parse_fps(text: str) -> Fraction | None:
+    """A frame rate from what was typed: "25", "29.97", "30000/1001"; None for nothing.
+
+    Raises:
+        ValueError: the text is no frame rate; the message says so to the user.
+    """
+    text = text.strip().replace(",", ".")
+    if not text:
+        return None
+    try:
+        fps = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{text!r} is not a frame rate; type 25, 29.97 or 30000/1001") from None
+    if not 0 < fps <= 10_000:
+        raise ValueError(f"{text} frames per second is not a frame rate")
+    return fps if "/" in text or fps.denominator == 1 else rational_fps(float(fps))
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def read_clips(
+    source: str | Path, fps: Fraction | None = None, size: tuple[int, int] | None = None
+) -> tuple[KeypointClip, ...]:
+    """The people of a keypoint file or folder, best first.
+
+    Args:
+        source: file or folder; Blender's ``//`` is the .blend's folder.
+        fps: the video's rate, when the file does not say it.
+        size: the video's (width, height) in pixels, when the file does not say it.
+
+    Raises:
+        KeypointError: the file is missing or is none that MVLift reads.
+    """
+    path = Path(bpy.path.abspath(str(source)))
+    if not path.exists():
+        raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
+    key: _Key = (str(path), _modified(path), fps, size)
+    if key not in _clips:
+        _clips[key] = _told(path, fps, size)
+        while len(_clips) > _KEPT:
+            _clips.popitem(last=False)
+    _clips.move_to_end(key)
+    return _clips[key]
+
+
+def _told(path: Path, fps: Fraction | None, size: tuple[int, int] | None) -> tuple[KeypointClip, ...]:
+    """The people of a source, with what the user says about the video; pixels are not read twice for that."""
+    plain: _Key = (str(path), _modified(path), None, None)
+    if (fps, size) != (None, None):
+        if plain not in _clips:
+            _clips[plain] = _told(path, None, None)
+        known = _clips[plain]
+        if all(clip.metadata.get(_PIXELS) for clip in known):
+            return tuple(replace(c, fps=fps or c.fps, image_size=size or c.image_size) for c in known)
+    from mvlift.keypoints.reading import inspect_keypoints
+
+    found = inspect_keypoints(path, fps=fps, image_size=size)
+    facts = {_PIXELS: found.units == "pixels", WHY: found.why, UNITS: found.units}
+    return tuple(replace(clip, metadata={**clip.metadata, **facts}) for clip in found.clips)
+
+
+def clip_of(settings: Any, person: Any) -> KeypointClip:
+    """A listed person's clip, with the panel's frame rate and image size.
+
+    Raises:
+        KeypointError: the source is gone or holds that track no more.
+    """
+    return person_of(person.source, person.track, settings.clip_fps(person), settings.clip_size(person))
+
+
+def person_of(
+    source: str, track: str, fps: Fraction | None = None, size: tuple[int, int] | None = None
+) -> KeypointClip:  # fmt: skip
+    """One person of a keypoint file or folder; arguments as ``read_clips``, and the person's track or pieces.
+
+    Raises:
+        KeypointError: the source is gone or holds that person no more.
+    """
+    clips = read_clips(source, fps, size)
+    found = find_person(clips, track)
+    if found is None:
+        known = ", ".join(clip.track_id for clip in clips)
+        raise KeypointError(f"{source} holds no person {track!r} any more; it has {known}.", "Import it again.")
+    return found
+
+
+def forget() -> None:
+    """Let go of every clip."""
+    _clips.clear()

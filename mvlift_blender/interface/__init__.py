@@ -1,0 +1,1 @@
+"""Text, redraws and error reports that panels and operators share."""

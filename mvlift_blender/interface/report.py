@@ -1,0 +1,45 @@
+"""Reports that a user can copy into a bug report, with versions in and the home folder out."""
+
+from __future__ import annotations
+
+import platform
+import traceback
+from pathlib import Path
+
+import bpy
+from mvlift.errors import EngineError, MvliftError
+
+__all__ = ["bug_report", "explain", "masked"]
+
+
+def masked(text: str) -> str:
+    """The text with the user's home folder written as ~."""
+    home = str(Path.home())
+    return text.replace(home, "~") if len(home) > 1 else text
+
+
+def bug_report(error: BaseException, doing: str) -> str:
+    """Versions, what was being done, and the traceback."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        own = version("mvlift")
+    except PackageNotFoundError:
+        own = "unknown"
+    lines = [
+        f"MVLift {own}, Blender {bpy.app.version_string}, Python {platform.python_version()}, {platform.platform()}",
+        f"While: {doing}",
+        "".join(traceback.format_exception(error)),
+    ]
+    return masked("\n".join(lines))
+
+
+def explain(error: BaseException) -> str | None:
+    """The sentence for an expected error, or None for a bug."""
+    if isinstance(error, EngineError) and "No module named" in error.message:
+        missing = error.message.rpartition("No module named")[2].strip(" ').")
+        return (
+            f"The engine's Python has no {missing}. In the extension's preferences choose an interpreter that has "
+            "torch, or install the edition of MVLift that brings it."
+        )
+    return str(error) if isinstance(error, MvliftError) else None

@@ -1,0 +1,22 @@
+"""The exact frame rate of a scene: Blender keeps it as a whole number over a base."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from ..motion.timing import rational_fps
+
+__all__ = ["scene_fps", "set_scene_fps"]
+
+
+def scene_fps(scene: Any) -> Fraction:
+    """Exact frame rate of a scene."""
+    return rational_fps(scene.render.fps / scene.render.fps_base)
+
+
+def set_scene_fps(scene: Any, fps: Fraction) -> None:
+    """Give a scene an exact rate: 30000/1001 as 30 over a base of 1.001."""
+    whole = max(1, round(fps))
+    scene.render.fps = whole
+    scene.render.fps_base = float(whole / fps)

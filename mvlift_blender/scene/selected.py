@@ -1,0 +1,62 @@
+"""Which lifted armature the buttons work on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from mvlift.errors import LiftError
+
+from .animation import current_curves
+from .record import LiftRecord, read_record
+
+__all__ = ["lifted_armature", "record_of", "still_there", "why_no_record"]
+
+
+def record_of(armature: Any) -> LiftRecord | None:
+    """What the armature's present Action remembers of its lift, or None."""
+    if armature is None or armature.type != "ARMATURE":
+        return None
+    curves = current_curves(armature)
+    return read_record(curves.action) if curves is not None else None
+
+
+def lifted_armature(context: Any) -> Any | None:
+    """The active object's armature when it was lifted, else the latest lift's, else None."""
+    active = context.view_layer.objects.active
+    if active is not None and active.type == "MESH":
+        active = active.find_armature()
+    if record_of(active) is not None:
+        return active
+    result = context.scene.mvlift.result
+    return result if result is not None and result.name in context.scene.objects and record_of(result) else None
+
+
+def why_no_record(context: Any, with_source: bool = False) -> str:
+    """Why there is nothing lifted to work on, or "".
+
+    Args:
+        context: of Blender.
+        with_source: the keypoints that it came from must be known too.
+    """
+    armature = lifted_armature(context)
+    if armature is None:
+        return "Lift a person first, or select a lifted armature"
+    if armature.library is not None:
+        return "The armature is linked from another file: make it a library override first"
+    record = record_of(armature)
+    if with_source and (record is None or not record.source):
+        return "The Action does not know which keypoints it was lifted from"
+    return ""
+
+
+def still_there(name: str) -> Any:
+    """The object of a name that was kept while the engine worked: an undo meanwhile makes other objects of all.
+
+    Raises:
+        LiftError: there is none any more.
+    """
+    found = bpy.data.objects.get(name)
+    if found is None:
+        raise LiftError(f"{name} was removed while the engine worked.", "Undo its removal, and lift again.")
+    return found

@@ -1,0 +1,1 @@
+"""Blender properties: what the panels hold with the scene, and the extension's preferences."""
