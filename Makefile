@@ -5,6 +5,8 @@ EXTRAS ?= preview,training,bodies,smpl,dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+# Processes of the test suite
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 # Blender as a module has an environment of its own: it is bound to numpy 1
 BPY       ?= 4.5.15
 BPY_VENV  := .venv-bpy
@@ -29,6 +31,7 @@ $(BPY_STAMP): pyproject.toml tools/setup_bpy.sh
 test: lint types unit blender
 
 lint: $(STAMP)
+	$(BIN)/codespell
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check core training mvlift_blender tests tools examples
 
@@ -39,8 +42,11 @@ types: types-blender
 types-blender: $(STAMP)
 	$(BIN)/mypy mvlift_blender
 
+# Every test outside Blender, on all cores with one thread each; out/coverage.txt says which lines they reach
 unit: $(STAMP)
-	$(BIN)/python -m pytest tests
+	mkdir -p out
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile --cov --cov-report=
+	$(BIN)/coverage report > out/coverage.txt && tail -n 1 out/coverage.txt
 
 # What runs inside Blender, against Blender as a module
 blender: $(BPY_STAMP)
