@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
 from mvlift.bodies.kinematic_model import KinematicModel
-from mvlift.bodies.make.human import save_body
 from mvlift.bodies.model import load_body
 from mvlift.bodies.skeletons import default_quadruped_skeleton
 from mvlift.bodies.smpl_file import read_body_file
@@ -25,6 +24,7 @@ from mvlift.keypoints.reading import read_keypoints
 from mvlift.lifting import subjects
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.subjects import get_subject
+from mvlift_training.bodies.human import save_body
 
 FILE = Path(mvlift.__file__).parent / "bodies" / "data" / "quadruped.npz"
 

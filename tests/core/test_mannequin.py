@@ -29,7 +29,7 @@ def shipped() -> BodyModel:
 def made(tmp_path_factory: pytest.TempPathFactory) -> BodyModel:
     pytest.importorskip("fast_simplification", reason="needs the extra 'bodies'")
     pytest.importorskip("skimage", reason="needs the extra 'bodies'")
-    from mvlift.bodies.make.human import main
+    from mvlift_training.bodies.human import main
 
     path = tmp_path_factory.mktemp("body") / "coarse.npz"
     main(["--output", str(path), "--spacing", "0.009", "--vertices", "1500"])
@@ -224,7 +224,7 @@ def test_bends_keep_the_flesh(shipped: BodyModel, joint: str, angles: tuple[floa
 
 
 def test_making_is_deterministic(made: BodyModel) -> None:
-    from mvlift.bodies.make.human import human_body
+    from mvlift_training.bodies.human import human_body
 
     again = human_body(spacing=0.009, vertices=1500)
     assert np.array_equal(again["v_template"], made.template)
@@ -233,8 +233,8 @@ def test_making_is_deterministic(made: BodyModel) -> None:
 
 
 def test_a_part_without_numbers_is_named() -> None:
-    from mvlift.bodies.make.field import field_of
     from mvlift.errors import BodyFileError
+    from mvlift_training.bodies.field import field_of
 
     with pytest.raises(BodyFileError, match=r"'tail'.*radii"):
         field_of([{"name": "tail", "centre": [0, 0, 0], "blend": 0.01}], "cat.json")

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
-from scipy.spatial.transform import Rotation
-
 from mvlift.errors import BodyFileError
 from mvlift.typing import F64
+from scipy.interpolate import PchipInterpolator
+from scipy.spatial.transform import Rotation
 
 __all__ = ["Ellipsoid", "Field", "Floor", "Loft", "Part", "field_of"]
 

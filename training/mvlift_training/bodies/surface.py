@@ -8,14 +8,14 @@ from typing import Final
 
 import fast_simplification
 import numpy as np
+from mvlift.errors import BodyFileError
+from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy import sparse
 from skimage.measure import marching_cubes
 
-from mvlift.bodies.make.even import adjacency, evened
-from mvlift.bodies.make.field import Field
-from mvlift.errors import BodyFileError
-from mvlift.typing import F64
+from mvlift_training.bodies.even import adjacency, evened
+from mvlift_training.bodies.field import Field
 
 __all__ = ["Surface", "polygonised"]
 

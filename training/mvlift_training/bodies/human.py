@@ -1,4 +1,4 @@
-"""Makes the default human, an artist's mannequin round SMPL's 24 joints: ``python -m mvlift.bodies.make.human``."""
+"""Makes the default human, an artist's mannequin round SMPL's 24 joints: ``python -m mvlift_training.bodies.human``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import mvlift
 import numpy as np
-from numpy.typing import NDArray
-
-from mvlift.bodies.make.field import Field, field_of
-from mvlift.bodies.make.skin import Hinge, joint_regressor, shape_directions, skin_weights
-from mvlift.bodies.make.surface import polygonised
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.files import whole_file
+from numpy.typing import NDArray
+
+from mvlift_training.bodies.field import Field, field_of
+from mvlift_training.bodies.skin import Hinge, joint_regressor, shape_directions, skin_weights
+from mvlift_training.bodies.surface import polygonised
 
 __all__ = ["body_arrays", "human_body", "human_field", "main", "save_body"]
 
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = _HERE / "human_parts.json"
-_OUT: Final = _HERE.parent / "data" / "mannequin.npz"
+_OUT: Final = Path(mvlift.__file__).parent / "bodies" / "data" / "mannequin.npz"
 _NO_PARENT: Final = 2**32 - 1  # as SMPL's files have it
 _GRAIN: Final = 2.0**-20  # metres: what the numbers are rounded to, so that the file packs well
 
@@ -91,7 +92,7 @@ def save_body(arrays: dict[str, NDArray[Any]], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes ``mannequin.npz``."""
-    parser = argparse.ArgumentParser(prog="python -m mvlift.bodies.make.human", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mvlift_training.bodies.human", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=_OUT, help="where the body goes (default: %(default)s)")
     parser.add_argument("--spacing", type=float, default=0.004, help="grid spacing in metres (default: %(default)s)")
     parser.add_argument("--vertices", type=int, default=3000, help="after decimation (default: %(default)s)")

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from mvlift.bodies.model import BodyModel, load_body
+from mvlift.files import whole_file
+from mvlift.typing import F64
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
-
-from mvlift.bodies.model import BodyModel, load_body
-from mvlift.files import whole_file
-from mvlift.typing import F64
 
 __all__ = ["View", "main", "render", "save_picture"]
 
@@ -156,7 +155,7 @@ def _posed(body: BodyModel, pose: Mapping[str, Sequence[float]]) -> F64:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draws a body in the poses of ``human_poses.json``."""
-    parser = argparse.ArgumentParser(prog="python -m mvlift.bodies.make.picture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mvlift_training.bodies.picture", description=__doc__)
     parser.add_argument("output", type=Path, help="PNG to write")
     parser.add_argument("--body", type=Path, default=None, help="SMPL body file; the mannequin by default")
     options = parser.parse_args(arguments)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import nnls
 from scipy.sparse.linalg import splu
 
-from mvlift.bodies.make.surface import Surface
-from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.typing import F64
+from mvlift_training.bodies.surface import Surface
 
 __all__ = ["Hinge", "joint_regressor", "shape_directions", "skin_weights"]
 

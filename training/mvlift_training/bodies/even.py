@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy import sparse
 
-from mvlift.bodies.make.field import Field
-from mvlift.typing import F64
+from mvlift_training.bodies.field import Field
 
 __all__ = ["adjacency", "evened", "opposite"]
 

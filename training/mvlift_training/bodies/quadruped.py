@@ -1,4 +1,4 @@
-"""Makes the default animal, a dog-like mannequin round SMAL's 35 joints: ``python -m mvlift.bodies.make.quadruped``."""
+"""Makes the default animal, a dog with SMAL's 35 joints: ``python -m mvlift_training.bodies.quadruped``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import mvlift
 import numpy as np
-from numpy.typing import NDArray
-
-from mvlift.bodies.make.field import Field, field_of
-from mvlift.bodies.make.human import body_arrays, save_body
-from mvlift.bodies.make.skin import Hinge, joint_regressor, shape_directions, skin_weights
-from mvlift.bodies.make.surface import Surface, polygonised
 from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
 from mvlift.bodies.skeletons import default_quadruped_skeleton, shape_names
 from mvlift.typing import F64
+from numpy.typing import NDArray
+
+from mvlift_training.bodies.field import Field, field_of
+from mvlift_training.bodies.human import body_arrays, save_body
+from mvlift_training.bodies.skin import Hinge, joint_regressor, shape_directions, skin_weights
+from mvlift_training.bodies.surface import Surface, polygonised
 
 __all__ = ["SMAL_AXES", "main", "quadruped_body", "quadruped_field"]
 
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = _HERE / "quadruped_parts.json"
-_OUT: Final = _HERE.parent / "data" / "quadruped.npz"
+_OUT: Final = Path(mvlift.__file__).parent / "bodies" / "data" / "quadruped.npz"
 SMAL_AXES: Final = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """From the axes of bodies here (x left, y up, z front) to a SMAL file's (x front, y left, z up)."""
 _GIRTH: Final = 0.08
@@ -86,7 +87,7 @@ def quadruped_body(spacing: float = 0.0032, vertices: int = 3200, rounds: int = 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes ``quadruped.npz``."""
-    parser = argparse.ArgumentParser(prog="python -m mvlift.bodies.make.quadruped", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m mvlift_training.bodies.quadruped", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=_OUT, help="where the body goes (default: %(default)s)")
     parser.add_argument("--spacing", type=float, default=0.0032, help="grid spacing in metres (default: %(default)s)")
     parser.add_argument("--vertices", type=int, default=3200, help="after decimation (default: %(default)s)")
