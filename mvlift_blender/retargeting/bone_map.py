@@ -123,7 +123,8 @@ class RigMap:
         settings: while anything is keyed.
         name: of the map file that it came from, "" when found by structure or made by hand.
         title: for the user.
-        confidence: in [0, 1].
+        confidence: in [0, 1], the share of such maps that are right.
+        notes: what the user should know of it.
     """
 
     body: str
@@ -134,6 +135,7 @@ class RigMap:
     name: str = ""
     title: str = ""
     confidence: float = 1.0
+    notes: Names = ()
 
     @property
     def keys(self) -> Names:
@@ -161,14 +163,23 @@ def _expand(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where:
         if name not in known:
             raise BoneMapError(f"{where}: {name!r} is no part of a {body}.", f"Use {', '.join(known)}.")
         if known[name].chain:
-            for i, entry in enumerate([value] if isinstance(value, str) else value):
-                found[key(name, index=i)] = _names(entry)
+            found.update(_chain(name, value, sides if known[name].sided else {"": ""}))
         elif known[name].sided and isinstance(value, dict):
             found.update({key(name, side): _names(v) for side, v in value.items()})
         elif known[name].sided:
             found.update({key(name, s): tuple(_filled(v, sides[s]) for v in _names(value)) for s in SIDES})
         else:
             found[name] = _names(value)
+    return found
+
+
+def _chain(role: str, value: Any, sides: Mapping[str, str]) -> dict[str, Names]:
+    """A chain's entries, from the body outwards: a list, or for pairs a list that is filled in or one for each side."""
+    found = {}
+    for side, token in sides.items():
+        entries = value.get(side, []) if isinstance(value, dict) else value
+        for i, entry in enumerate([entries] if isinstance(entries, str) else entries):
+            found[key(role, side, i)] = tuple(_filled(n, token) for n in _names(entry))
     return found
 
 
@@ -320,7 +331,9 @@ def _packed(body: str, bones: Mapping[str, str]) -> dict[str, Any]:
     packed: dict[str, Any] = {}
     for name in ordered_keys(body, set(bones)):
         role, side, index = split_key(name)
-        if index is not None:
+        if index is not None and side:
+            packed.setdefault(role, {}).setdefault(side, []).append(bones[name])
+        elif index is not None:
             packed.setdefault(role, []).append(bones[name])
         elif side:
             packed.setdefault(role, {})[side] = bones[name]

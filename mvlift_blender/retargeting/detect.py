@@ -1,23 +1,41 @@
-"""Which bone map fits a rig: every map is scored on names, sides, hierarchy and tell-tale bones."""
+"""Which bone map fits a rig: maps of known programs are scored, then words in the names, then the rig's structure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 import numpy as np
+from mvlift.errors import MvliftError
 
 from .bone_map import MapFile, RigMap, read_maps
-from .roles import LEFT, RIGHT, key, legs, roles, split_key
+from .recognition.bodies import Body
+from .recognition.checks import problem_of
+from .recognition.fingers import find_fingers
+from .recognition.kinds import not_supported
+from .recognition.names import normal_forms, parse_names
+from .recognition.words import best_body
+from .roles import FINGERS, LEFT, RIGHT, key, legs, roles, split_key
 from .shape import RigShape
 from .structure import map_by_structure
 
-__all__ = ["Candidate", "candidates", "detect", "how_sure"]
+__all__ = ["LEAST_CONFIDENCE", "Candidate", "NotRecognisedError", "candidates", "detect", "how_sure", "recognise"]
 
-_LEAST: Final = 0.6
-"""A map with a lower score is not taken; the structure of the rig is looked at instead."""
+LEAST_CONFIDENCE: Final = 0.5
+"""A map with less is shown in the table, and not retargeted with until the user has confirmed it."""
+_KNOWN: Final = 0.85
+"""Score from which on a map of a known program is taken as it stands."""
+_NAMED_AFTER: Final = 0.8
+_AGREES: Final = 0.8
+"""Share of a map's bones that the words in the names must give too for the rig to be called that program's."""
+_SURE: Final = (0.5, 0.45)
+"""Confidence of an assignment by words: at names that say nothing, and what names that say all add."""
+_MISSING: Final = 0.1
+_LEAST_NAMED: Final = 0.35
 _NAMES_ONLY: Final = 0.85
 _UP: Final = np.array([0.0, 0.0, 1.0])
 
@@ -30,10 +48,25 @@ class Candidate:
     rig: RigMap
 
 
-class _Lookup:
-    """Finds bones by name: as written, without a namespace or a map's prefix, and at last in any case."""
+class NotRecognisedError(MvliftError):
+    """A rig is none that can be animated, or none that is known."""
 
-    def __init__(self, shape: RigShape, prefixes: Iterable[str]) -> None:
+
+@cache
+def _normal_of(names: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(names, normal_forms(names), strict=True))
+
+
+class _Lookup:
+    """Finds bones by name: as written, without a namespace or a map's prefix, in any case, at last without suffixes."""
+
+    def __init__(self, shape: RigShape, file: MapFile) -> None:
+        prefixes = file.prefixes
+        written = tuple(dict.fromkeys(n for names in (*file.bones.values(), *file.evidence) for n in names))
+        self._wanted, forms = _normal_of(written), _normal_of(shape.names)
+        counts = Counter(forms.values())
+        # control rigs have many bones whose names differ in such suffixes only
+        self._normal = {} if file.geometry else {form: name for name, form in forms.items() if counts[form] == 1}
         pattern = re.compile("|".join(f"(?:{p})" for p in prefixes)) if prefixes else None
         self._exact: dict[str, str] = {}
         self._loose: dict[str, str] = {}
@@ -59,6 +92,10 @@ class _Lookup:
             if name.casefold() in self._loose:
                 self.inexact += 1
                 return self._loose[name.casefold()]
+        for name in names:
+            if self._wanted.get(name, name) in self._normal:
+                self.inexact += 1
+                return self._normal[self._wanted.get(name, name)]
         return ""
 
 
@@ -137,7 +174,7 @@ def _sides(body: str, found: Mapping[str, str], shape: RigShape) -> float:
 
 
 def _try(file: MapFile, shape: RigShape) -> Candidate:
-    lookup = _Lookup(shape, file.prefixes)
+    lookup = _Lookup(shape, file)
     found = {name: bone for name, names in file.bones.items() if (bone := lookup.find(names))}
     inexact = lookup.inexact / max(len(found), 1)
     geometry = {name: bone for name, names in file.geometry.items() if (bone := lookup.find(names))}
@@ -166,19 +203,91 @@ def candidates(shape: RigShape, files: Iterable[MapFile] | None = None) -> list[
 
 
 def detect(shape: RigShape, files: Iterable[MapFile] | None = None) -> RigMap | None:
-    """The map of a rig: the best of the known ones, else what its structure shows, else None."""
-    best = next(iter(candidates(shape, files)), None)
-    if best is not None and best.score >= _LEAST and "hips" in best.rig.bones:
-        return best.rig
-    guess = map_by_structure(shape)
-    if guess is not None:
-        return guess
-    return replace(best.rig, confidence=best.score) if best is not None and best.score > 0.4 else None
+    """The map of a rig, or None where ``recognise`` refuses it."""
+    try:
+        return recognise(shape, files)
+    except NotRecognisedError:
+        return None
+
+
+def recognise(shape: RigShape, files: Iterable[MapFile] | None = None) -> RigMap:
+    """The map of a rig: of a known program, else by the words in its names, else by its structure.
+
+    Args:
+        shape: the rig at rest.
+        files: maps that are tried, None for the shipped ones.
+
+    Raises:
+        NotRecognisedError: why the rig cannot be animated, or that nothing was recognised, and what to do.
+    """
+    names = parse_names(shape.names)
+    body = best_body(shape, names)
+    tried = candidates(shape, files)
+    known = next((c.rig for c in tried if c.score >= _KNOWN and not problem_of(shape, c.rig)), None)
+    if known is not None and known.geometry:
+        return known
+    reason = not_supported(shape, names, body if body is not None and not body.problem else None)
+    if reason and (known is None or (body is not None and not body.problem)):
+        raise NotRecognisedError(f"This rig is not supported: {reason}.", "Choose a person or a four-legged animal.")
+    found = _completed(known, shape, body) if known is not None else _by_words(shape, body, tried)
+    if found is None:
+        found = map_by_structure(shape)
+        problem = problem_of(shape, found) if found is not None else ""
+        if found is None or problem:
+            raise NotRecognisedError(
+                f"This rig cannot be recognised: {_why(body, problem)}.", "Fill in the bone map's table and save it."
+            )
+        return replace(found, notes=("Recognised by its shape alone: check the bone map",))
+    numbers = {k: shape.index[b] for k, b in found.bones.items()}
+    fingers = {k: shape.names[i] for k, i in find_fingers(shape, names, numbers).items()}
+    return replace(found, bones={**fingers, **found.bones})
+
+
+def _completed(rig: RigMap, shape: RigShape, body: Body | None) -> RigMap:
+    """A known program's map with the parts that it does not list, such as toes, from the words."""
+    if body is None or body.problem or body.body != rig.body:
+        return rig
+    words = {k: shape.names[i] for k, i in body.bones.items()}
+    if _agreement(rig.bones, words) < _AGREES:
+        return rig
+    have, used = {split_key(k)[0] for k in rig.bones}, set(rig.bones.values())
+    return replace(rig, bones={**rig.bones, **{k: b for k, b in words.items() if _lacks(k, b, have, used)}})
+
+
+def _agreement(some: Mapping[str, str], others: Mapping[str, str]) -> float:
+    """Share of a map's bones without fingers that another gives too."""
+    keys = [k for k in some if split_key(k)[0] not in FINGERS]
+    return sum(others.get(k) == some[k] for k in keys) / max(len(keys), 1)
+
+
+def _lacks(name: str, bone: str, have: set[str], used: set[str]) -> bool:
+    return split_key(name)[0] not in have and bone not in used
+
+
+def _why(body: Body | None, problem: str) -> str:
+    if problem:
+        return problem
+    return body.problem if body is not None and body.problem else "no hips, spine, head and four limbs were found"
+
+
+def _by_words(shape: RigShape, body: Body | None, tried: Sequence[Candidate]) -> RigMap | None:
+    """The map that the words in the bones' names give, called after the known program that gives the same."""
+    if body is None or body.problem or body.named < _LEAST_NAMED:
+        return None
+    bones = {k: shape.names[i] for k, i in body.bones.items()}
+    confidence = _SURE[0] + _SURE[1] * body.named - _MISSING * len(body.missing)
+    notes = tuple(f"No {roles(body.body)[m].label.lower()} was found" for m in body.missing)
+    rig = RigMap(body.body, bones, confidence=round(min(max(confidence, 0.0), 0.97), 3), notes=notes)
+    problem = problem_of(shape, rig)
+    if problem:
+        return None
+    for candidate in tried[:3]:
+        if candidate.score > _NAMED_AFTER and _agreement(candidate.rig.bones, bones) >= _AGREES:
+            return replace(rig, name=candidate.rig.name, title=candidate.rig.title)
+    return rig
 
 
 def how_sure(rig: RigMap) -> str:
-    """What to tell the user about a detection."""
-    if not rig.name:
-        return f"Unknown rig, recognised by its structure ({100 * rig.confidence:.0f} % sure): check the table"
-    word = "surely" if rig.confidence > 0.85 else "probably"
-    return f"{rig.title}, {word} ({100 * rig.confidence:.0f} %)"
+    """What to tell the user about a recognition."""
+    check = "" if rig.confidence > _KNOWN else ": check the bone map"
+    return f"{rig.title or 'Unknown program'}, confidence {100 * rig.confidence:.0f} %{check}"

@@ -44,11 +44,11 @@ class SourceMotion:
         A chain with another number of bones takes turns between those of the source's, so that its last bone does what
         the source's last one does.
         """
-        role, _, index = split_key(name)
-        chain = self.rest.chain(role) if index is not None else ()
+        role, side, index = split_key(name)
+        chain = self.rest.chain(role, side) if index is not None else ()
         if index is None or not chain:
             return self.turns[:, self.rest.index[name]] if name in self.rest.index else None
-        count = len(target.chain(role))
+        count = len(target.chain(role, side))
         columns = self.turns[:, [self.rest.index[k] for k in chain]]
         place = (len(chain) - 1) * ((index + 1) / count if count < 2 else index / (count - 1))
         lower = min(int(place), len(chain) - 1)

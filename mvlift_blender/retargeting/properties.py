@@ -68,7 +68,7 @@ class BoneRow(bpy.types.PropertyGroup):
         """What the table calls the part."""
         role, side, index = split_key(self.key)
         label = roles(self.body)[role].label
-        return f"{label} {index + 1}" if index is not None else f"{label} {side}".strip()
+        return " ".join(str(part) for part in (label, side, "" if index is None else index + 1) if part != "")
 
 
 class RetargetSettings(bpy.types.PropertyGroup):

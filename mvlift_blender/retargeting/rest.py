@@ -54,16 +54,16 @@ class Parts:
         """(3,) where a part begins."""
         return self.heads[self.index[name]]
 
-    def chain(self, role: str) -> tuple[str, ...]:
+    def chain(self, role: str, side: str = "") -> tuple[str, ...]:
         """Keys of a chain in order."""
-        return tuple(k for k in self.keys if split_key(k)[0] == role)
+        return tuple(k for k in self.keys if split_key(k)[:2] == (role, side))
 
     def next(self, name: str) -> str:
         """The key that a part's bone points to, "" when there is none."""
         role, side, index = split_key(name)
         known = roles(self.body)
-        if index is not None and key(role, index=index + 1) in self.index:
-            return key(role, index=index + 1)
+        if index is not None and key(role, side, index + 1) in self.index:
+            return key(role, side, index + 1)
         following = known[role].next
         if not following:
             return ""
@@ -96,7 +96,7 @@ class Parts:
     @cached_property
     def left(self) -> Array:
         """(3,) horizontal unit vector to the body's left."""
-        pairs = [(k, k[: -len(LEFT)] + RIGHT) for k in self.keys if split_key(k)[1] == LEFT]
+        pairs = [(k, k[: -len(LEFT)] + RIGHT) for k in self.keys if split_key(k)[1:] == (LEFT, None)]
         across = sum((self.head(a) - self.head(b) for a, b in pairs if b in self.index), np.zeros(3))
         across = across - (across @ self.up) * self.up
         length = np.linalg.norm(across)
@@ -168,7 +168,7 @@ def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
         spec = roles(target.body)[role]
         arc = _arc(target, source, name, turn)
         if arc is None:
-            before = key(spec.follow, side) if spec.follow else key(role, index=index - 1) if index else ""
+            before = key(spec.follow, side) if spec.follow else key(role, side, index - 1) if index else ""
             found[i] = found[target.index[before]] if before in target.index else turn
             continue
         angle = 2 * np.degrees(np.arccos(np.clip(abs(arc[0]), 0, 1)))
@@ -179,9 +179,9 @@ def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
 
 def _arc(target: Parts, source: Parts, name: str, turn: Array) -> Array | None:
     """The smallest turn that makes a part of the target, faced as the source, point as the source's part."""
-    role = split_key(name)[0]
-    if roles(target.body)[role].chain and len(target.chain(role)) != len(source.chain(role)):
-        ours, theirs = _whole(target, role), _whole(source, role)
+    role, side, _ = split_key(name)
+    if roles(target.body)[role].chain and len(target.chain(role, side)) != len(source.chain(role, side)):
+        ours, theirs = _whole(target, role, side), _whole(source, role, side)
     else:
         ours, theirs = _direction(target, source, name), _direction(source, target, name)
     if ours is None or theirs is None:
@@ -199,9 +199,9 @@ def _direction(parts: Parts, other: Parts, name: str) -> Array | None:
     return along if np.linalg.norm(along) > 1e-6 else None
 
 
-def _whole(parts: Parts, role: str) -> Array | None:
+def _whole(parts: Parts, role: str, side: str) -> Array | None:
     """From the beginning of a chain to what it points to, or to its last bone."""
-    chain = parts.chain(role)
+    chain = parts.chain(role, side)
     if not chain:
         return None
     end = parts.next(chain[-1]) or chain[-1]

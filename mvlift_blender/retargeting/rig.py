@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from mvlift.errors import MvliftError
 from numpy.typing import NDArray
 
 from .bone_map import MapFile, RigMap
-from .detect import detect
+from .detect import recognise
 from .rest import Parts
 from .shape import RigShape
 
@@ -54,14 +53,9 @@ def detect_rig(armature: Any, files: Iterable[MapFile] | None = None) -> RigMap:
     """The bone map of an armature.
 
     Raises:
-        MvliftError: it is neither known nor does its structure look like a person's or an animal's.
+        NotRecognisedError: why it cannot be animated, or that it looks like neither a person nor an animal.
     """
-    found = detect(shape_of(armature), files)
-    if found is None:
-        raise MvliftError(
-            f"{armature.name} looks like no rig that MVLift knows.", "Fill in the bone map's table and save it."
-        )
-    return found
+    return recognise(shape_of(armature), files)
 
 
 def rest_parts(armature: Any, rig: RigMap, keys: Sequence[str]) -> Parts:

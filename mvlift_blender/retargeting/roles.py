@@ -11,6 +11,7 @@ from typing import Any, Final
 
 __all__ = [
     "BODIES",
+    "FINGERS",
     "LEFT",
     "RIGHT",
     "SIDES",
@@ -30,6 +31,7 @@ LEFT: Final = "L"
 RIGHT: Final = "R"
 SIDES: Final = (LEFT, RIGHT)
 BODIES: Final = ("human", "quadruped")
+FINGERS: Final = ("thumb", "index", "middle", "ring", "pinky")
 _FILE: Final = Path(__file__).with_name("roles.json")
 
 
@@ -84,18 +86,15 @@ def legs(body: str) -> tuple[tuple[str, ...], ...]:
 
 
 def key(role: str, side: str = "", index: int | None = None) -> str:
-    """The key of one bone: ``hips``, ``upper_arm.L``, ``spine.2``."""
-    if index is not None:
-        return f"{role}.{index}"
-    return f"{role}.{side}" if side else role
+    """The key of one bone: ``hips``, ``upper_arm.L``, ``spine.2``, ``thumb.L.0``."""
+    return ".".join(str(part) for part in (role, side, index) if part not in ("", None))
 
 
 def split_key(name: str) -> tuple[str, str, int | None]:
     """(role, side, index) of a key."""
-    role, _, rest = name.partition(".")
-    if rest in SIDES:
-        return role, rest, None
-    return role, "", int(rest) if rest else None
+    role, *rest = name.split(".")
+    side = rest.pop(0) if rest and rest[0] in SIDES else ""
+    return role, side, int(rest[0]) if rest else None
 
 
 def limb_keys(body: str, limb: tuple[str, str]) -> tuple[str, str, str]:
@@ -113,13 +112,13 @@ def toe_key(body: str, limb: tuple[str, str]) -> str:
 def mirrored(name: str) -> str:
     """The key on the other side, or the same for the middle."""
     role, side, index = split_key(name)
-    return key(role, {LEFT: RIGHT, RIGHT: LEFT}[side]) if side else key(role, index=index)
+    return key(role, {LEFT: RIGHT, RIGHT: LEFT}.get(side, ""), index)
 
 
 def ordered_keys(body: str, keys: set[str]) -> Iterator[str]:
     """The given keys, parents before children, chains in order, left before right."""
     for role in roles(body).values():
         if role.chain:
-            yield from sorted((k for k in keys if split_key(k)[0] == role.name), key=lambda k: split_key(k)[2] or 0)
+            yield from sorted((k for k in keys if split_key(k)[0] == role.name), key=lambda k: split_key(k)[1:])
         else:
             yield from (k for k in (key(role.name, side) for side in (SIDES if role.sided else ("",))) if k in keys)

@@ -57,6 +57,11 @@ class RigShape:
         points = np.concatenate([self.heads, self.tails])
         return float(np.ptp(points[:, 2])) if len(points) else 0.0
 
+    @cached_property
+    def size(self) -> float:
+        """Largest extent of the bones' heads along an axis, whichever way the rig lies."""
+        return max(float(np.ptp(self.heads, axis=0).max()), 1e-9) if len(self.names) else 1e-9
+
     def path(self, low: int, high: int) -> tuple[int, ...]:
         """Bones from ``high`` (an ancestor) down to ``low``, both included; empty when it is none."""
         way = [low]

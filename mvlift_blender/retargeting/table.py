@@ -49,6 +49,8 @@ def fill(settings: Any, rig: RigMap) -> None:
     settings.map_data = json.dumps(map_data(rig, rig.name or "own", rig.title))
     wanted = set(rig.bones)
     for role in roles(rig.body).values():
+        if role.chain and role.sided:
+            continue
         if not role.chain:
             wanted |= {key(role.name, side) for side in (SIDES if role.sided else ("",))}
         elif not any(k.startswith(role.name + ".") for k in rig.bones):

@@ -1,116 +1,13 @@
 """Builds the test rigs: each program's names and hierarchy with its own rest pose, rolls, units and bone directions."""
 
-# ruff: noqa: E501  the tables read better with a row a line
+
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import bpy
 import numpy as np
 from mathutils import Matrix
-from rig_tables import TABLES
-
-UP = np.array([0.0, 0.0, 1.0])
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a program writes a rig.
-
-    arm: degrees that the arms hang below horizontal; stance: degrees that the legs are spread; stature: metres;
-    scale: the object's scale (0.01 for centimetres); y_up: bones are y up and the object is turned; tails: "child",
-    "up" (every bone points up) or "x" (bones point along their local X); roll: radians; turned: degrees about z.
-    """
-
-    arm: float = 0.0
-    stance: float = 0.0
-    stature: float = 1.75
-    scale: float = 1.0
-    y_up: bool = False
-    tails: str = "child"
-    roll: float = 0.0
-    turned: float = 0.0
-    bent: float = 0.0
-    thigh: float = 1.0
-
-
-STYLES = {
-    "smpl": Style(stature=1.7), "smplh": Style(stature=1.8, stance=3), "smplx": Style(stature=1.6),
-    "smpl_fbx": Style(scale=0.01, y_up=True, tails="x"), "mixamo": Style(scale=0.01, y_up=True, roll=0.6, stature=1.8),
-    "motionbuilder": Style(scale=0.01, y_up=True, tails="up"), "cmu": Style(stature=1.7, roll=-1.1),
-    "makehuman_cmu": Style(arm=35, stature=0.17 * 10), "daz_cmu": Style(scale=0.01, y_up=True, stance=4),
-    "perception_neuron": Style(scale=0.01, y_up=True), "rokoko": Style(arm=5, stature=1.9, turned=180),
-    "xsens": Style(scale=0.01, y_up=True, tails="up"), "xsens_mvnx": Style(turned=90),
-    "optitrack": Style(scale=0.001, y_up=True), "biped": Style(arm=50, tails="x", stature=1.82, roll=0.3),
-    "unreal4": Style(arm=52, stance=6, scale=0.01, tails="x", stature=1.8, thigh=1.05, turned=20),
-    "unreal5": Style(arm=45, stance=8, scale=0.01, tails="x", stature=1.75, thigh=0.93), "makehuman_game": Style(arm=40),
-    "makehuman": Style(arm=40, stance=5, stature=1.6), "unity": Style(y_up=True, tails="up"),
-    "vrm1": Style(turned=180, stature=1.4, tails="up"), "vroid": Style(turned=180, stature=1.5),
-    "character_creator": Style(scale=0.01, y_up=True, stature=1.7, arm=30, roll=1.5),
-    "daz3_8": Style(scale=0.01, y_up=True, arm=0, stature=1.73), "daz9": Style(scale=0.01, y_up=True, arm=45, stance=7),
-    "auto_rig_pro_game": Style(arm=45, tails="x"), "unknown": Style(arm=20, stature=2.1, roll=2.0, bent=5),
-}  # fmt: skip
-
-
-def landmarks(style: Style, side: int) -> dict[str, np.ndarray]:
-    """Where a body's landmarks are, metres, z up, facing -y; ``side`` is 1 for the left, -1 for the right."""
-    h = style.stature
-    turn_arm = np.radians(style.arm)
-    turn_leg = np.radians(style.stance)
-    along = np.array([side * np.cos(turn_arm), 0, -np.sin(turn_arm)])
-    down = np.array([side * np.sin(turn_leg), 0, -np.cos(turn_leg)])
-    hips = np.array([0, 0.01, 0.55]) * h
-    neck, head = np.array([0, 0.03, 0.835]) * h, np.array([0, 0.01, 0.885]) * h
-    clav, arm = np.array([side * 0.015, 0.015, 0.81]) * h, np.array([side * 0.105, 0.03, 0.815]) * h
-    forward = np.array([0, -np.sin(np.radians(8 + style.bent)), 0])
-    elbow = arm + 0.165 * h * along
-    wrist = elbow + 0.15 * h * _unit(along + forward)
-    leg = np.array([side * 0.055, 0.01, 0.515]) * h
-    knee = leg + 0.237 * style.thigh * h * down + np.array([0, -0.008, 0]) * h
-    ankle = knee + 0.235 * (2 - style.thigh) * h * down + np.array([0, 0.02, 0]) * h
-    ball = ankle * [1, 1, 0] + np.array([side * 0.01, -0.075, 0.01]) * h
-    found = {
-        "hips": hips, "neck": neck, "head": head, "top": head + 0.11 * h * UP, "clav": clav, "arm": arm, "elbow": elbow,
-        "clav2": 0.5 * (clav + arm), "wrist": wrist, "hand": wrist + 0.025 * h * along, "i1": wrist + 0.055 * h * along,
-        "i2": wrist + 0.08 * h * along, "i3": wrist + 0.095 * h * along, "leg": leg, "knee": knee, "ankle": ankle,
-        "ankle2": 0.6 * ankle + 0.4 * ball, "ball": ball, "toe": ball + np.array([0, -0.04, 0]) * h,
-        "ground": np.zeros(3), "face": head + np.array([side * 0.02, -0.05, 0.03]) * h,
-        "t1": wrist + 0.02 * h * along + np.array([0, -0.02, 0]) * h, "t2": wrist + 0.03 * h * along - [0, 0.03 * h, 0],
-    }  # fmt: skip
-    for letter, (a, b) in {"s": ("hips", "neck"), "n": ("neck", "head"), "a": ("arm", "elbow"), "f": ("elbow", "wrist"),
-                           "l": ("leg", "knee"), "c": ("knee", "ankle")}.items():  # fmt: skip
-        for percent in range(5, 100, 5):
-            share = percent / 100
-            curve = np.array([0, 0.03 * h * np.sin(np.pi * share), 0]) if letter == "s" else 0
-            found[f"{letter}{percent}"] = (1 - share) * found[a] + share * found[b] + curve
-    return found
-
-
-def _unit(v):
-    return v / np.linalg.norm(v)
-
-
-def table_bones(name: str) -> list[tuple[str, str, str, int]]:
-    """(bone, parent, landmark, side) of a table's rig, parents first."""
-    tokens, text = TABLES[name]
-    found: list[tuple[str, str, str, int]] = []
-    stack: list[tuple[int, str]] = []
-    for line in filter(str.strip, text.splitlines()):
-        depth = len(line) - len(line.lstrip())
-        bone, landmark = line.strip().rsplit(" ", 1)
-        while stack and stack[-1][0] >= depth:
-            stack.pop()
-        parent = stack[-1][1] if stack else ""
-        stack.append((depth, bone))
-        sided = any(mark in bone for mark in "$#")
-        for token, side in zip(tokens, (1, -1), strict=True) if sided else (("", 1),):
-            found.append((_side(bone, token), _side(parent, token), landmark, side))
-    return found
-
-
-def _side(name: str, token: str) -> str:
-    return name.replace("$", token).replace("#", token[:1])
+from rig_shapes import STYLES, UP, Style, _unit, landmarks, table_bones
 
 
 def build(name: str, style: Style | None = None):
