@@ -1,7 +1,5 @@
 """Builds the test rigs: each program's names and hierarchy with its own rest pose, rolls, units and bone directions."""
 
-
-
 from __future__ import annotations
 
 import bpy

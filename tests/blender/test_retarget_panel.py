@@ -38,7 +38,7 @@ def row_of(settings, name):
 
 
 def test_choosing_a_rig_fills_the_table(settings):
-    assert settings.found.startswith("Mixamo, surely")
+    assert settings.found.startswith("Mixamo, confidence")
     assert settings.rows[row_of(settings, "hips")].bone == "mixamorig:Hips"
     assert settings.rows[row_of(settings, "root")].bone == ""
     assert settings.rows[row_of(settings, "upper_arm.L")].label == "Upper Arm L"

@@ -140,9 +140,7 @@ def _with_feet(shape: RigShape, names: Sequence[BoneName], bones: Mapping[str, i
     return found
 
 
-def _detached_toes(
-    shape: RigShape, names: Sequence[BoneName], body: str, bones: Mapping[str, int]
-) -> dict[str, int]:
+def _detached_toes(shape: RigShape, names: Sequence[BoneName], body: str, bones: Mapping[str, int]) -> dict[str, int]:
     """Paws that hang beside the body, on IK controls, where a leg ends."""
     found = {}
     for limb in _LIMBS[body]:
@@ -158,5 +156,3 @@ def _detached_toes(
             if nearest >= 0 and distance[nearest] < _AT_END * shape.size:
                 found[key(toe, side)] = nearest
     return found if len({k.split(".")[0] for k in found}) * 2 == len(found) else {}
-
-
