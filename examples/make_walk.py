@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from mvlift.bodies import default_human_skeleton
-from mvlift.bodies.kinematics import exp_map
 from mvlift.keypoints.layouts import get_layout
+from mvlift.kinematics.rotations import exp_map
 
 FRAMES, FPS, SIZE, FOCAL = 150, 30, (1280, 720), 1250.0
 STRIDE = 34  # frames of one gait cycle

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import mvlift
 import numpy as np
-from mvlift.bodies.kinematics import exp_map
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.motion import LiftedMotion
 from mvlift.preview import draw_preview

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.kinematics.rotations import euler_zxy, exp_map
 from mvlift.motion import LiftedMotion
-from mvlift.typing import F64
 
 __all__ = ["bvh_text"]
 
@@ -24,34 +24,6 @@ def _children(parents: tuple[int, ...]) -> list[list[int]]:
         if parent >= 0:
             found[parent].append(j)
     return found
-
-
-def _matrices(rotvec: F64) -> F64:
-    """(..., 3) axis times angle to (..., 3, 3), by Rodrigues' formula."""
-    angle = np.linalg.norm(rotvec, axis=-1)[..., None, None]
-    x, y, z = np.moveaxis(rotvec / np.maximum(angle[..., 0], 1e-12), -1, 0)
-    o = np.zeros_like(x)
-    K = np.stack([np.stack([o, -z, y], -1), np.stack([z, o, -x], -1), np.stack([-y, x, o], -1)], -2)
-    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
-
-
-def _euler(R: F64) -> F64:
-    """(T, J, 3, 3) rotations to (T, J, 3) degrees about z, x, y for R = Rz Rx Ry, each without jumps."""
-    frames = len(R)
-    sine = np.clip(R[..., 2, 1], -1, 1)
-    locked = np.abs(sine) > 1 - 1e-9  # z and y turn about the same axis: z takes all
-    z = np.where(locked, np.arctan2(R[..., 1, 0], R[..., 0, 0]), np.arctan2(-R[..., 0, 1], R[..., 1, 1]))
-    y = np.where(locked, 0.0, np.arctan2(-R[..., 2, 0], R[..., 2, 2]))
-    angles = np.stack([z, np.arcsin(sine), y], -1)
-    # the same rotation is also (z + pi, pi - x, y + pi): take whichever continues the last frame
-    other = angles * np.array([1, -1, 1]) + np.pi
-    for t in range(1, frames):
-        last = angles[t - 1]
-        a = last + (angles[t] - last + np.pi) % (2 * np.pi) - np.pi
-        b = last + (other[t] - last + np.pi) % (2 * np.pi) - np.pi
-        nearer = (np.abs(b - last).sum(-1) < np.abs(a - last).sum(-1))[:, None]
-        angles[t] = np.where(nearer, b, a)
-    return np.asarray(np.degrees(angles))
 
 
 def _hierarchy(motion: LiftedMotion, children: list[list[int]], order: list[int]) -> list[str]:
@@ -89,11 +61,11 @@ def bvh_text(motion: LiftedMotion) -> str:
     """
     order: list[int] = []
     lines = _hierarchy(motion, _children(motion.parents), order)
-    R = _matrices(np.asarray(motion.rotations, np.float64))
+    R = exp_map(np.asarray(motion.rotations, np.float64))
     root = motion.parents.index(-1)
     R[:, root] = _Y_UP @ R[:, root]
     place = (np.asarray(motion.translation, np.float64) + motion.rest_joints[root]) @ _Y_UP.T * _UNITS
-    angles = _euler(R)[:, order].reshape(len(motion), -1)
+    angles = np.degrees(euler_zxy(R))[:, order].reshape(len(motion), -1)
     lines += ["MOTION", f"Frames: {len(motion)}", f"Frame Time: {float(1 / motion.fps):.8f}"]
     rows = np.concatenate([place, angles], axis=1)
     lines += [" ".join(f"{v:.4f}" for v in row) for row in rows.tolist()]

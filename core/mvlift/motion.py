@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from mvlift.typing import F32
+from mvlift.kinematics.quaternions import from_matrix, multiply
+from mvlift.kinematics.rotations import exp_map, log_map
+from mvlift.typing import F32, F64
 
 __all__ = ["Camera", "LiftedMotion", "ObjectMotion"]
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A static pinhole camera: x_camera = R x_world + t, pixels = K x_camera / depth.
+    """A pinhole camera: x_camera = R x_world + t, pixels = K x_camera / depth.
+
+    A camera that moves has one K, R and t for each frame, (T, 3, 3), (T, 3, 3) and (T, 3).
 
     Attributes:
-        K: (3, 3) intrinsics in pixels, square pixels, no skew.
-        R: (3, 3) world to camera; camera x right, y down, z forward; world z up.
-        t: (3,) metres.
+        K: (3, 3) or (T, 3, 3) intrinsics in pixels, square pixels, no skew.
+        R: (3, 3) or (T, 3, 3) world to camera; camera x right, y down, z forward; world z up.
+        t: (3,) or (T, 3) metres.
         image_size: (width, height) in pixels.
     """
 
@@ -30,10 +34,23 @@ class Camera:
     t: F32
     image_size: tuple[int, int]
 
+    @property
+    def moves(self) -> bool:
+        """Whether it has a pose or a lens of its own in each frame."""
+        return self.K.ndim == 3 or self.R.ndim == 3 or self.t.ndim == 2
+
+    def to_camera(self, points: F32) -> F32:
+        """World points (..., 3) in camera axes; (T, ..., 3) of a camera that moves."""
+        if self.R.ndim == 2 and self.t.ndim == 1:
+            return np.asarray(points @ self.R.T + self.t)
+        frames = len(points)
+        R, t = np.broadcast_to(self.R, (frames, 3, 3)), np.broadcast_to(self.t, (frames, 3))
+        return np.asarray(np.einsum("tab,t...b->t...a", R, points) + t.reshape(frames, *[1] * (points.ndim - 2), 3))
+
     def project(self, points: F32) -> F32:
-        """(..., 3) world points in metres to (..., 2) pixels."""
-        camera = points @ self.R.T + self.t
-        pixels = camera @ self.K.T
+        """World points (..., 3) in metres to (..., 2) pixels; (T, ..., 3) of a camera that moves."""
+        camera = self.to_camera(points)
+        pixels = camera @ self.K.T if self.K.ndim == 2 else np.einsum("tab,t...b->t...a", self.K, camera)
         return np.asarray(pixels[..., :2] / np.maximum(pixels[..., 2:], 1e-6), dtype=np.float32)
 
 
@@ -56,6 +73,12 @@ class ObjectMotion:
     size: F32
     points: F32
     point_names: tuple[str, ...]
+
+    def transformed(self, rotation: F64, translation: F64) -> ObjectMotion:
+        """Moved as a rigid whole, X' = A X + b, for a rotation (3, 3) and a translation (3,) in metres."""
+        turned = multiply(from_matrix(np.asarray(rotation, np.float64)), np.asarray(self.rotation, np.float64))
+        place = np.asarray(self.position, np.float64) @ rotation.T + translation
+        return replace(self, position=place.astype(np.float32), rotation=turned.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +129,52 @@ class LiftedMotion:
 
     def __len__(self) -> int:
         return int(self.translation.shape[0])
+
+    def transformed(self, rotation: F64, translation: F64) -> LiftedMotion:
+        """The motion moved as a rigid whole, X' = A X + b, with its objects and its camera: the picture stays the same.
+
+        Args:
+            rotation: (3, 3) A.
+            translation: (3,) b, metres.
+        """
+        A, b = np.asarray(rotation, np.float64), np.asarray(translation, np.float64)
+        root = self.parents.index(-1)
+        rest = np.asarray(self.rest_joints[root], np.float64)
+        turned = np.asarray(self.rotations, np.float64).copy()
+        turned[:, root] = log_map(A @ exp_map(turned[:, root]))
+        R = self.camera.R @ A.T
+        return replace(
+            self,
+            translation=((self.translation + rest) @ A.T + b - rest).astype(np.float32),
+            rotations=turned.astype(np.float32),
+            keypoints=(self.keypoints @ A.T + b).astype(np.float32),
+            camera=replace(self.camera, R=R.astype(np.float32), t=(self.camera.t - R @ b).astype(np.float32)),
+            objects=tuple(o.transformed(A, b) for o in self.objects),
+        )
+
+    def scaled(self, factor: float) -> LiftedMotion:
+        """Everything that is a length, times a factor: the same picture from so much further away."""
+
+        def times(values: F32) -> F32:
+            return np.asarray(values * np.float32(factor), np.float32)
+
+        objects = [
+            replace(o, position=times(o.position), size=times(o.size), points=times(o.points)) for o in self.objects
+        ]
+        return replace(
+            self,
+            objects=tuple(objects),
+            rest_joints=times(self.rest_joints),
+            translation=times(self.translation),
+            keypoints=times(self.keypoints),
+            camera=replace(self.camera, t=times(self.camera.t)),
+        )
+
+    def with_camera(self, camera: Camera) -> LiftedMotion:
+        """The same motion seen by another camera; each reprojection error grows by the way that its keypoint moves."""
+        shift = camera.project(self.keypoints) - self.camera.project(self.keypoints)
+        error = np.hypot(self.reprojection_error, np.linalg.norm(shift, axis=-1))
+        return replace(self, camera=camera, reprojection_error=error.astype(np.float32))
 
     def save(self, path: str | Path) -> Path:
         """Write the motion as ``.npz`` (AMASS keys and all else) or ``.bvh``; see `mvlift.motion_files`.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.lifting.object_points import seen_points, with_object_points
-from mvlift.lifting.object_shape import ObjectShape, box_shape
+from mvlift.lifting.objects.keypoints import seen_points, with_object_points
+from mvlift.lifting.objects.shape import ObjectShape, box_shape
 from mvlift.lifting.subjects import get_subject
 
 from ..scene.objects import shape_of_object

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from mvlift.errors import LiftError
 from mvlift.lifting.multi_person import align_people, body_for_size
-from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.motion import LiftedMotion
 from mvlift.worker.client import LiftOptions
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import bpy
 import numpy as np
 from mvlift.errors import LiftError
-from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.motion import ObjectMotion
 from mvlift.typing import F64
 

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.keypoints.layouts import get_layout
+from mvlift.kinematics.rotations import exp_map
 from mvlift.typing import F64
 from numpy.typing import NDArray
 from scenes import ROOT

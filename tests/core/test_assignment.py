@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mvlift.bvh import _euler, _matrices
 from mvlift.keypoints.assignment import cheapest_pairs
 from scenes import WALK, small_motion
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.transform import Rotation
 from test_layers import run_blocked
 
 
@@ -25,16 +23,6 @@ def test_pairs_cost_what_scipys_cost(seed: int) -> None:
         assert cost[rows, columns].sum() == pytest.approx(cost[linear_sum_assignment(cost)].sum())
         assert len(rows) == len(set(columns.tolist())) == min(cost.shape)
         assert (np.diff(rows) > 0).all()
-
-
-def test_euler_angles_give_the_rotations_back() -> None:
-    rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(1, 400, 3))
-    locked = Rotation.from_euler("ZXY", [[30, 90, 20], [-50, -90, 10]], degrees=True)
-    for R in (_matrices(vectors), locked.as_matrix()[None]):
-        again = Rotation.from_euler("ZXY", _euler(R)[0], degrees=True).as_matrix()
-        np.testing.assert_allclose(again, R[0], atol=1e-7)
-    np.testing.assert_allclose(_matrices(vectors)[0], Rotation.from_rotvec(vectors[0]).as_matrix(), atol=1e-12)
 
 
 CODE = """

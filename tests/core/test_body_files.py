@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.model import load_body
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.bodies.smpl_file import KEYS, read_body_file
 from mvlift.errors import BodyFileError
+from mvlift.kinematics.rotations import exp_map
 from numpy.typing import NDArray
 from scenes import FIXTURES, Evil
 from scipy import sparse

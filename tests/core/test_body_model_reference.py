@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.model import BodyModel, load_body
 from mvlift.bodies.pose_prior import load_prior
 from mvlift.errors import ModelError
+from mvlift.kinematics.rotations import exp_map
 from numpy.typing import NDArray
 from scenes import FIXTURES, Evil
 

@@ -9,8 +9,8 @@ import torch
 from mvlift.diffusion.conditioning import line_features, view_code, view_features
 from mvlift.diffusion.samplers import SamplerName, ancestral, ddim, dpm_solver_pp, gaussian_noise, sample
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.sampling import InputView, SampleOptions, sample_lines, sample_views
-from mvlift.lifting.windows import Windows
+from mvlift.lifting.sampling.in_loop import InputView, SampleOptions, sample_lines, sample_views
+from mvlift.lifting.sampling.windows import Windows
 from scenes import tiny_network
 from torch import Tensor
 

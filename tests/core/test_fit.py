@@ -11,8 +11,9 @@ from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.contacts import level_up, standing
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
 from mvlift.bodies.kinematic_model import get_kinematic_model
-from mvlift.bodies.kinematics import Kinematics, exp_map, log_map
+from mvlift.bodies.kinematics import Kinematics
 from mvlift.errors import BodyFileError, LiftError
+from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.world import world_axes
 

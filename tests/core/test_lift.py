@@ -14,7 +14,7 @@ import pytest
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.mapping import map_clip
-from mvlift.lifting.resample import from_model_rate, to_model_rate
+from mvlift.lifting.sampling.resample import from_model_rate, to_model_rate
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 from numpy.typing import NDArray

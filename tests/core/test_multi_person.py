@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crowds import NAMES, Crowd, make_crowd
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
+from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.multi_person import align_people
 from mvlift.lifting.world import world_axes
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion

@@ -11,18 +11,18 @@ import mvlift
 import numpy as np
 import pytest
 from mvlift.bodies.fit import BodyFit
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.cli import main
 from mvlift.errors import LiftError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
-from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
-from mvlift.lifting.object_grips import find_grips
-from mvlift.lifting.object_hands import ARMS, snap_wrists_to_object
-from mvlift.lifting.object_points import object_clip, with_object_points
-from mvlift.lifting.object_shape import ObjectShape, box_shape, load_shape, shape_of
-from mvlift.lifting.object_start import weighted_procrustes
+from mvlift.kinematics.rotations import exp_map
+from mvlift.lifting.objects.fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
+from mvlift.lifting.objects.grips import find_grips
+from mvlift.lifting.objects.keypoints import object_clip, with_object_points
+from mvlift.lifting.objects.shape import ObjectShape, box_shape, load_shape, shape_of
+from mvlift.lifting.objects.start import weighted_procrustes
+from mvlift.lifting.objects.wrists import ARMS, snap_wrists_to_object
 from mvlift.lifting.subjects import get_subject
 from mvlift.typing import F64
 from mvlift.worker.protocol import LiftOptions

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.pose_prior import PosePriorNetwork, load_prior
 from mvlift.errors import ModelError
+from mvlift.kinematics.rotations import exp_map
 
 
 def standing(count: int = 8) -> np.ndarray:

@@ -14,8 +14,8 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.presets import PRESETS
 from mvlift.lifting.refinement import RefinedView, refined_view
-from mvlift.lifting.sampled import tilt_of
-from mvlift.lifting.sampling import camera_tilt
+from mvlift.lifting.sampling.in_loop import camera_tilt
+from mvlift.lifting.sampling.lift_points import tilt_of
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64

@@ -8,9 +8,9 @@ import pytest
 import torch
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.sampling import TILT_MEAN, InputView, SampleOptions, camera_tilt, sample_lines, sample_views
-from mvlift.lifting.views import project, ring, triangulate
-from mvlift.lifting.windows import Windows
+from mvlift.lifting.sampling.in_loop import TILT_MEAN, InputView, SampleOptions, camera_tilt, sample_lines, sample_views
+from mvlift.lifting.sampling.views import project, ring, triangulate
+from mvlift.lifting.sampling.windows import Windows
 from torch import Tensor
 
 

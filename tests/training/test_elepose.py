@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from mvlift.errors import KeypointError, ModelError
-from mvlift.lifting.sampling import InputView, camera_tilt
+from mvlift.lifting.sampling.in_loop import InputView, camera_tilt
+from mvlift.lifting.sampling.views import ring
 from mvlift.lifting.subjects import get_subject
-from mvlift.lifting.views import ring
 from mvlift_training.cli import main
 from mvlift_training.elepose import EleposeConfig, Lifter, _bone_ends, _Flow, _lift_loss, load_elepose, train_elepose
 from safetensors.torch import load_file

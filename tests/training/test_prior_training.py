@@ -13,8 +13,8 @@ from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift_training.cli import main
 from mvlift_training.prior import PriorConfig, _area, _joints, _mirrored, _split, _spoilt, depth_flipped
 from mvlift_training.prior_data import MocapPoses, solve_mocap
-from roma import random_rotmat
 from safetensors import safe_open
+from scipy.spatial.transform import Rotation
 from walkers import common_keys, walker
 
 CLIPS, FRAMES, EVERY = 3, 24, 3
@@ -131,7 +131,7 @@ def test_what_cannot_be_learnt_from_is_named(
 
 def rotations(count: int) -> torch.Tensor:
     torch.manual_seed(0)
-    return random_rotmat(count * 21).view(count, 21, 3, 3).float()
+    return torch.as_tensor(Rotation.random(count * 21, random_state=0).as_matrix()).view(count, 21, 3, 3).float()
 
 
 def mirror() -> list[int]:

@@ -12,8 +12,8 @@ import torch
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
-from mvlift.lifting.sampling import LINE_AZIMUTHS, InputView, camera_tilt, line_of_sight
-from mvlift.lifting.views import project, ring
+from mvlift.lifting.sampling.in_loop import LINE_AZIMUTHS, InputView, camera_tilt, line_of_sight
+from mvlift.lifting.sampling.views import project, ring
 from mvlift_training.sds import SdsOptions, _line_gradient, distil_points, distil_views, sds_options
 from torch import Tensor
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.geometry.cameras import look_at
+from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.subjects import get_subject
 from mvlift.typing import F64
 
@@ -49,13 +48,13 @@ def camera(seed: int) -> tuple[F64, F64, F64]:
     """K, R, t of a static camera that sees somebody at the origin; x_camera = R x_world + t."""
     random = np.random.default_rng(seed)
     angle, away = random.uniform(0, 2 * math.pi), random.uniform(4, 6)
-    centre = torch.tensor([away * math.cos(angle), away * math.sin(angle), random.uniform(1.0, 1.8)])
-    rotation, translation = look_at(centre.double(), torch.tensor([0.0, 0.0, 0.9]).double())
+    centre = np.array([away * math.cos(angle), away * math.sin(angle), random.uniform(1.0, 1.8)])
+    rotation = look_at(centre, np.array([0.0, 0.0, 0.9]))
     focal = 1.1 * SIZE[0]
     return (
         np.array([[focal, 0, SIZE[0] / 2], [0, focal, SIZE[1] / 2], [0, 0, 1]]),
-        rotation.numpy(),
-        translation.numpy(),
+        rotation,
+        -rotation @ centre,
     )
 
 

@@ -18,10 +18,10 @@ import torch
 import tyro
 from mvlift.errors import KeypointError, ModelError, MvliftError
 from mvlift.files import whole_file
-from mvlift.lifting.sampled import Sampler
-from mvlift.lifting.sampling import InputView, Sampled, camera_tilt
+from mvlift.lifting.sampling.in_loop import InputView, Sampled, camera_tilt
+from mvlift.lifting.sampling.lift_points import Sampler
+from mvlift.lifting.sampling.views import ring
 from mvlift.lifting.subjects import Subject, get_subject
-from mvlift.lifting.views import ring
 from rich.progress import track
 from safetensors import safe_open
 from safetensors.torch import save_file

@@ -15,7 +15,7 @@ from mvlift.keypoints import clean_clip, map_clip, read_keypoints
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.sources import SUFFIXES
 from mvlift.lifting.normalise import intrinsics, normalise
-from mvlift.lifting.resample import MODEL_FPS, to_model_rate
+from mvlift.lifting.sampling.resample import MODEL_FPS, to_model_rate
 from mvlift.lifting.subjects import Subject
 from rich.console import Console
 

@@ -15,9 +15,9 @@ from mvlift.bodies import default_human_skeleton
 from mvlift.bodies.pose_prior import PosePriorNetwork, VPoserPrior
 from mvlift.errors import KeypointError, MvliftError
 from mvlift.files import whole_file
+from mvlift.kinematics.rotations import exp_map, log_map
 from numpy.typing import NDArray
 from rich.progress import track
-from roma import rotmat_to_rotvec, rotvec_to_rotmat
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -110,12 +110,12 @@ def _spoilt(rotations: Tensor, share: float, generator: torch.Generator) -> Tens
     noise = noise + torch.randn(count, 21, 3, generator=generator) * 0.6 * rare[..., None]
     backwards = (torch.rand(count, 21, generator=generator) < 0.3) & (uniform[:, 2:3] < 0.25)
     out = torch.where(backwards[..., None, None], depth_flipped(rotations), rotations)
-    out = rotvec_to_rotmat(noise.reshape(-1, 3)).view_as(out) @ out
+    out = torch.as_tensor(exp_map(noise.double().numpy())).to(out) @ out
     return torch.where((uniform[:, 3] < share)[:, None, None, None], out, rotations)
 
 
 def _vectors(rotations: Tensor) -> Tensor:
-    return rotmat_to_rotvec(rotations.reshape(-1, 3, 3)).reshape(len(rotations), -1)
+    return torch.as_tensor(log_map(rotations.double().numpy())).to(rotations).reshape(len(rotations), -1)
 
 
 def _joints(rotations: Tensor) -> Tensor:

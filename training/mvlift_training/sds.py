@@ -16,8 +16,8 @@ from mvlift.diffusion.conditioning import line_features
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
-from mvlift.lifting.sampling import LINE_AZIMUTHS, InputView, Sampled, line_of_sight
-from mvlift.lifting.views import project, ring, triangulate
+from mvlift.lifting.sampling.in_loop import LINE_AZIMUTHS, InputView, Sampled, line_of_sight
+from mvlift.lifting.sampling.views import project, ring, triangulate
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 

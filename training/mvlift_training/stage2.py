@@ -15,8 +15,8 @@ from lightning_fabric import Fabric
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.normalise import intrinsics, normalise
-from mvlift.lifting.sampled import input_view
-from mvlift.lifting.sampling import InputView, Sampled, SampleOptions, sample_lines, sample_views
+from mvlift.lifting.sampling.in_loop import InputView, Sampled, SampleOptions, sample_lines, sample_views
+from mvlift.lifting.sampling.lift_points import input_view
 from mvlift.lifting.subjects import Subject
 from rich.progress import track
 

@@ -24,8 +24,8 @@ from mvlift.errors import LiftError
 from mvlift.files import whole_file
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.normalise import UNIT_METRES, intrinsics
-from mvlift.lifting.sampled import SPREAD_FLOOR
-from mvlift.lifting.sampling import camera_tilt
+from mvlift.lifting.sampling.in_loop import camera_tilt
+from mvlift.lifting.sampling.lift_points import SPREAD_FLOOR
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import world_axes
 from rich.console import Console

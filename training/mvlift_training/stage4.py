@@ -14,9 +14,9 @@ from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import KeypointError
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN
-from mvlift.lifting.sampling import STAGE4_AZIMUTHS
+from mvlift.lifting.sampling.in_loop import STAGE4_AZIMUTHS
+from mvlift.lifting.sampling.views import project, ring
 from mvlift.lifting.subjects import Subject
-from mvlift.lifting.views import project, ring
 from torch import Tensor
 
 from mvlift_training.detector_noise import DetectorNoise, corrupt

@@ -17,9 +17,10 @@ from mvlift.bodies.contacts import contact_probability, floor_height, level_up, 
 from mvlift.bodies.fit_problem import BodyFit, FitOptions, FitTargets, PosePrior
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
 from mvlift.bodies.kinematic_model import KinematicModel
-from mvlift.bodies.kinematics import Kinematics, Posed, log_map
+from mvlift.bodies.kinematics import Kinematics, Posed
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
+from mvlift.kinematics.rotations import log_map
 from mvlift.typing import F64
 
 __all__ = ["BodyFit", "FitOptions", "FitTargets", "PosePrior", "fit_body"]

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from mvlift.bodies.kinematic_model import KinematicModel
-from mvlift.bodies.kinematics import exp_map
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.kinematics.rotations import rotation_between
 from mvlift.typing import F64
 
 __all__ = ["camera_path", "relative_size", "starting_rotations"]
@@ -50,14 +50,8 @@ def starting_rotations(points: F64, skeleton: BodySkeleton, kinematic_model: Kin
         if ends is None:
             continue
         a, b = index[ends[0]], index[ends[1]]
-        bone = (rest[b] - rest[a]) / np.linalg.norm(rest[b] - rest[a])
-        wanted = points[:, b] - points[:, a]
-        wanted = wanted / np.maximum(np.linalg.norm(wanted, axis=-1, keepdims=True), 1e-9)
-        current = world[:, parent] @ bone
-        axis = np.cross(current, wanted)
-        sin = np.linalg.norm(axis, axis=-1, keepdims=True)
-        angle = np.arctan2(sin, (current * wanted).sum(-1, keepdims=True))
-        world[:, j] = exp_map(axis / np.maximum(sin, 1e-9) * angle) @ world[:, parent]
+        bone = rest[b] - rest[a]
+        world[:, j] = rotation_between(world[:, parent] @ bone, points[:, b] - points[:, a]) @ world[:, parent]
         local[:, j] = world[:, parent].transpose(0, 2, 1) @ world[:, j]
     return local
 

@@ -9,46 +9,11 @@ from numpy.typing import NDArray
 
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.kinematics.chains import blend_skinning, forward_kinematics
+from mvlift.kinematics.rotations import exp_map
 from mvlift.typing import F64
 
-__all__ = ["Kinematics", "Posed", "exp_map", "log_map"]
-
-
-def exp_map(vector: F64) -> F64:
-    """(..., 3, 3) rotations of axis-angle vectors (..., 3), Rodrigues' formula."""
-    angle = np.sqrt((vector**2).sum(-1))[..., None, None]
-    x, y, z = np.moveaxis(vector, -1, 0)
-    zero = np.zeros_like(x)
-    k = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*vector.shape, 3)
-    small = angle < 1e-6
-    safe = np.where(small, 1.0, angle)
-    a = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
-    b = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
-    return np.asarray(np.eye(3) + a * k + b * (k @ k))
-
-
-def log_map(rotation: F64) -> F64:
-    """(..., 3) axis-angle vectors of rotations (..., 3, 3), angles in [0, π]."""
-    w = np.stack(
-        [
-            rotation[..., 2, 1] - rotation[..., 1, 2],
-            rotation[..., 0, 2] - rotation[..., 2, 0],
-            rotation[..., 1, 0] - rotation[..., 0, 1],
-        ],
-        -1,
-    )
-    cos = np.clip((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2, -1, 1)
-    sin = np.sqrt((w**2).sum(-1)) / 2
-    angle = np.arctan2(sin, cos)
-    factor = np.where(sin > 1e-7, angle / np.maximum(2 * sin, 1e-12), 0.5)
-    vector = factor[..., None] * w
-    turned = (sin <= 1e-5) & (cos < 0)
-    if turned.any():  # near π the axis is the largest column of (R + I) / 2
-        half = (rotation[turned] + np.eye(3)) / 2
-        column = np.argmax(np.diagonal(half, axis1=-2, axis2=-1), -1)
-        axis = np.take_along_axis(half, column[:, None, None], -1)[..., 0]
-        vector[turned] = axis / np.linalg.norm(axis, axis=-1, keepdims=True) * angle[turned, None]
-    return np.asarray(vector)
+__all__ = ["Kinematics", "Posed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,22 +77,12 @@ class Kinematics:
             translation: (T, 3) position of the root joint.
         """
         rest, points = self.skeleton.shaped(betas)
-        world = np.empty_like(rotations)
-        position = np.empty(rotations.shape[:-1])
-        for j, parent in enumerate(self.parents):
-            if parent < 0:
-                world[:, j], position[:, j] = rotations[:, j], translation
-            else:
-                world[:, j] = world[:, parent] @ rotations[:, j]
-                position[:, j] = position[:, parent] + world[:, parent] @ (rest[j] - rest[parent])
+        world, position = forward_kinematics(self.parents, rest, rotations, translation)
         if self._rigid:
             bone = self._bone
             posed = position[:, bone] + (world[:, bone] @ (points - rest[bone])[:, :, None])[..., 0]
         else:
-            weights = self.skeleton.point_weights
-            offset = position - np.einsum("tjab,jb->tja", world, rest)
-            blended = np.einsum("kj,tjab->tkab", weights, world)
-            posed = np.einsum("tkab,kb->tka", blended, points) + np.einsum("kj,tja->tka", weights, offset)
+            posed = blend_skinning(self.skeleton.point_weights, points, rest, world, position)
         return Posed(world, position, posed, rest, points)
 
     def _arms(self, posed: Posed, j: int, points: NDArray[np.int64]) -> F64:

@@ -15,6 +15,7 @@ from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
 from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton, joints_of_keypoints
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import BodyFileError
+from mvlift.kinematics.chains import forward_kinematics
 from mvlift.typing import F64
 
 __all__ = ["BodyModel", "load_body"]
@@ -74,14 +75,7 @@ class BodyModel:
         """
         vertices, joints = self.shaped(betas)
         frames, count = rotations.shape[:2]
-        world = np.empty((frames, count, 3, 3))
-        place = np.empty((frames, count, 3))
-        for j, parent in enumerate(self.parents):
-            if parent < 0:
-                world[:, j], place[:, j] = rotations[:, j], joints[j]
-            else:
-                world[:, j] = world[:, parent] @ rotations[:, j]
-                place[:, j] = place[:, parent] + world[:, parent] @ (joints[j] - joints[parent])
+        world, place = forward_kinematics(self.parents, joints, rotations, joints[self.parents.index(-1)])
         offset = place - np.einsum("tjab,jb->tja", world, joints)
         out = np.empty((frames, len(vertices), 3))
         for t in range(frames):

@@ -17,14 +17,22 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mvlift.bodies.kinematics import log_map
 from mvlift.errors import ModelError
+from mvlift.kinematics.rotations import log_map
 from mvlift.models import model_path
 from mvlift.typing import F64
 
-__all__ = ["PosePriorNetwork", "VPoserPrior", "load_prior"]
+__all__ = ["PosePriorNetwork", "VPoserPrior", "gram_schmidt", "load_prior"]
 
 JOINTS: Final = 21
+
+
+def gram_schmidt(columns: Tensor) -> Tensor:
+    """(..., 3, 3) rotations whose first column is that of (..., 3, 2), and whose second lies in the plane of both."""
+    first = functional.normalize(columns[..., 0], dim=-1)
+    along = (first * columns[..., 1]).sum(-1, keepdim=True)
+    second = functional.normalize(columns[..., 1] - along * first, dim=-1)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], -1)
 
 
 class _Normal(nn.Module):
@@ -76,11 +84,7 @@ class PosePriorNetwork(nn.Module):
 
     def decode(self, latent: Tensor) -> Tensor:
         """(N, 21, 3, 3) rotations: two columns of each, made orthonormal by Gram-Schmidt."""
-        columns = self.decoder_net(latent).view(-1, JOINTS, 3, 2)
-        first = functional.normalize(columns[..., 0], dim=-1)
-        along = (first * columns[..., 1]).sum(-1, keepdim=True)
-        second = functional.normalize(columns[..., 1] - along * first, dim=-1)
-        return torch.stack([first, second, torch.linalg.cross(first, second)], -1)
+        return gram_schmidt(self.decoder_net(latent).view(-1, JOINTS, 3, 2))
 
 
 class VPoserPrior:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mvlift.errors import BodyFileError
+from mvlift.kinematics.chains import blend_skinning, forward_kinematics
 from mvlift.typing import F64
 
 __all__ = ["BodySkeleton", "KeypointOffset", "mirror_joint"]
@@ -168,18 +169,5 @@ class BodySkeleton:
             World joints (T, J, 3) and keypoints (T, K, 3), metres.
         """
         joints, points = self.shaped(betas)
-        frames = rotations.shape[0]
-        world = np.empty((frames, len(joints), 3, 3))
-        position = np.empty((frames, len(joints), 3))
-        for j, parent in enumerate(self.parents):
-            if parent < 0:
-                world[:, j], position[:, j] = rotations[:, j], joints[j] + translation
-            else:
-                world[:, j] = world[:, parent] @ rotations[:, j]
-                position[:, j] = position[:, parent] + world[:, parent] @ (joints[j] - joints[parent])
-        # LBS: sum_j w_kj (R_j (p_k - rest_j) + position_j)
-        offset = position - np.einsum("tjab,jb->tja", world, joints)
-        blended = np.einsum("kj,tjab->tkab", self.point_weights, world)
-        return position, np.einsum("tkab,kb->tka", blended, points) + np.einsum(
-            "kj,tja->tka", self.point_weights, offset
-        )
+        world, position = forward_kinematics(self.parents, joints, rotations, joints[0] + translation)
+        return position, blend_skinning(self.point_weights, points, joints, world, position)

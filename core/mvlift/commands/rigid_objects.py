@@ -10,8 +10,8 @@ import numpy as np
 from mvlift.commands.shared import read_inputs
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.lifting.object_points import seen_points, with_object_points
-from mvlift.lifting.object_shape import ObjectShape, box_shape, load_shape
+from mvlift.lifting.objects.keypoints import seen_points, with_object_points
+from mvlift.lifting.objects.shape import ObjectShape, box_shape, load_shape
 from mvlift.lifting.subjects import Subject, get_subject
 
 if TYPE_CHECKING:

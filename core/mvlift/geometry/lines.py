@@ -2,8 +2,7 @@
 
 A view is a rotation M from the world's axes to the view's (x right, y down, z forward); a world point X is seen at
 (M X)_{xy}. For two views M_0 (given) and M_k, a point x in view 0 is X = M_0^T (x, λ) for an unknown depth λ, so in
-view k it lies on the line p + λ d with [p; ·] = R (x, 0), d = R_{:2,2}, R = M_k M_0^T. For perspective cameras see
-``epipolar``.
+view k it lies on the line p + λ d with [p; ·] = R (x, 0), d = R_{:2,2}, R = M_k M_0^T.
 """
 
 from __future__ import annotations

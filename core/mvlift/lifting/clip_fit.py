@@ -11,8 +11,9 @@ import numpy as np
 from mvlift.bodies.contacts import contact_probability
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, PosePrior, fit_body
 from mvlift.bodies.kinematic_model import KinematicModel
-from mvlift.bodies.kinematics import Kinematics, exp_map, log_map
+from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.typing import F64
 
 __all__ = ["fit_clip"]

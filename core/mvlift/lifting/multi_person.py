@@ -19,11 +19,11 @@ from typing import Final
 
 import numpy as np
 
-from mvlift.bodies.kinematics import exp_map, log_map
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.kinematics.rotations import rotation_between
 from mvlift.lifting.size import rescale
 from mvlift.lifting.world import world_axes
-from mvlift.motion import Camera, LiftedMotion, ObjectMotion
+from mvlift.motion import Camera, LiftedMotion
 from mvlift.typing import F64
 
 __all__ = ["align_people", "body_for_size"]
@@ -64,11 +64,6 @@ class Footholds:
     lean: F64
 
 
-def _to_camera(motion: LiftedMotion, points: F64) -> F64:
-    camera = motion.camera
-    return np.asarray(points @ np.asarray(camera.R, np.float64).T + np.asarray(camera.t, np.float64))
-
-
 def footholds_of(motion: LiftedMotion) -> Footholds:
     """Means over stretches of the clip, so that who stands counts no more than who walks."""
     columns = [motion.keypoint_names.index(n) for n in motion.contact_names if n in motion.keypoint_names]
@@ -82,7 +77,9 @@ def footholds_of(motion: LiftedMotion) -> Footholds:
     parts = np.array_split(np.arange(len(places)), min(MAX_FOOTHOLDS, len(places)))
     means = np.stack([np.median(places[p], axis=0) for p in parts])
     up = np.asarray(motion.camera.R, np.float64)[:, 2]
-    return Footholds(_to_camera(motion, means), means[:, 2], up, _lean(motion))
+    return Footholds(
+        np.asarray(motion.camera.to_camera(means.astype(np.float32)), np.float64), means[:, 2], up, _lean(motion)
+    )
 
 
 def _lean(motion: LiftedMotion) -> F64:
@@ -155,44 +152,6 @@ def robust_gauss_newton(misfit: Callable[[F64], F64], x: F64) -> F64:
     return x
 
 
-def _moved(motion: LiftedMotion, A: F64, b: F64, camera: Camera) -> LiftedMotion:
-    """Moved as a rigid whole, X' = A X + b, and seen by another camera."""
-    root = motion.parents.index(-1)
-    rest = np.asarray(motion.rest_joints[root], np.float64)
-    rotations = exp_map(np.asarray(motion.rotations, np.float64)[:, root])
-    turned = np.asarray(motion.rotations, np.float64).copy()
-    turned[:, root] = log_map(A @ rotations)
-    points = np.asarray(motion.keypoints, np.float64) @ A.T + b
-    return replace(
-        motion,
-        translation=((np.asarray(motion.translation, np.float64) + rest) @ A.T + b - rest).astype(np.float32),
-        rotations=turned.astype(np.float32),
-        keypoints=points.astype(np.float32),
-        camera=camera,
-        objects=tuple(_moved_object(rigid_object, A, b) for rigid_object in motion.objects),
-    )
-
-
-def _moved_object(rigid_object: ObjectMotion, A: F64, b: F64) -> ObjectMotion:
-    vector = log_map(A[None])[0]
-    angle = float(np.linalg.norm(vector))
-    w, u = np.cos(angle / 2), np.sin(angle / 2) * vector / max(angle, 1e-12)
-    own = np.asarray(rigid_object.rotation, np.float64)
-    real = w * own[:, :1] - own[:, 1:] @ u[:, None]
-    rotation = np.concatenate([real, w * own[:, 1:] + own[:, :1] * u + np.cross(u, own[:, 1:])], 1)
-    place = np.asarray(rigid_object.position, np.float64) @ A.T + b
-    return replace(rigid_object, position=place.astype(np.float32), rotation=rotation.astype(np.float32))
-
-
-def _turn_onto(a: F64, b: F64) -> F64:
-    """(3, 3) the shortest rotation that takes one unit vector to another."""
-    axis = np.cross(a, b)
-    sine, cosine = float(np.linalg.norm(axis)), float(a @ b)
-    if sine < 1e-12:
-        return np.eye(3)
-    return np.asarray(exp_map((axis / sine * np.arctan2(sine, cosine))[None])[0])
-
-
 def _same(a: Camera, b: Camera) -> bool:
     return bool(np.array_equal(a.R, b.R) and np.array_equal(a.t, b.t))
 
@@ -223,7 +182,7 @@ def align_people(
     up, high, scales = _solve(steps, known)
     axes = world_axes(up)  # camera to world
     grown = [rescale(m, b, float(s)) for m, b, s in zip(motions, bodies, scales, strict=True)]
-    first = _to_camera(grown[0], np.asarray(grown[0].keypoints, np.float64)[0]).mean(0) @ axes.T
+    first = grown[0].camera.to_camera(grown[0].keypoints[0]).mean(0) @ axes.T
     origin = np.array([first[0], first[1], -high])
     camera = Camera(
         motions[0].camera.K,
@@ -232,8 +191,8 @@ def align_people(
         motions[0].camera.image_size,
     )
     placed = []
-    for before, motion, step, scale in zip(motions, grown, steps, scales, strict=True):
-        turn = _turn_onto(step.up, up)
+    for motion, step, scale in zip(grown, steps, scales, strict=True):
+        turn = rotation_between(step.up, up)
         centre = float(scale) * step.places.mean(0)
         own_R, own_t = np.asarray(motion.camera.R, np.float64), np.asarray(motion.camera.t, np.float64)
         # world -> camera -> upright about the middle of the steps -> the common world
@@ -243,19 +202,11 @@ def align_people(
         off = float(np.median((feet @ axes.T - origin)[:, 2] - scale * step.height))
         if abs(off) < _STAGE:
             b = b - np.array([0.0, 0.0, off])
-        moved = _moved(motion, A, b, camera)
-        placed.append(
-            _reported(before, moved, float(scale), float(np.degrees(np.arccos(np.clip(step.up @ up, -1, 1)))))
-        )
+        moved = motion.transformed(A, b).with_camera(camera)
+        tilt = float(np.degrees(np.arccos(np.clip(step.up @ up, -1, 1))))
+        facts = {"scale": round(float(scale), 4), "tilt_degrees": round(tilt, 3)}
+        placed.append(replace(moved, metadata={**moved.metadata, "together": facts}))
     return placed
-
-
-def _reported(before: LiftedMotion, moved: LiftedMotion, scale: float, tilt: float) -> LiftedMotion:
-    """With the errors of the new place: what the old ones pointed at is where the keypoints were seen."""
-    shift = moved.camera.project(moved.keypoints) - before.camera.project(before.keypoints)
-    error = np.hypot(before.reprojection_error, np.linalg.norm(shift, axis=-1))
-    facts = {"scale": round(scale, 4), "tilt_degrees": round(tilt, 3)}
-    return replace(moved, reprojection_error=error.astype(np.float32), metadata={**moved.metadata, "together": facts})
 
 
 def body_for_size(motion: LiftedMotion, file: str | None = None) -> BodySkeleton | None:

@@ -23,13 +23,21 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
-from mvlift.lifting.object_fit import ObjectOptions
-from mvlift.lifting.object_shape import ObjectShape
-from mvlift.lifting.objects import body_part, given_object, held_body, measured, points_part, solve_object, with_object
+from mvlift.lifting.objects.fit import ObjectOptions
+from mvlift.lifting.objects.shape import ObjectShape
+from mvlift.lifting.objects.solve import (
+    body_part,
+    given_object,
+    held_body,
+    measured,
+    points_part,
+    solve_object,
+    with_object,
+)
 from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.refinement import RefinedView, refined_view
-from mvlift.lifting.sampled import LiftedPoints, lift_points, make_sampler
+from mvlift.lifting.sampling.lift_points import LiftedPoints, lift_points, make_sampler
 from mvlift.lifting.size import apply_height
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world

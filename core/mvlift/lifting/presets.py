@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mvlift.errors import LiftError
-from mvlift.lifting.sampling import SampleOptions
+from mvlift.lifting.sampling.in_loop import SampleOptions
 
 __all__ = ["PRESETS", "Preset", "PresetName", "get_preset"]
 

@@ -14,7 +14,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from roma import rotvec_to_rotmat, special_gramschmidt
 from torch import Tensor
 
 from mvlift.bodies.contacts import contact_probability, floor_height
@@ -23,14 +22,14 @@ from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotatio
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.model import BodyModel, load_body
-from mvlift.bodies.pose_prior import VPoserPrior
+from mvlift.bodies.pose_prior import VPoserPrior, gram_schmidt
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError
-from mvlift.lifting.independent import sample_independently
-from mvlift.lifting.sampled import LiftedPoints, Sampler
-from mvlift.lifting.sampling import SampleOptions
+from mvlift.lifting.sampling.in_loop import SampleOptions
+from mvlift.lifting.sampling.independent import sample_independently
+from mvlift.lifting.sampling.lift_points import LiftedPoints, Sampler
 from mvlift.typing import F64
 
 __all__ = ["PublishedOptions", "adam_triangulation", "fit_as_published", "make_published_sampler"]
@@ -162,10 +161,10 @@ def fit_as_published(
     own = torch.as_tensor(path - start[:, 0] @ skeleton.rest_joints[0], dtype=torch.float32)
     translation = own.clone().requires_grad_(True)
     scale = torch.ones(1, requires_grad=True)
-    hands = rotvec_to_rotmat(torch.zeros(len(points), 2, 3))
+    hands = torch.eye(3).expand(len(points), 2, 3, 3)
 
     def pose() -> Tensor:
-        root = special_gramschmidt(orientation)
+        root = gram_schmidt(orientation)
         return torch.cat([root[:, None], prior.network.decode(latent), hands], 1)
 
     adam = torch.optim.Adam([latent, orientation, translation, scale], options.fit_rate)

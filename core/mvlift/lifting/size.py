@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
-from mvlift.motion import Camera, LiftedMotion
-from mvlift.typing import F32
+from mvlift.motion import LiftedMotion
 
 __all__ = ["apply_height", "rescale", "standing_height"]
 
@@ -26,26 +25,6 @@ def standing_height(
     return factor * float(rest_joints[joint_names.index(joint), 1] - rest_joints[:, 1].min())
 
 
-def _scaled(motion: LiftedMotion, factor: float) -> LiftedMotion:
-    """Everything that is a length, times a factor: the same picture from so much further away."""
-
-    def times(values: F32) -> F32:
-        return np.asarray(values * np.float32(factor), np.float32)
-
-    camera = motion.camera
-    objects = [
-        replace(o, position=times(o.position), size=times(o.size), points=times(o.points)) for o in motion.objects
-    ]
-    return replace(
-        motion,
-        objects=tuple(objects),
-        rest_joints=times(motion.rest_joints),
-        translation=times(motion.translation),
-        keypoints=times(motion.keypoints),
-        camera=Camera(camera.K, camera.R, times(camera.t), camera.image_size),
-    )
-
-
 def _rescale_shape(motion: LiftedMotion, factor: float, direction: int, step: float) -> LiftedMotion:
     """Scaled by a factor, where the rest body grows about its root through its own size coefficient.
 
@@ -53,7 +32,7 @@ def _rescale_shape(motion: LiftedMotion, factor: float, direction: int, step: fl
     b_size' = (s (1 + c b_size) - 1) / c.
     """
     root = motion.rest_joints[0]
-    scaled = _scaled(motion, factor)
+    scaled = motion.scaled(factor)
     betas = motion.betas * np.float32(factor)
     betas[direction] = (factor * (1 + step * float(motion.betas[direction])) - 1) / step
     place = motion.translation + root  # of the root joint in the world
@@ -80,7 +59,7 @@ def apply_height(
         LiftError: a height for a body whose shape coefficients cannot take it.
     """
     if skeleton.fit_scale != 1:
-        motion = _scaled(motion, 1 / skeleton.fit_scale)
+        motion = motion.scaled(1 / skeleton.fit_scale)
     now = standing_height(motion.rest_joints, motion.joint_names, kinematic_model)
     if height is None or now == 0:
         return motion
@@ -99,4 +78,4 @@ def rescale(motion: LiftedMotion, skeleton: BodySkeleton | None, factor: float) 
     The body's shape takes the new size where its skeleton has a coefficient for it; else the rest joints alone do.
     """
     grows = skeleton.stature_direction() if skeleton is not None else None
-    return _rescale_shape(motion, factor, *grows) if grows is not None else _scaled(motion, factor)
+    return _rescale_shape(motion, factor, *grows) if grows is not None else motion.scaled(factor)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mvlift.bodies.kinematics import log_map
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.kinematics.rotations import log_map
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.typing import F64
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO, Final
 
-from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.objects.shape import ObjectShape
 
 __all__ = ["PROTOCOL", "LiftOptions", "read_messages", "write_message"]
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.files import whole_file
+from mvlift.geometry.cameras import look_at
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.lifting.normalise import intrinsics
 from mvlift.lifting.subjects import Subject
@@ -98,16 +99,6 @@ class Footage:
     camera: Camera | None = None
 
 
-def _look_at(eye: F64, target: F64, roll: float) -> F64:
-    """(3, 3) world to camera: x right, y down, z forward."""
-    z = (target - eye) / np.linalg.norm(target - eye)
-    x = np.cross(z, [0.0, 0.0, 1.0])
-    x /= np.linalg.norm(x)
-    level = np.stack([x, np.cross(z, x), z])
-    c, s = np.cos(roll), np.sin(roll)
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ level
-
-
 def film(points: F64, random: np.random.Generator) -> tuple[F64, Camera]:
     """Pixels (T, K, 2), NaN outside the picture, of points (T, K, 3), and the random static camera that took them.
 
@@ -124,7 +115,7 @@ def film(points: F64, random: np.random.Generator) -> tuple[F64, Camera]:
     eye = target + away * np.array(
         [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
     )
-    turn = _look_at(eye, target, np.radians(random.normal() * 2))
+    turn = look_at(eye, target, np.radians(random.normal() * 2))
     seen = (points - eye) @ turn.T
     depth = seen[..., 2]
     xy = focal * seen[..., :2] / np.maximum(depth, 0.05)[..., None] + np.array(size) / 2

@@ -15,13 +15,13 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import KeypointError, ModelError
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
-from mvlift.lifting.independent import sample_independently
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.pipeline import fit_lifted, lift
 from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.presets import get_preset
-from mvlift.lifting.sampled import Sampler, lift_points
-from mvlift.lifting.sampling import InputView, Sampled, SampleOptions, sample_lines
+from mvlift.lifting.sampling.in_loop import InputView, Sampled, SampleOptions, sample_lines
+from mvlift.lifting.sampling.independent import sample_independently
+from mvlift.lifting.sampling.lift_points import Sampler, lift_points
 from mvlift.lifting.subjects import Subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser

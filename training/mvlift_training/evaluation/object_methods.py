@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from mvlift.lifting.object_fit import ObjectOptions
-from mvlift.lifting.object_points import object_clip
-from mvlift.lifting.object_shape import ObjectShape, box_shape
-from mvlift.lifting.objects import body_part, solve_object, with_object
+from mvlift.lifting.objects.fit import ObjectOptions
+from mvlift.lifting.objects.keypoints import object_clip
+from mvlift.lifting.objects.shape import ObjectShape, box_shape
+from mvlift.lifting.objects.solve import body_part, solve_object, with_object
 from mvlift.lifting.pipeline import lift
 from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.subjects import Subject

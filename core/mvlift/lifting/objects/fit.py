@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_closing, binary_opening, gaussian_filter1d
 
 from mvlift.bodies.banded import MotionSystem
-from mvlift.bodies.kinematics import exp_map, log_map
-from mvlift.lifting.object_grips import find_grips
-from mvlift.lifting.object_shape import ObjectShape
-from mvlift.lifting.object_start import Pose, procrustes_start, projected_start
+from mvlift.kinematics.rotations import exp_map, log_map, skew
+from mvlift.lifting.objects.grips import find_grips
+from mvlift.lifting.objects.shape import ObjectShape
+from mvlift.lifting.objects.start import Pose, procrustes_start, projected_start
 from mvlift.typing import F64
 
 __all__ = ["ObjectFit", "ObjectOptions", "ObjectTargets", "fit_object"]
@@ -104,13 +104,6 @@ class ObjectFit:
     grips: F64
 
 
-def _skew(v: F64) -> F64:
-    """(..., 3, 3) matrices of the cross product with v."""
-    zero = np.zeros_like(v[..., 0])
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*v.shape, 3)
-
-
 def at_rest(targets: ObjectTargets) -> BoolArray:
     """(T,) True where the keypoints stand still in the picture for a while."""
     seen = targets.confidence > 0
@@ -159,7 +152,7 @@ class _Fit:
         """Points (T, P, 3), their derivative (T, P, 3, 6) by the pose and (T, P, 3, n) by the logarithm of the size."""
         turned = np.einsum("tab,pb->tpa", self.rotation, self.own)
         eye = np.broadcast_to(np.eye(3), (*turned.shape, 3))
-        jacobian = np.concatenate([eye, -_skew(turned)], -1)
+        jacobian = np.concatenate([eye, -skew(turned)], -1)
         size = None
         if self.free:
             size = np.einsum("tab,pb->tpab", self.rotation, self.own)
@@ -201,7 +194,7 @@ class _Fit:
         local = np.einsum("tba,thb->tha", self.rotation, away)
         residual = local - self.grips
         back = np.broadcast_to(self.rotation.transpose(0, 2, 1)[:, None], (*away.shape, 3))
-        jacobian = np.concatenate([-back, back @ _skew(away)], -1)
+        jacobian = np.concatenate([-back, back @ skew(away)], -1)
         far = np.linalg.norm(residual, axis=-1) / (3 * HOLD_SIGMA)
         self._add(system, residual, self.held / HOLD_SIGMA**2 / (1 + far**2), jacobian, None)
 

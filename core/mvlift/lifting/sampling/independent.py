@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from mvlift.diffusion.network import MotionDenoiser
-from mvlift.diffusion.samplers import sample
+from mvlift.diffusion.samplers import gaussian_noise, sample
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.sampling import (
+from mvlift.lifting.sampling.in_loop import (
     InputView,
     Sampled,
     SampleOptions,
@@ -22,7 +22,7 @@ from mvlift.lifting.sampling import (
     view_denoiser,
     windows_of,
 )
-from mvlift.lifting.views import triangulate
+from mvlift.lifting.sampling.views import triangulate
 
 __all__ = ["Triangulation", "sample_independently"]
 
@@ -62,9 +62,7 @@ def sample_independently(
         progress()
         return windows.mean(evaluate).transpose(0, 1)
 
-    def noise() -> Tensor:
-        return torch.randn(shape, generator=generator, device=generator.device).to(given.x)
-
+    noise = gaussian_noise(shape, generator, given.x.device)
     with torch.inference_mode():
         generated = sample(options.sampler, step, schedule, noise, options.steps)
         sight, follow = line_of_sight(given.turn, given.tilt[None])

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from mvlift.diffusion.conditioning import line_features, view_code, view_features
-from mvlift.diffusion.samplers import SamplerName, sample
+from mvlift.diffusion.samplers import SamplerName, gaussian_noise, sample
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
-from mvlift.lifting.views import project, ring, solve, triangulate
-from mvlift.lifting.windows import Windows
+from mvlift.lifting.sampling.views import project, ring, solve, triangulate
+from mvlift.lifting.sampling.windows import Windows
 
 __all__ = [
     "STAGE4_AZIMUTHS",
@@ -191,9 +191,7 @@ def _run(
         progress()
         return triangulate(cameras, torch.cat([given_x, clean], 1), weights)
 
-    def noise() -> Tensor:
-        return torch.randn(shape, generator=generator, device=generator.device).to(given.x)
-
+    noise = gaussian_noise(shape, generator, given.x.device)
     with torch.inference_mode():
         following = sample(options.sampler, step, schedule, noise, options.steps)
         _, follow = line_of_sight(given.turn, tilt)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.typing import F64
 
 __all__ = ["Pose", "procrustes_start", "projected_start", "weighted_procrustes"]

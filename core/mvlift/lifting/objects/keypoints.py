@@ -12,7 +12,7 @@ from mvlift.keypoints.cleaning import clean_clip
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout
 from mvlift.keypoints.naming import keypoint_name
-from mvlift.lifting.object_shape import ObjectShape
+from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.typing import F64
 
 __all__ = ["ObjectClip", "object_clip", "seen_points", "with_object_points"]

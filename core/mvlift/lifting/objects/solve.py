@@ -12,12 +12,12 @@ from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.lifting.object_fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
-from mvlift.lifting.object_hands import ARMS, snap_wrists_to_object
-from mvlift.lifting.object_points import ObjectClip, object_clip
-from mvlift.lifting.object_shape import ObjectShape, shape_of
+from mvlift.lifting.objects.fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
+from mvlift.lifting.objects.keypoints import ObjectClip, object_clip
+from mvlift.lifting.objects.shape import ObjectShape, shape_of
+from mvlift.lifting.objects.wrists import ARMS, snap_wrists_to_object
 from mvlift.lifting.prepared import PreparedClip
-from mvlift.lifting.sampled import LiftedPoints
+from mvlift.lifting.sampling.lift_points import LiftedPoints
 from mvlift.lifting.size import rescale
 from mvlift.lifting.subjects import Subject
 from mvlift.motion import LiftedMotion, ObjectMotion

@@ -1,0 +1,127 @@
+"""Kinematic chains: forward kinematics, linear blend skinning and two-bone inverse kinematics, over frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from mvlift.kinematics.rotations import exp_map, rotation_between
+from mvlift.typing import F64
+
+__all__ = ["MAX_REACH", "blend_skinning", "forward_kinematics", "two_bone_rotations", "world_rotations"]
+
+MAX_REACH: Final = 0.999
+"""Share of a limb's length beyond which it does not stretch towards a goal."""
+
+
+def world_rotations(parents: Sequence[int], rotations: F64) -> F64:
+    """(T, J, 3, 3) rotations in the root's outer axes of rotations relative to the parents; parents come first."""
+    world = np.empty_like(rotations)
+    for j, parent in enumerate(parents):
+        world[:, j] = rotations[:, j] if parent < 0 else world[:, parent] @ rotations[:, j]
+    return world
+
+
+def forward_kinematics(parents: Sequence[int], rest: F64, rotations: F64, root: F64) -> tuple[F64, F64]:
+    """Joints of a posed skeleton.
+
+    Args:
+        parents: (J,) -1 for the root; every parent before its children.
+        rest: (J, 3) joints at rest, metres.
+        rotations: (T, J, 3, 3) relative to the parents, the root's relative to the world.
+        root: (T, 3) or (3,) position of the root joint, metres.
+
+    Returns:
+        World rotations (T, J, 3, 3) and positions (T, J, 3).
+    """
+    world = world_rotations(parents, rotations)
+    position = np.empty(rotations.shape[:-1])
+    for j, parent in enumerate(parents):
+        if parent < 0:
+            position[:, j] = root
+        else:
+            position[:, j] = position[:, parent] + world[:, parent] @ (rest[j] - rest[parent])
+    return world, position
+
+
+def blend_skinning(weights: F64, rest_points: F64, rest_joints: F64, world: F64, position: F64) -> F64:
+    """Linear blend skinning: p_k = sum_j w_kj (R_j (r_k - r_j) + x_j).
+
+    Args:
+        weights: (K, J), rows sum to 1.
+        rest_points: (K, 3).
+        rest_joints: (J, 3).
+        world, position: (T, J, 3, 3) and (T, J, 3), see ``forward_kinematics``.
+
+    Returns:
+        (T, K, 3) metres.
+    """
+    frames, joints = position.shape[:2]
+    offset = position - np.einsum("tjab,jb->tja", world, rest_joints)
+    blended = (weights @ world.reshape(frames, joints, 9)).reshape(frames, -1, 3, 3)
+    return np.asarray(np.einsum("tkab,kb->tka", blended, rest_points) + weights @ offset)
+
+
+def two_bone_rotations(start: F64, middle: F64, end: F64, goal: F64, pole: F64) -> tuple[F64, F64]:
+    """World rotations that bring the end of a two-bone limb to a goal; the middle joint bends to the side it does now.
+
+    Args:
+        start, middle, end: (T, 3) joints now (hip, knee, ankle or shoulder, elbow, wrist).
+        goal: (T, 3) for the end; what is out of reach is approached.
+        pole: (T, 3) direction to which a straight limb bends.
+
+    Returns:
+        (T, 3, 3) turn of the first bone and of the second one, each to be multiplied from the left to its bone's world
+        rotation. The first one already turns the bend along, so that no bone twists about itself more than it must.
+    """
+    upper, lower = _norm(middle - start), _norm(end - middle)
+    way = goal - start
+    distance = np.clip(_norm(way), np.abs(upper - lower) * 1.001 + 1e-6, MAX_REACH * (upper + lower))
+    along = way / np.maximum(_norm(way), 1e-9)
+    swing = rotation_between(end - start, along)
+    bent = _across(np.einsum("tab,tb->ta", swing, middle - start), along)
+    size = _norm(bent)
+    spare = _unit(_across(np.einsum("tab,tb->ta", swing, pole), along))
+    share = np.clip(size / (0.02 * upper), 0, 1)  # near straight, the bend's side fades over to the pole
+    side = _unit(_across(share * bent / np.maximum(size, 1e-9) + (1 - share) * spare, along))
+    cosine = np.clip((upper**2 + distance**2 - lower**2) / (2 * upper * distance), -1, 1)
+    joint = start + upper * (cosine * along + np.sqrt(1 - cosine**2) * side)
+    first = _plane_rotation(middle - start, _normal(middle - start, end - middle, pole), joint - start, along, side)
+    turned = np.einsum("tab,tb->ta", first, end - middle)
+    second = rotation_between(turned, start + distance * along - joint) @ first
+    return first, second
+
+
+def _plane_rotation(bone: F64, normal: F64, new_bone: F64, along: F64, side: F64) -> F64:
+    """(T, 3, 3) that turns a bone onto another and the plane of the bend with it."""
+    swing = rotation_between(bone, new_bone)
+    axis = _unit(new_bone)
+    now = _unit(_across(np.einsum("tab,tb->ta", swing, normal), axis))
+    wanted = _unit(_across(np.cross(side, along), axis))
+    sine = (np.cross(now, wanted) * axis).sum(-1, keepdims=True)
+    cosine = (now * wanted).sum(-1, keepdims=True)
+    return exp_map(axis * np.arctan2(sine, cosine)) @ swing
+
+
+def _normal(upper: F64, lower: F64, pole: F64) -> F64:
+    """(T, 3) unit normal of a limb's plane, bend x way; of a straight limb that of its pole."""
+    way = _unit(upper + lower)
+    bend = _across(upper, way)
+    share = np.clip(_norm(bend) / (0.02 * _norm(upper)), 0, 1)
+    side = share * bend / np.maximum(_norm(bend), 1e-9) + (1 - share) * _unit(_across(pole, way))
+    return _unit(np.cross(_unit(_across(side, way)), way))
+
+
+def _norm(vector: F64) -> F64:
+    return np.asarray(np.linalg.norm(vector, axis=-1, keepdims=True))
+
+
+def _unit(vector: F64) -> F64:
+    return np.asarray(vector / np.maximum(_norm(vector), 1e-9))
+
+
+def _across(vector: F64, axis: F64) -> F64:
+    """The part of a vector that is perpendicular to a unit axis."""
+    return np.asarray(vector - (vector * axis).sum(-1, keepdims=True) * axis)
