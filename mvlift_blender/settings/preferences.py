@@ -47,7 +47,7 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
     )
     interpreter: StringProperty(
         name="Interpreter",
-        description="The Python program that has torch, scipy, roma and safetensors; MVLift itself is handed to it",
+        description="The Python program that has torch, scipy and safetensors; MVLift itself is handed to it",
         subtype="FILE_PATH",
         update=_engine_changed,
     )
