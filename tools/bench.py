@@ -1,7 +1,8 @@
 """Benchmarks of the engine, each figure from a process of its own, ratios from one run.
 
 python tools/bench.py presets     fast, quality and paper on one 120-frame clip, one CPU thread
-python tools/bench.py rate        frames a second of fast on two threads
+python tools/bench.py rate        frames a second of fast
+python tools/bench.py busy        processor time of a lift with a busy neighbour on every core
 python tools/bench.py long        time and memory of a ten-minute clip against a one-minute clip
 python tools/bench.py subjects    cost of a frame of an animal against one of a person
 python tools/bench.py readers     3,000 OpenPose files; json of 300 MB in four formats
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from big_keypoints import KINDS, write_big
+from mvlift.threads import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 VALIDATION = ROOT.parent / "shared/data/human/validation.npz"
@@ -36,12 +39,24 @@ SUBJECTS = {"human": (VALIDATION, 9), "quadruped17": (ROOT.parent / "shared/data
 """Validation data of subjects, and which share of it is lifted."""
 
 
-def apart(measurement: str, threads: int, **arguments: object) -> dict[str, Any]:
-    """Run a measurement of this file in a fresh process with so many threads; its JSON result."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+def apart(measurement: str, **arguments: object) -> dict[str, Any]:
+    """Run a measurement of this file in a fresh process, whose libraries have their own thread counts; its result."""
+    environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     command = [sys.executable, __file__, "--one", measurement, json.dumps(arguments)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@contextmanager
+def busy_neighbours() -> Iterator[None]:
+    """Within: a program on every core that never rests."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
 
 
 def the_walk(frames: int) -> Any:
@@ -58,9 +73,7 @@ def the_walk(frames: int) -> Any:
 def one_preset(preset: str, frames: int) -> dict[str, Any]:
     """Seconds and errors of one preset on a validation clip with known 3D, or on the walk where there is none."""
     import mvlift
-    import torch
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     sequence = None
     clip = the_walk(frames)
     if VALIDATION.is_file():
@@ -89,15 +102,17 @@ def one_preset(preset: str, frames: int) -> dict[str, Any]:
 def one_length(preset: str, frames: int) -> dict[str, Any]:
     """Seconds and peak memory of a clip of some length, loading apart."""
     import mvlift
-    import torch
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     mvlift.lift(the_walk(8), preset="fast")
     clip = the_walk(frames)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     mvlift.lift(clip, preset=preset)
-    seconds = time.perf_counter() - began
-    return {"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    seconds, processor = time.perf_counter() - began, time.process_time() - worked
+    return {
+        "seconds": seconds,
+        "processor": processor,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
 def one_reading(path: str) -> dict[str, Any]:
@@ -118,11 +133,9 @@ def one_reading(path: str) -> dict[str, Any]:
 def one_subject(subject: str, preset: str) -> dict[str, Any]:
     """Processor milliseconds a frame over validation clips of a subject."""
     import mvlift
-    import torch
     from mvlift.lifting.subjects import get_subject
     from mvlift_training.evaluation.data import load_validation
 
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     path, every = SUBJECTS[subject]
     layout = get_subject(subject).layout
     clips = [s.clip(noisy=False, layout=layout) for s in load_validation(path, 96, every)]
@@ -138,22 +151,34 @@ def presets() -> None:
     """How fast and how good the presets are."""
     found = {}
     for preset in ("fast", "quality", "paper"):
-        found[preset] = apart("one_preset", 1, preset=preset, frames=120)
+        found[preset] = apart("one_preset", preset=preset, frames=120)
         print(preset, json.dumps({k: round(v, 3) for k, v in found[preset].items()}), flush=True)
     ratio = found["paper"]["seconds"] / found["fast"]["seconds"]
-    print(f"fast is {ratio:.0f} times faster than paper (120 frames, one CPU thread)")
+    print(f"fast is {ratio:.0f} times faster than paper (120 frames)")
 
 
 def rate() -> None:
     """Whether fast keeps up with video."""
-    found = apart("one_length", 2, preset="fast", frames=900)
-    print(f"fast: {900 / found['seconds']:.1f} frames a second (900 frames, two CPU threads)")
+    found = apart("one_length", preset="fast", frames=900)
+    print(f"fast: {900 / found['seconds']:.1f} frames a second (900 frames)")
+
+
+def busy() -> None:
+    """What a busy neighbour on every core does to a lift of the bundled walk."""
+    quiet = apart("one_length", preset="fast", frames=150)
+    with busy_neighbours():
+        loud = apart("one_length", preset="fast", frames=150)
+    print(
+        f"quiet {quiet['seconds']:.1f} s, {quiet['processor']:.1f} s of processor time; with a busy neighbour on every "
+        f"core {loud['seconds']:.1f} s, {loud['processor']:.1f} s of processor time: "
+        f"{loud['processor'] / quiet['processor']:.2f} times"
+    )
 
 
 def long() -> None:
     """Whether cost is linear and memory bounded."""
-    minute = apart("one_length", 2, preset="fast", frames=1800)
-    ten = apart("one_length", 2, preset="fast", frames=18000)
+    minute = apart("one_length", preset="fast", frames=1800)
+    ten = apart("one_length", preset="fast", frames=18000)
     ratio = ten["seconds"] / minute["seconds"] / 10
     print(
         f"1 minute: {minute['seconds']:.1f} s, {minute['megabytes']:.0f} MB; 10 minutes: {ten['seconds']:.1f} s, "
@@ -167,7 +192,7 @@ def subjects() -> None:
         print("skipped: there are no validation clips")
         return
     for preset in ("fast", "quality"):
-        cost = {s: apart("one_subject", 1, subject=s, preset=preset)["milliseconds"] for s in SUBJECTS}
+        cost = {s: apart("one_subject", subject=s, preset=preset)["milliseconds"] for s in SUBJECTS}
         each = ", ".join(f"{s} {ms:.1f} ms" for s, ms in cost.items())
         print(f"{preset}: {each}; {cost['quadruped17'] / cost['human']:.2f} times", flush=True)
 
@@ -179,7 +204,7 @@ def readers() -> None:
         from mvlift.keypoints import write_keypoints
 
         write_keypoints([clip], Path(folder) / "openpose")
-        found = apart("one_reading", 1, path=str(Path(folder) / "openpose"))
+        found = apart("one_reading", path=str(Path(folder) / "openpose"))
         print(
             f"3,000 OpenPose files: {found['seconds']:.2f} s, {found['processor']:.2f} s of processor time, "
             f"{found['megabytes']:.0f} MB"
@@ -187,7 +212,7 @@ def readers() -> None:
         big = Path(folder) / "big.json"
         for kind in KINDS:
             write_big(kind, big, 300)
-            found = apart("one_reading", 1, path=str(big))
+            found = apart("one_reading", path=str(big))
             print(
                 f"{kind}, {big.stat().st_size / 1e6:.0f} MB: {found['seconds']:.1f} s, "
                 f"{found['processor']:.1f} s of processor time, {found['megabytes']:.0f} MB",
@@ -198,6 +223,7 @@ def readers() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "presets": presets,
     "rate": rate,
+    "busy": busy,
     "long": long,
     "subjects": subjects,
     "readers": readers,

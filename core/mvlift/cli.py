@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 
 from mvlift.errors import MvliftError
+from mvlift.threads import limit_environment
 
 __all__ = ["main"]
 
@@ -73,6 +74,8 @@ class Lift:
     """What to write for each clip when the output is a folder."""
     jobs: int = 1
     """Clips lifted at once."""
+    threads: int | None = None
+    """Processor threads of a lift, instead of the number that was measured to be best."""
     overwrite: bool = False
     """Lift clips anew whose output is there."""
     timings: bool = False
@@ -121,6 +124,7 @@ Command = (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; the exit code is 0 when everything worked, 1 when something failed, 2 for wrong arguments."""
+    limit_environment()  # before numpy is loaded
     command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
     console = Console(stderr=True, highlight=False, markup=False)  # names of files keep their brackets
     try:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import tyro
 from mvlift.errors import MvliftError
+from mvlift.threads import wait_asleep
 
 from mvlift_training.console import failed, stderr_console
 
@@ -121,6 +122,7 @@ def _stage(name: str, options: Stage) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code (0 done, 1 failed with a message, 2 wrong usage)."""
+    wait_asleep()  # before torch is loaded
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["prior"]:
         from mvlift_training.prior import main as prior_main

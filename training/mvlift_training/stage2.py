@@ -18,6 +18,7 @@ from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.sampling.in_loop import InputView, Sampled, SampleOptions, sample_lines, sample_views
 from mvlift.lifting.sampling.lift_points import input_view
 from mvlift.lifting.subjects import Subject
+from mvlift.threads import thread_limit
 from rich.progress import track
 
 from mvlift_training.config import TrainConfig
@@ -90,7 +91,8 @@ def lift_sequences(
         ]
         givens = [input_view(m, fabric.device, config.stage2.elevation) for m in motions]
         generators = [torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i) for i in batch]
-        lifted = _sample(config, network, schedule, givens, generators, method)
+        with thread_limit(config.threads or None):
+            lifted = _sample(config, network, schedule, givens, generators, method)
         for i, motion, found in zip(batch, motions, lifted, strict=True):
             temporary = folder / f"{i:05d}.tmp.npz"
             np.savez(

@@ -28,6 +28,7 @@ from mvlift.lifting.sampling.in_loop import camera_tilt
 from mvlift.lifting.sampling.lift_points import SPREAD_FLOOR
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import world_axes
+from mvlift.threads import thread_limit
 from rich.console import Console
 from rich.progress import track
 
@@ -125,7 +126,8 @@ def _fit_one(
     index: int, lifted: Path, out: Path, points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], fps: float,
     subject: str,
 ) -> int:  # fmt: skip
-    candidates = list(_candidates(lifted, points, confidence, size, fps, get_subject(subject)))
+    with thread_limit():
+        candidates = list(_candidates(lifted, points, confidence, size, fps, get_subject(subject)))
     best = min(candidates, key=lambda c: c.score, default=None)
     moved, measures = np.zeros((0, 0, 3), np.float32), [np.inf] * 4
     if best is not None:
@@ -141,17 +143,12 @@ def _chosen(config: TrainConfig, sequences: SequenceSet) -> range:
     return range(0, len(sequences.points), config.stage2.every)
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def _fit_all(config: TrainConfig, sequences: SequenceSet, lifted: Path, folder: Path, fabric: Fabric) -> None:
     mine = _chosen(config, sequences)[fabric.global_rank :: fabric.world_size]
     todo = [i for i in mine if not lifted_path(folder, i).is_file()]
     workers = config.stage3.workers or max(1, (os.cpu_count() or 1) // fabric.world_size)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by the workers' BLAS when they start
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, max(len(todo), 1)), context, _one_thread) as pool:
+    with ProcessPoolExecutor(min(workers, max(len(todo), 1)), context) as pool:
         jobs = [
             pool.submit(_fit_one, i, lifted_path(lifted, i), lifted_path(folder, i), sequences.points[i],
                         sequences.confidence[i], sequences.image_size[i], sequences.fps, config.subject)

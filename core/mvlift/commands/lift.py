@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import sys
 import time
@@ -109,6 +108,7 @@ def _options(command: Lift) -> LiftOptions:
         models=_models(command.weights),
         frames=parse_frames(command.frames),
         rigid_object=object_of(command),
+        threads=command.threads,
     )
 
 
@@ -256,7 +256,6 @@ def _run_parallel(
 ) -> list[_Outcome]:
     """Several engine processes, each with its share of the processor; files are written in this thread."""
     jobs = min(command.jobs, len(tasks))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     engines: queue.Queue[EngineClient] = queue.Queue()
     for _ in range(jobs):
         engines.put(engine())

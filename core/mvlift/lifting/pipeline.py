@@ -43,6 +43,7 @@ from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
 from mvlift.models import load_denoiser, model_names
 from mvlift.motion import LiftedMotion
+from mvlift.threads import thread_limit
 
 __all__ = ["fit_lifted", "lift", "pick_device"]
 
@@ -207,6 +208,7 @@ def lift(
     body: str | None = None,
     models: dict[str, str] | None = None,
     rigid_object: ObjectShape | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> LiftedMotion:
     """Lift one person's keypoints to 3D motion in the world.
@@ -226,6 +228,7 @@ def lift(
         models: role ("multiview", "line") -> weights by name or path, instead of the subject's.
         rigid_object: the object's keypoints and size, for a subject with an object; None: the subject's own, of unknown
             size.
+        threads: of the processor; None for the number that was measured to be best (``mvlift.threads``).
         progress: called with a stage's name and the share of it that is done; an exception from it ends the lift.
 
     Returns:
@@ -238,6 +241,27 @@ def lift(
     """
     if not 0 <= smoothing < float("inf"):
         raise LiftError(f"smoothing is {smoothing:g}.", "Give 0 or more.")
+    with thread_limit(threads):
+        return _lift(clip, subject, preset, device, height, focal, fps, image_size, seed, smoothing, body, models,
+                     rigid_object, progress)  # fmt: skip
+
+
+def _lift(
+    clip: KeypointClip,
+    subject: str | Subject,
+    preset: str,
+    device: str | None,
+    height: float | None,
+    focal: float | None,
+    fps: Fraction | float | None,
+    image_size: tuple[int, int] | None,
+    seed: int,
+    smoothing: float,
+    body: str | None,
+    models: dict[str, str] | None,
+    rigid_object: ObjectShape | None,
+    progress: Progress | None,
+) -> LiftedMotion:
     report = progress or (lambda _stage, _fraction: None)
     timer, chosen = StageTimer(), get_preset(preset)
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)

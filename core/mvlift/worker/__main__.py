@@ -1,6 +1,10 @@
 """``python -m mvlift.worker``."""
 
-from mvlift.worker.server import main
+from mvlift.threads import limit_environment
+
+limit_environment()  # before numpy is loaded
+
+from mvlift.worker.server import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

@@ -43,6 +43,7 @@ class LiftOptions:
     models: dict[str, str] | None = None
     frames: tuple[int, int] | None = None
     rigid_object: ObjectShape | None = None
+    threads: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold."""

@@ -13,6 +13,7 @@ import tyro
 from mvlift.errors import ModelError, MvliftError
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.models import describe_model
+from mvlift.threads import thread_limit
 from rich.console import Console
 from rich.progress import Progress
 
@@ -58,7 +59,7 @@ class EvaluateOptions:
     device: str = "cpu"
     """Of the networks."""
     threads: int = 0
-    """CPU threads, 0 = torch's default."""
+    """CPU threads, 0 for the number that was measured to be best."""
     sds_iterations: int = 5000
     """Of the rows that distil."""
     elepose: Path = Path("runs/elepose/elepose.safetensors")
@@ -160,10 +161,9 @@ def main(arguments: list[str]) -> int:
     """`mvlift-train evaluate`."""
     options = tyro.cli(EvaluateOptions, args=arguments, prog="mvlift-train evaluate")
     console = stderr_console()
-    if options.threads:
-        torch.set_num_threads(options.threads)
     try:
-        scores = evaluate(options, console)
+        with thread_limit(options.threads or None):
+            scores = evaluate(options, console)
         subject = get_subject(options.subject)
         loaded = load_validation(options.data, options.frames, options.every)
         noise = noise_distance(in_layout(loaded, subject.layout, _needed(subject)), subject)
