@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "core"))
 
 from crowds import SCENARIOS, detect, make_crowd
 from identities import IdentityScore, score_identities
-from mvlift.keypoints.assemble import missing_as_zero
+from mvlift.keypoints.missing import missing_as_zero
+from mvlift.keypoints.opening import open_source
 from mvlift.keypoints.readers import find_reader
-from mvlift.keypoints.sources import open_source
-from mvlift.keypoints.tracks import associate
+from mvlift.keypoints.tracking import associate
 
 TRACKED = {
     "alphapose_coco17/dance_2people_tracked.json": "two dancers (AlphaPose, its tracker's ids)",
@@ -62,7 +62,7 @@ def real(samples: Path) -> list[IdentityScore]:
         found = find_reader(source)[0].read(source)
         if found.person is None:
             continue
-        points, confidence = missing_as_zero(found)
+        points, confidence = missing_as_zero(found.points, found.confidence)
         _, truth = np.unique(found.person, return_inverse=True)
         people = associate(found.frame, points, confidence)
         scores.append(score_identities(people, truth.reshape(-1), found.frame, float(found.fps or 30), title))

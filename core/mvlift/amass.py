@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
-from mvlift.keypoints.safe import load_npz
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.motion_files import MotionFileError, load_motion
+from mvlift.safe_reading import load_npz
 from mvlift.typing import F32
 
 __all__ = ["Variant", "load_amass", "read_any_motion", "save_amass"]

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["BodyFileError", "EngineError", "KeypointError", "LiftError", "ModelError", "MvliftError"]
+__all__ = [
+    "BodyFileError",
+    "DamagedFileError",
+    "EngineError",
+    "KeypointError",
+    "LiftError",
+    "ModelError",
+    "MvliftError",
+]
 
 
 class MvliftError(Exception):
@@ -21,6 +29,10 @@ class MvliftError(Exception):
 
 class KeypointError(MvliftError):
     """A keypoint file or clip cannot be used."""
+
+
+class DamagedFileError(MvliftError):
+    """A file of any kind is damaged, is not what its name says, or needs more memory than the limit."""
 
 
 class BodyFileError(MvliftError):

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
-from mvlift.keypoints.safe import load_npz
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
+from mvlift.safe_reading import load_npz
 
 __all__ = ["MotionFileError", "load_motion", "save_motion"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mvlift.keypoints.assignment import cheapest_pairs
+from mvlift.keypoints.tracking.assignment import linear_sum_assignment
 from scenes import WALK, small_motion
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment as scipy_assignment
 from test_layers import run_blocked
 
 
@@ -19,8 +19,8 @@ def test_pairs_cost_what_scipys_cost(seed: int) -> None:
         cost = rng.random((rng.integers(1, 9), rng.integers(1, 9)))
         cost[rng.random(cost.shape) < 0.1 * (seed % 5)] = 1e6
         cost = np.round(3 * cost) if seed % 3 == 0 else cost  # with ties
-        rows, columns = cheapest_pairs(cost)
-        assert cost[rows, columns].sum() == pytest.approx(cost[linear_sum_assignment(cost)].sum())
+        rows, columns = linear_sum_assignment(cost)
+        assert cost[rows, columns].sum() == pytest.approx(cost[scipy_assignment(cost)].sum())
         assert len(rows) == len(set(columns.tolist())) == min(cost.shape)
         assert (np.diff(rows) > 0).all()
 

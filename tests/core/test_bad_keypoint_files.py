@@ -15,7 +15,7 @@ from keypoint_files import FAMILIES, FRAMES, flat, people_of, save, spelled
 from mvlift.errors import KeypointError
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.reading import inspect_keypoints
-from mvlift.keypoints.safe import Hdf5
+from mvlift.safe_reading import Hdf5
 
 
 def _refused(folder: Path) -> dict[str, Path]:
@@ -124,7 +124,7 @@ def test_a_pickle_runs_nothing_and_unfolds_to_no_end(tmp_path: Path) -> None:
     values = {"hostile": {"bodies": Hostile()}, "many": many, "endless": endless}
     for name, value in values.items():
         (tmp_path / f"{name}.pkl").write_bytes(pickle.dumps(value))
-        with pytest.raises(KeypointError, match="refused" if name == "hostile" else "unfolds") as caught:
+        with pytest.raises(KeypointError, match="refused" if name == "hostile" else "unfold") as caught:
             inspect_keypoints(tmp_path / f"{name}.pkl")
         assert caught.value.remedy.endswith(".")
     assert not (tmp_path / "ran").exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from crowds import SCENARIOS, detect, make_crowd
 from identities import IdentityScore, score_identities
-from mvlift.keypoints.tracks import associate
+from mvlift.keypoints.tracking import associate
 
 LEAST = {"diagonal": 0.9, "group and one": 0.9}
 

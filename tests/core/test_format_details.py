@@ -256,7 +256,8 @@ def movenet_without_its_axes_of_length_one(folder: Path) -> tuple[Path, Expected
     share = (people[0] / SIZE)[..., ::-1]
     np.save(folder / "movenet.npy", np.concatenate([share, np.full((FRAMES, 17, 1), 0.9)], -1))
     path = folder / "movenet.npy"
-    return path, Expected("arrays", "coco17", people, units="fraction", size=SIZE, note="y was taken to stand before x")
+    note = "y was read as standing before x"
+    return path, Expected("arrays", "coco17", people, units="fraction", size=SIZE, note=note)
 
 
 @case
@@ -264,7 +265,7 @@ def y_points_up(folder: Path) -> tuple[Path, Expected]:
     people = people_of("coco17", 1)
     turned = people[0] * (1, -1) + (0, SIZE[1])
     np.savez(folder / "clip.npz", points=turned, image_size=np.array(SIZE))
-    return folder / "clip.npz", Expected("arrays", "coco17", people, size=SIZE, note="y was taken to point up")
+    return folder / "clip.npz", Expected("arrays", "coco17", people, size=SIZE, note="y was read as pointing up")
 
 
 @case

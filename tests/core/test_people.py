@@ -65,7 +65,7 @@ def test_swap() -> None:
 
 
 def test_nobody_is_left() -> None:
-    with pytest.raises(KeypointError, match="Nobody is left"):
+    with pytest.raises(KeypointError, match="No frames remain"):
         swap_clips(clip("a", 20, 5, 1), clip("b", 10, 5, 2), 18)
 
 

@@ -119,7 +119,8 @@ def test_proportions_tell_unnamed_layouts_of_one_size_apart(tmp_path: Path, layo
 
 
 def test_an_unknown_number_of_unnamed_keypoints_asks_for_names(tmp_path: Path) -> None:
-    rows = [{"image_id": t, "category_id": 1, "keypoints": [5.0, 6.0, 1.0] * 11} for t in range(4)]
+    values = [float(v) for j in range(11) for v in (5 + j, 6, 1)]
+    rows = [{"image_id": t, "category_id": 1, "keypoints": values} for t in range(4)]
     with pytest.raises(KeypointError, match="11 unnamed keypoints"):
         without_size(save(tmp_path / "r.json", rows))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mvlift.keypoints import following
-from mvlift.keypoints.tracks import associate
+from mvlift.keypoints.tracking import associate, following
 from mvlift.typing import F64
 from numpy.typing import NDArray
 from scenes import detections, id_f1, walking_people

@@ -100,7 +100,7 @@ def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
     clips = people("coco17")
     with pytest.raises(KeypointError, match="no keypoint format"):
         write_keypoints(clips, tmp_path / "a.xyz")
-    with pytest.raises(KeypointError, match="nobody"):
+    with pytest.raises(KeypointError, match="No people selected"):
         write_keypoints([], tmp_path / "a.csv")
     with pytest.raises(KeypointError, match="different keypoint layouts"):
         write_keypoints([clips[0], *people("body25", count=1)], tmp_path / "a.csv")

@@ -13,7 +13,7 @@ from mvlift.errors import KeypointError, LiftError
 from mvlift.files import whole_file
 from mvlift.keypoints import clean_clip, map_clip, read_keypoints
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.keypoints.sources import SUFFIXES
+from mvlift.keypoints.opening import SUFFIXES
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.sampling.resample import MODEL_FPS, to_model_rate
 from mvlift.lifting.subjects import Subject

@@ -6,23 +6,20 @@ package is needed and no code of the file runs. An allow-list names all that a f
 
 from __future__ import annotations
 
-import io
 import pickle
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.errors import BodyFileError
-from mvlift.safe_pickle import Function, load_pickle
+from mvlift.errors import BodyFileError, DamagedFileError
+from mvlift.safe_reading import MemoryBudget, load_npz, unpickle
+from mvlift.safe_reading.pickles import Function
 
 __all__ = ["KEYS", "read_body_file"]
 
 KEYS: Final = ("v_template", "f", "J_regressor", "weights", "kintree_table", "shapedirs")
-_MAX_BYTES: Final = 2 << 30
 _REMEDY: Final = "Choose a model file as downloaded, such as SMPL_NEUTRAL.pkl or SMPLH_MALE.npz."
 
 
@@ -59,12 +56,24 @@ class _Sparse:
 
     def value(self) -> NDArray[Any]:
         """Dense."""
-        data, indices, pointers = (np.asarray(self.state[k]) for k in ("data", "indices", "indptr"))
-        rows, columns = self.state["_shape"] if "_shape" in self.state else self.state["shape"]
-        if rows * columns > 1 << 26:
-            raise BodyFileError("A matrix in the file is too large.", _REMEDY)
+        parts = [np.asarray(self.state.get(k)) for k in ("data", "indices", "indptr")]
+        shape = self.state.get("_shape", self.state.get("shape"))
+        if not isinstance(shape, tuple) or len(shape) != 2 or not all(type(n) is int and n >= 0 for n in shape):
+            raise BodyFileError("A sparse matrix in the file has no shape.", _REMEDY)
+        if shape[0] * shape[1] > 1 << 26:
+            raise BodyFileError("A sparse matrix in the file is too large.", _REMEDY)
+        data, indices, pointers = parts
+        numbers = data.dtype.kind in "fiub" and indices.dtype.kind in "iu" and pointers.dtype.kind in "iu"
+        if not numbers or any(p.ndim != 1 for p in parts) or len(data) != len(indices) or not len(pointers):
+            raise BodyFileError("A sparse matrix in the file lacks its numbers.", _REMEDY)
+        rows, columns = shape
+        lines, width = (columns, rows) if self.column_major else (rows, columns)
+        steps = np.asarray(np.diff(pointers.astype(np.int64)), dtype=np.int64)
+        ordered = len(pointers) == lines + 1 and (steps >= 0).all() and pointers[0] == 0 and pointers[-1] == len(data)
+        if not ordered or (len(indices) and not (indices.min() >= 0 and indices.max() < width)):
+            raise BodyFileError("A sparse matrix in the file points outside of itself.", _REMEDY)
         dense = np.zeros((rows, columns))
-        along = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+        along = np.repeat(np.arange(lines), steps)
         dense[(indices, along) if self.column_major else (along, indices)] = data
         return dense
 
@@ -112,56 +121,45 @@ def _plain(value: object) -> Any:
     return value.value() if isinstance(value, _Chumpy | _Sparse) else value
 
 
-def _unpickle(data: bytes, name: str) -> dict[str, object]:
-    try:
-        content = load_pickle(data, _allowed)
-    except Exception as error:  # a hostile or damaged pickle can raise anything
-        raise BodyFileError(f"{name} was refused: {error}.", _REMEDY) from error
+def _content(path: Path) -> dict[str, object]:
+    """What an npz or a pickle holds, by key.
+
+    Raises:
+        BodyFileError: it holds no dictionary.
+        DamagedFileError: it is refused.
+    """
+    MemoryBudget(path.name).spend(path.stat().st_size, "the file read")
+    data = path.read_bytes()
+    if data[:2] == b"PK":
+        return {k: _single(v) for k, v in load_npz(data, path.name, _allowed).items()}
+    content = unpickle(data, path.name, _allowed)
     if not isinstance(content, dict):
-        raise BodyFileError(f"{name} holds a {type(content).__name__}, not a body model.", _REMEDY)
+        raise BodyFileError(f"{path.name} holds a {type(content).__name__}, not a body model.", _REMEDY)
     return {str(k): v for k, v in content.items()}
 
 
-def _npz(path: Path) -> dict[str, object]:
-    arrays: dict[str, object] = {}
+def _single(array: NDArray[Any]) -> object:
+    """What an array of one object holds: a sparse matrix or a text."""
+    return array.item() if array.dtype.hasobject and array.size == 1 else array
+
+
+def _array(value: object, name: str, key: str) -> NDArray[Any] | None:
+    """Numbers of a value, dense; None where it holds others than numbers, which only needed keys must not.
+
+    Raises:
+        BodyFileError: a needed key is damaged.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if not info.filename.endswith(".npy"):
-                    continue
-                if info.file_size > _MAX_BYTES:
-                    raise BodyFileError(f"{path.name}: {info.filename} has {info.file_size >> 20} MB.", _REMEDY)
-                arrays[info.filename[:-4]] = _npy(archive.read(info), f"{path.name}[{info.filename}]")
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        OSError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        MemoryError,
-    ) as error:
-        raise BodyFileError(f"{path.name} is not a readable npz file ({error}).", _REMEDY) from error
-    return arrays
-
-
-def _npy(data: bytes, name: str) -> object:
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = header(stream)
-    if dtype.hasobject:  # a sparse matrix or a string in an object array
-        try:
-            value = load_pickle(data[stream.tell() :], _allowed)
-        except Exception as error:
-            raise BodyFileError(f"{name} was refused: {error}.", _REMEDY) from error
-        return value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
-    count = int(np.prod(shape, dtype=object)) if shape else 1
-    if count * dtype.itemsize > len(data) - stream.tell():
-        raise BodyFileError(f"{name} is cut off.", _REMEDY)
-    flat = np.frombuffer(data, dtype=dtype, count=count, offset=stream.tell())
-    return flat.reshape(shape, order="F" if fortran else "C")
+        array = np.asarray(_plain(value))
+    except BodyFileError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
+        if key not in KEYS:
+            return None
+        raise BodyFileError(
+            f"{name}: {key} is damaged ({type(error).__name__}: {str(error)[:120]}).", _REMEDY
+        ) from error
+    return array if array.dtype.kind in "fiub" else None
 
 
 def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
@@ -174,20 +172,21 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
         BodyFileError: it does not exist, is refused, or lacks a key.
     """
     if not path.is_file():
-        raise BodyFileError(f"{path} does not exist.", _REMEDY)
-    if path.stat().st_size > _MAX_BYTES:
-        raise BodyFileError(f"{path.name} has {path.stat().st_size >> 20} MB.", _REMEDY)
-    with path.open("rb") as stream:
-        is_zip = stream.read(2) == b"PK"
-    raw = _npz(path) if is_zip else _unpickle(path.read_bytes(), path.name)
+        raise BodyFileError(f"{path} does not exist or is no file.", _REMEDY)
+    try:
+        raw = _content(path)
+    except DamagedFileError as error:
+        raise BodyFileError(error.message, _REMEDY) from error
+    except OSError as error:
+        raise BodyFileError(f"{path} cannot be read ({error.strerror}).", "Check that it may be read.") from error
     missing = [k for k in KEYS if k not in raw]
     if missing:
         found = ", ".join(sorted(raw)[:12]) or "nothing"
         raise BodyFileError(f"{path.name} lacks {', '.join(missing)}; it holds {found}.", _REMEDY)
     arrays: dict[str, NDArray[Any]] = {}
     for key, value in raw.items():
-        array = np.asarray(_plain(value))
-        if array.dtype.kind in "fiub":
+        array = _array(value, path.name, key)
+        if array is not None:
             arrays[key] = array
     missing = [k for k in KEYS if k not in arrays]
     if missing:

@@ -1,8 +1,8 @@
-"""From a reader's detections to one clip per person: layout, missing keypoints, units, people."""
+"""From a reader's detections to one clip per person: layout, missing keypoints, units, axes, time, people."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -12,22 +12,45 @@ from numpy.typing import NDArray
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.hand_keypoints import HAND_KEYPOINTS, HandKeypoints, hands_of_columns
 from mvlift.keypoints.identify import candidates_for, rank_layouts
 from mvlift.keypoints.layouts import Layout, get_layout
+from mvlift.keypoints.mirror import mirrored_detections, seems_mirrored
+from mvlift.keypoints.missing import frozen_keypoints, missing_as_zero, normalised_confidence
 from mvlift.keypoints.naming import layout_of_names
-from mvlift.keypoints.tracks import associate
-from mvlift.keypoints.upright import upright
+from mvlift.keypoints.rates import place_by_time, rate_of_times
+from mvlift.keypoints.tracking import associate
+from mvlift.keypoints.units import ASSUMED_SIZE, check_size, find_units, to_pixels
+from mvlift.keypoints.upright import find_axes, with_axes
 from mvlift.typing import F64
 
-__all__ = ["Assembled", "assemble", "missing_as_zero"]
+__all__ = ["Assembled", "VideoFacts", "assemble"]
 
-_GUESSED_SIZE: Final = (1280, 720)
 _SURE: Final = 0.04
 """A layout that fits better than the next by less than this misfit is a guess."""
 _MOMENT: Final = 3
 _LONG: Final = 30
 """Where somebody is seen in so many frames, who is seen in fewer than ``_MOMENT`` is nobody."""
 _MAX_FRAMES: Final = 2_000_000
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What the user says about the video; None for what is not said.
+
+    Attributes:
+        fps: frame rate.
+        image_size: (width, height) in stored pixels.
+        layout: of the keypoints.
+        mirrored: the picture, or the keypoints' x, was turned over from left to right.
+        pixel_aspect: width of a pixel by its height.
+    """
+
+    fps: Fraction | None = None
+    image_size: tuple[int, int] | None = None
+    layout: Layout | None = None
+    mirrored: bool = False
+    pixel_aspect: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,42 +70,6 @@ class Assembled:
     alternatives: tuple[tuple[str, float], ...]
     units: str
     notes: tuple[str, ...]
-
-
-def missing_as_zero(found: Detections) -> tuple[F64, F64]:
-    """Points with 0 where missing, and confidence in [0, 1] with 0 there."""
-    points = np.asarray(found.points, dtype=np.float64)
-    known = np.isfinite(points).all(-1) & (points != 0).any(-1) & (np.abs(points) < 1e7).all(-1)
-    if found.confidence is None:
-        score = np.ones(points.shape[:2])
-    else:
-        score = np.nan_to_num(np.asarray(found.confidence, dtype=np.float64), nan=0.0, posinf=1.0)
-    # clips hold 32 bits, in which the smallest numbers are 0
-    score = np.where(known, np.clip(score, 0, 1).astype(np.float32), 0).astype(np.float64)
-    return np.where((score > 0)[..., None], points, 0.0), score
-
-
-def _is_percent(values: F64, size: tuple[int, int] | None) -> bool:
-    """Whether coordinates of a script's file fill no more than 0 to 100 of a picture that must be larger."""
-    inside = bool(((values >= -5) & (values <= 105)).mean() > 0.99 and values.max() < 150)
-    return inside and bool(np.ptp(values) > 15) and (size is None or min(size) > 150)
-
-
-def _units(found: Detections, points: F64, score: F64, size: tuple[int, int] | None, notes: list[str]) -> str:
-    if found.units != "unknown":
-        return found.units
-    values = points[score > 0]
-    if not len(values):
-        return "pixels"
-    if np.mean((values >= -0.5) & (values <= 1.5)) > 0.95 and np.ptp(values) < 8:
-        low = np.quantile(values, 0.02, axis=0)
-        return "centred" if (low < -0.12).all() and np.abs(values).max() <= 1.001 else "fraction"
-    if np.mean((values >= -1.001) & (values <= 1.001)) > 0.99:
-        return "centred"
-    if found.loose and _is_percent(values, size):
-        notes.append("No coordinate is far above 100: they were taken for percent of the picture.")
-        return "percent"
-    return "pixels"
 
 
 def _layout(
@@ -114,21 +101,35 @@ def _layout(
     return best, tuple(ranked)
 
 
-def _to_pixels(points: F64, units: str, size: tuple[int, int] | None, notes: list[str]) -> F64:
-    if units == "pixels":
-        return points
-    if size is None:
+def _frames(
+    found: Detections, fps: Fraction | None, notes: list[str]
+) -> tuple[NDArray[np.int64], Fraction | None]:  # fmt: skip
+    """(N,) frame numbers, and the frame rate as far as the user or the file tells it.
+
+    Frames that were taken at irregular times are placed by their time stamps. Numbers that cannot be frames (time
+    stamps, database ids) are replaced by their order.
+    """
+    placed = None if found.time is None else place_by_time(found.frame, found.time, fps)
+    if placed is not None:
+        frame, rate = placed
+        count, held = int(frame.max()) + 1, len(np.unique(frame))
         notes.append(
-            f"The coordinates are {'percent' if units == 'percent' else 'fractions'} of a picture of unknown size: "
-            f"{_GUESSED_SIZE[0]}x{_GUESSED_SIZE[1]} was assumed. Give the video's size."
+            f"The time stamps are irregular: the frames were placed by their time, {float(rate):.5g} a second. "
+            f"{held} of {count} frames have keypoints."
         )
-    extent = np.array(size or _GUESSED_SIZE, dtype=np.float64)
-    share = {"fraction": points, "percent": points / 100, "centred": (points + 1) / 2}[units]
-    return share * extent
+        return frame, rate
+    notes += [found.counted] if found.counted else []
+    rate_found = found.fps if found.time is None or found.fps else rate_of_times(*_in_order(found))
+    return _plausible_numbers(found, notes), fps or rate_found
 
 
-def _frames(found: Detections, notes: list[str], name: str) -> NDArray[np.int64]:
-    """Frame numbers; numbers that cannot be frames (time stamps, database ids) are replaced by their order."""
+def _in_order(found: Detections) -> tuple[NDArray[np.int64], F64]:
+    """Frame numbers and times of the frames, once each, in order."""
+    number, first = np.unique(found.frame, return_index=True)
+    return number, np.asarray(found.time, dtype=np.float64)[first]
+
+
+def _plausible_numbers(found: Detections, notes: list[str]) -> NDArray[np.int64]:
     frame = np.asarray(found.frame, dtype=np.int64)
     span = int(frame.max() - frame.min()) + 1
     distinct = len(np.unique(frame))
@@ -150,69 +151,132 @@ def _without_glimpses(people: list[tuple[str, list[int]]], notes: list[str]) -> 
     return kept
 
 
-def assemble(
-    found: Detections,
-    name: str,
-    source_format: str,
-    fps: Fraction | None = None,
-    image_size: tuple[int, int] | None = None,
-    layout: Layout | None = None,
-) -> Assembled:
+def assemble(found: Detections, name: str, source_format: str, video: VideoFacts | None = None) -> Assembled:
     """One clip per person.
 
     Args:
         found: what a reader found.
         name: of the file, for messages.
         source_format: of the clips.
-        fps: of the video, where the user says it.
-        image_size: of the video, where the user says it.
-        layout: where the user says it.
+        video: what the user says about it.
 
     Raises:
         KeypointError: nobody is in it, or the layout does not fit.
     """
-    notes = list(found.notes)
-    points, score = missing_as_zero(found)
+    video, notes = video or VideoFacts(), list(found.notes)
+    if found.confidence is not None:
+        found.confidence = normalised_confidence(np.asarray(found.confidence, dtype=np.float64), notes)
+    points, score = missing_as_zero(found.points, found.confidence)
     if not (score > 0).any():
         raise KeypointError(
             f"{name}: every keypoint is missing (0, NaN or confidence 0).", "Run the detector again and export it."
         )
-    size = image_size or found.image_size
-    units = _units(found, points, score, size, notes)
-    chosen, ranked = _layout(found, _to_pixels(points, units, size, []), score, layout, notes, name)
-    points = upright(points, score, chosen, units, size, found.loose, notes)
-    picture = _to_pixels(points, units, size, notes)
-    if found.confidence is None:
-        notes.append("The file has no confidence: every keypoint counts as sure.")
-    if units != "pixels" and size is None:
-        size = _GUESSED_SIZE
-    people = associate(_frames(found, notes, name), picture, score, found.person, found.ids_certain)
+    size = video.image_size or found.image_size
+    units = find_units(found, points, score, size, notes)
+    layout, ranked = _layout(found, to_pixels(points, units, size), score, video.layout, notes, name)
+    picture, hands, size = _in_the_picture(found, points, score, layout, units, size, video, notes)
+    frame, fps = _frames(found, video.fps, notes)
+    if video.mirrored:
+        picture, score, hands = mirrored_detections(picture, score, hands, layout, size, frame, notes)
+    people = associate(frame, picture, score, found.person, found.ids_certain)
     if not people:
         raise KeypointError(f"{name}: nobody has two keypoints at once.", "Check the file with another program.")
     people = people if found.ids_certain else _without_glimpses(people, notes)
-    frame = _frames(found, [], name)
-    clips = []
-    for who, rows in people:
-        at = frame[rows]
-        first = int(at.min())
-        joints = points.shape[1]
-        where = np.zeros((int(at.max()) - first + 1, joints, 2), dtype=np.float32)
-        sure = np.zeros(where.shape[:2], dtype=np.float32)
-        where[at - first], sure[at - first] = picture[rows], score[rows]
-        clips.append(
-            KeypointClip(
-                points=where,
-                confidence=sure,
-                layout=chosen,
-                fps=fps or found.fps,
-                image_size=size,
-                first_frame=first,
-                track_id=who,
-                source_format=source_format,
-                assumptions=tuple(notes),
-                metadata={**found.metadata, "image_size_assumed": size == _GUESSED_SIZE and size != found.image_size}
-                if units != "pixels" and image_size is None and found.image_size is None
-                else dict(found.metadata),
-            )
+    metadata = dict(found.metadata)
+    if units != "pixels" and video.image_size is None and found.image_size is None:
+        metadata["image_size_assumed"] = True
+    base = KeypointClip(
+        points=np.zeros((1, len(layout.names), 2), dtype=np.float32),
+        confidence=np.zeros((1, len(layout.names)), dtype=np.float32),
+        layout=layout,
+        fps=fps,
+        image_size=size,
+        source_format=source_format,
+        metadata=metadata,
+    )
+    clips = [_clip(base, who, frame[rows], picture[rows], score[rows], _rows_of(hands, rows)) for who, rows in people]
+    clips = [_without_frozen(clip, notes) for clip in clips]
+    if seems_mirrored(clips) and not video.mirrored:
+        notes.append(
+            "Left and right seem to have changed places: was the picture mirrored, or x turned over? If so, say that "
+            "it is mirrored."
         )
-    return Assembled(tuple(clips), chosen, ranked, units, tuple(notes))
+    clips = [replace(clip, assumptions=tuple(notes)) for clip in clips]
+    return Assembled(tuple(clips), layout, ranked, units, tuple(notes))
+
+
+def _in_the_picture(
+    found: Detections,
+    points: F64,
+    score: F64,
+    layout: Layout,
+    units: str,
+    size: tuple[int, int] | None,
+    video: VideoFacts,
+    notes: list[str],
+) -> tuple[F64, F64 | None, tuple[int, int] | None]:
+    """(N, J, 2) points and (N, 2, 21, 4) hands in square pixels with y down, and the size of the picture."""
+    axes = find_axes(points, score, layout, units, found.axes_uncertain, notes)
+    picture = to_pixels(with_axes(points, axes, units, size, notes), units, size)
+    hands = found.hands
+    if hands is not None:
+        known, sure = missing_as_zero(hands[..., :2].reshape(len(hands), -1, 2), hands[..., 2].reshape(len(hands), -1))
+        own = (
+            "pixels" if units == "fraction" and (known > 5).mean() > 0.5 else units
+        )  # some write two units in one file
+        known = to_pixels(with_axes(known, axes, own, size, []), own, size)
+        scale = 1.0 if own == "pixels" else float((size or ASSUMED_SIZE)[0])
+        parts = [known, sure[..., None], scale * hands[..., 3].reshape(len(hands), -1, 1)]
+        hands = np.concatenate(parts, -1).reshape(len(hands), 2, HAND_KEYPOINTS, 4)
+    if found.confidence is None:
+        notes.append("The file has no confidence: every keypoint counts as sure.")
+    if units != "pixels" and size is None:
+        size = ASSUMED_SIZE
+        notes.append(
+            f"The coordinates are {'percent' if units == 'percent' else 'fractions'} of a picture of unknown size: "
+            f"{size[0]}x{size[1]} was assumed. Give the video's size."
+        )
+    if (doubt := check_size(picture, score, units, size)) is not None:
+        notes.append(doubt)
+    if video.pixel_aspect != 1.0:
+        picture = picture * [video.pixel_aspect, 1.0]
+        hands = None if hands is None else hands * [video.pixel_aspect, 1.0, 1.0, video.pixel_aspect]
+        size = None if size is None else (max(round(size[0] * video.pixel_aspect), 1), size[1])
+        notes.append(f"Pixels are {video.pixel_aspect:.4g} times as wide as high: x was stretched.")
+    if hands is None:
+        hands = hands_of_columns(picture, score, layout.names)
+    return picture, hands, size
+
+
+def _rows_of(hands: F64 | None, rows: list[int]) -> F64 | None:
+    return None if hands is None or not (hands[rows, :, 1:, 2] > 0).any() else hands[rows]
+
+
+def _clip(
+    base: KeypointClip, who: str, at: NDArray[np.int64], points: F64, score: F64, hands: F64 | None
+) -> KeypointClip:  # fmt: skip
+    """A person's clip: rows are frames, those without a detection have no keypoints."""
+    first = int(at.min())
+    shape = int(at.max()) - first + 1, points.shape[1]
+    placed, sure = np.zeros((*shape, 2), dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    placed[at - first], sure[at - first] = points, score
+    both = None
+    if hands is not None:
+        rows = np.full((shape[0], 2, HAND_KEYPOINTS, 4), np.nan, dtype=np.float32)
+        rows[..., 2] = 0
+        rows[at - first] = hands
+        depth = rows[..., 3] if np.isfinite(rows[..., 3]).any() else None
+        both = HandKeypoints(rows[..., :2], rows[..., 2], depth)
+    return replace(base, points=placed, confidence=sure, first_frame=first, track_id=who, hands=both)
+
+
+def _without_frozen(clip: KeypointClip, notes: list[str]) -> KeypointClip:
+    """The clip without keypoints that stand still for all of it while the others move."""
+    frozen = frozen_keypoints(clip.points, clip.confidence, clip.layout.names)
+    if not frozen.any():
+        return clip
+    names = ", ".join(n for n, still in zip(clip.layout.names, frozen.tolist(), strict=True) if still)
+    note = f"Standing at exactly one place for the whole clip, hence taken as missing: {names}."
+    if note not in notes:
+        notes.append(note)
+    return replace(clip, confidence=np.where(frozen, np.float32(0), clip.confidence))

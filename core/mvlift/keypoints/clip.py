@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
+from mvlift.keypoints.hand_keypoints import HandKeypoints
 from mvlift.keypoints.layouts import Layout
 from mvlift.typing import F32
 
@@ -32,6 +33,7 @@ class KeypointClip:
         source: file or folder that was read, or None.
         source_format: name of the reader that recognised it ("openpose", "alphapose", ...).
         assumptions: sentences for the user, one for each value that the file did not say and the reader decided.
+        hands: 21 keypoints of each hand in the same frames, where the detector gave them.
         metadata: further facts of the file, by name, values that JSON can hold.
 
     Raises:
@@ -49,6 +51,7 @@ class KeypointClip:
     source_format: str = ""
     assumptions: tuple[str, ...] = ()
     metadata: Mapping[str, object] = field(default_factory=dict)
+    hands: HandKeypoints | None = None
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float32)
@@ -70,6 +73,11 @@ class KeypointClip:
             raise KeypointError(f"{name}: {self.fps} frames per second is not a frame rate.", "Give the video's rate.")
         if self.image_size is not None and min(self.image_size) <= 0:
             raise KeypointError(f"{name}: image size {self.image_size} is not positive.", "Give width and height.")
+        if self.hands is not None and len(self.hands) != len(points):
+            raise KeypointError(
+                f"{name}: the hands have {len(self.hands)} frames, the body {len(points)}.",
+                "Give hands for each frame.",
+            )
         missing = ~(np.isfinite(points).all(-1) & np.isfinite(confidence) & (confidence > 0))
         object.__setattr__(self, "points", np.where(missing[..., None], np.float32(0), points))
         object.__setattr__(self, "confidence", np.where(missing, np.float32(0), np.clip(confidence, 0, 1)))
@@ -119,4 +127,5 @@ class KeypointClip:
             points=self.points[start:stop],
             confidence=self.confidence[start:stop],
             first_frame=self.first_frame + start,
+            hands=None if self.hands is None else self.hands.frames(slice(start, stop)),
         )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from fractions import Fraction
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mvlift.errors import KeypointError
+from mvlift.errors import DamagedFileError, KeypointError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.hand_keypoints import HandKeypoints
 from mvlift.keypoints.layouts import Layout
-from mvlift.keypoints.safe import load_npz
+from mvlift.safe_reading import load_npz, parse_fraction
 
 __all__ = ["load_clip", "save_clip"]
 
@@ -37,8 +40,24 @@ def save_clip(clip: KeypointClip, path: Path) -> None:
         "assumptions": clip.assumptions,
         "metadata": dict(clip.metadata),
     }
+    arrays = {"points": clip.points, "confidence": clip.confidence, "clip": np.array(json.dumps(facts))}
+    if clip.hands is not None:
+        arrays |= {"hand_points": clip.hands.points, "hand_confidence": clip.hands.confidence}
+        arrays |= {"hand_depth": clip.hands.depth} if clip.hands.depth is not None else {}
     with whole_file(path) as part, part.open("wb") as stream:
-        np.savez(stream, points=clip.points, confidence=clip.confidence, clip=np.array(json.dumps(facts)))
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+
+
+def _hands(arrays: Mapping[str, NDArray[Any]]) -> HandKeypoints | None:
+    if "hand_points" not in arrays:
+        return None
+    points, confidence, depth = (
+        np.asarray(arrays[key], np.float32) if key in arrays else None
+        for key in ("hand_points", "hand_confidence", "hand_depth")
+    )
+    if points is None or confidence is None:
+        raise KeyError("hand_confidence")
+    return HandKeypoints(points, confidence, depth)
 
 
 def load_clip(path: Path) -> KeypointClip:
@@ -62,7 +81,7 @@ def load_clip(path: Path) -> KeypointClip:
                 title=layout["title"],
                 family=layout["family"],
             ),
-            fps=Fraction(facts["fps"]) if facts["fps"] else None,
+            fps=parse_fraction(facts["fps"]) if facts["fps"] else None,
             image_size=tuple(facts["image_size"]) if facts["image_size"] else None,  # type: ignore[arg-type]
             first_frame=int(facts["first_frame"]),
             track_id=facts["track_id"],
@@ -70,6 +89,7 @@ def load_clip(path: Path) -> KeypointClip:
             source_format=facts["source_format"],
             assumptions=tuple(facts["assumptions"]),
             metadata=facts["metadata"],
+            hands=_hands(arrays),
         )
-    except (OSError, KeyError, ValueError, TypeError, ArithmeticError) as error:
+    except (DamagedFileError, OSError, KeyError, ValueError, TypeError, ArithmeticError) as error:
         raise KeypointError(f"{path} holds no clip of MVLift ({error!r}).", "Import the keypoints again.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
+from mvlift.keypoints.hand_keypoints import HAND_KEYPOINTS
 from mvlift.keypoints.layouts import Layout
+from mvlift.typing import F64
 
-__all__ = ["Detections", "Poses", "Rows", "Units"]
+__all__ = ["Detections", "FlatDetections", "SplitDetections", "Units", "stacked_hands"]
 
 Units = Literal["unknown", "pixels", "fraction", "percent"]
 
@@ -38,12 +41,16 @@ class Detections:
         notes: sentences for the user about what was decided.
         format: variant of the reader's format, for the report, when it differs from the reader's name.
         metadata: further facts, values that JSON can hold.
-        loose: a script's own format, in which y may point up.
+        axes_uncertain: a script's own format, in which y may point up.
+        hands: (N, 2, 21, 4) x, y (in ``units``), confidence and depth (in units of x, NaN where none) of the left and
+            the right hand, where the file has them beside the J keypoints; see `hand_keypoints`.
+        time: (N,) time stamps of the detections' frames in any unit, where the file has them; NaN where one lacks it.
+        counted: a sentence for the user where the file does not number its frames, so that they were counted.
     """
 
     frame: NDArray[np.int64]
-    points: NDArray[np.float64]
-    confidence: NDArray[np.float64] | None = None
+    points: F64
+    confidence: F64 | None = None
     names: tuple[str, ...] | None = None
     layouts: tuple[str, ...] = ()
     layout: Layout | None = None
@@ -56,32 +63,38 @@ class Detections:
     notes: list[str] = field(default_factory=list)
     format: str = ""
     metadata: dict[str, object] = field(default_factory=dict)
-    loose: bool = False
+    axes_uncertain: bool = False
+    hands: F64 | None = None
+    time: F64 | None = None
+    counted: str = ""
 
 
-class Rows:
+class FlatDetections:
     """Collects detections one by one, as plain lists, and makes arrays of them at once."""
 
     def __init__(self) -> None:
         self._frames: list[int] = []
         self._values: list[Sequence[object]] = []
         self._people: list[str] = []
+        self._hands: list[F64 | None] = []
 
     def __len__(self) -> int:
         return len(self._frames)
 
-    def add(self, frame: int, values: Sequence[object], person: object = "") -> None:
+    def add(self, frame: int, values: Sequence[object], person: object = "", hands: F64 | None = None) -> None:
         """One detection.
 
         Args:
             frame: 0-based frame number.
             values: flat x, y, confidence, x, y, confidence, ...; None or NaN where missing. Empty lists are skipped.
             person: id as written, "" for none.
+            hands: (2, 21, 4), see `hand_rows`.
         """
         if values:
             self._frames.append(frame)
-            self._values.append(values)
+            self._values.append(_packed(values))
             self._people.append("" if person is None else str(person))
+            self._hands.append(hands)
 
     def build(self, name: str, columns: int = 3) -> Detections:
         """The detections as arrays.
@@ -120,23 +133,49 @@ class Rows:
             confidence=values[..., 2] if columns == 3 else None,
             person=people if (people != "").any() else None,
             notes=notes,
+            hands=stacked_hands([self._hands[i] for i in keep]),
         )
+
+
+def _packed(values: Sequence[object]) -> Sequence[object]:
+    """Numbers as an array, which takes a quarter of a list's memory; anything else as it is."""
+    try:
+        numbers: array[float] = array("d", values)  # type: ignore[arg-type]
+        return numbers
+    except (TypeError, OverflowError):
+        return values
+
+
+def stacked_hands(hands: Sequence[F64 | None]) -> F64 | None:
+    """(N, 2, 21, 4) hands of N detections, None where nobody has any."""
+    if all(h is None for h in hands):
+        return None
+    missing = np.full((2, HAND_KEYPOINTS, 4), np.nan)
+    missing[..., 2] = 0
+    return np.stack([missing if h is None else h for h in hands])
 
 
 _HOLE: Final = (np.nan, np.nan)
 _AT_ONCE: Final = 4096
 
 
-class Poses:
+class SplitDetections:
     """Collects detections that are written as lists of (x, y), with the confidences in a list of their own."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, Sequence[Any], Sequence[Any] | None, str]] = []
+        self._rows: list[tuple[int, Sequence[Any], Sequence[Any] | None, str, F64 | None]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, frame: int, points: Sequence[Any], scores: Sequence[Any] | None = None, person: object = "") -> None:
+    def add(
+        self,
+        frame: int,
+        points: Sequence[Any],
+        scores: Sequence[Any] | None = None,
+        person: object = "",
+        hands: F64 | None = None,
+    ) -> None:
         """One detection.
 
         Args:
@@ -144,9 +183,10 @@ class Poses:
             points: (J, 2) x and y; further columns are ignored, None stands for a missing keypoint.
             scores: (J,) confidences, None where the file has none.
             person: id as written, "" for none.
+            hands: (2, 21, 4), see `hand_rows`.
         """
         if len(points):
-            self._rows.append((frame, points, scores, "" if person is None else str(person)))
+            self._rows.append((frame, points, scores, "" if person is None else str(person), hands))
 
     def build(self, name: str) -> Detections:
         """The detections as arrays.
@@ -156,7 +196,7 @@ class Poses:
         """
         if not self._rows:
             raise KeypointError(f"{name} holds no detected person.", "Run the detector on a video that shows one.")
-        joints = Counter(len(points) for _, points, _, _ in self._rows).most_common(1)[0][0]
+        joints = Counter(len(row[1]) for row in self._rows).most_common(1)[0][0]
         kept = [r for r in self._rows if len(r[1]) == joints and (r[2] is None or len(r[2]) == joints)]
         try:
             points = np.empty((len(kept), joints, 2))
@@ -178,4 +218,5 @@ class Poses:
             confidence=None if all(s is None for s in unsure) else scores,
             person=people if (people != "").any() else None,
             notes=[f"{left_out} detections have another number of keypoints: left out."] if left_out else [],
+            hands=stacked_hands([r[4] for r in kept]),
         )

@@ -41,6 +41,23 @@ _ANIMAL_MARKS: Final = frozenset(
 )
 
 
+_FINGERS: Final = {
+    "thumb": 0,
+    **dict.fromkeys(("forefinger", "fore_finger", "index", "index_finger"), 1),
+    **dict.fromkeys(("middle", "middle_finger"), 2),
+    **dict.fromkeys(("ring", "ring_finger"), 3),
+    **dict.fromkeys(("pinky", "pinky_finger", "little_finger"), 4),
+}
+_JOINTS: Final = {"tip": 4, "first_joint": 3, "second_joint": 2, "third_joint": 1} | {
+    "mcp": 1,
+    "pip": 2,
+    "dip": 3,
+    "cmc": 1,
+    "ip": 3,
+}
+_FINGER: Final = re.compile(rf"({'|'.join(_FINGERS)})_?([1-4]|{'|'.join(_JOINTS)})")
+
+
 @cache
 def _aliases() -> dict[str, dict[str, str]]:
     data = json.loads((Path(__file__).parent / "names.json").read_text(encoding="utf-8"))
@@ -76,11 +93,20 @@ def _canonical(name: str, family: Family, dialect: str = "") -> str:
     found = next((t[key] for t in tables if key in t), None)
     if found is None:
         found = "_".join(w for w in (end, *words) if w) or name.strip().lower() or "unnamed"
-        numbered = re.fullmatch(r"(thumb|fore_?finger|middle_finger|ring_finger|pinky_finger|hand)_?(\d+)", found)
-        if numbered and numbered[1] != "hand":
-            fingers = ("thumb", "forefinger", "middle_finger", "ring_finger", "pinky_finger")
-            found = f"hand_{4 * fingers.index(numbered[1]) + int(numbered[2])}"
+        found = _finger(found) or found
     return f"{side}_{found}" if side else found
+
+
+def _finger(words: str) -> str | None:
+    """``hand_1`` to ``hand_20`` of a finger's name and a joint: a number from the palm, or a word.
+
+    Goliath and Momentum count joints from the tip: ``first_joint`` is next to it, ``third_joint`` the knuckle.
+    """
+    found = _FINGER.fullmatch(words)
+    if found is None:
+        return None
+    joint = int(found[2]) if found[2].isdigit() else _JOINTS[found[2]]
+    return f"hand_{4 * _FINGERS[found[1]] + joint}" if 1 <= joint <= 4 else None
 
 
 def _plain(canonical: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.hand_keypoints import HAND_KEYPOINTS, HandKeypoints
 
 __all__ = [
     "Piece",
@@ -125,7 +126,7 @@ def _made_of(tracks: Mapping[str, KeypointClip], pieces: Sequence[Piece], name: 
         KeypointError: there are no pieces, they lie outside their tracks, or have different layouts.
     """
     if not pieces:
-        raise KeypointError("Nobody is left.", "Choose other frames.")
+        raise KeypointError("No frames remain for this person.", "Choose other frames.")
     parts = [tracks[p.track].restricted(p.first, p.last) for p in sorted(pieces)]
     if len({part.layout.names for part in parts}) > 1:
         raise KeypointError("The pieces of this person have different keypoints.", "Split the person again.")
@@ -136,7 +137,24 @@ def _made_of(tracks: Mapping[str, KeypointClip], pieces: Sequence[Piece], name: 
     for part in parts:
         rows = slice(part.first_frame - first, part.first_frame - first + len(part))
         points[rows], confidence[rows] = part.points, part.confidence
-    return replace(parts[0], points=points, confidence=confidence, first_frame=first, track_id=name)
+    hands = _joined_hands(parts, first, count)
+    return replace(parts[0], points=points, confidence=confidence, first_frame=first, track_id=name, hands=hands)
+
+
+def _joined_hands(parts: Sequence[KeypointClip], first: int, count: int) -> HandKeypoints | None:
+    """The hands of pieces in ``count`` frames from ``first`` on; None where no piece has any."""
+    pieces = [(part.first_frame - first, part.hands) for part in parts if part.hands is not None]
+    if not pieces:
+        return None
+    points = np.zeros((count, 2, HAND_KEYPOINTS, 2), dtype=np.float32)
+    confidence = np.zeros((count, 2, HAND_KEYPOINTS), dtype=np.float32)
+    depth = np.full((count, 2, HAND_KEYPOINTS), np.nan, dtype=np.float32)
+    for start, hands in pieces:
+        rows = slice(start, start + len(hands))
+        points[rows], confidence[rows] = hands.points, hands.confidence
+        if hands.depth is not None:
+            depth[rows] = hands.depth
+    return HandKeypoints(points, confidence, depth if np.isfinite(depth).any() else None)
 
 
 def _whole(clip: KeypointClip, name: str) -> Piece:
@@ -168,7 +186,7 @@ def swap_clips(a: KeypointClip, b: KeypointClip, frame: int) -> tuple[KeypointCl
     """Two people who take each other's keypoints from a frame of the video on.
 
     Raises:
-        KeypointError: nobody is left of one of them, or they have different layouts.
+        KeypointError: no frames remain for one of them, or they have different layouts.
     """
     ours, theirs = exchanged([_whole(a, "a")], [_whole(b, "b")], frame)
     tracks = {"a": a, "b": b}

@@ -6,14 +6,25 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["exact_rate", "rate_of_times"]
+from mvlift.typing import F64
+
+__all__ = ["exact_rate", "place_by_time", "rate_of_times"]
 
 _USUAL: Final = tuple(
     Fraction(n, d)
     for n, d in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1))
 ) + tuple(Fraction(n) for n in (90, 100, 120, 240))
+
+
+_GRIDS: Final = (
+    *(Fraction(n) for n in (5, 10, 12, 15, 20, 24)),
+    *(Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(48), Fraction(50)),
+    *(Fraction(60), Fraction(60000, 1001), Fraction(90), Fraction(100), Fraction(120), Fraction(240)),
+)
+_FEWEST: Final = 10
+_LONGEST_GRID: Final = 2_000_000
 
 
 def _usual(fps: float, slack: float) -> Fraction | None:
@@ -47,5 +58,68 @@ def rate_of_times(frames: ArrayLike, times: ArrayLike) -> Fraction | None:
     off = np.abs(time - (start + step * at)).max()
     if step <= 0 or off > 0.75 * step:
         return None
-    fps = float(1 / step) if step < 2 else float(1000 / step)
+    fps = float(1 / (step * _unit(step)))
     return _usual(fps, 0.002) or Fraction(fps).limit_denominator(100)
+
+
+def _unit(step: float) -> float:
+    """Seconds of a time stamp's unit, from the usual step between frames: seconds, or thousandths, millionths, ..."""
+    return next((unit for unit, most in ((1.0, 2.0), (1e-3, 2e3), (1e-6, 2e6)) if step < most), 1e-9)
+
+
+def place_by_time(
+    frames: ArrayLike, times: ArrayLike, fps: Fraction | None = None
+) -> tuple[NDArray[np.int64], Fraction] | None:
+    """Frame numbers on an even grid, for frames that were taken at irregular times, as live streams give them.
+
+    Args:
+        frames: (N,) frame numbers as counted, any order, one number several times where several people are in a frame.
+        times: (N,) time stamps of these frames; NaN where there is none.
+        fps: of the grid, where the user says it; else the usual rate that the stamps fit best.
+
+    Returns:
+        (N,) numbers from 0 at the first stamp, and the grid's rate. None where the stamps go with the numbers evenly,
+        or are no times.
+    """
+    at, time = np.asarray(frames, dtype=np.int64), np.asarray(times, dtype=np.float64)
+    if not np.isfinite(time).all():
+        return None
+    number, first = np.unique(at, return_index=True)
+    stamp = time[first]
+    order = np.argsort(stamp, kind="stable")
+    stamp = stamp[order]
+    steps = np.diff(stamp)
+    if len(stamp) < _FEWEST or (np.diff(number[order]) <= 0).any():
+        return None
+    if (steps <= 0).mean() > 0.02 or not _is_uneven(np.diff(number[order]), steps):
+        return None
+    seconds = (stamp - stamp[0]) * _unit(float(np.median(steps[steps > 0])))
+    rate = fps or _grid(seconds)
+    if rate is None or seconds[-1] * rate > _LONGEST_GRID:
+        return None
+    placed = np.rint(seconds * float(rate)).astype(np.int64)
+    by_number = dict(zip(number[order].tolist(), placed.tolist(), strict=True))
+    return np.array([by_number[n] for n in at.tolist()], dtype=np.int64), rate
+
+
+def _is_uneven(numbers: NDArray[np.int64], steps: F64) -> bool:
+    """Whether stamps do not go with frame numbers: many steps differ from the usual one, or they drift."""
+    step = steps / np.maximum(numbers, 1)
+    usual = float(np.median(step))
+    if usual <= 0:
+        return False
+    expected = np.cumsum(numbers) * usual
+    drift = float(np.abs(np.cumsum(steps) - expected).max())
+    return bool((np.abs(step / usual - 1) > 0.4).mean() > 0.02 and drift > 1.5 * usual)
+
+
+def _grid(seconds: F64) -> Fraction | None:
+    """The lowest usual rate on which every stamp falls close to a frame of its own; else one that keeps most apart."""
+    for rate in _GRIDS:
+        at = seconds * float(rate)
+        off = np.abs(at - np.rint(at))
+        if np.quantile(off, 0.95) < 0.2 and (np.diff(np.rint(at)) > 0).all():
+            return rate
+    least = float(np.quantile(np.diff(seconds), 0.1))
+    fit = [rate for rate in _GRIDS if (np.diff(np.rint(seconds * float(rate))) > 0).mean() > 0.98]
+    return next((rate for rate in fit if float(rate) * least > 0.7), fit[0] if fit else None)

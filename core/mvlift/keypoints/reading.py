@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from mvlift.errors import KeypointError
-from mvlift.keypoints.assemble import Assembled, assemble
+from mvlift.errors import DamagedFileError, KeypointError
+from mvlift.keypoints.assemble import Assembled, VideoFacts, assemble
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
-from mvlift.keypoints.readers import find_reader, get_reader
-from mvlift.keypoints.sources import open_source
+from mvlift.keypoints.opening import open_source
+from mvlift.keypoints.readers import Reader, find_reader, get_reader
 
 __all__ = ["Inspection", "inspect_keypoints", "read_keypoints"]
 
@@ -61,6 +61,14 @@ def _checked_fps(fps: Fraction | float | None) -> Fraction | None:
     return whole if abs(float(whole) - fps) < 0.005 and fps != round(fps) else Fraction(fps).limit_denominator(1001)
 
 
+def _checked_aspect(aspect: float | None) -> float:
+    if aspect is None:
+        return 1.0
+    if not 0.1 <= aspect <= 10:
+        raise KeypointError(f"A pixel aspect of {aspect:g} is none.", "Give width by height, such as 1.333.")
+    return float(aspect)
+
+
 @contextmanager
 def _without_collector() -> Iterator[None]:
     """Without the search for cycles, which goes through a document's millions of lists again and again in vain."""
@@ -81,6 +89,8 @@ def inspect_keypoints(
     image_size: tuple[int, int] | None = None,
     layout: Layout | str | None = None,
     format: str | None = None,
+    mirrored: bool = False,
+    pixel_aspect: float | None = None,
 ) -> Inspection:
     """Read a file, folder or zip and say what it was taken for.
 
@@ -90,23 +100,31 @@ def inspect_keypoints(
         image_size: (width, height) of the video in pixels.
         layout: of the keypoints, where the file does not name them and the guess is wrong.
         format: reader to use, instead of recognition.
+        mirrored: the picture was mirrored (a selfie camera), before or after detection; it is turned back.
+        pixel_aspect: width of the video's pixels by their height, where they are not square.
 
     Raises:
         KeypointError: it cannot be read; the message says why and what to do.
     """
     where, rate = Path(path), _checked_fps(fps)
-    source = open_source(where)
-    how, why = (get_reader(format), "as asked") if format else find_reader(source)
     wanted = get_layout(layout) if isinstance(layout, str) else layout
+    facts = VideoFacts(rate, image_size, wanted, mirrored, _checked_aspect(pixel_aspect))
+    how: Reader | None = None
     try:
+        source = open_source(where)
+        how, why = (get_reader(format), "as asked") if format else find_reader(source)
         found = how.read(source)
+        found.notes += source.notes
         del source  # a big document, of which only the numbers are needed from here on
         if not len(found.frame):
             raise KeypointError(f"{where.name} ({how.title}) shows nobody.", "Run the detector again.")
-        made: Assembled = assemble(found, where.name, found.format or how.name, rate, image_size, wanted)
+        made: Assembled = assemble(found, where.name, found.format or how.name, facts)
+    except DamagedFileError as error:
+        raise KeypointError(error.message, error.remedy) from error
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        title = how.title if how is not None else "keypoints"
         raise KeypointError(
-            f"{where.name} looks like {how.title}, but is not written as such ({type(error).__name__}: {error}).",
+            f"{where.name} looks like {title}, but is not written as such ({type(error).__name__}: {error}).",
             "Export it again, or name its format.",
         ) from error
     clips = tuple(replace(c, source=where) for c in made.clips)
@@ -122,11 +140,15 @@ def read_keypoints(
     image_size: tuple[int, int] | None = None,
     layout: Layout | str | None = None,
     format: str | None = None,
+    mirrored: bool = False,
+    pixel_aspect: float | None = None,
 ) -> list[KeypointClip]:
     """One clip for each person in a file, folder or zip, best first; arguments as `inspect_keypoints`.
 
     Raises:
         KeypointError: it cannot be read; the message says why and what to do.
     """
-    found = inspect_keypoints(path, fps=fps, image_size=image_size, layout=layout, format=format)
+    found = inspect_keypoints(
+        path, fps=fps, image_size=image_size, layout=layout, format=format, mirrored=mirrored, pixel_aspect=pixel_aspect
+    )
     return list(found.clips)

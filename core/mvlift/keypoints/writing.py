@@ -38,7 +38,7 @@ def write_keypoints(clips: Sequence[KeypointClip], path: str | Path) -> Path:
     """
     target = Path(path)
     if not clips:
-        raise KeypointError("There is nobody to write.", "Choose at least one person.")
+        raise KeypointError("No people selected.", "Choose at least one person.")
     if len({c.layout.names for c in clips}) > 1:
         raise KeypointError("The people have different keypoint layouts.", "Write one file for each.")
     try:

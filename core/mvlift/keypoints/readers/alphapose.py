@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Rows
+from mvlift.keypoints.detections import Detections, FlatDetections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -39,7 +40,7 @@ def _identity(value: object) -> str:
 
 @reader("alphapose", "AlphaPose", _recognise, rank=10)
 def _read(source: Source) -> Detections:
-    rows = Rows()
+    rows = FlatDetections()
     skipped = 0
     for row in _rows(source.document) or []:
         image = row.get("image_id") if isinstance(row, dict) else None
@@ -97,7 +98,7 @@ def _recognise_cmu(source: Source) -> str | None:
 
 @reader("alphapose-cmu", "AlphaPose in OpenPose's order", _recognise_cmu, rank=20)
 def _read_cmu(source: Source) -> Detections:
-    rows = Rows()
+    rows = FlatDetections()
     for frame, people in _by_image(source) or []:
         for person in people:
             values = person.get("joints", person.get("pose_keypoints_2d")) if isinstance(person, dict) else None

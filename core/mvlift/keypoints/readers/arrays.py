@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.hand_keypoints import HAND_KEYPOINTS
 from mvlift.keypoints.identify import candidates_for
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import MAX_CELLS, name_keypoints
+from mvlift.keypoints.readers.keypoint_table import MAX_CELLS, name_keypoints
 from mvlift.keypoints.readers.mediapipe import refuse_world_landmarks
 from mvlift.keypoints.readers.point_tracks import frames_first
 from mvlift.keypoints.sources import Source
@@ -45,6 +46,7 @@ _NAMES: Final = ("names", "keypoint_names", "node_names", "joint_names")
 _MEDIAPIPE: Final = 33
 _MEDIAPIPE_COUNTS: Final = (33, 75, 543, 553)
 """Of the body alone, and with hands and face behind it."""
+_POSE_FACE_HANDS: Final = 543
 _MOST: Final = 40
 """People of a frame; more rows than this on the second axis are keypoints."""
 _CAMERAS: Final = 16
@@ -169,7 +171,7 @@ def _read(source: Source) -> Detections:
         span=(start, start + frames - 1),
         image_size=_size(source.arrays),
         notes=notes,
-        loose=True,
+        axes_uncertain=True,
     )
     rate = source.arrays.get("fps")
     if rate is not None:
@@ -184,12 +186,34 @@ def _name(found: Detections, source: Source, joints: int) -> None:
     if key is not None:
         name_keypoints(found, _texts(source.arrays[key].reshape(-1), source.path.name))
     elif joints in _MEDIAPIPE_COUNTS:
+        found.hands = _mediapipe_hands(found)
         found.points = found.points[:, :_MEDIAPIPE]
         found.confidence = None if found.confidence is None else found.confidence[:, :_MEDIAPIPE]
         found.layouts = ("mediapipe33",)
         refuse_world_landmarks(found.points, get_layout("mediapipe33").names, source.path.name)
     elif not found.layouts:
         found.names = tuple(f"point_{i + 1}" for i in range(joints))
+
+
+def _mediapipe_hands(found: Detections) -> F64 | None:
+    """(N, 2, 21, 4) hands behind MediaPipe's 33 keypoints: 42 columns after them, or after the face.
+
+    Programs differ in which hand is first: each is given to the wrist of the body that it is nearer to.
+    """
+    joints = found.points.shape[1]
+    if joints < _MEDIAPIPE + 2 * HAND_KEYPOINTS:
+        return None
+    start = joints - 2 * HAND_KEYPOINTS if joints == _POSE_FACE_HANDS else _MEDIAPIPE
+    columns = np.arange(start, start + 2 * HAND_KEYPOINTS).reshape(2, HAND_KEYPOINTS)
+    hands = np.full((len(found.points), 2, HAND_KEYPOINTS, 4), np.nan)
+    hands[..., :2] = found.points[:, columns]
+    hands[..., 2] = 1.0 if found.confidence is None else found.confidence[:, columns]
+    wrists = found.points[:, [15, 16]]
+    distance = np.linalg.norm(hands[:, :, None, 0, :2] - wrists[:, None], axis=-1)  # (N, hand, wrist)
+    known = np.isfinite(distance).all((1, 2)) & (hands[:, :, 0, :2] != 0).any((1, 2))
+    if known.any() and distance[known][:, 0, 0].sum() > distance[known][:, 0, 1].sum():
+        hands = hands[:, ::-1]
+    return hands
 
 
 def _texts(values: NDArray[Any], name: str) -> list[str]:

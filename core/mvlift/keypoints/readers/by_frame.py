@@ -12,9 +12,10 @@ from itertools import islice
 from typing import Any, Final
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.numbering import last_number, number_files
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number, number_files
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -148,7 +149,7 @@ def _numbers(keys: list[object], notes: list[str]) -> list[int | None]:
 
 @reader("by-frame", "Keypoints by frame", _recognise, rank=45)
 def _read(source: Source) -> Detections:
-    poses, notes, spatial = Poses(), list[str](), 0
+    poses, notes, spatial = SplitDetections(), list[str](), 0
     for frame, person, who in _frames(source, notes):
         points = _points(person)
         if points is None:
@@ -168,5 +169,5 @@ def _read(source: Source) -> Detections:
     found = poses.build(source.path.name)
     found.layouts = _LAYOUTS.get(found.points.shape[1], ())
     found.notes += notes
-    found.loose = True
+    found.axes_uncertain = True
     return found

@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy as np
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Rows
+from mvlift.keypoints.detections import Detections, FlatDetections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -89,7 +90,7 @@ def _read(source: Source) -> Detections:
     annotations = [a for a in document["annotations"] if isinstance(a, dict)]
     images, notes = _video(images, annotations)
     frames, more = _frame_numbers(images)
-    rows = Rows()
+    rows = FlatDetections()
     kept = [a for a in annotations if a.get("image_id") in frames and any(_keypoints(a))]
     for annotation in kept:
         rows.add(
@@ -141,7 +142,7 @@ def _recognise_results(source: Source) -> str | None:
 
 @reader("coco-results", "COCO results", _recognise_results, rank=12)
 def _read_results(source: Source) -> Detections:
-    rows = Rows()
+    rows = FlatDetections()
     for row in _results(source.document) or []:
         if isinstance(row, dict) and isinstance(row.get("image_id"), int) and isinstance(row.get("keypoints"), list):
             rows.add(row["image_id"], row["keypoints"], row.get("track_id", ""))

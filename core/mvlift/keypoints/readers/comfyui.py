@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
+
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.hand_keypoints import hand_rows
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -72,11 +76,12 @@ def _sure(triple: object) -> float:
 def _read(source: Source) -> Detections:
     frames = list(_frames(source))
     kind = "animals" if any(f.get("animals") for _, f in frames) else "people"
-    poses, sizes = Poses(), []
+    poses, sizes = SplitDetections(), []
     for number, frame in frames:
         for one in frame.get(kind) or []:
             triples = _triples(one)
-            poses.add(number, triples, [_sure(t) for t in triples])
+            hands = [one.get(f"hand_{s}_keypoints_2d") if isinstance(one, dict) else None for s in ("left", "right")]
+            poses.add(number, triples, [_sure(t) for t in triples], hands=hand_rows(*hands))
             sizes += [_canvas(frame)] if triples else []
     if not len(poses):
         raise KeypointError(f"{source.path.name}: no frame has {kind}.", "Run the pose node on frames that show one.")
@@ -96,6 +101,9 @@ def _as_share_of_canvas(found: Detections, size: tuple[int, int]) -> None:
     seen = found.points[(found.confidence if found.confidence is not None else found.points[..., 0]) > 0]
     if len(seen) and (abs(seen) > 2).mean() > 0.05:
         found.points = found.points / size
+        if found.hands is not None:
+            pixels = float(np.nanmax(np.abs(found.hands[..., :2]), initial=0.0)) > 2
+            found.hands[..., :2] /= size if pixels else (1, 1)
         found.notes.append(
             f"The keypoints lie on ComfyUI's canvas of {size[0]}x{size[1]}. Give the video's size if it is another."
         )

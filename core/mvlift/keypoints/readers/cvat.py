@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.numbering import number_files
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import HIDDEN, Marks, interpolated
-from mvlift.keypoints.safe import parse_xml
-from mvlift.keypoints.sources import Source, number_files
+from mvlift.keypoints.readers.keypoint_table import HIDDEN, KeypointTable, interpolated
+from mvlift.keypoints.sources import Source
+from mvlift.safe_reading import parse_xml
 
 __all__: list[str] = []
 
@@ -103,14 +104,14 @@ def _people(root: Element, name: str, notes: list[str]) -> Iterator[tuple[str, s
                 yield person, keypoint, keys
 
 
-def _add_keypoint(marks: Marks, person: str, keypoint: str, keys: dict[int, Point]) -> None:
+def _add_keypoint(table: KeypointTable, person: str, keypoint: str, keys: dict[int, Point]) -> None:
     arrays: dict[int, NDArray[np.float64]] = {frame: np.array([place]) for frame, place in keys.items()}
     for frame, values in interpolated(arrays).items():
         x, y, sure = values[0].tolist()
-        marks.add(frame, person, keypoint, x, y, sure)
+        table.add(frame, person, keypoint, x, y, sure)
 
 
-def _add_images(marks: Marks, root: Element, name: str, notes: list[str]) -> None:
+def _add_images(table: KeypointTable, root: Element, name: str, notes: list[str]) -> None:
     images = list(root.iter("image"))
     names = [i.get("name", str(n))[-200:] for n, i in enumerate(images)]
     if len(set(names)) < len(names):
@@ -127,7 +128,7 @@ def _add_images(marks: Marks, root: Element, name: str, notes: list[str]) -> Non
             seen[label] = seen.get(label, 0) + 1
             person = f"skeleton {number}" if shape.tag == "skeleton" else shape.get("group_id", str(seen[label]))
             for keypoint, (x, y, sure) in _shape(shape, label, name).items():
-                marks.add(frame or 0, person, keypoint, x, y, sure)
+                table.add(frame or 0, person, keypoint, x, y, sure)
 
 
 def _size(root: Element) -> tuple[int, int] | None:
@@ -146,18 +147,18 @@ def _size(root: Element) -> tuple[int, int] | None:
 def _read(source: Source) -> Detections:
     name = source.path.name
     root = parse_xml(source.data, name)
-    marks, notes = Marks(), list[str]()
+    table, notes = KeypointTable(), list[str]()
     tracked = False
     for person, keypoint, keys in _people(root, name, notes):
         tracked = True
-        _add_keypoint(marks, person, keypoint, keys)
+        _add_keypoint(table, person, keypoint, keys)
     if not tracked:
-        _add_images(marks, root, name, notes)
-    if not len(marks):
+        _add_images(table, root, name, notes)
+    if not len(table):
         raise KeypointError(
             f"{name} holds no skeletons or points.", "Annotate with CVAT's skeletons, and export again."
         )
-    found = marks.build(name)
+    found = table.build(name)
     found.ids_certain = tracked
     found.person = found.person if tracked else None
     found.image_size, found.units = _size(root), "pixels"

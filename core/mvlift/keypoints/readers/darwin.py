@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import HIDDEN, Marks, interpolated
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.readers.keypoint_table import HIDDEN, KeypointTable, interpolated
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -52,7 +53,7 @@ def _nodes(frame: object, label: str) -> dict[str, tuple[float, float, float]]:
     return {}
 
 
-def _add_video(marks: Marks, annotation: Mapping[str, Any], person: str) -> None:
+def _add_video(table: KeypointTable, annotation: Mapping[str, Any], person: str) -> None:
     """Every frame of an annotation's life, from its key frames."""
     label = str(annotation.get("name", ""))
     frames = {int(k): _nodes(v, label) for k, v in annotation["frames"].items() if str(k).isdecimal()}
@@ -71,7 +72,7 @@ def _add_video(marks: Marks, annotation: Mapping[str, Any], person: str) -> None
         if ranges and not any(a <= frame < b for a, b in ranges):
             continue
         for name, (x, y, sure) in zip(names, values.tolist(), strict=True):
-            marks.add(frame, person, name, x, y, sure)
+            table.add(frame, person, name, x, y, sure)
 
 
 def _has_skeleton(annotation: Mapping[str, Any]) -> bool:
@@ -80,7 +81,7 @@ def _has_skeleton(annotation: Mapping[str, Any]) -> bool:
     return isinstance(first, dict) and "skeleton" in first
 
 
-def _add(marks: Marks, annotations: list[dict[str, Any]], frame: int) -> bool:
+def _add(table: KeypointTable, annotations: list[dict[str, Any]], frame: int) -> bool:
     """Adds annotations; True where they are tracked over a video."""
     tracked, seen = False, dict[str, int]()
     skeletons = Counter(str(a.get("name", "")) for a in annotations if _has_skeleton(a))
@@ -94,11 +95,11 @@ def _add(marks: Marks, annotations: list[dict[str, Any]], frame: int) -> bool:
         single = "keypoint" in annotation or (isinstance(first, dict) and "keypoint" in first)
         person = str(seen[label] - 1) if single else str(number)
         if isinstance(annotation.get("frames"), dict):
-            _add_video(marks, annotation, person)
+            _add_video(table, annotation, person)
             tracked = True
         else:
             for name, (x, y, sure) in _nodes(annotation, label).items():
-                marks.add(frame, person, name, x, y, sure)
+                table.add(frame, person, name, x, y, sure)
     return tracked
 
 
@@ -115,18 +116,18 @@ def _facts(document: object) -> dict[str, Any]:
 
 @reader("darwin", "V7 Darwin", _recognise, rank=11)
 def _read(source: Source) -> Detections:
-    marks, name = Marks(), source.path.name
+    table, name = KeypointTable(), source.path.name
     if source.is_series:
         facts = _facts(next(iter(source.first_documents), None))
         for frame, document in source.documents():
-            _add(marks, _annotations(document) or [], frame)
+            _add(table, _annotations(document) or [], frame)
         tracked = False
     else:
         facts = _facts(source.document)
-        tracked = _add(marks, _annotations(source.document) or [], last_number(source.names[0]) or 0)
-    if not len(marks):
+        tracked = _add(table, _annotations(source.document) or [], last_number(source.names[0]) or 0)
+    if not len(table):
         raise KeypointError(f"{name} holds no skeletons or keypoints.", "Annotate with a skeleton class, and export.")
-    found = marks.build(name)
+    found = table.build(name)
     found.person, found.ids_certain = (found.person, True) if tracked else (None, False)
     width, height, rate = facts.get("width"), facts.get("height"), facts.get("fps")
     if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.damage import reports_damage
-from mvlift.keypoints.readers.marks import MAX_CELLS
+from mvlift.keypoints.readers.keypoint_table import MAX_CELLS
 from mvlift.keypoints.readers.pandas_hdf5 import Frame, frame_keys, read_frame
 from mvlift.keypoints.readers.tables import first_rows, numbers, rows_of
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 

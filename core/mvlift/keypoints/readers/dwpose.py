@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Poses
-from mvlift.keypoints.pickles import named_arrays
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.hand_keypoints import HAND_KEYPOINTS, hand_rows
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.sources import Source
+from mvlift.safe_reading import named_arrays
+from mvlift.typing import F64
 
 __all__: list[str] = []
 
 _BODY: Final = 18  # OpenPose's order, whatever else DWPose found
+_HAND_SCORES: Final = ("hands_scores", "hands_score", "hand_scores", "hand_score")
 _SCORES: Final = ("body_scores", "bodies_score", "body_score", "subset", "score")
 
 
@@ -45,7 +48,7 @@ def _unwrapped(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return dict(arrays)
 
 
-def _frame(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+def _frame(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[F64, F64 | None]:
     """(people, 18, 2) points and (people, 18) scores of one file."""
     arrays = _unwrapped(arrays)
     bodies = arrays["bodies"]
@@ -70,34 +73,56 @@ def _frame(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.fl
     return candidates.reshape(*scores.shape, 2), scores
 
 
-def _frames(source: Source) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64] | None]]:
-    """(0-based frame, points, scores): files that begin with 1 are counted from 1."""
+def _people(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[F64, F64 | None, list[F64 | None]]:
+    points, scores = _frame(arrays, name)
+    return points, scores, _hands(arrays, len(points))
+
+
+def _hands(arrays: Mapping[str, NDArray[Any]], people: int) -> list[F64 | None]:
+    """Hands of each person: ``hands`` (2 n, 21, 2) has the left hands of all, then the right ones."""
+    arrays = _unwrapped(arrays)
+    hands, scores = arrays.get("hands"), next((arrays[k] for k in _HAND_SCORES if k in arrays), None)
+    if hands is None or hands.dtype.kind not in "fiu" or hands.ndim != 3 or hands.shape[1] != HAND_KEYPOINTS:
+        return [None] * people
+    if hands.shape[0] != 2 * people or hands.shape[2] not in (2, 3):
+        return [None] * people
+    both = hands.astype(np.float64)
+    if scores is not None and scores.dtype.kind in "fiu" and scores.size == hands.shape[0] * HAND_KEYPOINTS:
+        sure = scores.astype(np.float64).reshape(hands.shape[0], HAND_KEYPOINTS, 1)
+        both = np.concatenate([both[..., :2], sure], -1)
+    return [hand_rows(both[i], both[people + i]) for i in range(people)]
+
+
+def _frames(source: Source) -> Iterator[tuple[int, F64, F64 | None, list[F64 | None]]]:
+    """(0-based frame, points, scores, hands): files that begin with 1 are counted from 1."""
     if listed := _listed(source):
         for i, arrays in enumerate(listed):
             if "bodies" in arrays:
-                yield i, *_frame(arrays, source.path.name)
+                yield i, *_people(arrays, source.path.name)
         return
     if not source.is_series:
         points, scores = _frame(source.arrays, source.path.name)
         for i in range(len(points)) if source.arrays["bodies"].ndim > 2 else [0]:
             some = slice(i, i + 1) if source.arrays["bodies"].ndim > 2 else slice(None)
-            yield i, points[some], None if scores is None else scores[some]
+            hands: list[F64 | None] = [None]
+            if source.arrays["bodies"].ndim < 3:
+                hands = _hands(source.arrays, len(points))
+            yield i, points[some], None if scores is None else scores[some], hands
         return
     numbered = source.numbered[0]
     first = 1 if numbered[0][1] == 1 else 0
-    for (_, number), (name, data) in zip(numbered, source.items([n for n, _ in numbered]), strict=True):
-        arrays = source.arrays_of(name, data)
+    for number, name, arrays in source.frames_of_arrays():
         if "bodies" in arrays:
-            yield number - first, *_frame(arrays, name)
+            yield number - first, *_people(arrays, name)
 
 
 @reader("dwpose", "DWPose arrays", _recognise, rank=15)
 def _read(source: Source) -> Detections:
-    poses, numbers = Poses(), []
-    for number, points, scores in _frames(source):
+    poses, numbers = SplitDetections(), []
+    for number, points, scores, hands in _frames(source):
         numbers.append(number)
         for i, one in enumerate(points):
-            poses.add(number, one.tolist(), None if scores is None else scores[i].tolist())
+            poses.add(number, one.tolist(), None if scores is None else scores[i].tolist(), hands=hands[i])
     found = poses.build(source.path.name)
     found.layouts = ("openpose18",)
     found.span = (min(numbers), max(numbers))

@@ -13,11 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Poses
+from mvlift.errors import DamagedFileError
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.numbering import last_number, number_files
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.openpose import LAYOUTS
-from mvlift.keypoints.sources import Source, decoded, last_number, number_files
+from mvlift.keypoints.sources import Source, decoded
 
 __all__: list[str] = []
 
@@ -33,7 +34,7 @@ def _recognise(source: Source) -> str | None:
         documents = source.first_documents or [source.document]
         found = all(isinstance(d, dict) and any(map(_is_matrix, d.values())) for d in documents)
     elif source.suffix in _SUFFIXES:
-        head = next(source.items(_pose_files(source)[:1]))[1][:_HEAD]
+        head = next((data[:_HEAD] for _, data in source.items(_pose_files(source)[:1])), b"")
         found = any(mark in head for mark in _MARKS)
     else:
         found = False
@@ -58,7 +59,7 @@ def _people(data: bytes, name: str) -> NDArray[np.float64]:
     """(P, J, 3) x, y, confidence; no people where the matrix is empty.
 
     Raises:
-        KeypointError: it is no such matrix.
+        DamagedFileError: it is no such matrix.
     """
     try:
         text = decoded(data)
@@ -71,7 +72,7 @@ def _people(data: bytes, name: str) -> NDArray[np.float64]:
             return flat.reshape(shape)
     except (ValueError, OverflowError):
         pass
-    raise KeypointError(f"{name} holds no matrix of people, keypoints and 3 numbers.", "Run OpenPose again.")
+    raise DamagedFileError(f"{name} holds no matrix of people, keypoints and 3 numbers.", "Run OpenPose again.")
 
 
 def _frames(source: Source, notes: list[str]) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -79,13 +80,13 @@ def _frames(source: Source, notes: list[str]) -> Iterator[tuple[int, NDArray[np.
     notes += more
     if not source.is_series:
         numbered = [(source.names[0], last_number(source.names[0]) or 0)]
-    for (_, number), (name, data) in zip(numbered, source.items([n for n, _ in numbered]), strict=True):
-        yield number, _people(data, PurePath(name).name)
+    frames = dict(numbered)
+    yield from ((frames[name], people) for name, people in source.parsed([n for n, _ in numbered], _people))
 
 
 @reader("openpose-matrix", "OpenPose, matrices of OpenCV", _recognise, rank=9)
 def _read(source: Source) -> Detections:
-    poses, numbers, notes = Poses(), list[int](), list[str]()
+    poses, numbers, notes = SplitDetections(), list[int](), list[str]()
     for number, people in _frames(source, notes):
         numbers.append(number)
         for one in people:

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.numbering import last_number, number_files
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import Marks
-from mvlift.keypoints.sources import Source, last_number, number_files
+from mvlift.keypoints.readers.keypoint_table import KeypointTable
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -43,7 +44,7 @@ def _one_size(sizes: set[tuple[Any, Any]]) -> tuple[int, int] | None:
 
 @reader("labelme", "LabelMe", _recognise_labelme, rank=12)
 def _read_labelme(source: Source) -> Detections:
-    marks, sizes, grouped = Marks(), set[tuple[Any, Any]](), False
+    table, sizes, grouped = KeypointTable(), set[tuple[Any, Any]](), False
     for frame, document in _pictures(source):
         sizes.add((document.get("imageWidth"), document.get("imageHeight")))
         seen: dict[tuple[str, str], int] = {}
@@ -56,8 +57,8 @@ def _read_labelme(source: Source) -> Detections:
             key = (group, str(shape.get("label", "")))
             seen[key] = seen.get(key, 0) + 1
             who = group or f"nobody {seen[key]}"  # points without a group: the second nose belongs to a second person
-            marks.add(frame, who, key[1], float(points[0][0]), float(points[0][1]))
-    found = marks.build(source.path.name)
+            table.add(frame, who, key[1], float(points[0][0]), float(points[0][1]))
+    found = table.build(source.path.name)
     found.confidence = found.confidence if found.points.shape[1] > 1 else None
     found.person = found.person if grouped else None
     found.image_size = _one_size(sizes)
@@ -109,7 +110,7 @@ def _picture(task: dict[str, Any]) -> str:
 
 @reader("label-studio", "Label Studio", _recognise_studio, rank=12)
 def _read_studio(source: Source) -> Detections:
-    tasks, marks, sizes = _tasks(source.document) or [], Marks(), set[tuple[Any, Any]]()
+    tasks, table, sizes = _tasks(source.document) or [], KeypointTable(), set[tuple[Any, Any]]()
     names = [_picture(t).split("?d=")[-1].split("?")[0] for t in tasks]  # of local files: ?d=folder/0001.png
     distinct = all(names) and len(set(names)) == len(names)
     numbered, notes = number_files(names) if distinct else ([], [])
@@ -124,10 +125,10 @@ def _read_studio(source: Source) -> Detections:
             key = (str(region.get("parentID", "")), label)
             seen[key] = seen.get(key, 0) + 1
             sizes.add((region.get("original_width"), region.get("original_height")))
-            marks.add(frame or 0, f"{key[0]} {seen[key]}", label, float(value["x"]), float(value["y"]))
-    if not len(marks):
+            table.add(frame or 0, f"{key[0]} {seen[key]}", label, float(value["x"]), float(value["y"]))
+    if not len(table):
         raise KeypointError(f"{source.path.name} holds no keypoints.", "Annotate with KeyPointLabels, and export json.")
-    found = marks.build(source.path.name)
+    found = table.build(source.path.name)
     found.person, found.units = None, "percent"
     found.image_size = _one_size(sizes)
     if found.image_size is None and len(sizes) > 1:

@@ -14,7 +14,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import Marks
+from mvlift.keypoints.readers.keypoint_table import KeypointTable
 from mvlift.keypoints.readers.mediapipe import refuse_world_landmarks
 from mvlift.keypoints.readers.tables import first_rows, frame_numbers, numbers, rows_of
 from mvlift.keypoints.readers.wide_csv import refuse_space
@@ -60,12 +60,12 @@ def _read(source: Source) -> Detections:
     frame = frame_numbers([r[at["frame"]] if at["frame"] < len(r) else "" for r in body], notes)
     if frame is None:
         raise KeypointError(f"{name}: the column {rows[0][at['frame']]} holds no frame numbers.", "Number the frames.")
-    marks = Marks()
+    table = KeypointTable()
     for number, row, (x, y, _, score) in zip(frame.tolist(), body, values.tolist(), strict=True):
         who = row[at["person"]] if "person" in at and at["person"] < len(row) else ""
         if at["name"] < len(row):
-            marks.add(number, who, row[at["name"]], x, y, 1.0 if trusted < 0 else score)
-    found = marks.build(name)
+            table.add(number, who, row[at["name"]], x, y, 1.0 if trusted < 0 else score)
+    found = table.build(name)
     mediapipe = get_layout("mediapipe33").names
     known = found.names or (mediapipe if found.points.shape[1] == len(mediapipe) else ())
     refuse_world_landmarks(found.points, known, name)
@@ -73,5 +73,5 @@ def _read(source: Source) -> Detections:
     if found.person is None:
         found.person, found.ids_certain = np.full(len(found.frame), "0"), True
     found.notes += notes
-    found.loose = True
+    found.axes_uncertain = True
     return found

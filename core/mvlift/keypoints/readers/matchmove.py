@@ -15,7 +15,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import Marks
+from mvlift.keypoints.readers.keypoint_table import KeypointTable
 from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
@@ -98,11 +98,11 @@ def _object(tracks: _Tracks, name: str, up: bool, first: int) -> Detections:
         raise KeypointError(f"{name}: its frames reach from {min(frames)} to {max(frames)}.", "Export it again.")
     start = first if min(frames) >= first else 0
     height = tracks.size[1] if tracks.size else max(y for points in tracks.points.values() for _, y in points.values())
-    marks = Marks()
+    table = KeypointTable()
     for label, points in tracks.points.items():
         for frame, (x, y) in points.items():
-            marks.add(frame - start, "0", label, x, height - y if up else y)
-    found = marks.build(name)
+            table.add(frame - start, "0", label, x, height - y if up else y)
+    found = table.build(name)
     found.names = found.names or tuple(f"point_{i + 1}" for i in range(found.points.shape[1]))
     found.image_size, found.fps, found.units, found.ids_certain = tracks.size, tracks.fps, "pixels", True
     if up and tracks.size is None:

@@ -1,165 +1,55 @@
-"""MediaPipe pose landmarks (33) and TensorFlow.js poses, in the json conventions that scripts write them.
-
-There is no official file. Seen are lists of frames with 33 landmarks each; entries with a frame number and
-``landmarks`` as a list, by name, or for several people; dictionaries by frame and person; and
-``{score, keypoints: [{x, y, name}]}``.
-Frames without a person are absent, null, ``{}``, ``[]`` or a copy of the frame before.
-"""
+"""Landmarks by frame, as scripts write them: MediaPipe (33, Holistic), TensorFlow.js, ML Kit and Apple Vision."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
-from typing import Any, Final, TypeGuard
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections
+from mvlift.keypoints.detections import Detections, stacked_hands
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.naming import layout_of_names
-from mvlift.keypoints.rates import rate_of_times
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.readers.landmark_frames import (
+    LandmarkFrame,
+    Pose,
+    entries,
+    has_poses,
+    only_in_space,
+    picture_size,
+    read_frames,
+    score_of,
+)
+from mvlift.keypoints.sources import Source
+from mvlift.typing import F64
 
 __all__ = ["refuse_world_landmarks"]
 
-_FRAME: Final = (
-    "frame",
-    "frame_number",
-    "frame_id",
-    "frame_idx",
-    "frame_index",
-    "frame_num",
-    "frameNumber",
-    "frameIndex",
-)
-_TIME: Final = ("timestamp", "timestamp_ms", "time", "timestampMs", "time_sec")
-_LANDMARKS: Final = ("landmarks", "pose_landmarks", "poseLandmarks", "landmark", "keypoints", "pose", "poses")
-_WORLD: Final = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "worldLandmarks", "keypoints3D")
-_SEEN: Final = ("has_pose", "detected", "pose_detected")
-_SCORE: Final = ("visibility", "score", "confidence", "presence")
-_OTHER_PARTS: Final = re.compile("hand|face|world|keypoints3D", re.IGNORECASE)
 _COUNTS: Final = (33, 39)  # 39 with the auxiliary points that follow the 33
-_LOOKED: Final = 200
-_LEAST: Final = 5
-"""Fewer landmarks than this are not taken for a pose."""
 _MIDDLE: Final = 0.03
 """World landmarks have the middle of the hips closer to (0, 0) than this."""
-
-Pose = list[Any] | dict[str, Any]
-
-
-def _is_point(value: object) -> bool:
-    return isinstance(value, dict) and "x" in value and "y" in value and isinstance(value["x"], int | float)
-
-
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and 2 <= len(value) <= 5 and all(isinstance(n, int | float) for n in value)
-
-
-def _is_pose(value: object) -> TypeGuard[Pose]:
-    """A list of {x, y}, or names with {x, y} or [x, y, ...]."""
-    if isinstance(value, list):
-        return len(value) >= _LEAST and all(p is None or _is_point(p) for p in value) and any(map(_is_point, value))
-    if not isinstance(value, dict) or len(value) < _LEAST:
-        return False
-    return all(_is_point(p) or _is_numbers(p) for p in value.values())
-
-
-def _poses(value: object, depth: int = 0) -> Iterator[tuple[str, Pose]]:
-    """(person as named, pose) of everybody in a frame."""
-    value = _points(value)
-    if _is_pose(value):
-        yield "", value
-    elif depth > 3:
-        return
-    elif isinstance(value, dict):
-        key = next((k for k in _LANDMARKS if isinstance(value.get(k), dict | list)), None)
-        if key is not None and not any(value.get(k) is False for k in _SEEN):
-            yield from ((str(value.get("id", name)), pose) for name, pose in _poses(value[key], depth + 1))
-        elif key is None and value and all(isinstance(v, dict | list) for v in value.values()):
-            for who, part in value.items():
-                if not _OTHER_PARTS.search(str(who)):
-                    yield from ((str(who), pose) for _, pose in _poses(part, depth + 1))
-    elif isinstance(value, list):
-        for part in value:
-            yield from _poses(part, depth + 1)
-
-
-def _points(value: object) -> object:
-    """Landmarks as lists [x, y, z] or [x, y, z, visibility] become {x, y, ...}."""
-    if isinstance(value, list) and len(value) in _COUNTS and all(_is_numbers(p) and len(p) > 2 for p in value):
-        return [dict(zip(("x", "y", "z", "visibility"), p, strict=False)) for p in value]
-    if isinstance(value, list) and len(value) >= _LEAST and all(_is_part(p) for p in value):  # PoseNet's own
-        return [{**p["position"], "score": p.get("score"), "name": p["part"]} for p in value]
-    return value
-
-
-def _is_part(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("part"), str) and isinstance(value.get("position"), dict)
-
-
-@dataclass
-class _Frame:
-    number: int | None
-    time: float
-    poses: list[tuple[str, Pose]]
-
-
-def _value(entry: object, keys: tuple[str, ...]) -> float | None:
-    found = (entry.get(k) for k in keys) if isinstance(entry, dict) else ()
-    return next((v for v in found if isinstance(v, int | float) and not isinstance(v, bool)), None)
-
-
-def _entries(source: Source) -> Iterator[tuple[int | None, object]]:
-    """(number as written, content) of each frame."""
-    if source.is_series:
-        yield from source.documents()
-        return
-    document = source.document
-    if isinstance(document, dict) and isinstance(document.get("frames"), list | dict):
-        document = document["frames"]
-    if isinstance(document, dict):
-        if all(last_number(key) is not None for key in islice(document, _LOOKED)):
-            yield from ((last_number(key), entry) for key, entry in document.items())
-        elif next(_poses(document), None) is not None and any(k in document for k in _LANDMARKS):
-            yield 0, document
-    elif isinstance(document, list):
-        yield from ((None, document),) if _is_pose(document) else ((None, entry) for entry in document)
-
-
-def _read_frames(source: Source) -> list[_Frame]:
-    frames = []
-    for number, entry in _entries(source):
-        own = _value(entry, _FRAME)
-        time = _value(entry, _TIME)
-        number = int(own) if own is not None else number
-        frames.append(_Frame(number, np.nan if time is None else float(time), list(_poses(entry))))
-    return frames
+_APPLE: Final = ("head_joint", "left_upLeg_joint", "right_upLeg_joint", "neck_1_joint")
+"""Raw names of Apple's Vision framework, whose y points up from the lower edge."""
 
 
 def _recognise(source: Source) -> str | None:
     if source.is_series:
-        some = [any(True for _ in _poses(d)) for d in source.first_documents]
-        return "json with landmarks, one file per frame" if 2 * sum(some) > len(some) else None
+        some = [has_poses(d) for d in source.first_documents]
+        return "json with landmarks, one file per frame" if some and 2 * sum(some) > len(some) else None
     looked = 0
-    for _, entry in _entries(source):
-        if any(True for _ in _poses(entry)):
+    for _, entry in entries(source):
+        if has_poses(entry):
             return "json of frames with landmarks {x, y}"
-        if isinstance(entry, dict) and _world_only(entry):
+        if only_in_space(entry):
             return "json of frames with world landmarks"
         looked += bool(entry) and not isinstance(entry, dict)
         if looked > 20:
             return None
     return None
-
-
-def _world_only(entry: Mapping[str, Any]) -> bool:
-    return any(k in entry for k in _WORLD) and not any(k in entry for k in _LANDMARKS)
 
 
 @dataclass
@@ -168,12 +58,14 @@ class _Table:
 
     columns: dict[str, int] = field(default_factory=dict)
     frame: list[int] = field(default_factory=list)
+    time: list[float] = field(default_factory=list)
     people: list[str] = field(default_factory=list)
     cells: list[dict[int, tuple[Any, ...]]] = field(default_factory=list)
     named: bool = False
     scored: bool = False
+    hands: list[F64 | None] = field(default_factory=list)
 
-    def add(self, frame: int, who: str, pose: Pose) -> None:
+    def add(self, frame: int, time: float, who: str, pose: Pose, hands: F64 | None = None) -> None:
         if isinstance(pose, dict):
             items = list(pose.items())
             self.named = True
@@ -185,6 +77,8 @@ class _Table:
             if point:
                 cells[self.columns.setdefault(name, len(self.columns))] = self._cell(point)
         self.frame.append(frame)
+        self.time.append(time)
+        self.hands.append(hands)
         self.people.append(who)
         self.cells.append(cells)
 
@@ -193,11 +87,11 @@ class _Table:
             score = point[3] if len(point) > 3 else None
             x, y = point[:2]
         else:
-            x, y, score = point["x"], point["y"], next((point[k] for k in _SCORE if point.get(k) is not None), None)
+            x, y, score = point["x"], point["y"], score_of(point)
         self.scored |= score is not None
         return (np.nan if x is None else x, np.nan if y is None else y, 1.0 if score is None else score)
 
-    def arrays(self) -> NDArray[np.float64]:
+    def arrays(self) -> F64:
         """(N, J, 3) x, y, score; NaN where a landmark is absent."""
         values = np.full((len(self.cells), len(self.columns), 3), np.nan)
         for row, cells in zip(values, self.cells, strict=True):
@@ -205,7 +99,7 @@ class _Table:
         return values
 
 
-def refuse_world_landmarks(points: NDArray[np.float64], names: tuple[str, ...], name: str) -> None:
+def refuse_world_landmarks(points: F64, names: tuple[str, ...], name: str) -> None:
     """Refuses poses whose origin lies between the hips.
 
     Args:
@@ -232,23 +126,22 @@ def refuse_world_landmarks(points: NDArray[np.float64], names: tuple[str, ...], 
         )
 
 
-def _numbers(frames: list[_Frame], notes: list[str]) -> list[int]:
-    """0-based numbers of the frames."""
+def _numbers(frames: list[LandmarkFrame], notes: list[str]) -> tuple[list[int], str]:
+    """0-based numbers of the frames, and a sentence for the user where they were only counted."""
     given = [f.number for f in frames]
     if any(n is None for n in given) or len(set(given)) < len(given):
-        notes.append(
+        return list(range(len(frames))), (
             "The frames have no numbers: they were counted in the file's order. "
             "Frames without a person may be missing from the file."
         )
-        return list(range(len(frames)))
     numbers = [n for n in given if n is not None]
     if numbers[0] == 1 and numbers == list(range(1, len(numbers) + 1)):
         notes.append("The frames are numbered from 1: 1 is the first frame.")
-        return [n - 1 for n in numbers]
-    return numbers
+        return [n - 1 for n in numbers], ""
+    return numbers, ""
 
 
-def _without_repeats(frames: list[_Frame], notes: list[str]) -> None:
+def _without_repeats(frames: list[LandmarkFrame], notes: list[str]) -> None:
     """Empties frames that repeat the one before to the last digit: scripts copy it where nobody was found."""
     repeats = [b for a, b in pairwise(frames) if b.poses and a.poses == b.poses]
     for frame in repeats:
@@ -265,7 +158,7 @@ def _index_table(source: Source) -> dict[str, int]:
     return table if good and isinstance(table, dict) else {}
 
 
-def _by_index(values: NDArray[np.float64], columns: list[str], table: Mapping[str, int]) -> NDArray[np.float64]:
+def _by_index(values: F64, columns: list[str], table: Mapping[str, int]) -> F64:
     """(N, 33, 3): each landmark at the number that the table gives its name."""
     made = np.full((len(values), len(get_layout("mediapipe33").names), 3), np.nan)
     for column, name in enumerate(columns):
@@ -273,7 +166,7 @@ def _by_index(values: NDArray[np.float64], columns: list[str], table: Mapping[st
     return made
 
 
-def _size_of_pixels(frames: list[_Frame]) -> tuple[int, int] | None:
+def _size_of_pixels(frames: list[LandmarkFrame]) -> tuple[int, int] | None:
     """(width, height) from points that have both fractions and whole pixels (pixel = fraction * size, cut off)."""
     points = [p for f in frames[:200] for _, pose in f.poses if isinstance(pose, dict) for p in pose.values()]
     points = [p for p in points if isinstance(p, dict) and "pixel_x" in p and "pixel_y" in p]
@@ -288,25 +181,30 @@ def _size_of_pixels(frames: list[_Frame]) -> tuple[int, int] | None:
     return size[0], size[1]
 
 
-@reader("mediapipe", "MediaPipe or TensorFlow.js landmarks", _recognise, rank=25)
+@reader("mediapipe", "MediaPipe, TensorFlow.js, ML Kit or Apple Vision landmarks", _recognise, rank=25)
 def _read(source: Source) -> Detections:
-    frames, notes, table = _read_frames(source), list[str](), _Table()
+    frames, notes, table = read_frames(source), list[str](), _Table()
     _without_repeats(frames, notes)
-    numbers = _numbers(frames, notes)
+    numbers, counted = _numbers(frames, notes)
     for number, frame in zip(numbers, frames, strict=True):
         for who, pose in frame.poses:
-            table.add(number, who, pose)
+            table.add(number, frame.time, who, pose, frame.hands if len(frame.poses) == 1 else None)
     if not table.cells:
         raise KeypointError(
             f"{source.path.name}: no frame has 2D landmarks.", "Save pose_landmarks, not the world landmarks."
         )
     found = _found(table, _index_table(source), notes)
-    found.span = (min(numbers), max(numbers))
+    found.span, found.counted = (min(numbers), max(numbers)), counted
     names = layout_of_names(found.names).names if found.names else get_layout("mediapipe33").names
     refuse_world_landmarks(found.points, names if len(names) == found.points.shape[1] else (), source.path.name)
     found.units = "pixels" if np.nanquantile(np.abs(found.points), 0.95) > 5 else "fraction"
-    found.fps = rate_of_times(numbers, [f.time for f in frames])
-    found.image_size = _size_of_pixels(frames)
+    found.image_size = _size_of_pixels(frames) or (None if source.is_series else picture_size(source.document))
+    if found.names is not None and any(n in table.columns for n in _APPLE):
+        height = 1.0 if found.units == "fraction" or found.image_size is None else float(found.image_size[1])
+        found.points[..., 1] = height - found.points[..., 1]
+        found.format = "apple-vision"
+        found.notes.append("Apple's Vision has y pointing up from the lower edge: it was turned over.")
+    found.axes_uncertain = True
     return found
 
 
@@ -318,7 +216,11 @@ def _found(table: _Table, indices: Mapping[str, int], notes: list[str]) -> Detec
     if indices and set(columns) <= set(indices) and all(0 <= i < all_of_them for i in indices.values()):
         values, layouts = _by_index(values, columns, indices), ("mediapipe33",)
         notes.append("The keypoints were told apart by the file's table of landmark numbers, not by their names.")
-    elif table.named and not all(c.isdigit() for c in columns):
+    elif table.named and all(c.isdigit() for c in columns):
+        numbered = {c: int(c) for c in columns}
+        if max(numbered.values()) < all_of_them:
+            values, layouts = _by_index(values, columns, numbered), ("mediapipe33",)
+    elif table.named:
         names = tuple(c.split(".")[-1] for c in columns)
     elif len(columns) in _COUNTS:
         values, layouts = values[:, :all_of_them], ("mediapipe33",)
@@ -330,4 +232,6 @@ def _found(table: _Table, indices: Mapping[str, int], notes: list[str]) -> Detec
         layouts=layouts,
         person=np.array(table.people) if len(set(table.people)) > 1 else None,
         notes=notes,
+        hands=stacked_hands(table.hands),
+        time=np.array(table.time) if np.isfinite(table.time).all() else None,
     )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
 
 __all__ = ["add_instances"]
 
@@ -20,7 +21,7 @@ def _is_instances(value: object) -> bool:
     return all(isinstance(i, dict) and "keypoints" in i and "keypoint_scores" in i for i in value[:3])
 
 
-def add_instances(poses: Poses, frame: int, instances: list[Any], name: str) -> None:
+def add_instances(poses: SplitDetections, frame: int, instances: list[Any], name: str) -> None:
     """Adds the people of a frame.
 
     Raises:
@@ -94,7 +95,7 @@ def _names(meta: dict[str, Any], joints: int) -> tuple[str, ...] | None:
 
 @reader("mmpose", "MMPose", _recognise, rank=15)
 def _read(source: Source) -> Detections:
-    poses, numbers = Poses(), []
+    poses, numbers = SplitDetections(), []
     for frame, instances in _frames(source):
         numbers.append(frame)
         add_instances(poses, frame, instances, source.path.name)

@@ -7,9 +7,12 @@ from itertools import islice
 from typing import Final
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Rows
+from mvlift.keypoints.detections import Detections, FlatDetections
+from mvlift.keypoints.hand_keypoints import hand_rows
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
+from mvlift.typing import F64
 
 __all__ = ["LAYOUTS"]
 
@@ -60,6 +63,16 @@ def _values(person: object) -> list[object]:
     return values or []
 
 
+def _hands(person: object) -> F64 | None:
+    """(2, 21, 4) hands; OpenPose 1.0 and 1.1 leave "_2d" out of their names."""
+    if not isinstance(person, dict):
+        return None
+    left, right = (
+        person.get(f"hand_{side}_keypoints_2d", person.get(f"hand_{side}_keypoints")) for side in ("left", "right")
+    )
+    return hand_rows(left, right)
+
+
 def _identity(person: object) -> int | None:
     """The tracked id where OpenPose was asked for one; -1 means none."""
     given = person.get("person_id") if isinstance(person, dict) else None
@@ -83,7 +96,7 @@ def _frames(source: Source) -> Iterator[tuple[int, object]]:
 
 @reader("openpose", "OpenPose", _recognise, rank=10)
 def _read(source: Source) -> Detections:
-    rows, first, last, slots = Rows(), None, 0, 0
+    rows, first, last, slots = FlatDetections(), None, 0, 0
     for frame, document in _frames(source):
         people = _people(document)
         if people is None:
@@ -91,7 +104,7 @@ def _read(source: Source) -> Detections:
         first, last = (frame if first is None else first), frame
         slots = max(slots, len(people))
         for person in people:
-            rows.add(frame, _values(person), "" if (who := _identity(person)) is None else who)
+            rows.add(frame, _values(person), "" if (who := _identity(person)) is None else who, _hands(person))
     if first is None or not len(rows):
         raise KeypointError(
             f"{source.path.name}: no frame of the OpenPose files shows a person.", "Run the detector again."
@@ -122,7 +135,7 @@ def _recognise_aggregate(source: Source) -> str | None:
 
 @reader("openpose-aggregate", "OpenPose, frames in one file", _recognise_aggregate, rank=40)
 def _read_aggregate(source: Source) -> Detections:
-    rows = Rows()
+    rows = FlatDetections()
     for count, (key, values) in enumerate((_aggregate(source) or {}).items()):
         number = last_number(key)
         if isinstance(values, list):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.safe import Hdf5, unpickle
+from mvlift.safe_reading import Hdf5, unpickle
 
 __all__ = ["Frame", "frame_keys", "read_frame"]
 

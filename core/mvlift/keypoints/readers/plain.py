@@ -17,7 +17,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections, Units
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import name_keypoints
+from mvlift.keypoints.readers.keypoint_table import name_keypoints
 from mvlift.keypoints.sources import Source
 
 __all__ = ["HEADER"]
@@ -122,7 +122,7 @@ def _read(source: Source) -> Detections:
         person=np.array([k[1] for k in keys]) if any(people) else None,
         ids_certain=facts.get("ids") == "certain",
         units=_UNITS.get(facts.get("units", "").lower(), "unknown"),
-        loose="units" not in facts,
+        axes_uncertain="units" not in facts,
         fps=_fps(facts.get("fps"), source),
         image_size=_size(facts.get("size"), source),
     )

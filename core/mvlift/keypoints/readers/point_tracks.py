@@ -11,7 +11,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import MAX_CELLS
+from mvlift.keypoints.readers.keypoint_table import MAX_CELLS
 from mvlift.keypoints.sources import Source
 from mvlift.typing import F64
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.numbering import number_files
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.mmpose import add_instances
-from mvlift.keypoints.sources import Source, number_files
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -41,7 +42,7 @@ def _numbers(frames: list[Any]) -> tuple[list[int | None], list[str]]:
 def _read(source: Source) -> Detections:
     document = _document(source) or {}
     numbers, notes = _numbers(document["frames"])
-    poses = Poses()
+    poses = SplitDetections()
     for frame, entry in zip(numbers, document["frames"], strict=True):
         if frame is not None:
             add_instances(poses, frame, entry["instances"], source.path.name)

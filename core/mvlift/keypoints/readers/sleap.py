@@ -12,9 +12,9 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.damage import reports_damage
-from mvlift.keypoints.readers.marks import MAX_CELLS
-from mvlift.keypoints.safe import Hdf5
+from mvlift.keypoints.readers.keypoint_table import MAX_CELLS
 from mvlift.keypoints.sources import Source
+from mvlift.safe_reading import Hdf5
 
 __all__: list[str] = []
 

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.numbering import last_number
+from mvlift.keypoints.sources import Source
 
 __all__ = ["TABLES", "first_rows", "frame_numbers", "numbers", "rows_of"]
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from mvlift.errors import KeypointError
-from mvlift.keypoints.detections import Detections, Poses, Rows
+from mvlift.keypoints.detections import Detections, FlatDetections, SplitDetections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.tables import first_rows, frame_numbers, rows_of
-from mvlift.keypoints.sources import Source, last_number, parse_json
+from mvlift.keypoints.sources import Source, parse_json
 
 __all__: list[str] = []
 
@@ -90,7 +91,7 @@ def _all_frames(source: Source) -> Iterator[tuple[int, list[Any]]]:
 
 @reader("ultralytics", "Ultralytics YOLO", _recognise, rank=15)
 def _read(source: Source) -> Detections:
-    poses, numbers = Poses(), []
+    poses, numbers = SplitDetections(), []
     for number, people in _all_frames(source):
         numbers.append(number)
         for one in filter(_is_result, people):
@@ -126,7 +127,7 @@ def _recognise_v7(source: Source) -> str | None:
 
 @reader("yolov7", "YOLOv7 pose rows", _recognise_v7, rank=18)
 def _read_v7(source: Source) -> Detections:
-    rows = Rows()
+    rows = FlatDetections()
     for row in _v7_rows(source) or []:
         if _is_row(row):
             rows.add(int(row[0]), row[_LEAD:])
@@ -165,7 +166,7 @@ def _read_csv(source: Source) -> Detections:
     numbers = frame_numbers(cells, notes) if body else None
     if numbers is None:
         raise KeypointError(f"{name}: its rows have no frame numbers.", "Write the frame into each row.")
-    poses = Poses()
+    poses = SplitDetections()
     for number, row in zip(numbers.tolist(), body, strict=True):
         points = parse_json(row[at].replace("'", '"').encode(), name)
         if _is_result({"keypoints": points}) and isinstance(points, dict):

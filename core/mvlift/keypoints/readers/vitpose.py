@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from mvlift.keypoints.detections import Detections, Poses
+from mvlift.keypoints.detections import Detections, SplitDetections
+from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.sources import Source, last_number
+from mvlift.keypoints.sources import Source
 
 __all__: list[str] = []
 
@@ -39,7 +40,7 @@ def _read(source: Source) -> Detections:
     frames = document["keypoints"]
     single = isinstance(frames, dict)
     first = (last_number(source.names[0]) or 0) if single else 0
-    poses = Poses()
+    poses = SplitDetections()
     for frame, people in enumerate([frames] if single else frames):
         for who, points in people.items():
             values = np.array(points, dtype=np.float64)

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.naming import layout_of_names
-from mvlift.keypoints.rates import rate_of_times
 from mvlift.keypoints.readers import reader
-from mvlift.keypoints.readers.marks import MAX_CELLS, name_keypoints
+from mvlift.keypoints.readers.keypoint_table import MAX_CELLS, name_keypoints
 from mvlift.keypoints.readers.mediapipe import refuse_world_landmarks
 from mvlift.keypoints.readers.tables import first_rows, frame_numbers, numbers, rows_of
 from mvlift.keypoints.sources import Source
@@ -147,14 +146,14 @@ def _read(source: Source) -> Detections:
     if any("z" in axes for axes in header.keypoints.values()):
         refuse_world_landmarks(table[..., :2], names, name)
     notes: list[str] = []
-    frame = _frames(header, body, notes)
+    frame, counted = _frames(header, body, notes)
     found = Detections(
         frame=frame,
         points=table[..., :2],
         confidence=_score(table[..., 3]) if scored else None,
         span=(int(frame.min()), int(frame.max())),
         notes=notes,
-        loose=True,
+        axes_uncertain=True,
         units="fraction" if any(c.upper().startswith("2D") for c in rows[0]) else "unknown",
         format="sleap-csv" if "instance.score" in rows[0] else "mocapnet" if "2DX" in "".join(rows[0]).upper() else "",
     )
@@ -163,20 +162,21 @@ def _read(source: Source) -> Detections:
         found.person = np.array(ids)
     elif len(np.unique(frame)) == len(frame):
         found.person, found.ids_certain = np.full(len(frame), "0"), True
-    found.fps = rate_of_times(frame, _times(body, header.time))
+    found.counted = counted
+    found.time = _times(body, header.time) if header.time is not None else None
     return name_keypoints(found, labels)
 
 
-def _frames(header: _Header, body: list[list[str]], notes: list[str]) -> NDArray[np.int64]:
-    """Frame numbers from the frame column, else from a first column that counts, else the rows' order."""
+def _frames(header: _Header, body: list[list[str]], notes: list[str]) -> tuple[NDArray[np.int64], str]:
+    """Frame numbers from the frame column, else from a first column that counts, else the rows' order; and a sentence
+    for the user where they were only counted."""
     used = {i for axes in header.keypoints.values() for i in axes.values()} | {*header.person, header.time}
     cells = [row[header.frame or 0] if (header.frame or 0) < len(row) else "" for row in body]
     if header.frame is not None or (0 not in used and all(c.replace(".", "", 1).isdigit() for c in cells)):
         frame = frame_numbers(cells, notes)
         if frame is not None and (header.frame is not None or len(set(cells)) == len(cells)):
-            return frame
-    notes.append("The rows have no frame numbers: they were counted in the file's order.")
-    return np.arange(len(body))
+            return frame, ""
+    return np.arange(len(body)), "The rows have no frame numbers: they were counted in the file's order."
 
 
 def _times(body: list[list[str]], column: int | None) -> NDArray[np.float64]:

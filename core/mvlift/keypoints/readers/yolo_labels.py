@@ -113,8 +113,9 @@ def _read(source: Source) -> Detections:
     rows: list[list[float]] = []
     frames: list[int] = []
     doubles = 0
-    for (_, number), (_, data) in zip(numbered, source.items([n for n, _ in numbered]), strict=True):
-        own = _rows(data)
+    number_of = dict(numbered)
+    for name, data in source.items([n for n, _ in numbered]):
+        number, own = number_of[name], _rows(data)
         once = list(dict.fromkeys(map(tuple, own)))
         doubles += len(own) - len(once)
         rows += [list(r) for r in once]

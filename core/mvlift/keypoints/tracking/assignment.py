@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from mvlift.typing import F64
 
-__all__ = ["cheapest_pairs"]
+__all__ = ["linear_sum_assignment"]
 
 IntArray = NDArray[np.int64]
 
 
-def cheapest_pairs(cost: F64) -> tuple[IntArray, IntArray]:
+def linear_sum_assignment(cost: F64) -> tuple[IntArray, IntArray]:
     """The linear assignment problem, by shortest augmenting paths (Jonker and Volgenant).
 
     Args:
@@ -22,7 +22,7 @@ def cheapest_pairs(cost: F64) -> tuple[IntArray, IntArray]:
         (min(M, N),) rows in increasing order, and the column of each.
     """
     if len(cost) > cost.shape[1]:
-        columns, rows = cheapest_pairs(cost.T)
+        columns, rows = linear_sum_assignment(cost.T)
         order = np.argsort(rows)
         return rows[order], columns[order]
     best = cost.argmin(1)

@@ -14,7 +14,7 @@ from mvlift.keypoints.layouts import get_layout, layout_names
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.typing import F64
 
-__all__ = ["HIDDEN", "MAX_CELLS", "Marks", "interpolated", "name_keypoints"]
+__all__ = ["HIDDEN", "MAX_CELLS", "KeypointTable", "interpolated", "name_keypoints"]
 
 HIDDEN: Final = 0.5
 """Confidence of a keypoint that a person placed by guess, because something is in front of it."""
@@ -58,7 +58,7 @@ def _usual_order(labels: Sequence[str]) -> list[int]:
     return list(range(len(labels)))
 
 
-class Marks:
+class KeypointTable:
     """Collects single keypoints and makes detections of them."""
 
     def __init__(self) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.errors import KeypointError
+from mvlift.safe_reading.limits import TEXT_FACTOR, MemoryBudget
+from mvlift.safe_reading.pickles import unfolded_size
 
 __all__ = ["named_arrays", "plain_document"]
-
-_MOST: Final = 4_000_000
-"""Values of a document, of which those in arrays count a tenth. A pickle can name one list many times, and so unfold
-to any size."""
-_DEEPEST: Final = 40
 
 
 def named_arrays(value: object) -> dict[str, NDArray[Any]]:
@@ -34,33 +29,13 @@ def named_arrays(value: object) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _size(value: object, known: dict[int, int], depth: int = 0) -> int:
-    """Values that a document unfolds to; those of one object are counted once, however often it is named."""
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        return 1 + value.size // 10
-    parts: Iterable[object] = ()
-    if isinstance(value, dict):
-        parts = value.values()
-    elif isinstance(value, list | tuple):
-        parts = value
-    elif isinstance(value, np.ndarray):
-        parts = value.reshape(-1).tolist()
-    else:
-        return 1
-    if id(value) not in known:
-        known[id(value)] = _MOST  # until it is known: whoever is in itself unfolds without end
-        known[id(value)] = _MOST if depth > _DEEPEST else 1 + sum(_size(v, known, depth + 1) for v in parts)
-    return known[id(value)]
-
-
 def plain_document(value: object, name: str) -> object:
     """A value of arrays, numbers, texts, lists and objects as json would hold it.
 
     Raises:
-        KeypointError: it is too large or too deep.
+        DamagedFileError: it is too large or too deep.
     """
-    if _size(value, {}) >= _MOST:
-        raise KeypointError(f"{name} unfolds to too many values.", "Export the keypoints as json or npz.")
+    MemoryBudget(name, TEXT_FACTOR).spend(unfolded_size(value, {}), "every reference written out")
 
     def plain(one: object) -> object:
         if isinstance(one, np.ndarray):

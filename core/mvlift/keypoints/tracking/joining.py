@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.keypoints.assignment import cheapest_pairs
-from mvlift.keypoints.following import distances, frames_alike, sizes_of
+from mvlift.keypoints.tracking.assignment import linear_sum_assignment
+from mvlift.keypoints.tracking.following import distances, frames_alike, sizes_of
 from mvlift.typing import F64
 
 __all__ = ["join_tracks", "recover"]
@@ -274,7 +274,7 @@ def _linked(pieces: list[_Piece], data: _Data) -> dict[int, int]:
         # who ends costs as much as a bad link, so that all links are worth their while together
         bounded = np.full((len(rows), len(columns)), 10.0)
         bounded[row, column] = cost[group]
-        for r, c in zip(*cheapest_pairs(bounded), strict=True):
+        for r, c in zip(*linear_sum_assignment(bounded), strict=True):
             if bounded[r, c] < 10.0:
                 links[int(rows[r])] = int(columns[c])
     return links
@@ -337,7 +337,7 @@ def recover(people: list[list[int]], frame: IntArray, points: F64, weight: F64) 
         way, both, scale = (np.stack([np.asarray(m[k]) for m in missing])[:, None] for k in (1, 2, 3))
         cost = distances(way, both, points[here], weight[here], scale)
         bounded = np.where(cost < _GATE, cost, 1e6)
-        for i, d in zip(*cheapest_pairs(bounded), strict=True):
+        for i, d in zip(*linear_sum_assignment(bounded), strict=True):
             if bounded[i, d] < 1e5:
                 found[missing[i][0]].append(int(here[d]))
     return [sorted(rows, key=lambda r: int(frame[r])) for rows in found]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.keypoints.following import follow, follow_ids, rows_by_id, sizes_of
-from mvlift.keypoints.joining import join_tracks, recover
+from mvlift.keypoints.tracking.following import follow, follow_ids, rows_by_id, sizes_of
+from mvlift.keypoints.tracking.joining import join_tracks, recover
 from mvlift.typing import F64
 
 __all__ = ["associate", "rank_people"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mvlift.safe_pickle import load_pickle
+from mvlift.safe_reading.pickles import load_pickle
 
 VALUES: dict[str, Any] = {
     "floats": np.arange(6, dtype=np.float32).reshape(2, 3),

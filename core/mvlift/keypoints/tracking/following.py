@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.keypoints.assignment import cheapest_pairs
+from mvlift.keypoints.tracking.assignment import linear_sum_assignment
 from mvlift.typing import F64
 
 __all__ = ["distances", "follow", "follow_ids", "frames_alike", "rows_by_id", "sizes_of"]
@@ -233,7 +233,7 @@ def _assigned(part: IntArray, who: IntArray, seen: IntArray, cost: F64) -> tuple
         columns = {one: i for i, one in enumerate(dict.fromkeys(seen[here].tolist()))}
         dense = np.full((len(rows), len(columns)), 1e6)
         dense[[rows[i] for i in who[here].tolist()], [columns[d] for d in seen[here].tolist()]] = cost[here]
-        r, c = cheapest_pairs(dense)
+        r, c = linear_sum_assignment(dense)
         possible = dense[r, c] < 1e5
         people.append(np.array(list(rows))[r[possible]])
         found.append(np.array(list(columns))[c[possible]])

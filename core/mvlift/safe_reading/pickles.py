@@ -1,8 +1,9 @@
 """Reading pickles of numpy arrays and plain values without running anything, whatever the bytes are.
 
 numpy's own ``__setstate__`` believes what it is told: a damaged state of an array or of a dtype can crash the process.
-Here stand-ins take both states, check them, and only then make the array. The standard library's unpickler in C sets
-memory aside for any number that a file names; the one in Python does not.
+Here stand-ins take both states, check them, and only then make the array. Arrays as joblib writes them, in the midst
+of the pickle, are read too. The standard library's unpickler in C sets memory aside for any number that a file names;
+the one in Python does not.
 """
 
 from __future__ import annotations
@@ -12,16 +13,26 @@ import math
 import pickle
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Function", "load_pickle"]
+from mvlift.errors import DamagedFileError
+from mvlift.safe_reading.limits import memory_limit
+
+__all__ = ["Allowed", "Function", "load_pickle", "nothing_else", "unfolded_size"]
 
 _CODE: Final = re.compile(r"[|=<>]?(b1|[iu][1248]|f(2|4|8|16)|c(8|16|32)|O8?|[SUV][1-9][0-9]{0,8})")
 _MOST_AXES: Final = 32
+_ITEM: Final = 64
+"""Bytes of memory that any value takes."""
+_DEEPEST: Final = 100
+_ENDLESS: Final = 1 << 62
+Allowed = Callable[[str, str], object | None]
+"""What else a pickle may name, by module and name; None for what it may not."""
+References = Callable[[object], object]
 
 
 class Function:
@@ -153,38 +164,122 @@ _ALLOWED: Final = {
 }
 
 
+class _InlineArray:
+    """Stands for joblib's mark that the bytes of an array follow in the file, after its type and shape."""
+
+    def __init__(self, *_: object) -> None:
+        self.facts: dict[str, Any] = {}
+
+    def __setstate__(self, state: object) -> None:
+        self.facts = state if isinstance(state, dict) else {}
+
+    def read(self, stream: io.BytesIO, also: Allowed) -> object:
+        """The array, read from where the stream is."""
+        shape: Any = self.facts.get("shape")
+        count, dtype = _count(shape), _dtype(self.facts.get("dtype"))
+        if dtype.hasobject:
+            return _Restricted(stream, also, no_references).load()
+        if self.facts.get("numpy_array_alignment_bytes") is not None:
+            stream.read(int.from_bytes(stream.read(1), "little"))
+        size = count * dtype.itemsize
+        if size > len(stream.getbuffer()) - stream.tell():
+            raise pickle.UnpicklingError("an array's bytes are not as many as its shape and type say")
+        flat = np.frombuffer(stream.read(size), dtype=dtype).copy()
+        return flat.reshape(shape, order="F" if self.facts.get("order") == "F" else "C")
+
+
 class _Restricted(pickle._Unpickler):  # type: ignore[misc, name-defined]
-    def __init__(self, data: bytes, also: Callable[[str, str], object | None]) -> None:
-        super().__init__(io.BytesIO(data), encoding="latin1")
-        self._also, self._size = also, len(data)
+    def __init__(self, stream: io.BytesIO, also: Allowed, references: References) -> None:
+        super().__init__(stream, encoding="latin1")
+        self._stream, self._also, self._references = stream, also, references
 
     dispatch: ClassVar[dict[int, Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
 
     def load_bytearray8(self: Any) -> None:
         """As in the standard library, which takes the memory before it looks whether the bytes are there."""
         (size,) = struct.unpack("<Q", self.read(8))
-        if size > self._size:
+        if size > len(self._stream.getbuffer()):
             raise pickle.UnpicklingError("more bytes are announced than there are")
         self.append(bytearray(self.read(size)))
 
+    def load_build(self: Any) -> None:
+        """As in the standard library; joblib's arrays follow in the stream."""
+        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
+        if isinstance(self.stack[-1], _InlineArray):
+            self.stack[-1] = self.stack[-1].read(self._stream, self._also)
+
     dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
+    dispatch[pickle.BUILD[0]] = load_build
 
     def find_class(self, module: str, name: str) -> object:
+        if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
+            return _InlineArray
         found = _ALLOWED.get((module, name)) or self._also(module, name)
         if found is None:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return found
 
+    def persistent_load(self, reference: object) -> object:
+        return self._references(reference)
 
-def load_pickle(data: bytes, also: Callable[[str, str], object | None] = lambda module, name: None) -> Any:
+
+def no_references(reference: object) -> object:
+    """Refuses what lies outside of a pickle."""
+    raise pickle.UnpicklingError("it refers to what is not in it")
+
+
+def nothing_else(module: str, name: str) -> object | None:
+    """No further names."""
+    return None
+
+
+def load_pickle(data: bytes, also: Allowed = nothing_else, references: References = no_references) -> Any:
     """A pickled value of arrays, numbers, strings, lists, tuples and dictionaries.
 
     Args:
         data: the pickle.
         also: gives what else a pickle may name, by module and name, or None. Classes among it have ``__setstate__``,
             so that a pickle cannot change them; functions are ``Function``.
+        references: gives what lies outside of the pickle by its reference, as the numbers of torch's tensors do.
 
     Raises:
+        DamagedFileError: references make it unfold to more than the memory limit.
         Exception: of any kind, where the pickle is damaged, hostile, or asks for anything else.
     """
-    return _Restricted(data, also).load()
+    value = _Restricted(io.BytesIO(data), also, references).load()
+    if unfolded_size(value, {}) > memory_limit():
+        raise DamagedFileError(
+            f"References in it make {len(data)} bytes unfold to more than {memory_limit() >> 20} MB.",
+            "Export it again, as json or npz.",
+        )
+    return value
+
+
+def unfolded_size(value: object, known: dict[int, int], depth: int = 0) -> int:
+    """Bytes that a value takes when every reference is written out; what refers to itself has no end.
+
+    Args:
+        value: of arrays, numbers, texts, lists, objects and what an allow-list made.
+        known: sizes of containers so far, by identity.
+        depth: of the value in its container.
+    """
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.nbytes + _ITEM
+    if isinstance(value, str | bytes | bytearray):
+        return len(value) + _ITEM
+    parts: Iterable[object]
+    if isinstance(value, dict):
+        parts = (part for pair in value.items() for part in pair)
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = value
+    elif isinstance(value, np.ndarray):
+        parts = value.reshape(-1).tolist()
+    elif isinstance(getattr(value, "state", None), dict):
+        parts = value.state.values()  # type: ignore[attr-defined]
+    else:
+        return _ITEM
+    if id(value) not in known:
+        known[id(value)] = _ENDLESS  # until it is known: whoever is in itself unfolds without end
+        size = _ENDLESS if depth > _DEEPEST else _ITEM + sum(unfolded_size(v, known, depth + 1) for v in parts)
+        known[id(value)] = min(size, _ENDLESS)
+    return known[id(value)]
