@@ -205,7 +205,6 @@ def crawling(frames: int) -> Action:
     puppet.root[:] = np.stack([0 * puppet.time, -speed * puppet.time, height + 0 * puppet.time], 1)
     puppet.turn("pelvis", [math.pi / 2 - 0.12, 0, 0])
     puppet.turn("head", [-0.5, 0, 0])
-    _, position = puppet.world()
     contacts: dict[str, object] = {}
     for side, sign, shift in (("left", 1.0, 0.0), ("right", -1.0, 0.5)):
         for part, phase in (("knee", shift), ("wrist", shift + 0.5)):
@@ -215,7 +214,6 @@ def crawling(frames: int) -> Action:
                 puppet.hand(side, wrist, pole=(0, 1, 0.5))
                 contacts[f"{side[0]}_wrist"] = rests[0]
                 continue
-            hip = position[:, puppet.joint(f"{side}_hip")]
             ahead = -place - puppet.root[:, 1]  # of the hip, which rests over the middle of its step
             knee = np.stack([0 * place, ahead, 0.03 * rests[1] - np.sqrt(THIGH**2 - ahead**2)], 1)
             puppet.aim(f"{side}_hip", f"{side}_knee", knee)
