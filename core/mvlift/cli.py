@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -58,6 +58,8 @@ class Lift:
     """The same seed gives the same motion."""
     smoothing: float = 1.0
     """Strength of every smoothing, 0 for none."""
+    hands: Literal["auto", "off", "relaxed"] = "auto"
+    """auto: fingers where hands are seen; off: SMPL's 24 joints; relaxed: finger joints at rest."""
     body: Path | None = None
     """An SMPL model file of your own instead of the default body."""
     weights: Path | None = None

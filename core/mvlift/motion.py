@@ -104,6 +104,7 @@ class LiftedMotion:
         first_frame: number in the video of row 0.
         objects: objects that move with the person.
         gender: of the body model ("neutral" for the default body).
+        joint_confidence: (T, J) in [0, 1]: how far each joint's rotation rests on what was seen; None: not known.
         metadata: provenance (model versions, seed, preset, source, assumptions), values that JSON can hold.
     """
 
@@ -125,6 +126,7 @@ class LiftedMotion:
     first_frame: int = 0
     objects: tuple[ObjectMotion, ...] = ()
     gender: str = "neutral"
+    joint_confidence: F32 | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:

@@ -86,6 +86,8 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
         "metadata": json.dumps(dict(motion.metadata)),
         "object_names": np.array([o.name for o in motion.objects], dtype=np.str_),
     }
+    if motion.joint_confidence is not None:
+        arrays["joint_confidence"] = motion.joint_confidence
     for i, rigid_object in enumerate(motion.objects):
         for key in ("position", "rotation", "size", "points"):
             arrays[f"object{i}_{key}"] = getattr(rigid_object, key)
@@ -157,5 +159,6 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
         first_frame=int(arrays["first_frame"]),
         objects=objects,
         gender=str(arrays["gender"]),
+        joint_confidence=floats.get("joint_confidence"),
         metadata=json.loads(str(arrays["metadata"])),
     )

@@ -19,7 +19,7 @@ from .rotations import conjugate, continuous, from_matrix, from_vector, multiply
 __all__ = ["BoneGeometry", "Leg", "RigData", "bone_geometry", "bone_rotations", "rig_data"]
 
 _FOLDER = Path(__file__).parent / "rigs"
-_SHORTEST = 0.02  # metres; Blender removes bones without length
+_SHORTEST = 0.004  # metres; Blender removes bones without length
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class RigData:
         to_armature: (3, 3) body axes to Blender's: left to +X, up to +Z, front to -Y.
         directions: unit vectors in armature axes by name (left right up down front back).
         bones: for each joint: ``tail`` (a joint or a direction), ``length`` in metres with a direction, ``z`` (the
-            direction that the bone's Z axis is rolled towards, so that hinges bend about X). Joints that are not
-            named follow their child.
+            direction that the bone's Z axis is rolled towards, so that hinges bend about X). A tail may be a list of
+            joints, of which the first that the body has counts. Joints that are not named follow their child; those
+            without one reach on by ``extend`` times the bone before them.
         legs: for foot contacts.
         colours: bone colour palettes for left, right, middle.
     """
@@ -115,6 +116,8 @@ def bone_geometry(motion: LiftedMotion, lift: float) -> BoneGeometry:
 
 def _tail(j: int, hint: Mapping[str, Any], heads: F64, names: list[str], parents: NDArray[Any], rig: RigData) -> F64:
     target = hint.get("tail")
+    if isinstance(target, list):  # the first that the body has
+        target = next((name for name in target if name in names), target[-1])
     children = np.flatnonzero(parents == j)
     if target in names:
         tail = heads[names.index(target)]
@@ -124,9 +127,9 @@ def _tail(j: int, hint: Mapping[str, Any], heads: F64, names: list[str], parents
         tail = heads[children].mean(0)
     else:
         along = heads[j] - heads[parents[j]]
-        tail = heads[j] + 0.5 * along
+        tail = heads[j] + hint.get("extend", 0.5) * along
     if np.linalg.norm(tail - heads[j]) < _SHORTEST:
-        tail = heads[j] + _SHORTEST * rig.directions["up"]
+        tail = heads[j] + 5 * _SHORTEST * rig.directions["up"]
     return tail
 
 

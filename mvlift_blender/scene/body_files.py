@@ -30,12 +30,14 @@ def body_mesh(motion: LiftedMotion, file: Path | None = None) -> BodyMesh | None
 
     try:
         default = "quadruped" if motion.body == "smal" else "human"
-        model = load_body(str(file) if file else None, default).reduced()
+        whole = load_body(str(file) if file else None, default)
     except BodyFileError:
         if file is not None:
             raise
         return None
-    if model.joint_names != tuple(motion.joint_names):
+    names = tuple(motion.joint_names)
+    model = next((m for m in (whole.reduced(fingers=True), whole.reduced()) if m.joint_names == names), None)
+    if model is None:
         return None
     vertices, joints = model.shaped(np.asarray(motion.betas, np.float64))
     # a lift scales its body through the shape; what is left is the file's own rounding
@@ -59,6 +61,6 @@ def describe_body_file(path: str) -> tuple[bool, str]:
     text = f"{kind}: {len(model.template)} vertices, {len(model.joint_names)} joints, {shapes} shape coefficients"
     if model.kind == "smal":
         return True, f"{text}\nThis is an animal's body: for animals only"
-    if len(model.joint_names) > len(model.reduced().joint_names):
-        text += f"\nLifted with SMPL's {len(model.reduced().joint_names)} joints; fingers stay in rest pose"
+    if model.has_fingers:
+        text += "\nFingers move where hand keypoints are given"
     return True, text

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
-from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton, joints_of_keypoints
+from mvlift.bodies.skeletons import (
+    default_human_skeleton,
+    default_human_skeleton_with_fingers,
+    default_quadruped_skeleton,
+    joints_of_keypoints,
+)
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import BodyFileError
 from mvlift.kinematics.chains import forward_kinematics
@@ -87,45 +92,81 @@ class BodyModel:
             out[t] = np.einsum("vab,vb->va", blended, rest) + self.weights @ offset[t]
         return out * scaling + translation[:, None]
 
-    def reduced(self) -> BodyModel:
-        """The same body with SMPL's 24 joints: fingers, jaw and eyes are taken as part of hand and head."""
-        picked = _tables()["smpl_joints"].get(self.kind)
-        if picked is None:
+    def reduced(self, fingers: bool = False) -> BodyModel:
+        """The same body with SMPL's 24 joints, or with SMPL-H's 52: other fingers, jaw and eyes follow their holders.
+
+        Args:
+            fingers: keep the fingers, of a body that has them.
+        """
+        picked = self._picked(fingers)
+        if picked is None or len(picked) == len(self.joint_names):
             return self
         folded = np.zeros((len(self.template), len(picked)))
-        holder: list[int] = []  # of each joint: itself or its nearest ancestor among SMPL's
+        hands = dict(zip(_tables()["smpl_joints"][self.kind][22:], (20, 21), strict=True))
+        wrists = {} if fingers else {wrist: picked.index(hand) for hand, wrist in hands.items()}
+        holder: list[int] = []  # of each joint: itself, or its nearest ancestor that stays; a hand holds its fingers
         for j, parent in enumerate(self.parents):
-            holder.append(picked.index(j) if j in picked else holder[parent])
+            holder.append(picked.index(j) if j in picked else wrists.get(parent, holder[parent]))
             folded[:, holder[j]] += self.weights[:, j]
         parents = [self.parents[j] for j in picked]
         return replace(
             self,
-            kind="smpl",
-            joint_names=default_human_skeleton().joint_names,
+            kind="smplh" if fingers else "smpl",
+            joint_names=_reference(fingers).joint_names,
             parents=tuple(-1 if p < 0 else holder[p] for p in parents),
             weights=folded,
             regressor=self.regressor[picked],
-            pose_directions=None if self.pose_directions is None else self.pose_directions[..., : 9 * 21],
+            pose_directions=None if self.pose_directions is None else self._pose_directions_of(picked, fingers),
         )
 
-    def skeleton(self, keypoints: tuple[str, ...] | None = None) -> BodySkeleton:
+    def _picked(self, fingers: bool) -> list[int] | None:
+        """Joints that stay in ``reduced``; None: all."""
+        return _tables()["smplh_joints" if fingers else "smpl_joints"].get(self.kind)
+
+    def _pose_directions_of(self, picked: list[int], fingers: bool) -> F64 | None:
+        """Corrective shapes of the joints that stay; SMPL's hands have none of their own."""
+        assert self.pose_directions is not None
+        if not fingers:
+            return self.pose_directions[..., : 9 * 21]
+        columns = np.concatenate([np.arange(9 * (j - 1), 9 * j) for j in picked[1:]])
+        return self.pose_directions[..., columns]
+
+    @property
+    def has_fingers(self) -> bool:
+        """Whether it has SMPL-H's finger joints."""
+        return self.kind in ("smplh", "smplx")
+
+    def skeleton(self, keypoints: tuple[str, ...] | None = None, fingers: bool = False) -> BodySkeleton:
         """What a fit needs: joints and keypoints, linear in the shape.
 
+        Args:
+            keypoints: which, in which order; None for all.
+            fingers: with SMPL-H's 52 joints instead of SMPL's 24.
+
         Raises:
-            BodyFileError: the body has no such keypoint.
+            BodyFileError: the body has no such keypoint, or no fingers.
         """
-        whole = self.own if self.own is not None else _skeleton_of_file(self.reduced())
+        if fingers and not self.has_fingers:
+            raise BodyFileError(f"{self.name} has no finger joints.", "Choose an SMPL-H or SMPL-X file, or hands off.")
+        if self.own is None:
+            whole = _skeleton_of_file(self.reduced(fingers), fingers)
+        else:
+            whole = default_human_skeleton_with_fingers() if fingers else self.own
         return whole if keypoints is None else whole.with_keypoints(keypoints)
+
+
+def _reference(fingers: bool) -> BodySkeleton:
+    return default_human_skeleton_with_fingers() if fingers else default_human_skeleton()
 
 
 def _tables() -> dict[str, Any]:
     return dict(json.loads((_DATA / "smpl_keypoints.json").read_text(encoding="utf-8")))
 
 
-def _skeleton_of_file(body: BodyModel) -> BodySkeleton:
+def _skeleton_of_file(body: BodyModel, fingers: bool) -> BodySkeleton:
     """Keypoints of a user's file: known vertices for the public topologies, else where the default body has them."""
     animal = body.kind == "smal"
-    reference = default_quadruped_skeleton() if animal else default_human_skeleton()
+    reference = default_quadruped_skeleton() if animal else _reference(fingers)
     if len(body.joint_names) < len(reference.joint_names):
         raise BodyFileError(
             f"{body.name} has {len(body.joint_names)} joints, not {len(reference.joint_names)}.",
@@ -175,11 +216,12 @@ def _extent(joints: F64) -> float:
 
 
 def _joint_names(kind: str, count: int) -> tuple[str, ...]:
-    human = default_human_skeleton().joint_names
     if kind == "smal":
         return tuple(_tables()["smal_joints"][:count])
-    names = human[: min(count, 22 if kind in ("smplh", "smplx") else 24)]
-    return names + tuple(f"joint_{i}" for i in range(len(names), count))
+    if kind == "smpl":
+        return default_human_skeleton().joint_names
+    names = default_human_skeleton_with_fingers().joint_names
+    return names if kind == "smplh" else (*names[:22], "jaw", "left_eye_smplhf", "right_eye_smplhf", *names[22:])
 
 
 def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:

@@ -13,7 +13,12 @@ import numpy as np
 from mvlift.bodies.skeleton import BodySkeleton, mirror_joint
 from mvlift.typing import F64
 
-__all__ = ["default_human_skeleton", "default_quadruped_skeleton", "shape_names"]
+__all__ = [
+    "default_human_skeleton",
+    "default_human_skeleton_with_fingers",
+    "default_quadruped_skeleton",
+    "shape_names",
+]
 
 _DATA: Final = Path(__file__).parent / "data"
 _MIRROR: Final = np.array([-1.0, 1.0, 1.0])
@@ -62,6 +67,18 @@ def default_human_skeleton() -> BodySkeleton:
     A unit of a shape coefficient lengthens its bones by 5 % (about one standard deviation over adults).
     """
     return _built("human", "smpl")
+
+
+@cache
+def default_human_skeleton_with_fingers(relaxed: bool = True) -> BodySkeleton:
+    """``default_human_skeleton`` with SMPL-H's 52 joints.
+
+    Args:
+        relaxed: fingers as in the default rest pose; False: flat, as in SMPL-H's files.
+    """
+    from mvlift.bodies.hands.tables import with_fingers
+
+    return with_fingers(default_human_skeleton(), float(_read("human_skeleton.json")["shape_step"]), relaxed=relaxed)
 
 
 @cache

@@ -104,6 +104,7 @@ def _options(command: Lift) -> LiftOptions:
         focal=command.focal,
         seed=command.seed,
         smoothing=command.smoothing,
+        hands=command.hands,
         body=str(command.body) if command.body else None,
         models=_models(command.weights),
         frames=parse_frames(command.frames),

@@ -23,6 +23,7 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
+from mvlift.lifting.hands import HandsMode, hands_of_clip
 from mvlift.lifting.objects.fit import ObjectOptions
 from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.lifting.objects.solve import (
@@ -208,6 +209,7 @@ def lift(
     body: str | None = None,
     models: dict[str, str] | None = None,
     rigid_object: ObjectShape | None = None,
+    hands: HandsMode = "auto",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> LiftedMotion:
@@ -228,6 +230,8 @@ def lift(
         models: role ("multiview", "line") -> weights by name or path, instead of the subject's.
         rigid_object: the object's keypoints and size, for a subject with an object; None: the subject's own, of unknown
             size.
+        hands: "auto": wrists turn and fingers bend where the clip shows hands; "off": SMPL's 24 joints, wrists in line
+            with the forearm; "relaxed": SMPL-H's 52 joints, hands at rest.
         threads: of the processor; None for the number that was measured to be best (``mvlift.threads``).
         progress: called with a stage's name and the share of it that is done; an exception from it ends the lift.
 
@@ -243,7 +247,7 @@ def lift(
         raise LiftError(f"smoothing is {smoothing:g}.", "Give 0 or more.")
     with thread_limit(threads):
         return _lift(clip, subject, preset, device, height, focal, fps, image_size, seed, smoothing, body, models,
-                     rigid_object, progress)  # fmt: skip
+                     rigid_object, hands, progress)  # fmt: skip
 
 
 def _lift(
@@ -260,6 +264,7 @@ def _lift(
     body: str | None,
     models: dict[str, str] | None,
     rigid_object: ObjectShape | None,
+    hands: HandsMode,
     progress: Progress | None,
 ) -> LiftedMotion:
     report = progress or (lambda _stage, _fraction: None)
@@ -285,8 +290,15 @@ def _lift(
             object_points = everything if model_subject.rigid else None
             found = solve_object(beside.shape, beside.seen, body_clip, fitted, object_points, lifted_subject, options)
             fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
+    with timer.stage("fit"):
+        lifted_hands = hands_of_clip(
+            clip, hands, (lifted_subject.alone, body), fitted, fitted_body[0], body_clip, smoothing
+        )
     with timer.stage("write"):
-        motion = motion_in_world(body_clip, fitted, lifted.sigma, fitted_body[0], fitted_body[1].contacts)
+        motion = motion_in_world(
+            body_clip, lifted_hands.fitted, lifted.sigma, lifted_hands.skeleton, fitted_body[1].contacts
+        )
+        motion = replace(motion, joint_confidence=lifted_hands.joint_confidence(motion.keypoint_confidence))
         if beside is not None:
             motion = with_object(motion, found, beside.shape, beside.seen)
             motion = measured(motion, found, fitted_body[0]) if beside.measures else motion
@@ -294,7 +306,7 @@ def _lift(
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     report("write", 1.0)
     metadata = _metadata(clip, body_clip, preset, seed, smoothing, height, body, name, on_device, timer)
-    return replace(motion, metadata=metadata)
+    return replace(motion, metadata={**metadata, "hands": {"mode": hands, **lifted_hands.frames}})
 
 
 def _metadata(

@@ -89,7 +89,7 @@ def make_published_sampler(
 @cache
 def _regressor(keypoints: tuple[str, ...]) -> tuple[BodyModel, Tensor]:
     """The default body and (K, V) weights that give the skeleton's keypoints from vertices."""
-    body = load_body(None)
+    body = load_body(None).reduced()
     rest = body.skeleton(keypoints)
     regressor = np.zeros((len(keypoints), len(body.template)))
     for k, point in enumerate(rest.rest_points):

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal
 
 from mvlift.lifting.objects.shape import ObjectShape
 
@@ -43,6 +43,7 @@ class LiftOptions:
     models: dict[str, str] | None = None
     frames: tuple[int, int] | None = None
     rigid_object: ObjectShape | None = None
+    hands: Literal["auto", "off", "relaxed"] = "auto"
     threads: int | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mvlift.typing import F64
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial.transform import Rotation
 
-__all__ = ["Ellipsoid", "Field", "Floor", "Loft", "Part", "field_of"]
+__all__ = ["Ellipsoid", "Field", "Fine", "Floor", "Loft", "Part", "field_of"]
 
 _TINY: Final = 1e-9
 _NEARBY: Final = 6e-3
@@ -146,6 +146,15 @@ def _smooth_min(a: F64, b: F64, k: float) -> F64:
 
 
 @dataclass(frozen=True, eq=False)
+class Fine:
+    """A box, corners (3,) in metres, in which a grid's neighbours are ``spacing`` metres apart along each axis."""
+
+    low: F64
+    high: F64
+    spacing: float
+
+
+@dataclass(frozen=True, eq=False)
 class Field:
     """A body's implicit function, symmetric about x = 0. Parts are joined in their order."""
 
@@ -174,21 +183,22 @@ class Field:
         ahead = [self(points + step * axis) - self(points - step * axis) for axis in np.eye(3)]
         return np.stack(ahead, axis=1) / (2 * step)
 
-    def grid(self, spacing: float) -> tuple[F64, F64]:
+    def grid(self, spacing: float, fine: Sequence[Fine] = ()) -> tuple[F64, list[F64]]:
         """Values on a grid over the left half, right near the surface only, which is all that a polygoniser needs.
 
         Args:
             spacing: metres between neighbours; x starts at 0.
+            fine: boxes in which the grid is finer along each axis.
 
         Returns:
-            Values (X, Y, Z) and the lowest corner (3,).
+            Values (X, Y, Z) and the places of the grid along each axis, metres.
         """
         boxes = [p.shape.box() for p in self.parts if p.how == "add"]
         margin = 4 * spacing
         low = np.min([b[0] for b in boxes], 0) - margin
         high = np.max([b[1] for b in boxes], 0) + margin
         low[0] = 0.0
-        axes = [np.arange(a, b + spacing, spacing) for a, b in zip(low, high, strict=True)]
+        axes = [_places(low[i], high[i], spacing, [(f.low[i], f.high[i], f.spacing) for f in fine]) for i in range(3)]
         value = np.full([len(a) for a in axes], 1.0)
         for part in self.parts:
             first, last = part.shape.box()
@@ -200,7 +210,16 @@ class Field:
             places = np.meshgrid(*[a[w] for a, w in zip(axes, window, strict=True)], indexing="ij")
             points = np.stack([p.ravel() for p in places], 1)
             value[window] = part.join(value[window].ravel(), points).reshape(value[window].shape)
-        return value, low
+        return value, axes
+
+
+def _places(low: float, high: float, spacing: float, fine: Sequence[tuple[float, float, float]]) -> F64:
+    """From ``low`` to ``high`` in steps of ``spacing``, or finer ones within some intervals."""
+    places = np.arange(low, high + spacing, spacing)
+    for first, last, step in fine:
+        outside = (places < first - step / 2) | (places > last + step / 2)
+        places = np.sort(np.concatenate([places[outside], np.arange(first, last, step)]))
+    return places
 
 
 def _loft(data: Mapping[str, Any]) -> Loft:
@@ -231,8 +250,10 @@ def _shape(data: Mapping[str, Any]) -> Shape:
         return _loft(data)
     if "level" in data:
         return Floor(float(data["level"]))
-    turn = Rotation.from_euler("xyz", data.get("turn", [0, 0, 0]), degrees=True).as_matrix()
     centre, radii = (np.asarray(data[k], np.float64) for k in ("centre", "radii"))
+    if "axes" in data:
+        return Ellipsoid(centre, radii, np.asarray(data["axes"], np.float64))
+    turn = Rotation.from_euler("xyz", data.get("turn", [0, 0, 0]), degrees=True).as_matrix()
     return Ellipsoid(centre, radii, np.asarray(turn.T, np.float64))
 
 

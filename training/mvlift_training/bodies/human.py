@@ -1,4 +1,4 @@
-"""Makes the default human, an artist's mannequin round SMPL's 24 joints: ``python -m mvlift_training.bodies.human``."""
+"""Makes the default human, a mannequin with SMPL-H's 52 joints: ``python -m mvlift_training.bodies.human``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,26 @@ from typing import Any, Final
 
 import mvlift
 import numpy as np
-from mvlift.bodies.skeletons import default_human_skeleton
+from mvlift.bodies.hands.tables import BODY_JOINTS, flat_to_rest
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.bodies.skeletons import default_human_skeleton_with_fingers
 from mvlift.files import whole_file
 from numpy.typing import NDArray
 
-from mvlift_training.bodies.field import Field, field_of
+from mvlift_training.bodies.field import Field, Fine, field_of
+from mvlift_training.bodies.hand import finger_hinges, hand_box, hand_parts
 from mvlift_training.bodies.skin import Hinge, joint_regressor, shape_directions, skin_weights
-from mvlift_training.bodies.surface import polygonised
+from mvlift_training.bodies.surface import Surface, polygonised
 
 __all__ = ["body_arrays", "human_body", "human_field", "main", "save_body"]
 
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = _HERE / "human_parts.json"
 _OUT: Final = Path(mvlift.__file__).parent / "bodies" / "data" / "mannequin.npz"
+_FINE: Final = 0.38
+"""Share of the grid's spacing that resolves the gaps between fingers,"""
+_COARSEST_HAND: Final = 0.0024
+"""and the metres at which it stops to."""
 _NO_PARENT: Final = 2**32 - 1  # as SMPL's files have it
 _GRAIN: Final = 2.0**-20  # metres: what the numbers are rounded to, so that the file packs well
 
@@ -32,33 +39,54 @@ def _data() -> dict[str, Any]:
 
 
 def human_field() -> Field:
-    """The mannequin's implicit function, in SMPL's rest frame (x left, y up, z front), metres."""
-    return field_of(_data()["parts"], _PARTS.name)
+    """The mannequin's implicit function with flat hands, in SMPL's rest frame (x left, y up, z front), metres."""
+    flat = default_human_skeleton_with_fingers(relaxed=False)
+    return field_of(_data()["parts"] + hand_parts(flat), _PARTS.name)
 
 
-def human_body(spacing: float = 0.004, vertices: int = 3000, rounds: int = 12) -> dict[str, NDArray[Any]]:
-    """The mannequin as the arrays of an SMPL body file.
-
-    Args:
-        spacing: of the grid that the surface is taken from, metres.
-        vertices: left by decimation; evening the mesh adds some.
-        rounds: of evening.
-
-    Returns:
-        v_template (V, 3), f (F, 3), J_regressor (24, V), weights (V, 24), kintree_table (2, 24), shapedirs (V, 3, B).
-    """
-    skeleton = default_human_skeleton()
-    hinges = {}
+def _hinges(flat: BodySkeleton) -> dict[str, Hinge]:
+    hinges = finger_hinges(flat)
     for name, values in _data()["hinges"].items():
         hinges[name] = Hinge(tuple(values["normal"]), values["width"], values.get("shift", 0.0))
         x, y, z = hinges[name].normal
         if name.startswith("left_"):
             hinges[name.replace("left_", "right_")] = Hinge((-x, y, z), hinges[name].width, hinges[name].shift)
-    surface = polygonised(human_field(), spacing, vertices, rounds)
-    weights = skin_weights(surface, skeleton, hinges)
+    return hinges
+
+
+def human_body(spacing: float = 0.004, vertices: int = 3000, rounds: int = 12) -> dict[str, NDArray[Any]]:
+    """The mannequin as the arrays of an SMPL-H body file.
+
+    It is built with flat, spread fingers, which do not touch, and then rests with relaxed ones.
+
+    Args:
+        spacing: of the grid that the surface is taken from, metres; finer round the hands.
+        vertices: left by decimation; evening the mesh adds some.
+        rounds: of evening.
+
+    Returns:
+        v_template (V, 3), f (F, 3), J_regressor (52, V), weights (V, 52), kintree_table (2, 52), shapedirs (V, 3, B).
+    """
+    flat = default_human_skeleton_with_fingers(relaxed=False)
+    fine = Fine(*hand_box(flat), min(_FINE * spacing, _COARSEST_HAND))
+    surface = polygonised(human_field(), spacing, vertices, rounds, [fine])
+    weights = skin_weights(surface, flat, _hinges(flat))
+    surface = _relaxed(surface, weights)
+    skeleton = default_human_skeleton_with_fingers()
     regressor = joint_regressor(surface, skeleton)
     shapes = shape_directions(surface, skeleton, weights, regressor)
     return body_arrays(surface.vertices, surface.faces, regressor, weights, skeleton.parents, shapes)
+
+
+def _relaxed(surface: Surface, weights: NDArray[np.float64]) -> Surface:
+    """The surface with the fingers of the rest pose, by linear blend skinning; its halves stay mirror images."""
+    flat, rest = (default_human_skeleton_with_fingers(relaxed).rest_joints for relaxed in (False, True))
+    moved = np.flatnonzero((weights[:, BODY_JOINTS:].sum(1) > 0) & (surface.vertices[:, 0] > 0))
+    turned = np.einsum("jab,vjb->vja", flat_to_rest(), surface.vertices[moved, None] - flat) + rest
+    points = surface.vertices.copy()
+    points[moved] = np.einsum("vj,vja->va", weights[moved], turned)
+    points[surface.twin[moved]] = points[moved] * [-1.0, 1.0, 1.0]
+    return Surface(points, surface.faces, surface.twin)
 
 
 def body_arrays(

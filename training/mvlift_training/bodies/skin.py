@@ -40,11 +40,15 @@ class Hinge:
         normal: of the plane through the joint, towards its own side.
         width: metres over which parent and joint share the skin (standard deviation).
         shift: metres by which the plane lies further along its normal.
+        alone: skin nearest to its siblings' bones is not its own: fingers.
+        tip: (x, y, z) where the last bone of a limb ends, metres; None: it has no length.
     """
 
     normal: tuple[float, float, float]
     width: float
     shift: float = 0.0
+    alone: bool = False
+    tip: tuple[float, float, float] | None = None
 
 
 def _below(parents: tuple[int, ...], joint: int) -> BoolArray:
@@ -55,14 +59,16 @@ def _below(parents: tuple[int, ...], joint: int) -> BoolArray:
     return inside
 
 
-def _nearest_bone(points: F64, skeleton: BodySkeleton) -> NDArray[np.int64]:
+def _nearest_bone(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -> NDArray[np.int64]:
     """(V,) the joint at whose bone (towards a child, or itself at the tips) each point lies."""
     joints, best = skeleton.rest_joints, np.full(len(points), np.inf)
     owner = np.zeros(len(points), np.int64)
     for child, parent in enumerate(skeleton.parents):
+        hinge = hinges.get(skeleton.joint_names[child])
+        tip = joints[child] if hinge is None or hinge.tip is None else np.array(hinge.tip)
         for start, end, own in (
             (joints[max(parent, 0)], joints[child], max(parent, 0)),
-            (joints[child],) * 2 + (child,),
+            (joints[child], tip, child),
         ):
             axis = end - start
             along = np.clip((points - start) @ axis / max(float(axis @ axis), 1e-12), 0, 1)
@@ -74,7 +80,7 @@ def _nearest_bone(points: F64, skeleton: BodySkeleton) -> NDArray[np.int64]:
 
 def _regions(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -> F64:
     """(V, J) 1 where a vertex lies beyond a joint's plane, on its side of the body and near its bones."""
-    owner, joints = _nearest_bone(points, skeleton), skeleton.rest_joints
+    owner, joints = _nearest_bone(points, skeleton, hinges), skeleton.rest_joints
     region = np.zeros((len(points), len(joints)))
     for j, parent in enumerate(skeleton.parents):
         if parent < 0:
@@ -84,7 +90,7 @@ def _regions(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -
         normal = np.array(hinge.normal) / np.linalg.norm(hinge.normal)
         beyond = (points - joints[j]) @ normal > hinge.shift
         siblings = np.array([p == parent for p in skeleton.parents])
-        near = _below(skeleton.parents, j) | siblings
+        near = _below(skeleton.parents, j) if hinge.alone else _below(skeleton.parents, j) | siblings
         near[parent] = True
         side = points[:, 0] * np.sign(joints[j, 0]) >= 0
         whole = np.where(points[:, 0] == 0, 0.5, 1.0) if joints[j, 0] else 1.0

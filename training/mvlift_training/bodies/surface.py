@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -15,7 +16,7 @@ from scipy import sparse
 from skimage.measure import marching_cubes
 
 from mvlift_training.bodies.even import adjacency, evened
-from mvlift_training.bodies.field import Field
+from mvlift_training.bodies.field import Field, Fine
 
 __all__ = ["Surface", "polygonised"]
 
@@ -40,7 +41,7 @@ class Surface:
     twin: IntArray
 
 
-def polygonised(field: Field, spacing: float, vertices: int, rounds: int = 12) -> Surface:
+def polygonised(field: Field, spacing: float, vertices: int, rounds: int = 12, fine: Sequence[Fine] = ()) -> Surface:
     """The zero level of a field as a small mesh.
 
     Args:
@@ -48,14 +49,17 @@ def polygonised(field: Field, spacing: float, vertices: int, rounds: int = 12) -
         spacing: of the grid that marching cubes walks, metres.
         vertices: that decimation leaves, roughly; evening adds some where edges are longer than the field asks for.
         rounds: of evening out the triangles.
+        fine: boxes of thin parts, where the grid is finer.
     """
-    values, low = field.grid(spacing)
-    whole = np.concatenate([values[:0:-1], values])
-    origin = low - [spacing * (len(values) - 1), 0, 0]
-    points, faces, _, _ = marching_cubes(whole, 0.0, spacing=(spacing,) * 3)
-    share = max(0.0, 1 - vertices / len(points))
-    fine = _largest(np.asarray(points, np.float64) + origin, np.asarray(faces, np.int64))
-    points, faces = fast_simplification.simplify(fine[0].astype(np.float32), fine[1].astype(np.int32), share, agg=3)
+    values, axes = field.grid(spacing, fine)
+    whole = np.concatenate([values[:0:-1], values]).astype(np.float32)
+    axes[0] = np.concatenate([-axes[0][:0:-1], axes[0]])
+    del values
+    points, faces, _, _ = marching_cubes(whole, 0.0)
+    places = [np.interp(points[:, i], np.arange(len(axis)), axis) for i, axis in enumerate(axes)]
+    dense = _largest(np.stack(places, 1), np.asarray(faces, np.int64))
+    share = max(0.0, 1 - vertices / len(dense[0]))
+    points, faces = fast_simplification.simplify(dense[0].astype(np.float32), dense[1].astype(np.int32), share, agg=3)
     half = _left_half(np.asarray(points, np.float64), np.asarray(faces, np.int64))
     return _outward(_mirrored(*evened(*half, field, rounds)))
 
