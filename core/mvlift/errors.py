@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "BodyFileError",
     "DamagedFileError",
+    "DetectionError",
     "EngineError",
     "KeypointError",
     "LiftError",
@@ -33,6 +34,10 @@ class KeypointError(MvliftError):
 
 class DamagedFileError(MvliftError):
     """A file of any kind is damaged, is not what its name says, or needs more memory than the limit."""
+
+
+class DetectionError(MvliftError):
+    """A video cannot be read, or its people cannot be detected."""
 
 
 class BodyFileError(MvliftError):
