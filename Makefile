@@ -1,7 +1,7 @@
 # MVLift for Blender. `make lift` lifts the bundled example; `make test` runs every check. Both set everything up first.
 PYTHON ?= python3.11
 TORCH  ?= torch==2.13.0
-EXTRAS ?= preview,training,bodies,smpl,dev
+EXTRAS ?= preview,training,bodies,smpl,video,dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
@@ -16,12 +16,13 @@ BPY_STAMP := $(BPY_VENV)/.ready-$(BPY)
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml core/mvlift/detection/models.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3.11 python3.11-venv"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]" "$(TORCH)"
+	$(BIN)/python wheels/models.py
 	touch $@
 
 $(BPY_STAMP): pyproject.toml tools/setup_bpy.sh

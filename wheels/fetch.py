@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from lock import pip_target
+from models import ModelFileError, bundle
 from targets import HERE, Target, Wheel, read_lock, requirements
 
 __all__ = ["CACHE", "WheelError", "check", "fetch", "own_wheel"]
@@ -93,6 +94,10 @@ def own_wheel(folder: Path) -> Path:
         # a copy: setuptools leaves its build folder beside what it builds
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / "core", source / "core", ignore=ignored)
+        try:
+            bundle(source / "core" / "mvlift" / "detection" / "weights")
+        except ModelFileError as error:
+            raise WheelError(f"the detector's files are not to be had: {error}") from error
         shutil.copy(ROOT / "README.md", source)
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         where = next(line for line in project.splitlines() if line.startswith("where = "))

@@ -1,4 +1,4 @@
-"""`mvlift lift | inspect | convert | models`."""
+"""`mvlift lift | detect | inspect | convert | models`."""
 
 from __future__ import annotations
 
@@ -31,11 +31,25 @@ class VideoFacts:
 
 
 @dataclass(frozen=True)
+class DetectorChoice:
+    """How people are detected in a video."""
+
+    detector: str = "blazepose"
+    """blazepose, blazepose-heavy (slower, steadier), rtmpose or rtmw (both with rtmlib installed)."""
+    hands: bool = False
+    """Detect 21 points of each hand too."""
+    max_people: int = 0
+    """At most so many people a frame, the largest; 0 for no limit."""
+    detector_threads: int = 0
+    """Processor threads of the detector; 0 takes up to four."""
+
+
+@dataclass(frozen=True)
 class Lift:
-    """Lift 2D keypoints to 3D motion."""
+    """Lift videos or 2D keypoints to 3D motion."""
 
     inputs: tyro.conf.Positional[list[Path]]
-    """Keypoint files, folders or zips; a folder of such clips with --batch."""
+    """Videos, folders of pictures, keypoint files, folders or zips; a folder of such clips with --batch."""
     output: Annotated[list[Path], tyro.conf.arg(aliases=["-o"])]
     """Files to write (.npz .bvh .png .blend .fbx .glb .usd); with several inputs, a folder and one extension."""
     batch: bool = False
@@ -85,6 +99,28 @@ class Lift:
     blender: Path | None = None
     """Writes .blend .fbx .glb .usd: a Python with Blender as a module, or a Blender with this extension."""
     video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
+    detector: tyro.conf.OmitArgPrefixes[DetectorChoice] = DetectorChoice()
+
+
+@dataclass(frozen=True)
+class Detect:
+    """Detect the people of videos: their 2D keypoints, and a video with the skeletons over the frames."""
+
+    inputs: tyro.conf.Positional[list[Path]]
+    """Videos, or folders of pictures."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """A .npz, .csv, .json (COCO) or .zip (OpenPose); a folder for several videos."""
+    preview: Path | None = None
+    """A video to write with the skeletons over the frames (.mp4)."""
+    frames: str = ""
+    """Frame range, such as 120-480."""
+    fps: str = ""
+    """Frames per second of a folder of pictures, or instead of the video's own."""
+    extension: str = "npz"
+    """What to write for each video when the output is a folder."""
+    overwrite: bool = False
+    """Detect anew in videos whose output is there."""
+    detector: tyro.conf.OmitArgPrefixes[DetectorChoice] = DetectorChoice()
 
 
 @dataclass(frozen=True)
@@ -105,7 +141,7 @@ class Convert:
     input: tyro.conf.Positional[Path]
     """File, folder or zip."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """A folder or .zip (OpenPose), a .json (COCO) or a .csv (plain table)."""
+    """A folder or .zip (OpenPose), a .json (COCO), a .csv (plain table) or a .npz."""
     person: str = "all"
     """Which person: best, all, or a track's name."""
     video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
@@ -118,6 +154,7 @@ class Models:
 
 Command = (
     Annotated[Lift, tyro.conf.subcommand("lift")]
+    | Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Models, tyro.conf.subcommand("models")]
@@ -145,6 +182,10 @@ def _run(command: Command, console: Console) -> int:
         from mvlift.commands.lift import run_lift
 
         return run_lift(command, console)
+    if isinstance(command, Detect):
+        from mvlift.commands.detect import run_detect
+
+        return run_detect(command, console)
     if isinstance(command, Inspect):
         from mvlift.commands.inspect import run_inspect
 

@@ -135,6 +135,19 @@ def _lift_here(clip: KeypointClip, options: LiftOptions, tell: Tell) -> LiftedMo
     return lift(clip, **arguments, progress=overall)
 
 
+def _clips_of(task: _Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]:
+    """Everybody in a task's keypoint file or video; a video's keypoints are kept beside its first output."""
+    from mvlift.detection.video import is_video
+
+    if not is_video(task.source):
+        return read_inputs(task.source, command.video).clips
+    from mvlift.commands.detect import detection_options, keypoints_of_video
+
+    options = detection_options(command.detector, command.video.fps)
+    kept = task.outputs[0].with_name(f"{task.source.stem}.keypoints.npz")
+    return tuple(keypoints_of_video(task.source, options, kept, lambda p: tell("detect people", 0.5 * p.fraction)))
+
+
 def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_Outcome, People]:
     outcome, began = _Outcome(task.source), time.perf_counter()
     if not command.overwrite and _is_folder_output(command) and all(o.exists() for o in task.outputs):
@@ -142,7 +155,7 @@ def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_O
         return outcome, []
     motions: People = []
     try:
-        clips = read_inputs(task.source, command.video).clips
+        clips = _clips_of(task, command, tell)
         people = with_object_of(chosen_people(clips, command.person), clips, object_of(command), command)
         frames = parse_frames(command.frames)
         if frames is not None:

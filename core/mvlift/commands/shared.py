@@ -7,7 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mvlift.errors import MvliftError
+from mvlift.detection.video import VIDEO_SUFFIXES
+from mvlift.errors import KeypointError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.people import find_person
 from mvlift.keypoints.reading import Inspection, inspect_keypoints
@@ -63,7 +64,13 @@ def parse_frames(text: str) -> tuple[int, int] | None:
 
 
 def read_inputs(path: Path, video: VideoFacts) -> Inspection:
-    """A clip file with what the user said about its video."""
+    """A clip file with what the user said about its video.
+
+    Raises:
+        KeypointError: it cannot be read, or is a video.
+    """
+    if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+        raise KeypointError(f"{path.name} is a video.", f"Detect its people first: mvlift detect {path} -o people.npz")
     return inspect_keypoints(
         path,
         fps=parse_fps(video.fps),

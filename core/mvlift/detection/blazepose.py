@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from mvlift.detection.crops import Crop, letterbox, sample
 from mvlift.detection.models import Network
 from mvlift.detection.ssd import Boxes, anchors, decode, merge
+from mvlift.typing import F32, F64
 
 __all__ = ["BodyPose", "PersonFinder", "PoseLandmarks", "crops_agree", "search_views"]
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 _STRIDES: Final = (8, 16, 32, 32, 32)
 _LEAST_SCORE: Final = 0.5

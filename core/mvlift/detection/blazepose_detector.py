@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.detection.blazepose import BodyPose, PersonFinder, PoseLandmarks, crops_agree, search_views
 from mvlift.detection.crops import Crop
@@ -14,10 +13,10 @@ from mvlift.detection.hand_landmarks import HAND_POINTS, Hand, HandLandmarks, Wr
 from mvlift.detection.poses import FramePoses, distinct_poses
 from mvlift.detection.video import Frame
 from mvlift.keypoints.layouts import Layout, get_layout
+from mvlift.typing import F64
 
 __all__ = ["BlazePoseDetector"]
 
-F64 = NDArray[np.float64]
 Side = Literal["l", "r"]
 _SIDES: Final[tuple[Side, ...]] = ("l", "r")
 _LEAST_PRESENCE: Final = 0.5

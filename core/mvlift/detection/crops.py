@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.typing import F32, F64
+
 __all__ = ["Crop", "letterbox", "sample"]
 
-F32 = NDArray[np.float32]
-F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 
 

@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.typing import F32
+
 __all__ = ["CutFinder"]
 
-F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 _CELLS: Final = 24
 """Cells along the longer side in which pictures are compared."""

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.detection.poses import FramePoses
-from mvlift.errors import KeypointError
+from mvlift.errors import DamagedFileError
 from mvlift.files import whole_file
-from mvlift.keypoints.safe import load_npz
+from mvlift.safe_reading import load_npz
+from mvlift.typing import F64
 
 __all__ = ["DetectionStore", "load_store", "save_store"]
 
-F64 = NDArray[np.float64]
 _STATE: Final = "state_"
 
 
@@ -102,5 +102,5 @@ def load_store(path: Path, key: str, joints: int) -> DetectionStore | None:
             confidence=list(np.asarray(arrays["confidence"], np.float64)),
             state={k[len(_STATE) :]: np.asarray(v, np.float64) for k, v in arrays.items() if k.startswith(_STATE)},
         )
-    except (OSError, KeyError, ValueError, KeypointError):
+    except (DamagedFileError, OSError, KeyError, ValueError):
         return None  # a damaged file costs the time, not the run

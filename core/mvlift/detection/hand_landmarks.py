@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from mvlift.detection.crops import Crop, sample
 from mvlift.detection.models import Network
 from mvlift.detection.ssd import anchors, decode, merge
+from mvlift.typing import F64
 
 __all__ = ["HAND_POINTS", "Hand", "HandLandmarks", "Wrist"]
 
-F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 HAND_POINTS: Final = 21
 _STRIDES: Final = (8, 16, 16, 16)

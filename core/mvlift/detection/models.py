@@ -10,20 +10,20 @@ import hashlib
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvlift.errors import DetectionError
+from mvlift.typing import F32
 
 __all__ = ["LOCK", "PACKAGED", "LockedModel", "Network", "cache_folder", "locked_models", "model_path"]
 
-F32 = NDArray[np.float32]
 LOCK: Final = Path(__file__).with_name("models.toml")
 PACKAGED: Final = Path(__file__).with_name("weights")
 """Where the extension and a built wheel hold the files."""
@@ -91,6 +91,20 @@ def model_path(name: str) -> Path:
     return path
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the lines that LiteRT writes to the process's standard error when it begins."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
 class Network:
     """A network of one picture in, some arrays out, run by LiteRT.
 
@@ -110,8 +124,10 @@ class Network:
                 "The bundled detector is run by ai-edge-litert, which is not installed.",
                 "pip install 'mvlift[video]'",
             ) from error
-        self._interpreter: Any = Interpreter(str(model_path(name)), num_threads=max(1, threads))
-        self._interpreter.allocate_tensors()
+        path = str(model_path(name))
+        with _quiet():
+            self._interpreter: Any = Interpreter(path, num_threads=max(1, threads))
+            self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
         self._input = given["index"]
         self.size = int(given["shape"][1])

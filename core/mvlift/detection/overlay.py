@@ -14,10 +14,10 @@ from mvlift.detection.video import VideoInfo, open_frames, pyav
 from mvlift.errors import DetectionError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.typing import F64
 
 __all__ = ["draw_skeletons", "write_overlay"]
 
-F64 = NDArray[np.float64]
 U8 = NDArray[np.uint8]
 _COLOURS: Final = (
     ((66, 133, 244), (234, 120, 30)),

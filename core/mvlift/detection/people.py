@@ -19,10 +19,10 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.layouts import Layout
 from mvlift.keypoints.rates import exact_rate
+from mvlift.typing import F64
 
 __all__ = ["clips_of_video", "frame_rate"]
 
-F64 = NDArray[np.float64]
 _JITTER: Final = 0.6
 """Time stamps may be off by so many frames before the rate counts as variable."""
 _LONGEST_STEP: Final = 0.25

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,10 @@ from mvlift.detection.video import VideoInfo, open_frames, probe_video
 from mvlift.errors import DetectionError
 from mvlift.keypoints.clip import KeypointClip
 
-__all__ = ["detect_keypoints"]
+__all__ = ["KEY", "detect_keypoints", "detection_key"]
+
+KEY: Final = "detection"
+"""Name in a clip's metadata of what `detection_key` gives."""
 
 _SAVE_SECONDS: Final = 10.0
 _REPORT_SECONDS: Final = 0.25
@@ -52,23 +55,24 @@ def detect_keypoints(
     video, wanted = Path(path), options or DetectionOptions()
     info = probe_video(video)
     pose_detector = detector or make_detector(wanted)
-    key, joints = _key(info, wanted), len(pose_detector.layout.names)
+    key, joints = detection_key(video, wanted), len(pose_detector.layout.names)
     store = load_store(resume_file, key, joints) if resume_file is not None else None
     if store is not None and store.numbers:
         pose_detector.restore(store.state)
     store = store or DetectionStore(key, joints)
     _run(info, wanted, pose_detector, store, progress, resume_file, cancelled)
     clips = clips_of_video(store, info, pose_detector.layout, wanted)
+    clips = [replace(c, metadata={**c.metadata, KEY: key}) for c in clips]
     if resume_file is not None:
         resume_file.unlink(missing_ok=True)
     return clips
 
 
-def _key(info: VideoInfo, options: DetectionOptions) -> str:
-    """What a kept run must agree in."""
-    stat = info.path.stat()
+def detection_key(path: Path, options: DetectionOptions) -> str:
+    """What keypoints that are kept must agree in: the file, its size and time, and the options."""
+    stat = path.stat()
     facts = {k: str(v) for k, v in asdict(options).items() if k != "threads"}
-    text = json.dumps([str(info.path.resolve()), stat.st_size, stat.st_mtime_ns, facts], sort_keys=True)
+    text = json.dumps([str(path.resolve()), stat.st_size, stat.st_mtime_ns, facts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

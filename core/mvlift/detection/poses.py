@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from mvlift.detection.video import Frame
 from mvlift.keypoints.layouts import Layout
+from mvlift.typing import F64
 
 __all__ = ["FramePoses", "PoseDetector", "distinct_poses", "pose_sizes"]
 
-F64 = NDArray[np.float64]
 State = dict[str, F64]
 SAME_POSE: Final = 0.14
 """Mean distance of keypoints, in diagonals of the larger pose, below which two poses are one person's."""

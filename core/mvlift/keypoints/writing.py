@@ -1,4 +1,4 @@
-"""Keypoint files that others read: OpenPose json, COCO json, and our plain csv."""
+"""Keypoint files: OpenPose json, COCO json and our plain csv, which others read, and our npz."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.clip_file import save_clips
 from mvlift.keypoints.mapping import map_clip
 from mvlift.keypoints.readers.plain import HEADER
 
@@ -29,8 +30,9 @@ def write_keypoints(clips: Sequence[KeypointClip], path: str | Path) -> Path:
 
     Args:
         clips: tracks, all in one layout.
-        path: ``.csv`` (plain table, loses nothing), ``.json`` (COCO annotations with names), ``.zip`` or a folder
-            without extension (OpenPose, one json a frame; layouts that OpenPose has not are mapped onto BODY_25).
+        path: ``.npz`` (MVLift's own, loses nothing), ``.csv`` (plain table), ``.json`` (COCO annotations with names),
+            ``.zip`` or a folder without extension (OpenPose, one json a frame; layouts that OpenPose has not are
+            mapped onto BODY_25).
 
     Raises:
         KeypointError: nothing to write, mixed layouts, an extension that is not known, or a folder that cannot be
@@ -53,6 +55,8 @@ def _write(clips: Sequence[KeypointClip], target: Path) -> None:
     if suffix == ".csv":
         with whole_file(target) as part:
             part.write_text(_csv(clips), encoding="utf-8")
+    elif suffix == ".npz":
+        save_clips(clips, target)
     elif suffix == ".json":
         with whole_file(target) as part:
             part.write_text(json.dumps(_coco(clips)), encoding="utf-8")
@@ -64,7 +68,7 @@ def _write(clips: Sequence[KeypointClip], target: Path) -> None:
         _folder(clips, target)
     else:
         raise KeypointError(
-            f"{target.name}: {suffix} is no keypoint format that is written.", "Use .csv, .json or .zip."
+            f"{target.name}: {suffix} is no keypoint format that is written.", "Use .npz, .csv, .json or .zip."
         )
 
 

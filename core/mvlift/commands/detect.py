@@ -1,0 +1,146 @@
+"""`mvlift detect`: the people of videos as keypoint files; and the keypoints of a video for the other commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from mvlift.commands.shared import parse_fps, parse_frames
+from mvlift.detection import DetectionOptions, DetectionProgress, detect_keypoints, is_video, probe_video
+from mvlift.detection.overlay import write_overlay
+from mvlift.detection.pipeline import KEY, detection_key
+from mvlift.errors import DetectionError, KeypointError, MvliftError
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.clip_file import load_clips, save_clips
+from mvlift.keypoints.writing import write_keypoints
+
+if TYPE_CHECKING:
+    from mvlift.cli import Detect, DetectorChoice
+
+__all__ = ["describe_progress", "detection_options", "keypoints_of_video", "run_detect"]
+
+
+def detection_options(choice: DetectorChoice, fps: str, frames: str = "") -> DetectionOptions:
+    """The options as typed.
+
+    Raises:
+        MvliftError: one of them is none.
+    """
+    return DetectionOptions(
+        detector=choice.detector,
+        hands=choice.hands,
+        max_people=choice.max_people,
+        frames=parse_frames(frames),
+        fps=parse_fps(fps),
+        threads=choice.detector_threads,
+    )
+
+
+def keypoints_of_video(
+    video: Path, options: DetectionOptions, kept: Path, tell: Callable[[DetectionProgress], None] | None = None
+) -> list[KeypointClip]:
+    """The people of a video; they are kept in a file, from which they come the next time.
+
+    Args:
+        video: a video or a folder of pictures.
+        options: of the detection.
+        kept: npz to read where it holds this video's keypoints, else to write; a run that was stopped goes on.
+        tell: is told how far the detection is.
+
+    Raises:
+        DetectionError: the video cannot be read, or shows nobody.
+    """
+    if not video.exists():
+        raise DetectionError(f"{video} is not there.", "Check the path.")
+    if kept.is_file():
+        try:
+            clips = load_clips(kept)
+            if clips and clips[0].metadata.get(KEY) == detection_key(video, options):
+                return clips
+        except KeypointError:
+            pass  # it is written anew
+    clips = detect_keypoints(video, options, progress=tell, resume_file=_resume_file(kept))
+    save_clips(clips, kept)
+    return clips
+
+
+def _resume_file(output: Path) -> Path:
+    return output.with_name(f".{output.stem}.detecting.npz")
+
+
+def _outputs(command: Detect) -> list[tuple[Path, Path]]:
+    """(video, keypoint file) of each input.
+
+    Raises:
+        MvliftError: several videos and one file.
+    """
+    folder = command.output.is_dir() or not command.output.suffix
+    if len(command.inputs) > 1 and not folder:
+        raise MvliftError(f"Several videos need a folder as output, not {command.output}.", "Give -o FOLDER.")
+    if not folder:
+        return [(command.inputs[0], command.output)]
+    return [(video, command.output / f"{video.stem}.{command.extension.lstrip('.')}") for video in command.inputs]
+
+
+def run_detect(command: Detect, console: Console) -> int:
+    """Detect in every video; 0 when all went well."""
+    failed = 0
+    pairs, options = _outputs(command), detection_options(command.detector, command.fps, command.frames)
+    if command.preview is not None and len(pairs) > 1:
+        raise MvliftError("--preview is for one video.", "Leave it out, or detect one video at a time.")
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[state]}"),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    with bars:
+        for video, output in pairs:
+            try:
+                _detect_one(command, video, output, options, bars)
+            except MvliftError as error:
+                console.print(f"{video.name}: {error}", style="red", markup=False, soft_wrap=True)
+                failed += 1
+    return 1 if failed else 0
+
+
+def _detect_one(command: Detect, video: Path, output: Path, options: DetectionOptions, bars: Progress) -> None:
+    say = bars.console.print
+    if len(command.inputs) > 1 and output.exists() and not command.overwrite:
+        say(f"{video.name}: already there", markup=False)
+        return
+    if video.exists() and not is_video(video):
+        raise DetectionError(f"{video} is no video.", "`mvlift inspect` says what keypoint files hold.")
+    bar = bars.add_task(video.name, total=1.0, state="")
+    last: list[DetectionProgress] = []
+
+    def tell(progress: DetectionProgress) -> None:
+        last[:] = [progress]
+        bars.update(bar, completed=progress.fraction, state=describe_progress(progress))
+
+    clips = detect_keypoints(video, options, progress=tell, resume_file=_resume_file(output))
+    write_keypoints(clips, output)
+    bars.remove_task(bar)
+    for note in dict.fromkeys(note for clip in clips for note in clip.assumptions):
+        say(f"{video.name}: {note}", markup=False, soft_wrap=True)
+    rate = f" at {last[-1].frames_per_second:.0f} frames/s" if last else ""
+    count = f"{len(clips)} {'person' if len(clips) == 1 else 'people'}"
+    say(f"{video.name}: {count} in {last[-1].frame if last else 0} frames{rate} -> {output}", markup=False,
+        soft_wrap=True)  # fmt: skip
+    if command.preview is not None:
+        write_overlay(probe_video(video), clips, command.preview)
+        say(f"{video.name}: skeletons over the frames -> {command.preview}", markup=False, soft_wrap=True)
+
+
+def describe_progress(progress: DetectionProgress) -> str:
+    """Frames, speed and time left in one line."""
+    total = f"/{progress.frame_count}" if progress.frame_count else ""
+    left = "" if progress.seconds_left is None else f", {_duration(progress.seconds_left)} left"
+    return f"{progress.frame}{total} frames, {progress.frames_per_second:.0f} frames/s{left}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
