@@ -64,8 +64,11 @@ def rotations() -> np.ndarray:
     return exp_map(vector)
 
 
-def world_points() -> np.ndarray:
-    """(T, K, 3) keypoints, z up, metres: the foot that bears the weight stays where it is."""
+def walk() -> tuple[np.ndarray, np.ndarray]:
+    """(T, 24, 3, 3) rotations with the root's relative to the world, z up, and (T, 3) translation in metres.
+
+    The foot that bears the weight stays where it is.
+    """
     skeleton = default_human_skeleton()
     turn = rotations()
     t = np.arange(FRAMES)
@@ -84,9 +87,13 @@ def world_points() -> np.ndarray:
         low = feet[i, :, 2]
         weight = np.exp(-(low - low.min()) / 0.01)
         root[i, :2] = root[i - 1, :2] - (weight[:, None] * step[i - 1]).sum(0)[:2] / weight.sum()
-    points = points + root[:, None]
-    points[..., :2] -= points[..., :2].mean((0, 1))
-    return points
+    root[:, :2] -= (points + root[:, None])[..., :2].mean((0, 1))
+    return turn, root
+
+
+def world_points() -> np.ndarray:
+    """(T, K, 3) keypoints, z up, metres."""
+    return default_human_skeleton().posed(np.zeros(10), *walk())[1]
 
 
 def pixels(points: np.ndarray) -> np.ndarray:
