@@ -18,7 +18,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 from mvlift.bodies import default_human_skeleton
-from mvlift.bodies.kinematics import log_map
+from mvlift.kinematics.rotations import log_map
 from mvlift.motion import Camera, LiftedMotion
 
 from mvlift_blender.scene.body_files import body_mesh

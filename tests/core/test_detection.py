@@ -56,23 +56,23 @@ def test_a_rotation_flag_turns_the_picture(tmp_path: Path) -> None:
 
 
 def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
-    video = write_video(tmp_path / "wide.mp4", [picture(t) for t in range(4)], aspect=Fraction(4, 3))
+    video = write_video(tmp_path / "wide.mp4", [picture(t) for t in range(4)], aspect=Fraction(5, 4))
     info = probe_video(video)
-    assert info.image_size == (128, 64)
-    assert info.sample_aspect == Fraction(4, 3)
-    stretched = (truth(4) + 0.5) * [4 / 3, 1] - 0.5
+    assert info.image_size == (160, 136)
+    assert info.sample_aspect == Fraction(5, 4)
+    stretched = (truth(4) + 0.5) * [5 / 4, 1] - 0.5
     np.testing.assert_allclose(centres(open_frames(video)), stretched, atol=0.8)
 
 
 def test_large_frames_are_analysed_smaller_and_keypoints_are_in_the_videos_pixels(tmp_path: Path) -> None:
     def large(t: int) -> np.ndarray:
-        return np.repeat(np.repeat(picture(t), 24, 0), 24, 1)
+        return np.repeat(np.repeat(picture(t), 16, 0), 16, 1)
 
     video = write_video(tmp_path / "large.mp4", [large(t) for t in range(3)])
     first = next(iter(open_frames(video)))
     assert max(first.image.shape) == 1920
     clip = detect_keypoints(video, detector=DotDetector(100.0))[0]
-    expected = (truth(3) + 0.5) * 24 - 0.5
+    expected = (truth(3) + 0.5) * 16 - 0.5
     offsets = DotDetector(100.0).offsets() / first.scale
     np.testing.assert_allclose(clip.points, expected[:, None] + offsets, atol=2.5)
 

@@ -15,12 +15,12 @@ from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
-SIZE = (96, 64)
+SIZE = (128, 136)
 
 
 def dot_at(t: int) -> tuple[int, int]:
     """Where the white square of frame t is, pixels."""
-    return 12 + 2 * t, 20 + t
+    return 36 + 2 * t, 36 + t
 
 
 def picture(t: int, size: tuple[int, int] = SIZE, ground: int = 40) -> NDArray[np.uint8]:
