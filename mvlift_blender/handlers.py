@@ -10,6 +10,7 @@ import bpy
 from .engine.process import close_engine
 from .importing.sources import forget
 from .lifting.jobs import stop_running_job
+from .settings.old_files import bring_up_to_date
 from .settings.preferences import preferences_of
 from .viewport.preview import forget_refusals
 
@@ -25,6 +26,8 @@ def _before_load(_file: Any, *_rest: Any) -> None:
 def _after_load(_file: Any, *_rest: Any) -> None:
     forget()
     forget_refusals()
+    for scene in bpy.data.scenes:
+        bring_up_to_date(scene.mvlift)
     _take_defaults()
 
 

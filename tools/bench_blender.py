@@ -74,7 +74,8 @@ def click_to_armature() -> tuple[float, float]:
     from people_files import SIZE, WALK
 
     from mvlift_blender.lifting.jobs import EngineJob
-    from mvlift_blender.lifting.plan import plan_lift, write_lifted
+    from mvlift_blender.lifting.plan import plan_lift
+    from mvlift_blender.lifting.write import write_lifted
 
     totals = []
     for _ in range(3):
@@ -86,7 +87,7 @@ def click_to_armature() -> tuple[float, float]:
         began = time.perf_counter()
         plan = plan_lift(bpy.context)
         lifted = EngineJob(bpy.context, plan.requests).run()
-        write_lifted(bpy.context, plan, lifted)
+        write_lifted(bpy.context, plan.write, lifted)
         whole = time.perf_counter() - began
         timings = dict(lifted[0][1].metadata["timings"])
         totals.append((whole, sum(timings.values())))

@@ -25,7 +25,7 @@ from ..retargeting.cleanable import ik_ends, joint_named, rig_legs, rig_record, 
 from ..scene.motion_curves import write_thinned
 from ..scene.record import LiftRecord
 from ..scene.selected import record_of
-from .curves import read_motion_curves, write_motion_curves
+from .curves import read_motion_curves, unit_of, write_motion_curves
 
 __all__ = ["CONTACT", "clean_feet", "hold_joints", "lock_joint", "reduce_keys", "smooth", "snap_floor"]
 
@@ -199,12 +199,14 @@ def reduce_keys(armature: Any, bound: float) -> str:
     Raises:
         LiftError: the armature is not lifted.
     """
+    unit = unit_of(armature)
     curves = _read(armature).curves
     if rig_record(armature) is not None:
-        share, error = thin_rig_keys(armature, bound, "cleaned")
+        share, error = thin_rig_keys(armature, bound / unit, "cleaned")
+        error *= unit
     else:
         thinned = thin_motion(curves.skeleton, curves.frames, continuous(curves.rotations), curves.locations, bound)
-        write_thinned(armature, curves, thinned, "cleaned")
+        write_thinned(armature, curves, thinned, "cleaned", unit)
         share, error = thinned.keys / max(1, len(curves.frames) * (len(curves.skeleton.names) + 1)), thinned.error
     return f"{100 * share:.0f} % of the keys are left; no joint is off by more than {1000 * error:.1f} mm"
 

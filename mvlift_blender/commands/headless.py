@@ -17,7 +17,7 @@ from mvlift.errors import LiftError, MvliftError
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 
-from ..lifting.plan import LiftPlan, write_lifted
+from ..lifting.write import WritePlan, write_lifted
 from ..scene.objects import shape_of_object
 from ..scene.write import WriteOptions, WrittenMotion
 from .retarget import Retarget, run_retarget
@@ -35,6 +35,7 @@ class _Named:
     name: str
     source: str
     track: str
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -231,8 +232,7 @@ def place(
         facts = motion.metadata
         name, source, track = (str(facts.get(key, "")) for key in ("name", "source", "track"))
         people.append((_Named(name or "Person", source, track), motion))
-    # the requests of a plan are what the engine is asked for; here it has answered already
-    plan = LiftPlan((), WriteOptions(), body, rigid_object.name if rigid_object is not None else "")
+    plan = WritePlan(WriteOptions(), body, rigid_object.name if rigid_object is not None else "")
     return write_lifted(bpy.context, plan, people)
 
 

@@ -33,6 +33,11 @@ class LiftRequest:
     source: str = ""
     track: str = ""
 
+    @property
+    def subject(self) -> str:
+        """What is lifted."""
+        return self.options.subject
+
 
 @dataclass
 class QueueState:

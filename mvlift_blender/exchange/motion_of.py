@@ -18,6 +18,7 @@ from ..scene.frame_rate import scene_fps
 from ..scene.motion_curves import read_bone_curves
 from ..scene.record import no_camera
 from ..scene.selected import record_of
+from ..scene.units import metres_per_unit
 
 __all__ = ["motion_of"]
 
@@ -31,9 +32,10 @@ def motion_of(context: Any, armature: Any) -> LiftedMotion:
     Raises:
         MvliftError: it has no Action, or not the bones of SMPL or SMAL.
     """
-    curves = read_bone_curves(armature)
-    if curves is None:
+    keyed = read_bone_curves(armature)
+    if keyed is None:
         raise MvliftError(f"{armature.name} has no animation.", "Choose a lifted armature.")
+    curves = keyed.scaled(metres_per_unit(context.scene))
     body = _body(armature)
     skeleton = curves.skeleton
     C = rig_data(body).to_armature

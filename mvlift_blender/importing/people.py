@@ -12,15 +12,21 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
+from .checks import compare, suggested_size
 from .rigid_object import why_no_rigid_object
 from .sources import UNITS, WHY, parse_fps, read_clips
+from .subjects import likely_subject
 from .video import MOVIES
 
 __all__ = [
     "add_people",
-    "ask_for",
+    "assumed",
+    "compare_source",
     "describe",
+    "forget_person",
     "import_sources",
+    "mend",
+    "short_name",
     "sources_of",
     "state_facts",
     "why_no_people",
@@ -28,6 +34,8 @@ __all__ = [
 ]
 
 _LEAST_FRAMES = 2
+_LONGEST_NAME = 18
+_LONGEST_TRACK = 8
 
 
 def sources_of(paths: Sequence[Path]) -> list[Path]:
@@ -75,26 +83,71 @@ def import_sources(settings: Any, sources: Iterable[Path], replace: bool = False
     Raises:
         KeypointError: one cannot be read; then the list is as it was.
     """
-    fps, size = _typed_fps(settings), (settings.image_width, settings.image_height)
-    read = [(source, read_clips(source, fps, size if min(size) > 0 else None)) for source in sources]
+    read = [(str(path), read_clips(path, *_typed(settings.source_at(str(path))))) for path in sources]
     if replace:
         settings.people.clear()
+        settings.sources.clear()
     added: list[KeypointClip] = []
-    for source, clips in read:
-        _drop(settings, str(source))
-        add_people(settings, str(source), clips)
+    for path, clips in read:
+        _drop(settings, path)
+        source = _listed(settings, path)
+        source.suggested_width, source.suggested_height = suggested_size(clips, _in_pixels(clips))
+        add_people(settings, path, clips)
+        if not source.video:
+            video = _video_beside(Path(path))
+            source.video = str(video) if video is not None else ""
+        compare_source(settings, source)
         added.extend(clips)
-    if not settings.video:
-        video = _video_beside(read[0][0])
-        settings.video = str(video) if video is not None else ""
     return added
 
 
-def _typed_fps(settings: Any) -> Fraction | None:
+def _typed(source: Any | None) -> tuple[Fraction | None, tuple[int, int] | None]:
+    """What was typed about a file that is imported again."""
+    if source is None:
+        return None, None
+    size = (source.image_width, source.image_height)
+    return None if source.fps_problem else parse_fps(source.fps), size if min(size) > 0 else None
+
+
+def _listed(settings: Any, path: str) -> Any:
+    source = settings.source_at(path)
+    if source is None:
+        source = settings.sources.add()
+        source.path = path
+    return source
+
+
+def _in_pixels(clips: Sequence[KeypointClip]) -> bool:
+    return all(clip.metadata.get(UNITS, "pixels") == "pixels" for clip in clips)
+
+
+def compare_source(settings: Any, source: Any) -> None:
+    """Look again whether a keypoint file and what is said of its video fit together; the findings stay with it."""
+    source.findings.clear()
+    person = next((p for p in settings.people if p.source == source.path), None)
+    if person is None:
+        return
+    fps, size = settings.clip_fps(person), settings.clip_size(person)
     try:
-        return parse_fps(settings.fps)
-    except ValueError as error:
-        raise KeypointError(str(error), "Correct the frame rate in the panel.") from error
+        clips = read_clips(source.path, fps, size)
+    except KeypointError:  # the file is gone: lifting says so
+        return
+    for finding in compare(clips, size, fps, source.facts()):
+        row = source.findings.add()
+        row.text, row.fix = finding.text, finding.fix
+        row.width, row.height = finding.size or (0, 0)
+        row.fps = str(finding.fps) if finding.fps is not None else ""
+
+
+def mend(settings: Any, source: Any, index: int) -> str:
+    """Do what the button of a finding says; what was done, as a sentence."""
+    finding = source.findings[index]
+    done, width, height, fps = finding.fix, finding.width, finding.height, finding.fps
+    if width:
+        source.image_width, source.image_height = width, height
+    if fps:
+        source.fps = fps
+    return f"{Path(source.path).name}: {done}"
 
 
 def _video_beside(source: Path) -> Path | None:
@@ -107,20 +160,32 @@ def _video_beside(source: Path) -> Path | None:
     return beside[0] if len(beside) == 1 else None
 
 
-def _drop(settings: Any, source: str) -> None:
-    for index in reversed([i for i, person in enumerate(settings.people) if person.source == source]):
+def _drop(settings: Any, path: str) -> None:
+    for index in reversed([i for i, person in enumerate(settings.people) if person.source == path]):
         settings.people.remove(index)
 
 
-def add_people(settings: Any, source: str, clips: Iterable[KeypointClip]) -> None:
-    """List clips of one source; the first, which the reader ranks best, is chosen."""
-    stem = Path(source).stem or "Person"
+def forget_person(settings: Any, index: int) -> None:
+    """Take a person off the list, and their file's entry with the last of its people."""
+    path = settings.people[index].source
+    settings.people.remove(index)
+    if all(person.source != path for person in settings.people):
+        kept = [i for i, source in enumerate(settings.sources) if source.path == path]
+        for number in reversed(kept):
+            settings.sources.remove(number)
+
+
+def add_people(settings: Any, path: str, clips: Iterable[KeypointClip]) -> None:
+    """List clips of one source; the first, which the reader ranks best, is selected."""
+    stem = short_name(Path(path).stem)
     for number, clip in enumerate(clips):
         person = settings.people.add()
-        person.name = f"{stem} {clip.track_id}" if number or clip.track_id not in ("", "0") else stem
+        track = clip.track_id if len(clip.track_id) <= _LONGEST_TRACK else str(number + 1)
+        person.name = f"{stem} {track}" if number or clip.track_id not in ("", "0") else stem
         person.chosen = number == 0
-        person.source = source
+        person.source = path
         state_facts(person, clip)
+        person.subject = likely_subject(clip)
         person.fps = str(clip.fps) if clip.fps is not None else ""
         if clip.image_size is not None:
             person.width, person.height = clip.image_size
@@ -129,9 +194,27 @@ def add_people(settings: Any, source: str, clips: Iterable[KeypointClip]) -> Non
             settings.range_first, settings.range_last = person.first, person.last
 
 
+def short_name(stem: str) -> str:
+    """A name for a list's row and an armature from a file's: without what detectors append, and not too long."""
+    name = re.sub(
+        r"(?i)([_\-. ]+(keypoints?|poses?|2d|openpose|alphapose|mmpose|coco|results?|predictions?))+$", "", stem
+    )
+    name = name.strip("_-. ") or stem or "Person"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    parts = re.split(r"[_\-. ]+", name)
+    short = parts[0][:_LONGEST_NAME]
+    for part in parts[1:]:
+        if len(short) + 1 + len(part) > _LONGEST_NAME:
+            break
+        short = f"{short} {part}"
+    return short
+
+
 def state_facts(person: Any, clip: KeypointClip) -> None:
     """Keep what the panel says about a person's clip."""
     person.track = clip.track_id
+    person.family, person.keypoint_names = clip.layout.family, "\n".join(clip.layout.names)
     person.format, person.layout = clip.source_format, clip.layout.title or clip.layout.name
     person.first, person.last = clip.first_frame, clip.first_frame + len(clip) - 1
     person.confidence, person.gaps = clip.mean_confidence, len(clip.gaps())
@@ -142,28 +225,28 @@ def state_facts(person: Any, clip: KeypointClip) -> None:
 
 def describe(settings: Any, person: Any) -> list[str]:
     """Lines that say what was recognised."""
-    fps, size = settings.clip_fps(person), settings.clip_size(person)
-    seconds = f", {person.frames / float(fps):.1f} s" if fps else ""
-    rate = f"{float(fps):.5g} frames a second" if fps else "frame rate unknown"
-    extent = f"{size[0]} x {size[1]} pixels" if size else "video size unknown"
+    (fps, guessed_fps), (size, guessed_size) = settings.rate_facts(person), settings.size_facts(person)
+    rate = f"{float(fps):.5g} frames a second" + (" (assumed)" if guessed_fps else "")
+    extent = f"{size[0]} x {size[1]} pixels" + (" (assumed)" if guessed_size else "") if size else "nothing detected"
     gaps = "no gaps" if not person.gaps else "1 gap" if person.gaps == 1 else f"{person.gaps} gaps"
     return [
         f"{person.format or 'keypoints'}: {person.layout}",
-        f"Frames {person.first} to {person.last}{seconds}",
+        f"Frames {person.first} to {person.last}, {person.frames / float(fps):.1f} s",
         f"{extent}, {rate}",
         f"{gaps}, {100 * person.missing:.0f} % of the keypoints missing",
-        *([f"Told by: {person.why}; coordinates in {person.units}"] if person.why else []),
+        *([f"Detected as: {person.why}; coordinates in {person.units}"] if person.why else []),
     ]
 
 
-def ask_for(settings: Any) -> str:
-    """What the panel must still be told about the video, as a sentence; "" for nothing."""
-    missing = []
-    if any(settings.clip_size(person) is None for person in settings.people):
-        missing.append("the video's size")
-    if any(settings.clip_fps(person) is None for person in settings.people):
-        missing.append("its frame rate" if missing else "the video's frame rate")
-    return f"Give {' and '.join(missing)}, or pick the video" if missing else ""
+def assumed(settings: Any, person: Any) -> str:
+    """What nothing said about a person's video and was assumed, as a sentence; "" for nothing."""
+    (fps, guessed_fps), (size, guessed_size) = settings.rate_facts(person), settings.size_facts(person)
+    parts = []
+    if guessed_size and size is not None:
+        parts.append(f"a picture of {size[0]} x {size[1]}")
+    if guessed_fps:
+        parts.append(f"{float(fps):.5g} frames a second")
+    return f"Assumed {' and '.join(parts)}: pick the video, or type what is right" if parts else ""
 
 
 def why_no_people(context: Any) -> str:
@@ -172,18 +255,18 @@ def why_no_people(context: Any) -> str:
 
 
 def why_not(settings: Any) -> str:
-    """Why the chosen people cannot be lifted yet, or ""."""
+    """Why the selected people cannot be lifted yet, or ""."""
     chosen = settings.chosen()
     if not settings.people:
         return "Import keypoints first"
     if not chosen:
-        return "Tick at least one person in the list"
-    if settings.fps_problem:
-        return settings.fps_problem
-    if any(settings.clip_size(person) is None for person in chosen):
-        return "The video's size is unknown: pick the video, or type width and height"
-    if any(settings.clip_fps(person) is None for person in chosen):
-        return "The frame rate is unknown: pick the video, or type the frame rate"
+        return "Select at least one person in the list"
+    for person in chosen:
+        source = settings.source_of(person)
+        if source is not None and source.fps_problem:
+            return str(source.fps_problem)
+        if settings.clip_size(person) is None:
+            return f"{person.name} has no keypoints"
     if settings.use_range and settings.range_last <= settings.range_first:
         return "The frame range ends before it begins"
-    return why_no_rigid_object(settings)
+    return next((reason for person in chosen if (reason := why_no_rigid_object(settings, person))), "")

@@ -12,8 +12,7 @@ import bpy
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.people import find_person
-
-from ..motion.timing import rational_fps
+from mvlift.keypoints.rates import exact_rate
 
 __all__ = ["UNITS", "WHY", "clip_of", "forget", "parse_fps", "person_of", "read_clips"]
 
@@ -42,7 +41,7 @@ def parse_fps(text: str) -> Fraction | None:
         raise ValueError(f"{text!r} is not a frame rate; type 25, 29.97 or 30000/1001") from None
     if not 0 < fps <= 10_000:
         raise ValueError(f"{text} frames per second is not a frame rate")
-    return fps if "/" in text or fps.denominator == 1 else rational_fps(float(fps))
+    return fps if "/" in text or fps.denominator == 1 else exact_rate(float(fps))
 
 
 def _modified(path: Path) -> float:

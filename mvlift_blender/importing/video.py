@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import bpy
+from mvlift.keypoints.rates import exact_rate
 
-from ..motion.timing import rational_fps
+from .checks import VideoFacts
+from .mp4 import has_variable_rate
 
-__all__ = ["MOVIES", "VideoFacts", "read_facts"]
+__all__ = ["MOVIES", "read_facts"]
 
 MOVIES: Final = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ogv", ".wmv", ".flv"})
-
-
-@dataclass(frozen=True)
-class VideoFacts:
-    """(width, height) in pixels, exact frames per second (None for pictures), number of frames."""
-
-    size: tuple[int, int]
-    fps: Fraction | None
-    frames: int
 
 
 def read_facts(path: Path) -> VideoFacts | None:
@@ -39,8 +30,9 @@ def read_facts(path: Path) -> VideoFacts | None:
         if min(width, height) <= 0:
             return None
         movie = path.suffix.lower() in MOVIES
-        fps = rational_fps(clip.fps) if movie and clip.fps > 0 else None
-        return VideoFacts((int(width), int(height)), fps, int(clip.frame_duration))
+        fps = exact_rate(clip.fps) if movie else None
+        variable = movie and has_variable_rate(path)
+        return VideoFacts((int(width), int(height)), fps, int(clip.frame_duration), variable)
     finally:
         if clip.as_pointer() not in known:
             bpy.data.movieclips.remove(clip)

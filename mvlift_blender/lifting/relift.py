@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from ..scene.record import LiftRecord, replace_contacts
 from ..scene.selected import record_of, still_there
 from ..settings.preferences import body_file
 from .plan import lift_options
+
+_SUBJECTS = {"smpl": "human", "smal": "quadruped17"}  # of lifts that do not say
 
 __all__ = ["ReliftPlan", "plan_relift", "write_relifted"]
 
@@ -54,8 +56,6 @@ def plan_relift(
         LiftError: the range lies outside the lift, or its keypoints are not known.
         KeypointError: the keypoints are gone.
     """
-    from dataclasses import replace
-
     record = record_of(armature)
     if record is None or not record.source:
         raise LiftError("The Action does not know which keypoints it was lifted from.", "Lift the clip anew.")
@@ -63,9 +63,8 @@ def plan_relift(
     clip = person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size).restricted(
         first, last
     )
-    options = lift_options(context.scene.mvlift, record.camera.image_size, body_file(context))
-    # the object keeps its path
-    options = replace(options, subject=get_subject(options.subject).alone.name)
+    subject = get_subject(record.subject or _SUBJECTS.get(record.body, "human")).alone.name  # an object keeps its path
+    options = lift_options(context.scene.mvlift, subject, record.camera.image_size, body_file(context))
     options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
     request = LiftRequest(armature.name, clip, options, record.source, record.track)
     return ReliftPlan(request, armature.name, frames, blend)

@@ -27,6 +27,13 @@ class MotionCurves:
     rotations: F64
     locations: F64
 
+    def scaled(self, factor: float) -> MotionCurves:
+        """The same in other units of length."""
+        if factor == 1.0:
+            return self
+        skeleton = replace(self.skeleton, heads=self.skeleton.heads * factor)
+        return replace(self, skeleton=skeleton, locations=self.locations * factor)
+
     def changed(self, rotations: F64 | None = None, locations: F64 | None = None) -> MotionCurves:
         """The same with other values."""
         return replace(

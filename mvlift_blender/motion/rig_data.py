@@ -54,14 +54,12 @@ class RigData:
             joints, of which the first that the body has counts. Joints that are not named follow their child; those
             without one reach on by ``extend`` times the bone before them.
         legs: for foot contacts.
-        colours: bone colour palettes for left, right, middle.
     """
 
     to_armature: F64
     directions: Mapping[str, F64]
     bones: Mapping[str, Mapping[str, Any]]
     legs: tuple[Leg, ...]
-    colours: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,6 @@ def rig_data(body: str) -> RigData:
         directions={"left": x, "right": -x, "up": z, "down": -z, "front": -y, "back": y},
         bones=data["bones"] if path.is_file() else {},
         legs=tuple(_leg(leg) for leg in data["legs"]),
-        colours=data["colours"],
     )
 
 
@@ -94,12 +91,13 @@ def _leg(data: Mapping[str, Any]) -> Leg:
     return Leg(**lists)
 
 
-def bone_geometry(motion: LiftedMotion, lift: float) -> BoneGeometry:
+def bone_geometry(motion: LiftedMotion, lift: float, metre: float = 1.0) -> BoneGeometry:
     """Rest bones of a motion's body.
 
     Args:
         motion: joint names, parents and rest joints are used.
-        lift: metres added upwards, so that the rest body stands on the floor.
+        lift: added upwards, so that the rest body stands on the floor, in the motion's units.
+        metre: in the motion's units.
     """
     rig = rig_data(motion.body)
     heads = np.asarray(motion.rest_joints, np.float64) @ rig.to_armature.T + np.array([0.0, 0.0, lift])
@@ -107,14 +105,16 @@ def bone_geometry(motion: LiftedMotion, lift: float) -> BoneGeometry:
     tails, rolls = np.empty_like(heads), np.empty_like(heads)
     for j, name in enumerate(names):
         hint = rig.bones.get(name, {})
-        tails[j] = _tail(j, hint, heads, names, parents, rig)
+        tails[j] = _tail(j, hint, heads, names, parents, rig, metre)
         along = tails[j] - heads[j]
         upright = abs(along[2]) > 0.7 * np.linalg.norm(along)
         rolls[j] = rig.directions[hint.get("z", "front" if upright else "up")]
     return BoneGeometry(heads, tails, rolls)
 
 
-def _tail(j: int, hint: Mapping[str, Any], heads: F64, names: list[str], parents: NDArray[Any], rig: RigData) -> F64:
+def _tail(
+    j: int, hint: Mapping[str, Any], heads: F64, names: list[str], parents: NDArray[Any], rig: RigData, metre: float
+) -> F64:
     target = hint.get("tail")
     if isinstance(target, list):  # the first that the body has
         target = next((name for name in target if name in names), target[-1])
@@ -122,14 +122,14 @@ def _tail(j: int, hint: Mapping[str, Any], heads: F64, names: list[str], parents
     if target in names:
         tail = heads[names.index(target)]
     elif target is not None:
-        tail = heads[j] + hint["length"] * rig.directions[target]
+        tail = heads[j] + metre * hint["length"] * rig.directions[target]
     elif len(children):
         tail = heads[children].mean(0)
     else:
         along = heads[j] - heads[parents[j]]
         tail = heads[j] + hint.get("extend", 0.5) * along
-    if np.linalg.norm(tail - heads[j]) < _SHORTEST:
-        tail = heads[j] + 5 * _SHORTEST * rig.directions["up"]
+    if np.linalg.norm(tail - heads[j]) < metre * _SHORTEST:
+        tail = heads[j] + 5 * metre * _SHORTEST * rig.directions["up"]
     return tail
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from mvlift.typing import F64
@@ -12,20 +12,9 @@ from numpy.typing import NDArray
 
 from .rotations import continuous, slerp
 
-__all__ = ["RateMode", "Timing", "rational_fps", "resample_rotations", "resample_values"]
+__all__ = ["RateMode", "Timing", "resample_rotations", "resample_values"]
 
 RateMode = Literal["CLIP", "SCENE"]
-
-_WHOLE: Final = (12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
-_KNOWN: Final = tuple(Fraction(n) for n in _WHOLE) + tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 240))
-
-
-def rational_fps(rate: float) -> Fraction:
-    """The exact rate that a rounded one stands for: 23.976 is 24000/1001."""
-    nearest = min(_KNOWN, key=lambda known: abs(float(known) - rate))
-    if abs(float(nearest) - rate) <= 2e-4 * rate:
-        return nearest
-    return Fraction(rate).limit_denominator(1001)
 
 
 @dataclass(frozen=True)
@@ -78,12 +67,13 @@ def resample_values(values: F64, samples: F64) -> F64:
 
 
 def resample_rotations(q: F64, samples: F64) -> F64:
-    """(T, J, 4) quaternions at fractional rows (N,), spherically, signs continuous."""
+    """(T, ..., 4) quaternions at fractional rows (N,), spherically, signs continuous."""
     lower, t = _split(q.shape[0], samples)
     if not t.any():
         return q[lower]
     upper = np.minimum(lower + 1, len(q) - 1)
-    return continuous(slerp(q[lower], q[upper], np.broadcast_to(t[:, None], q[lower].shape[:-1])))
+    share = np.broadcast_to(t.reshape(-1, *[1] * (q.ndim - 2)), q[lower].shape[:-1])
+    return continuous(slerp(q[lower], q[upper], share))
 
 
 def _split(count: int, samples: F64) -> tuple[NDArray[np.int64], F64]:

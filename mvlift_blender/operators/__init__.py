@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cleanup, engine, exchange, people, reports, retarget, tracks
+from . import cleanup, engine, exchange, people, reports, result, retarget, tracks
 
 __all__ = ["CLASSES"]
 
@@ -11,6 +11,7 @@ CLASSES = (
     *people.CLASSES,
     *tracks.CLASSES,
     *engine.CLASSES,
+    *result.CLASSES,
     *cleanup.CLASSES,
     *retarget.CLASSES,
     *exchange.CLASSES,

@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 from mvlift.errors import LiftError
 
 from ..cleanup import cleaning
+from ..cleanup.curves import unit_of
 from ..lifting.jobs import why_busy
 from ..motion.feet import FootOptions
 from ..retargeting.cleanable import rig_joints
@@ -70,12 +71,12 @@ class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
 
     mode: EnumProperty(name="Contacts", description="Which feet are planted", items=FEET, default="AUTO")
     threshold: FloatProperty(
-        name="Least Probability",
-        description="How sure the lift must be that a foot rests",
+        name="Minimum Contact",
+        description="Contact probability from which on a foot is taken to rest",
         default=cleaning.CONTACT, min=0.05, max=0.95, subtype="FACTOR",
     )  # fmt: skip
     most_travel: FloatProperty(
-        name="Longest Slide",
+        name="Maximum Slide",
         description="With Automatic, a foot that travels further than this while it rests is taken to slide on purpose",
         default=0.3, min=0.0, soft_max=2.0, unit="LENGTH",
     )  # fmt: skip
@@ -86,7 +87,8 @@ class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
 
     def clean(self, _context: Any, armature: Any) -> str:
         """Plant the feet."""
-        options = FootOptions(self.mode, self.most_travel, self.blend, self.on_floor)
+        metres = self.most_travel * unit_of(armature)
+        options = FootOptions(self.mode, metres, self.blend, self.on_floor)
         return cleaning.clean_feet(armature, options, self.threshold)
 
 

@@ -13,8 +13,10 @@ from ..engine.process import shared_client
 from ..engine.queue import LiftRequest
 from ..importing.people import why_not
 from ..lifting.jobs import EngineJob, running_job, why_busy
-from ..lifting.plan import Lifted, plan_lift, write_lifted
+from ..lifting.plan import plan_lift
+from ..lifting.present import is_playing, show_result
 from ..lifting.relift import plan_relift, write_relifted
+from ..lifting.write import Lifted, write_lifted
 from ..scene.selected import lifted_armature, why_no_record
 from ..settings.preferences import PACKAGE, engine_source, preferences_of
 from .reports import report_error
@@ -59,10 +61,10 @@ class _EngineOperator:
         return {"RUNNING_MODAL"}
 
     def modal(self, context: Any, event: Any) -> set[str]:
-        """Look at the engine now and then; Esc cancels."""
+        """Look at the engine now and then; Esc cancels, unless it stops an animation that plays."""
         if running_job() is not self._job:  # it was stopped from outside
             return {"CANCELLED"}
-        if event.type == "ESC" and event.value == "PRESS":
+        if event.type == "ESC" and event.value == "PRESS" and not is_playing(context):
             self._job.cancel()
             return {"RUNNING_MODAL"}
         if event.type != "TIMER":
@@ -94,7 +96,7 @@ class _EngineOperator:
 
 
 class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
-    """Lift the ticked people to 3D: an armature with the body, keyed, and the camera of the video"""
+    """Lift the selected people to 3D: an armature with the body, keyed, and the camera of the video"""
 
     bl_idname = "mvlift.lift"
     bl_label = "Lift to 3D"
@@ -111,25 +113,27 @@ class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
         return not reason
 
     def requests(self, context: Any) -> Sequence[LiftRequest]:
-        """The ticked people."""
+        """The selected people."""
         self._plan = plan_lift(context)
         return self._plan.requests
 
     def write(self, context: Any, lifted: Lifted) -> str:
         """Armatures, bodies, camera."""
-        written = write_lifted(context, self._plan, lifted)
+        written = write_lifted(context, self._plan.write, lifted)
+        show_result(context, written)
         frames = sum(w.timing.count for w in written)
         doubtful = sum(w.doubtful for w in written)
         marked = f"; {doubtful} doubtful parts are marked" if doubtful else ""
-        return f"{len(written)} lifted, {frames} frames{marked}; written"
+        said = written[0].armature.users_scene[0].mvlift.said
+        return f"{len(written)} lifted, {frames} frames{marked}. {said}. Written"
 
 
 class MVLIFT_OT_relift(_EngineOperator, bpy.types.Operator):
     """Lift a part of a lifted motion again and blend it into the rest"""
 
     bl_idname = "mvlift.relift"
-    bl_label = "Lift Range Again"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_label = "Lift Range Again Now"
+    bl_options = {"UNDO"}
     doing = "lifting a range again"
 
     first: IntProperty(name="First", description="First scene frame to lift again", default=1)
@@ -148,15 +152,6 @@ class MVLIFT_OT_relift(_EngineOperator, bpy.types.Operator):
         reason = why_busy(context) or why_no_record(context, with_source=True)
         cls.poll_message_set(reason)
         return not reason
-
-    def invoke(self, context: Any, event: Any) -> set[str]:
-        """Take the scene's preview range, else its whole range."""
-        scene = context.scene
-        if not self.properties.is_property_set("first"):
-            preview = scene.use_preview_range
-            self.first = scene.frame_preview_start if preview else scene.frame_start
-            self.last = scene.frame_preview_end if preview else scene.frame_end
-        return super().invoke(context, event)
 
     def requests(self, context: Any) -> Sequence[LiftRequest]:
         """The range, with room to blend."""

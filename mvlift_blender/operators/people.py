@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
 from mvlift.errors import MvliftError
 
-from ..importing.people import ask_for, import_sources, sources_of, why_no_people
+from ..importing.people import assumed, forget_person, import_sources, mend, sources_of, why_no_people
 from ..lifting.jobs import why_busy
 from .reports import report_error
 
@@ -54,9 +54,9 @@ class MVLIFT_OT_import_keypoints(bpy.types.Operator):
             clips = import_sources(settings, sources, replace=self.replace)
         except MvliftError as error:
             return report_error(self, context, error, "importing keypoints")
-        asked = ask_for(settings)
+        said = assumed(settings, settings.person())
         people = f"{len(clips)} {'person' if len(clips) == 1 else 'people'}"
-        self.report({"INFO"}, f"{clips[0].source_format}: {people}. {asked}".strip())
+        self.report({"INFO"}, f"{clips[0].source_format}: {people}. {said}".strip())
         return {"FINISHED"}
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
@@ -102,17 +102,18 @@ class MVLIFT_OT_forget_people(bpy.types.Operator):
         settings = context.scene.mvlift
         if self.everybody:
             settings.people.clear()
+            settings.sources.clear()
         else:
-            settings.people.remove(settings.active)
+            forget_person(settings, settings.active)
         settings.active = max(0, min(settings.active, len(settings.people) - 1))
         return {"FINISHED"}
 
 
 class MVLIFT_OT_choose_people(bpy.types.Operator):
-    """Tick everybody in the list, or nobody"""
+    """Select everybody in the list for lifting, or nobody"""
 
     bl_idname = "mvlift.choose_people"
-    bl_label = "Choose All or None"
+    bl_label = "Select All or None"
     bl_options = {"UNDO"}
 
     @classmethod
@@ -123,7 +124,7 @@ class MVLIFT_OT_choose_people(bpy.types.Operator):
         return not reason
 
     def execute(self, context: Any) -> set[str]:
-        """All, unless all are ticked."""
+        """All, unless all are selected."""
         people = context.scene.mvlift.people
         everybody = not all(person.chosen for person in people)
         for person in people:
@@ -131,4 +132,39 @@ class MVLIFT_OT_choose_people(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (MVLIFT_OT_import_keypoints, MVLIFT_FH_keypoints, MVLIFT_OT_forget_people, MVLIFT_OT_choose_people)
+class MVLIFT_OT_mend_source(bpy.types.Operator):
+    """Set the picture size or frame rate that makes keypoints and video fit together"""
+
+    bl_idname = "mvlift.mend_source"
+    bl_label = "Apply Suggestion"
+    bl_options = {"UNDO"}
+
+    index: IntProperty(name="Finding", description="Which of the file's findings", default=0, min=0)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A file with findings, and no lift that reads it."""
+        settings = context.scene.mvlift
+        source = settings.source_of(settings.person())
+        reason = why_busy(context) or ("" if source is not None and len(source.findings) else "Everything fits")
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        """Set what the finding says."""
+        settings = context.scene.mvlift
+        source = settings.source_of(settings.person())
+        if self.index >= len(source.findings):
+            self.report({"ERROR"}, "There is no such finding any more")
+            return {"CANCELLED"}
+        self.report({"INFO"}, mend(settings, source, self.index))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    MVLIFT_OT_import_keypoints,
+    MVLIFT_FH_keypoints,
+    MVLIFT_OT_forget_people,
+    MVLIFT_OT_choose_people,
+    MVLIFT_OT_mend_source,
+)

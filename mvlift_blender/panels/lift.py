@@ -9,9 +9,15 @@ from mvlift.lifting.subjects import get_subject
 
 from ..importing.people import why_not
 from ..interface.text import paragraph
+from ..scene.lift_parts import earlier_lifts
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
+
+
+def _subject(context: Any) -> str:
+    person = context.scene.mvlift.person()
+    return str(person.subject) if person is not None else "human"
 
 
 class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
@@ -29,17 +35,26 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
         layout.use_property_decorate = False
         column = layout.column()
         column.use_property_split = True
-        column.prop(settings, "subject")
+        person = settings.person()
+        if person is not None:
+            column.prop(person, "subject_choice")
         row = column.row(heading="Height")
         row.prop(settings, "use_stature", text="")
         part = row.row()
         part.enabled = settings.use_stature
         part.prop(settings, "stature", text="")
         column.prop(settings, "preset")
+        if has_earlier_lifts(context.scene):
+            layout.row().prop(settings, "previous", expand=True)
         row = layout.row()
         row.scale_y = 1.5
         row.operator("mvlift.lift", icon="ARMATURE_DATA")
         paragraph(context, layout, why_not(settings) if settings.people else "", "INFO")
+
+
+def has_earlier_lifts(scene: Any) -> bool:
+    """Whether one of the selected people was lifted in this scene before."""
+    return any(earlier_lifts(scene, person.source, person.track) for person in scene.mvlift.chosen())
 
 
 def _progress(layout: Any, job: Any) -> None:
@@ -76,7 +91,7 @@ class MVLIFT_PT_rigid_object(_Part, bpy.types.Panel):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only where the subject has an object."""
-        return super().poll(context) and get_subject(context.scene.mvlift.subject).rigid_object is not None
+        return super().poll(context) and get_subject(_subject(context)).rigid_object is not None
 
     def settings(self, layout: Any, settings: Any) -> None:
         """The object of the scene, its keypoints, its size."""
@@ -117,9 +132,11 @@ class MVLIFT_PT_time(_Part, bpy.types.Panel):
         part.enabled = settings.use_range
         part.prop(settings, "range_first", text="")
         part.prop(settings, "range_last", text="")
-        layout.prop(settings, "start")
+        layout.prop(settings, "scene_setup")
         layout.prop(settings, "rate")
-        layout.prop(settings, "write_range")
+        layout.prop(settings, "start_at")
+        if settings.start_at == "FRAME":
+            layout.prop(settings, "start")
 
 
 class MVLIFT_PT_engine(_Part, bpy.types.Panel):

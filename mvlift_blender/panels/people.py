@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ..importing.people import ask_for, describe
+from ..importing.people import assumed, describe
 from ..interface.sidebar import TAB
 from ..interface.text import paragraph
 from ..viewport.thumbnails import thumbnail_of
@@ -31,14 +31,13 @@ class MVLIFT_UL_people(bpy.types.UIList):
         self, _context: Any, layout: Any, settings: Any, person: Any, _icon: int, _active: Any, _property: str
     ) -> None:
         """One row."""
-        fps = settings.clip_fps(person)
         row = layout.row(align=True)
         row.prop(person, "chosen", text="")
         row.label(text="", icon_value=thumbnail_of(settings, person))
         row.prop(person, "name", text="", emboss=False)
         facts = row.row(align=True)
         facts.alignment = "RIGHT"
-        facts.label(text=f"{person.frames / float(fps):.1f} s" if fps else f"{person.frames} fr")
+        facts.label(text=f"{person.frames / float(settings.clip_fps(person)):.1f} s")
         facts.label(text=f"{100 * person.confidence:.0f} %")
 
 
@@ -105,22 +104,33 @@ class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
         return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
 
     def draw(self, context: Any) -> None:
-        """Video file, size, rate."""
+        """Video file, size, rate of the active person's keypoint file, and what does not fit."""
         layout, settings = self.layout, context.scene.mvlift
+        person = settings.person()
+        source = settings.source_of(person)
+        if source is None:
+            layout.label(text="Select a person in the list", icon="INFO")
+            return
         layout.use_property_split = True
         layout.use_property_decorate = False
-        asked = ask_for(settings)
-        paragraph(context, layout, asked, "ERROR")
-        layout.prop(settings, "video")
-        person = settings.person()
+        layout.prop(source, "video")
+        paragraph(context, layout, source.video_problem, "ERROR")
+        paragraph(context, layout, assumed(settings, person), "INFO")
+        size = settings.clip_size(person) or (0, 0)
         sizes = layout.column(align=True)
-        sizes.alert = person is not None and settings.clip_size(person) is None
-        sizes.prop(settings, "image_width")
-        sizes.prop(settings, "image_height")
+        sizes.prop(source, "image_width")
+        sizes.prop(source, "image_height")
+        if min(source.image_width, source.image_height) <= 0:
+            sizes.label(text=f"0: {size[0]} x {size[1]} is used")
         rate = layout.column()
-        rate.alert = bool(settings.fps_problem) or (person is not None and settings.clip_fps(person) is None)
-        rate.prop(settings, "fps", placeholder=person.fps if person is not None else "")
-        paragraph(context, layout, settings.fps_problem, "ERROR")
+        rate.alert = bool(source.fps_problem)
+        rate.prop(source, "fps", placeholder=f"{float(settings.clip_fps(person)):.5g}")
+        paragraph(context, layout, source.fps_problem, "ERROR")
+        for index, finding in enumerate(source.findings):
+            box = layout.box()
+            paragraph(context, box, finding.text, "ERROR")
+            if finding.fix:
+                box.operator("mvlift.mend_source", text=finding.fix, icon="CHECKMARK").index = index
 
 
 CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_video)

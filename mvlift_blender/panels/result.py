@@ -30,6 +30,7 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         record = record_of(armature)
         layout.label(text=armature.name, icon="ARMATURE_DATA")
         paragraph(context, layout, record.summary)
+        paragraph(context, layout, context.scene.mvlift.said, "INFO")
         column = layout.column(align=True)
         column.operator("mvlift.clean_feet", icon="CON_FLOOR")
         column.operator("mvlift.snap_floor", icon="TRIA_DOWN_BAR")
@@ -38,7 +39,10 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         row.operator("mvlift.hold_joints", icon="PINNED")
         row.operator("mvlift.lock_joint", icon="LOCKED")
         column.operator("mvlift.reduce_keys", icon="KEYFRAME")
-        layout.operator("mvlift.relift", icon="FILE_REFRESH")
+        layout.operator("mvlift.relift_range", icon="FILE_REFRESH")
+        row = layout.row(align=True)
+        row.operator("mvlift.match_scene", icon="SCENE_DATA")
+        row.operator("mvlift.remove_lift", text="", icon="TRASH")
 
 
 CLASSES = (MVLIFT_PT_result,)

@@ -61,7 +61,10 @@ class Curves:
         """The channel group of that name, made when there is none."""
         return self.container.groups.get(name) or self.container.groups.new(name)
 
-    def write(self, data_path: str, frames: F64, values: F64, *, group: str = "", slopes: F64 | None = None) -> None:
+    def write(
+        self, data_path: str, frames: F64, values: F64, *, group: str = "", slopes: F64 | None = None,
+        steps: bool = False,
+    ) -> None:  # fmt: skip
         """Replace the keys of a property.
 
         Args:
@@ -71,6 +74,7 @@ class Curves:
             group: name of the channel group, none when empty.
             slopes: (N, C) a frame, for smooth curves with handles at a third of the way to the next key; without
                 them the keys are joined by straight lines.
+            steps: each value holds until the next key.
         """
         coordinates = np.empty((len(frames), 2), dtype=np.float32)
         coordinates[:, 0] = frames
@@ -83,7 +87,7 @@ class Curves:
             else:
                 curve.keyframe_points.clear()
             coordinates[:, 1] = column
-            _set_keys(curve, coordinates, LINEAR if slopes is None else BEZIER)
+            _set_keys(curve, coordinates, CONSTANT if steps else LINEAR if slopes is None else BEZIER)
             if slopes is not None:
                 _set_handles(curve, coordinates, np.asarray(slopes, dtype=np.float32)[:, index])
 

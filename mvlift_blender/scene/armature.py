@@ -10,31 +10,35 @@ import numpy as np
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
-from ..motion.rig_data import BoneGeometry, bone_geometry, rig_data
+from ..motion.colours import side_colour
+from ..motion.rig_data import BoneGeometry, bone_geometry
 from .preserve import active_only
 
 __all__ = ["new_armature", "rest_axes", "rest_heads"]
 
 
-def new_armature(context: Any, motion: LiftedMotion, name: str, collection: Any, lift: float) -> Any:
+def new_armature(
+    context: Any, motion: LiftedMotion, name: str, collection: Any, lift: float, metre: float = 1.0
+) -> Any:
     """An armature object in rest pose, at the world's origin, facing -Y, in ``collection``.
 
     Args:
         motion: whose body it is.
         name: of the object and its data.
         collection: that it is linked to; it must be in the view layer.
-        lift: metres by which the rest body is raised to stand on the floor.
+        lift: units by which the rest body is raised to stand on the floor.
+        metre: in the scene's units, which are those of the motion.
     """
     data = bpy.data.armatures.new(name)
     armature = bpy.data.objects.new(name, data)
     collection.objects.link(armature)
     context.view_layer.update()
-    geometry = bone_geometry(motion, lift)
+    geometry = bone_geometry(motion, lift, metre)
     with active_only(context, armature):
         bpy.ops.object.mode_set(mode="EDIT")
         _make_bones(data, motion, geometry)
         bpy.ops.object.mode_set(mode="OBJECT")
-    _colour_bones(data, motion.body)
+    _colour_bones(data)
     for bone in armature.pose.bones:
         bone.rotation_mode = "QUATERNION"
     armature.show_in_front = True
@@ -51,11 +55,13 @@ def _make_bones(data: Any, motion: LiftedMotion, geometry: BoneGeometry) -> None
             bone.use_connect = bool(np.allclose(geometry.heads[j], geometry.tails[parent], atol=1e-6))
 
 
-def _colour_bones(data: Any, body: str) -> None:
-    colours = rig_data(body).colours
+def _colour_bones(data: Any) -> None:
     for bone in data.bones:
-        side = bone.name.split("_")[0].lower()
-        bone.color.palette = colours.get(side, colours["middle"])
+        colour = np.array(side_colour(bone.name))
+        bone.color.palette = "CUSTOM"
+        bone.color.custom.normal = colour.tolist()
+        bone.color.custom.select = (0.5 + 0.5 * colour).tolist()
+        bone.color.custom.active = (0.2 + 0.8 * np.sqrt(colour)).clip(0, 1).tolist()
 
 
 def rest_axes(armature: Any, names: Sequence[str]) -> F64:

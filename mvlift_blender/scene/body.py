@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import bpy
@@ -25,7 +25,7 @@ class BodyMesh:
     """An unposed body in its own axes.
 
     Attributes:
-        vertices: (V, 3) metres, at the motion's shape.
+        vertices: (V, 3) at the motion's shape, in its units.
         faces: (F, 3) vertex numbers.
         weights: (V, J) skinning weights in the motion's joint order.
     """
@@ -35,8 +35,12 @@ class BodyMesh:
     weights: F64
 
     def lowest(self, body: str) -> float:
-        """Height of the lowest vertex in the body's own axes, metres."""
+        """Height of the lowest vertex in the body's own axes."""
         return float((self.vertices @ rig_data(body).to_armature[2]).min())
+
+    def scaled(self, factor: float) -> BodyMesh:
+        """The same in other units of length."""
+        return self if factor == 1.0 else replace(self, vertices=self.vertices * factor)
 
 
 def new_body(mesh: BodyMesh, motion: LiftedMotion, armature: Any, name: str, collection: Any, lift: float) -> Any:
@@ -48,7 +52,7 @@ def new_body(mesh: BodyMesh, motion: LiftedMotion, armature: Any, name: str, col
         armature: made by ``new_armature`` with the same ``lift``.
         name: of the object and its data.
         collection: that it is linked to.
-        lift: metres by which the rest body is raised.
+        lift: units by which the rest body is raised.
     """
     data = bpy.data.meshes.new(name)
     vertices = mesh.vertices @ rig_data(motion.body).to_armature.T + np.array([0.0, 0.0, lift])

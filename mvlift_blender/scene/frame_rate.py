@@ -5,14 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ..motion.timing import rational_fps
+from mvlift.keypoints.rates import exact_rate
 
 __all__ = ["scene_fps", "set_scene_fps"]
 
 
 def scene_fps(scene: Any) -> Fraction:
     """Exact frame rate of a scene."""
-    return rational_fps(scene.render.fps / scene.render.fps_base)
+    rate = scene.render.fps / scene.render.fps_base
+    return exact_rate(rate) or Fraction(rate)
 
 
 def set_scene_fps(scene: Any, fps: Fraction) -> None:

@@ -84,11 +84,19 @@ def write_bone_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
     return curves.action
 
 
-def write_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: str) -> Any:
-    """Key what is left of a lifted armature's motion as smooth curves; returns the Action."""
+def write_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: str, unit: float = 1.0) -> Any:
+    """Key what is left of a lifted armature's motion as smooth curves; returns the Action.
+
+    Args:
+        armature: the object.
+        motion: that was thinned out, in metres.
+        thinned: what is left.
+        what: was done, for the name of a new Action.
+        unit: metres of the scene's unit.
+    """
     curves = editable_curves(armature, what)
     root, frames, place = motion.skeleton.root, motion.frames, thinned.location
-    curves.write(location_path(root), frames[place.rows], place.values, group=root, slopes=place.slopes)
+    curves.write(location_path(root), frames[place.rows], place.values / unit, group=root, slopes=place.slopes / unit)
     for name, kept in zip(motion.skeleton.names, thinned.rotations, strict=True):
         curves.write(rotation_path(name), frames[kept.rows], kept.values, group=name, slopes=kept.slopes)
     return curves.action

@@ -44,7 +44,7 @@ def _box_corners(target: Any) -> dict[str, F64]:
     return {name: np.where(pick, high, low) for name, pick in zip(_CORNERS, bits, strict=True)}
 
 
-def shape_of_object(target: Any, names: tuple[str, ...] = (), known: bool = True) -> ObjectShape:
+def shape_of_object(target: Any, names: tuple[str, ...] = (), known: bool = True, unit: float = 1.0) -> ObjectShape:
     """The keypoints of an object of the scene, in its own frame at its present scale.
 
     A mesh with four or more vertex groups names its keypoints by them (each is the mean of its vertices); another
@@ -54,6 +54,7 @@ def shape_of_object(target: Any, names: tuple[str, ...] = (), known: bool = True
         target: of the scene.
         names: the keypoints that the subject wants; () takes those of the object.
         known: its size is that of the real object; False finds its size by the video.
+        unit: length of the scene's unit in the units of the shape.
 
     Raises:
         LiftError: the object has a parent, is flat, or lacks the keypoints.
@@ -70,8 +71,8 @@ def shape_of_object(target: Any, names: tuple[str, ...] = (), known: bool = True
         raise LiftError(
             f"{target.name} has no vertex groups {', '.join(names[:4])}.", "Name them like the file's keypoints."
         )
-    array = np.array(list(points.values())) * np.abs(np.array(target.scale))
-    if np.ptp(array, axis=0).min() < 1e-4 and not named:
+    array = np.array(list(points.values())) * np.abs(np.array(target.scale)) * unit
+    if np.ptp(array, axis=0).min() < 1e-4 * unit and not named:
         raise LiftError(f"{target.name} has no extent.", "Choose a mesh, or an empty of the object's size.")
     size = np.ones(3) if known else None
     return ObjectShape(target.name, tuple(points), array, "box" if not known and not named else "points", size)
@@ -135,7 +136,7 @@ def put_back_on_failure(target: Any | None) -> Iterator[None]:
         raise
 
 
-def new_object(motion: ObjectMotion, timing: Timing, collection: Any) -> Any:
+def new_object(motion: ObjectMotion, timing: Timing, collection: Any, metre: float = 1.0) -> Any:
     """A box of the object's size, or an empty for an object of other keypoints, keyed along its path.
 
     Its keypoints are empties that are parented to it. Parent your own model to it too.
@@ -144,6 +145,7 @@ def new_object(motion: ObjectMotion, timing: Timing, collection: Any) -> Any:
         motion: positions (T, 3), rotations (T, 4) in the world.
         timing: where the samples lie in the scene.
         collection: that it is linked to.
+        metre: in the scene's units, which are those of the motion.
     """
     box = motion.point_names == _CORNERS
     mesh = None
@@ -159,7 +161,7 @@ def new_object(motion: ObjectMotion, timing: Timing, collection: Any) -> Any:
     _key(new_curves(target, f"{motion.name} lifted"), motion, timing)
     for name, point in zip(motion.point_names, motion.points, strict=True):
         child = bpy.data.objects.new(f"{motion.name} {name}", None)
-        child.empty_display_type, child.empty_display_size = "SPHERE", 0.02
+        child.empty_display_type, child.empty_display_size = "SPHERE", 0.02 * metre
         child.parent, child.location = target, point.tolist()
         collection.objects.link(child)
     return target

@@ -8,11 +8,20 @@ from typing import Any, Final
 
 import numpy as np
 from mvlift.motion import Camera, LiftedMotion
+from mvlift.typing import F32
 from numpy.typing import NDArray
 
 from ..motion.timing import Timing
 
-__all__ = ["LiftRecord", "no_camera", "read_record", "replace_contacts", "write_plain_record", "write_record"]
+__all__ = [
+    "LiftNames",
+    "LiftRecord",
+    "no_camera",
+    "read_record",
+    "replace_contacts",
+    "write_plain_record",
+    "write_record",
+]
 
 _KEY: Final = "mvlift"
 _VERSION: Final = 1
@@ -32,6 +41,8 @@ class LiftRecord:
         source: keypoint file, "" when unknown.
         track: which person of the file.
         summary: what the panel says about the lift.
+        subject: what was lifted, "" when unknown.
+        lift: identifies the lift among others, "" when unknown.
     """
 
     body: str
@@ -43,16 +54,38 @@ class LiftRecord:
     source: str
     track: str
     summary: str
+    subject: str = ""
+    lift: str = ""
 
 
-def write_record(action: Any, motion: LiftedMotion, timing: Timing, source: str, track: str, summary: str) -> None:
-    """Keep a lift's facts as a custom property of its Action."""
+@dataclass(frozen=True)
+class LiftNames:
+    """What a record keeps of a lift besides the motion: keypoint file, person, subject, identifier."""
+
+    source: str = ""
+    track: str = ""
+    subject: str = ""
+    lift: str = ""
+
+
+def write_record(action: Any, motion: LiftedMotion, timing: Timing, names: LiftNames, summary: str) -> None:
+    """Keep a lift's facts as a custom property of its Action.
+
+    Args:
+        action: of the lifted armature.
+        motion: in metres.
+        timing: where its samples lie in the scene.
+        names: where it comes from.
+        summary: what the panel says about the lift.
+    """
     action[_KEY] = _data(motion.body, motion.camera, timing) | {
         "first_frame": motion.first_frame,
         "contact_names": "\n".join(motion.contact_names),
         "contacts": np.asarray(motion.contacts, dtype=np.float64).ravel().tolist() or [0.0],
-        "source": source,
-        "track": track,
+        "source": names.source,
+        "track": names.track,
+        "subject": names.subject,
+        "lift": names.lift,
         "summary": summary,
     }
 
@@ -77,7 +110,8 @@ def _data(body: str, camera: Camera, timing: Timing) -> dict[str, Any]:
         "clip_fps": str(timing.clip_fps),
         "scene_fps": str(timing.fps),
         "start": float(timing.start),
-        "camera": np.concatenate([np.ravel(camera.K), np.ravel(camera.R), camera.t]).astype(np.float64).tolist(),
+        "camera": np.concatenate([np.ravel(camera.K), np.ravel(camera.R), np.ravel(camera.t)]).astype(float).tolist(),
+        "camera_rows": [len(part) if moves else 0 for part, moves in _parts(camera)],
         "image_size": [int(v) for v in camera.image_size],
     }
 
@@ -89,6 +123,24 @@ def no_camera() -> Camera:
     return Camera(lens, view, np.array([0, 1, 4], np.float32), (1280, 720))
 
 
+def _parts(camera: Camera) -> tuple[tuple[F32, bool], ...]:
+    """K, R and t of a camera, each with whether it has a row for each frame."""
+    return (camera.K, camera.K.ndim == 3), (camera.R, camera.R.ndim == 3), (camera.t, camera.t.ndim == 2)
+
+
+def _read_camera(data: Any, size: tuple[int, int]) -> Camera:
+    values = np.array(data["camera"], dtype=np.float32)
+    rows = [int(n) for n in data.get("camera_rows", (0, 0, 0))]
+    parts: list[F32] = []
+    begin = 0
+    for count, shape in zip(rows, ((3, 3), (3, 3), (3,)), strict=True):
+        end = begin + max(count, 1) * int(np.prod(shape))
+        parts.append(values[begin:end].reshape((count, *shape) if count else shape))
+        begin = end
+    K, R, t = parts
+    return Camera(K, R, t, size)
+
+
 def read_record(action: Any) -> LiftRecord | None:
     """The facts that an Action carries, or None when no lift made it."""
     data = action.get(_KEY) if action is not None else None
@@ -97,7 +149,6 @@ def read_record(action: Any) -> LiftRecord | None:
     names = tuple(data["contact_names"].split("\n")) if data["contact_names"] else ()
     count = int(data["count"])
     contacts = np.array(data["contacts"], dtype=np.float64)[: count * len(names)].reshape(count, len(names))
-    lens = np.array(data["camera"], dtype=np.float32)
     width, height = data["image_size"]
     return LiftRecord(
         body=data["body"],
@@ -105,10 +156,12 @@ def read_record(action: Any) -> LiftRecord | None:
         first_frame=int(data["first_frame"]),
         contacts=contacts,
         contact_names=names,
-        camera=Camera(lens[:9].reshape(3, 3), lens[9:18].reshape(3, 3), lens[18:21], (int(width), int(height))),
+        camera=_read_camera(data, (int(width), int(height))),
         source=data["source"],
         track=data["track"],
         summary=data["summary"],
+        subject=data.get("subject", ""),
+        lift=data.get("lift", ""),
     )
 
 

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..engine.process import EngineSource, bundled_packages, portable_package
 from ..interface.text import paragraph
-from .properties import DEVICES, PRESETS
+from .lift import DEVICES, PRESETS
 
 __all__ = ["CLASSES", "MVLiftPreferences", "body_file", "cache_folder", "engine_source", "preferences_of"]
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import bpy
 import numpy as np
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.typing import F64
 
+from ..motion.colours import side_colour
 from .video_picture import VideoPicture
 
-__all__ = ["Overlay", "Shown", "redraw", "screen_frame", "side_colour", "skeleton_lines"]
-
-
-_LEFT: Final = (0.20, 0.60, 1.00)
-_RIGHT: Final = (1.00, 0.45, 0.20)
-_MIDDLE: Final = (0.95, 0.90, 0.35)
+__all__ = ["Overlay", "Shown", "redraw", "screen_frame", "skeleton_lines"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,6 @@ def redraw() -> None:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
                 area.tag_redraw()
-
-
-def side_colour(name: str) -> tuple[float, float, float]:
-    """Blue for left, orange for right, yellow for the middle."""
-    return {"l_": _LEFT, "r_": _RIGHT}.get(name[:2], _MIDDLE)
 
 
 def screen_frame(context: Any, size: tuple[int, int]) -> F64:

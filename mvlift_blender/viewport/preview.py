@@ -13,6 +13,7 @@ from mvlift.keypoints.clip import KeypointClip
 from ..importing.sources import clip_of, person_of
 from ..motion.timing import Timing
 from ..scene.frame_rate import scene_fps
+from ..scene.scene_setup import lets_set_up
 from ..scene.selected import lifted_armature, record_of
 from .overlay import Overlay, Shown
 
@@ -41,9 +42,9 @@ def shown_at(context: Any) -> Shown | None:
     if record is not None and record.source and (person is None or _same(person, record)):
         clip = _read(record.source, record.track, lambda: _of_record(record))
         row = record.timing.sample_at(frame) + record.first_frame
-        size = record.camera.image_size
+        size, source = record.camera.image_size, record.source
     elif person is not None:
-        size = settings.clip_size(person)
+        size, source = settings.clip_size(person), person.source
         clip = _read(person.source, person.track, lambda: clip_of(settings, person))
         row = video_frame(context, settings, person, frame)
     else:
@@ -51,7 +52,7 @@ def shown_at(context: Any) -> Shown | None:
     if clip is None or size is None:
         return None
     number = round(row)
-    return Shown(clip, number - clip.first_frame, size, _video(settings), number)
+    return Shown(clip, number - clip.first_frame, size, _video(settings, source), number)
 
 
 def _same(person: Any, record: Any) -> bool:
@@ -65,9 +66,12 @@ def _of_record(record: Any) -> KeypointClip:
 def video_frame(context: Any, settings: Any, person: Any, frame: float) -> float:
     """Frame number in the video of a scene frame, before the lift."""
     first = settings.range_first if settings.use_range else person.first
-    fps = settings.clip_fps(person) or scene_fps(context.scene)
-    rate = scene_fps(context.scene) if settings.rate == "SCENE" else fps
-    return Timing(1, fps, rate, settings.start).sample_at(frame) + first
+    fps = settings.clip_fps(person)
+    scene = context.scene
+    keeps = settings.rate == "SCENE" or (settings.rate == "AUTO" and not lets_set_up(scene, settings.scene_setup))
+    rate = scene_fps(scene) if keeps else fps
+    start = {"SCENE": scene.frame_start, "PLAYHEAD": scene.frame_current, "FRAME": settings.start}[settings.start_at]
+    return Timing(1, fps, rate, start).sample_at(frame) + first
 
 
 def _read(source: str, track: str, read: Any) -> KeypointClip | None:
@@ -81,8 +85,9 @@ def _read(source: str, track: str, read: Any) -> KeypointClip | None:
         return None
 
 
-def _video(settings: Any) -> Path | None:
-    path = Path(bpy.path.abspath(settings.video)) if settings.video else None
+def _video(settings: Any, path_of_keypoints: str) -> Path | None:
+    source = settings.source_at(path_of_keypoints)
+    path = Path(bpy.path.abspath(source.video)) if source is not None and source.video else None
     return path if path is not None and path.is_file() else None
 
 

@@ -11,7 +11,7 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.typing import F64
 
 from ..importing.sources import clip_of
-from .overlay import side_colour
+from ..motion.colours import side_colour
 
 __all__ = ["add_thumbnails", "outline", "remove_thumbnails", "thumbnail_of"]
 

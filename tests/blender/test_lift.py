@@ -72,7 +72,8 @@ def keys(armature, frames=COUNT, start=1):
 
 def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
     """Another scene is opened while the engine works, with another frame rate."""
-    from mvlift_blender.lifting.plan import plan_lift, write_lifted
+    from mvlift_blender.lifting.plan import plan_lift
+    from mvlift_blender.lifting.write import write_lifted
     from mvlift_blender.scene.selected import record_of
 
     first, other = bpy.context.scene, bpy.data.scenes.new("Other")
@@ -81,7 +82,7 @@ def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
     request = plan.requests[0]
     lifted = [(request, mvlift_motion(request))]
     with bpy.context.temp_override(scene=other, view_layer=other.view_layers[0]):
-        write_lifted(bpy.context, plan, lifted)
+        write_lifted(bpy.context, plan.write, lifted)
         assert bpy.context.scene == other
     assert not list(other.objects)
     assert {o.name for o in first.objects} == {"walk", "walk Body", "walk Camera"}
@@ -89,7 +90,7 @@ def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
     assert record_of(first.mvlift.result) is not None
     bpy.data.scenes.remove(first)
     with pytest.raises(mvlift.MvliftError, match="scene was removed"):
-        write_lifted(bpy.context, plan, lifted)
+        write_lifted(bpy.context, plan.write, lifted)
     assert not list(other.objects)
 
 

@@ -35,25 +35,26 @@ def clip_of_active():
 
 
 def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
-    from mvlift_blender.importing.people import ask_for, describe, why_not
+    from mvlift_blender.importing.people import assumed, describe, why_not
 
     assert bpy.ops.mvlift.import_keypoints(filepath=str(WALK)) == {"FINISHED"}
     person = settings().person()
     assert (person.name, person.format, person.frames, person.gaps) == ("walk", "openpose", 150, 0)
     assert person.confidence == pytest.approx(walker().mean_confidence, abs=1e-6)
-    assert ask_for(settings()) == "Give the video's size and its frame rate, or pick the video"
-    assert "size is unknown" in why_not(settings())
-    assert not bpy.ops.mvlift.lift.poll()
+    said = "Assumed a picture of 1280 x 720 and 30 frames a second: pick the video, or type what is right"
+    assert assumed(settings(), person) == said
+    assert (settings().clip_size(person), settings().clip_fps(person)) == (SIZE, 30)
+    assert bpy.ops.mvlift.lift.poll()
     settings().image_width, settings().image_height = SIZE
-    assert "frame rate is unknown" in why_not(settings())
+    assert assumed(settings(), person).startswith("Assumed 30 frames a second:")
     settings().fps = "ten"
     assert "'ten' is not a frame rate" in why_not(settings())
     settings().fps = "29.97"
-    assert (why_not(settings()), ask_for(settings())) == ("", "")
+    assert (why_not(settings()), assumed(settings(), person)) == ("", "")
     assert settings().clip_fps(person) == Fraction(30000, 1001)
     assert bpy.ops.mvlift.lift.poll()
     assert describe(settings(), person)[1] == "Frames 0 to 149, 5.0 s"
-    told = "Told by: json with people[].pose_keypoints_2d, one file per frame; coordinates in pixels"
+    told = "Detected as: json with people[].pose_keypoints_2d, one file per frame; coordinates in pixels"
     assert describe(settings(), person)[-1] == told
 
 
@@ -153,7 +154,7 @@ def test_choosing_and_forgetting(tmp_path):
     assert [p.chosen for p in settings().people] == [True, True]
     bpy.ops.mvlift.choose_people()
     assert [p.chosen for p in settings().people] == [False, False]
-    assert "Tick at least one" in why_not(settings())
+    assert "Select at least one" in why_not(settings())
     settings().active = 0
     bpy.ops.mvlift.forget_people()
     assert [p.track for p in settings().people] == ["b"]

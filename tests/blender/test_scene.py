@@ -15,7 +15,7 @@ from synthetic_motion import forward, walk
 from mvlift_blender.motion import timing
 from mvlift_blender.scene import animation, body, frame_rate
 from mvlift_blender.scene.keyframes import rotation_path
-from mvlift_blender.scene.record import read_record
+from mvlift_blender.scene.record import LiftNames, read_record
 from mvlift_blender.scene.write import WriteOptions, write_motion
 
 RATES = [Fraction(24000, 1001), *map(Fraction, (24, 25)), Fraction(30000, 1001), *map(Fraction, (30, 50)),
@@ -146,7 +146,7 @@ def test_doubtful_frames_are_marked_and_keyed():
 
 def test_each_lift_has_an_action_and_remembers_its_facts():
     motion = walk(12)
-    first = write_motion(bpy.context, motion, WriteOptions(source="clip.json", track="3"))
+    first = write_motion(bpy.context, motion, WriteOptions(names=LiftNames("clip.json", "3")))
     second = write_motion(bpy.context, motion)
     assert first.curves.action != second.curves.action
     record = read_record(first.curves.action)
@@ -166,8 +166,7 @@ def test_failure_leaves_the_scene_as_it_was(monkeypatch):
     with pytest.raises(LiftError, match="translation"):
         write_motion(bpy.context, motion)
     assert snapshot() == before
-    for module in ("quality", "camera"):
-        name = {"quality": "key_quality", "camera": "set_render_size"}[module]
+    for name in ("key_quality", "set_scene_up"):
         with monkeypatch.context() as patch:
             patch.setattr(f"mvlift_blender.scene.write.{name}", lambda *a: 1 / 0)
             with pytest.raises(ZeroDivisionError):

@@ -12,6 +12,7 @@ import pytest
 from people_files import WALK, two_people, walker
 from synthetic_motion import walk
 
+from mvlift_blender.scene.record import LiftNames
 from mvlift_blender.scene.write import WriteOptions, write_motion
 
 pytestmark = pytest.mark.usefixtures("extension")
@@ -61,7 +62,7 @@ def movie(folder: Path, fps: Fraction) -> Path:
 
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(25), Fraction(60000, 1001)])
 def test_size_and_exact_rate_are_read_from_the_video(tmp_path, fps):
-    from mvlift_blender.importing.people import ask_for, why_not
+    from mvlift_blender.importing.people import assumed, why_not
 
     bpy.ops.mvlift.import_keypoints(filepath=str(WALK))
     settings = bpy.context.scene.mvlift
@@ -71,7 +72,7 @@ def test_size_and_exact_rate_are_read_from_the_video(tmp_path, fps):
     assert settings.clip_size(settings.person()) == SIZE
     assert settings.clip_fps(settings.person()) == fps
     assert len(bpy.data.movieclips) == blocks
-    assert (ask_for(settings), why_not(settings)) == ("", "")
+    assert (assumed(settings, settings.person()), why_not(settings)) == ("", "")
 
 
 def test_the_video_beside_the_keypoints_is_found(tmp_path):
@@ -157,7 +158,7 @@ def test_the_preview_after_a_lift_is_the_lifted_persons(tmp_path):
 
     table = two_people(tmp_path / "pair.csv")
     bpy.ops.mvlift.import_keypoints(filepath=str(table))
-    options = WriteOptions(start=31, source=str(table), track="a")
+    options = WriteOptions(start=31, names=LiftNames(str(table), "a"))
     scene = bpy.context.scene
     scene.mvlift.result = write_motion(bpy.context, walk(20), options).armature
     scene.mvlift.overlay, scene.mvlift.active = True, 0

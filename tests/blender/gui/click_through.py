@@ -25,8 +25,8 @@ SCENE = "answer = [sorted(o.name for o in bpy.data.objects), len(bpy.data.action
 VIDEO = """
 import numpy as np
 from pathlib import Path
-from bl_ext.user_default.mvlift.sources import clip_of
-from bl_ext.user_default.mvlift.thumbnails import _distance
+from bl_ext.user_default.mvlift.importing.sources import clip_of
+from bl_ext.user_default.mvlift.viewport.thumbnails import _distance
 s = bpy.context.scene.mvlift
 clip, folder = clip_of(s, s.person()), Path("/tmp/gui/video")
 folder.mkdir()
@@ -55,7 +55,7 @@ bpy.data.images.remove(image)
 SEVERAL = """
 from dataclasses import replace
 from mvlift.keypoints.writing import write_keypoints
-from bl_ext.user_default.mvlift.sources import clip_of
+from bl_ext.user_default.mvlift.importing.sources import clip_of
 s = bpy.context.scene.mvlift
 clip, people = clip_of(s, s.person()), []
 for number, (size, aside, frames) in enumerate([(1.0, 0, 150), (0.8, 300, 90), (0.7, -260, 60)]):

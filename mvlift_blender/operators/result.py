@@ -1,0 +1,114 @@
+"""What can be done with a result as a whole: take it out again, let the scene follow it, lift a part of it anew."""
+
+# Annotations are Blender's property definitions here: they must not be turned into strings.
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty, IntProperty
+
+from ..lifting.jobs import why_busy
+from ..scene.lift_parts import adopt, remove_lift
+from ..scene.selected import lifted_armature, why_no_record
+from .reports import report_error
+
+__all__ = ["CLASSES"]
+
+
+class MVLIFT_OT_remove_lift(bpy.types.Operator):
+    """Take a lift out of the file: its armature, body, camera, objects, Actions and collection"""
+
+    bl_idname = "mvlift.remove_lift"
+    bl_label = "Remove Lift"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature, in Object Mode, and no lift that runs."""
+        reason = why_busy(context) or why_no_record(context)
+        if not reason and context.mode != "OBJECT":
+            reason = "Leave the present mode first: removing needs Object Mode"
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        """Remove."""
+        try:
+            said = remove_lift(lifted_armature(context))
+        except Exception as error:
+            return report_error(self, context, error, "removing a lift")
+        self.report({"INFO"}, said)
+        return {"FINISHED"}
+
+
+class MVLIFT_OT_match_scene(bpy.types.Operator):
+    """Let the scene follow the selected lift: its camera, the video's size, and a frame range that holds the motion"""
+
+    bl_idname = "mvlift.match_scene"
+    bl_label = "Match Scene to Lift"
+    bl_options = {"REGISTER", "UNDO"}
+
+    camera: BoolProperty(name="Camera", description="Make the lift's camera the active one", default=True)
+    size: BoolProperty(name="Render Size", description="Render at the video's size in pixels", default=True)
+    frames: BoolProperty(name="Frame Range", description="Make the frame range that of the motion", default=True)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature."""
+        reason = why_busy(context) or why_no_record(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        """Set what is ticked."""
+        try:
+            said = adopt(context.scene, lifted_armature(context), self.camera, self.size, self.frames)
+        except Exception as error:
+            return report_error(self, context, error, "matching the scene")
+        context.scene.mvlift.said = said
+        self.report({"INFO"}, said)
+        return {"FINISHED"}
+
+
+class MVLIFT_OT_relift_range(bpy.types.Operator):
+    """Lift a part of a lifted motion again with another seed or smoothing and blend it in, beside your work"""
+
+    bl_idname = "mvlift.relift_range"
+    bl_label = "Lift Range Again"
+    bl_options = {"INTERNAL"}
+
+    first: IntProperty(name="First", description="First scene frame to lift again", default=1)
+    last: IntProperty(name="Last", description="Last scene frame to lift again", default=250)
+    blend: IntProperty(
+        name="Blend", description="Frames on either side over which old and new are mixed", default=8, min=0, max=100
+    )
+    seed: IntProperty(name="Seed", description="Another seed gives another guess", default=1, min=0)
+    smoothing: FloatProperty(
+        name="Smoothing", description="How strongly the new part is smoothed in time", default=1.0, min=0, max=10
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature whose keypoints are known."""
+        reason = why_busy(context) or why_no_record(context, with_source=True)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask; begin with the scene's preview range, else its whole range."""
+        scene = context.scene
+        if not self.properties.is_property_set("first"):
+            preview = scene.use_preview_range
+            self.first = scene.frame_preview_start if preview else scene.frame_start
+            self.last = scene.frame_preview_end if preview else scene.frame_end
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, _context: Any) -> set[str]:
+        """Hand over to the operator that waits for the engine without blocking the window."""
+        way = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        bpy.ops.mvlift.relift(
+            way, first=self.first, last=self.last, blend=self.blend, seed=self.seed, smoothing=self.smoothing
+        )
+        return {"FINISHED"}
+
+
+CLASSES = (MVLIFT_OT_remove_lift, MVLIFT_OT_match_scene, MVLIFT_OT_relift_range)
