@@ -36,7 +36,7 @@ class DetectorChoice:
 
     detector: str = "blazepose"
     """blazepose, blazepose-heavy (slower, steadier), rtmpose or rtmw (both with rtmlib installed)."""
-    hands: bool = False
+    detect_hands: bool = False
     """Detect 21 points of each hand too."""
     max_people: int = 0
     """At most so many people a frame, the largest; 0 for no limit."""

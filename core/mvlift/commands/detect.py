@@ -32,7 +32,7 @@ def detection_options(choice: DetectorChoice, fps: str, frames: str = "") -> Det
     """
     return DetectionOptions(
         detector=choice.detector,
-        hands=choice.hands,
+        hands=choice.detect_hands,
         max_people=choice.max_people,
         frames=parse_frames(frames),
         fps=parse_fps(fps),
