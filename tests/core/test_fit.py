@@ -12,6 +12,7 @@ from mvlift.bodies.contacts import level_up, standing
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.kinematics import Kinematics
+from mvlift.bodies.skeleton import KeypointOffset
 from mvlift.errors import BodyFileError, LiftError
 from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.lifting.clip_fit import fit_clip
@@ -21,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import make_walk
 
 SKELETON = default_human_skeleton()
-RIG = get_kinematic_model("human")
-ROOT = [SKELETON.keypoint_names.index(n) for n in RIG.root]
+KINEMATIC_MODEL = get_kinematic_model("human")
+ROOT = [SKELETON.keypoint_names.index(n) for n in KINEMATIC_MODEL.root]
 
 
 def walk(frames: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -73,7 +74,7 @@ def test_kinematics_agree_with_the_skeleton_and_with_finite_differences() -> Non
     random = np.random.default_rng(1)
     rotations = exp_map(0.5 * random.normal(size=(3, 24, 3)))
     root, betas = random.normal(size=(3, 3)), random.normal(size=10)
-    kinematics = Kinematics(SKELETON, RIG)
+    kinematics = Kinematics(SKELETON, KINEMATIC_MODEL)
     posed = kinematics.pose(betas, rotations, root)
     joints, points = SKELETON.posed(betas, rotations, root - SKELETON.shaped(betas)[0][0])
     assert np.abs(posed.joints - joints).max() < 1e-12
@@ -92,6 +93,67 @@ def test_kinematics_agree_with_the_skeleton_and_with_finite_differences() -> Non
     for b in range(10):
         there = kinematics.pose(betas + step * np.eye(10)[b], rotations, root).points
         assert np.abs((there - posed.points) / step - shape[..., b]).max() < 1e-5
+
+
+OFFSETS = (
+    KeypointOffset(("l_knee",), "pelvis", (0.02, 0.03, 0.0), asymmetry=0.5),
+    KeypointOffset(("nose", "l_eye"), "spine3", (0.01, 0.01, 0.01)),
+)
+
+
+def test_offsets_turn_with_their_joint_and_mirror_or_oppose_the_sides() -> None:
+    body = SKELETON.with_keypoint_offsets(OFFSETS)
+    assert body.keypoint_offsets == 4 + 3  # x and y, tied and opposed; nose and eyes together
+    names, bare = body.keypoint_names, np.zeros(len(body.shape_sigma))
+    rotations = np.tile(np.eye(3), (1, 24, 1, 1))
+    rotations[0, 0] = exp_map(np.array([0, 0, np.pi / 2]))  # the pelvis' x is the world's y
+    rotations[0, 4] = exp_map(np.array([0.7, 0, 0]))  # the knee's own bend does not turn its offset
+    kinematics = Kinematics(body, KINEMATIC_MODEL)
+    posed = kinematics.pose(bare, rotations, np.zeros((1, 3)))
+    first = len(SKELETON.shape_sigma)
+    moved = [kinematics.pose(bare + np.eye(len(bare))[first + i], rotations, np.zeros((1, 3))) for i in range(4)]
+    change = [(m.points - posed.points)[0, [names.index("l_knee"), names.index("r_knee")]] for m in moved]
+    assert change[0] == pytest.approx(np.array([[0, 0.02, 0], [0, -0.02, 0]]))  # x, mirrored
+    assert change[1] == pytest.approx(np.array([[0, 0.01, 0], [0, 0.01, 0]]))  # x, opposed: both to the left
+    assert change[2] == pytest.approx(np.array([[-0.03, 0, 0], [-0.03, 0, 0]]))
+    assert change[3] == pytest.approx(np.array([[-0.015, 0, 0], [0.015, 0, 0]]))
+    assert moved[0].body_points == pytest.approx(posed.points)
+
+
+def test_derivatives_of_keypoints_with_offsets_are_finite_differences() -> None:
+    random = np.random.default_rng(5)
+    body = SKELETON.with_keypoint_offsets(OFFSETS)
+    kinematics = Kinematics(body, KINEMATIC_MODEL)
+    rotations = exp_map(0.5 * random.normal(size=(2, 24, 3)))
+    root, betas, step = random.normal(size=(2, 3)), random.normal(size=len(body.shape_sigma)), 1e-6
+    posed = kinematics.pose(betas, rotations, root)
+    jacobian, shape = kinematics.jacobian(posed), kinematics.shape_jacobian(posed)
+    for d in range(3, kinematics.dof):
+        turn = np.zeros((2, len(kinematics.groups), 3))
+        turn[:, (d - 3) // 3, (d - 3) % 3] = step
+        there = kinematics.pose(betas, kinematics.moved_by(rotations, turn), root).points
+        assert np.abs((there - posed.points) / step - jacobian[..., d]).max() < 1e-5
+    for b in range(len(betas)):
+        there = kinematics.pose(betas + step * np.eye(len(betas))[b], rotations, root).points
+        assert np.abs((there - posed.points) / step - shape[..., b]).max() < 1e-5
+
+
+def test_a_detectors_constant_offsets_are_found_and_do_not_bend_the_body() -> None:
+    clean, _ = targets(90)
+    assert clean.pixels is not None
+    axes = walk(90)[2]
+    shift = np.zeros((len(SKELETON.keypoint_names), 3))
+    for side in ("l_", "r_"):
+        shift[SKELETON.keypoint_names.index(side + "knee")] = [0, 0, 0.04]  # 4 cm too high
+    K = clean.K
+    assert K is not None
+    depth = clean.points3d[..., 2:] + 4.0
+    spoilt = clean.pixels + K[0, 0] * (shift @ axes.T)[..., :2] / depth
+    wanted = replace(clean, pixels=spoilt, points3d=clean.points3d + shift @ axes.T)
+    offsets = (KeypointOffset(("l_knee",), "pelvis", (0.02, 0.02, 0.02)),)
+    fitted = fit_body(SKELETON.with_keypoint_offsets(offsets), KINEMATIC_MODEL, wanted, FitOptions(iterations=12))
+    assert fitted.betas[-2] > 1.3  # upwards, in units of 2 cm; a shorter shank may say a part of it
+    assert np.abs(fitted.betas[[-3, -1]]).max() < 0.7
 
 
 def test_the_banded_system_solves_the_dense_normal_equations() -> None:
@@ -136,7 +198,7 @@ def test_the_banded_system_solves_the_dense_normal_equations() -> None:
 
 def test_good_targets_give_the_walk_back() -> None:
     wanted, world = targets()
-    fitted = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=12))
+    fitted = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=12))
     local, root = errors(fitted, world)
     assert local < 20
     assert root < 40
@@ -146,7 +208,7 @@ def test_good_targets_give_the_walk_back() -> None:
 
 def test_flattened_targets_stay_sane_and_sit_on_the_pixels() -> None:
     wanted, world = targets(depth_share=0.0)
-    fitted = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=12))
+    fitted = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=12))
     K = wanted.K
     assert K is not None
     assert wanted.pixels is not None
@@ -158,13 +220,13 @@ def test_flattened_targets_stay_sane_and_sit_on_the_pixels() -> None:
 
 def test_contacts_level_a_tilted_guess_and_keep_the_feet_still() -> None:
     wanted, world = targets(frames=120, up_error=0.1)
-    held = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=14, up_sigma=0.0))
-    free = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=14, up_sigma=0.15))
+    held = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=14, up_sigma=0.0))
+    free = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=14, up_sigma=0.15))
     true_up = walk(120)[2][:, 2]
     before, after = (np.degrees(np.arccos(np.clip(f.up @ true_up, -1, 1))) for f in (held, free))
     assert before == pytest.approx(np.degrees(0.1), abs=0.1)
     assert after < 0.6 * before
-    feet = [SKELETON.keypoint_names.index(n) for n in RIG.contacts]
+    feet = [SKELETON.keypoint_names.index(n) for n in KINEMATIC_MODEL.contacts]
     still = np.linalg.norm(np.diff(world[:, feet], axis=0), axis=-1) < 0.002
     moved = np.linalg.norm(np.diff(free.points[:, feet], axis=0), axis=-1)
     assert np.median(moved[still]) < 0.006
@@ -174,7 +236,7 @@ def test_who_stands_still_is_levelled_by_their_balance() -> None:
     """Feet in one place say nothing of gravity; the body over them does. A body far off them is held or sits."""
     rest, _ = SKELETON.shaped(np.zeros(len(SKELETON.shape_sigma)))
     up, sole = np.array([0.0, 1.0, 0.0]), np.zeros((60, 2, 3))
-    over = standing(np.repeat(rest[None], 60, axis=0), SKELETON, RIG)
+    over = standing(np.repeat(rest[None], 60, axis=0), SKELETON, KINEMATIC_MODEL)
     assert over is not None
     assert over @ up == pytest.approx(0.9, abs=0.15)  # metres: the centre of mass of who stands upright
     assert np.degrees(np.arccos(over @ up / np.linalg.norm(over))) < 5
@@ -188,14 +250,14 @@ def test_who_stands_still_is_levelled_by_their_balance() -> None:
     assert off(level_up(sole, contact, tilted, 0.1, 30, over)) < 0.65 * off(tilted)
     sitting = exp_map(np.array([1.0, 0.0, 0.0])) @ tilted * 0.5
     np.testing.assert_allclose(level_up(sole, contact, tilted, 0.1, 30, sitting), tilted, atol=0.02)
-    assert standing(np.repeat(rest[None], 2, axis=0), SKELETON, replace(RIG, masses={})) is None
+    assert standing(np.repeat(rest[None], 2, axis=0), SKELETON, replace(KINEMATIC_MODEL, masses={})) is None
 
 
 def test_a_given_height_fixes_the_scale() -> None:
     wanted, _ = targets(frames=20)
     heights = []
     for stature in (1.5, 1.9):
-        fitted = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=8, stature=stature))
+        fitted = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=8, stature=stature))
         joints, points = SKELETON.shaped(fitted.betas)
         heights.append(np.concatenate([joints, points])[:, 1].max() - np.concatenate([joints, points])[:, 1].min())
     assert heights[1] / heights[0] == pytest.approx(1.9 / 1.5, rel=0.01)
@@ -203,8 +265,8 @@ def test_a_given_height_fixes_the_scale() -> None:
 
 def test_a_long_clip_in_windows_equals_the_clip_in_one() -> None:
     wanted, world = targets(frames=150)
-    whole = fit_body(SKELETON, RIG, wanted, FitOptions(iterations=10))
-    parts = fit_clip(SKELETON, RIG, wanted, FitOptions(iterations=10), None, window=100)
+    whole = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=10))
+    parts = fit_clip(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=10), None, window=100)
     assert len(parts.root) == 150
     assert abs(errors(whole, world)[0] - errors(parts, world)[0]) < 12
     step = np.linalg.norm(np.diff(parts.points, 2, axis=0), axis=-1)
@@ -214,6 +276,6 @@ def test_a_long_clip_in_windows_equals_the_clip_in_one() -> None:
 def test_wrong_input_is_refused() -> None:
     wanted, _ = targets(frames=10)
     with pytest.raises(LiftError, match="keypoints for a body"):
-        fit_body(SKELETON.with_keypoints(("nose", "neck")), RIG, wanted)
+        fit_body(SKELETON.with_keypoints(("nose", "neck")), KINEMATIC_MODEL, wanted)
     with pytest.raises(BodyFileError, match="no keypoints"):
         SKELETON.with_keypoints(("tail",))

@@ -106,7 +106,7 @@ class MotionSystem:
         return rows[:-1, :band].T
 
     def solve(self, damping: float) -> tuple[F64, F64]:
-        """The Levenberg-Marquardt step: (T, D) and (B,), to be added to the unknowns.
+        """The damped Gauss-Newton step: (T, D) and (B,), to be added to the unknowns.
 
         Raises:
             numpy.linalg.LinAlgError: the damped matrix is not positive definite.

@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt fit of a body to 2D keypoints and lifted 3D keypoints of a whole clip at once.
+"""Damped Gauss-Newton fit of a body to 2D keypoints and lifted 3D keypoints of a whole clip at once.
 
 The unknowns are the root's path and the joints' rotations in the camera's axes, with one shape for the clip. Contacts,
 floor, gravity and the pose prior's targets are estimated again between steps and held constant within one.
@@ -26,8 +26,9 @@ from mvlift.typing import F64
 __all__ = ["BodyFit", "FitOptions", "FitTargets", "PosePrior", "fit_body"]
 
 
-REPROJECTION_SIGMA: Final = 0.004
-"""Metres at the body: how well a sure 2D keypoint is known at best."""
+REPROJECTION_SIGMA: Final = 0.012
+"""Metres at the body: how well a sure 2D keypoint is known at best. Detectors tremble by 4 mm, but err by 15 to 40 mm
+for seconds, of which the keypoints' offsets explain only what is constant over a clip."""
 TRANSLATION_ACCELERATION: Final = 0.012
 """Metres a frame squared at 30 fps: how much a root's path bends."""
 ROTATION_ACCELERATION: Final = 0.12
@@ -261,7 +262,7 @@ class _Fit:
             self.plausible = self.prior.target_pose(self.rotations[:, 1 : 1 + self.kinematic_model.prior_joints])
 
     def run(self, progress: Callable[[float], None]) -> BodyFit:
-        """All steps; a step that would not lower the damped model is damped more."""
+        """All steps."""
         costs = []
         frames = len(self.root)
         for step in range(self.options.iterations):

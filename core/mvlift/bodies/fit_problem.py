@@ -50,7 +50,7 @@ class FitOptions:
     """How a fit goes.
 
     Attributes:
-        iterations: Levenberg-Marquardt steps.
+        iterations: damped Gauss-Newton steps.
         smoothing: factor on the smoothness of root and rotations.
         up_sigma: how far off the up direction may be, radians; 0 holds it.
         stature: height of the person in metres, if known.

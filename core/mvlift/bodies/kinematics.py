@@ -24,12 +24,14 @@ class Posed:
         world: (T, J, 3, 3) world rotations of the joints.
         joints: (T, J, 3) metres.
         points: (T, K, 3) keypoints, metres.
+        body_points: (T, K, 3) the same without the offsets of detectors.
         rest_joints, rest_points: (J, 3), (K, 3) at the shape that was posed.
     """
 
     world: F64
     joints: F64
     points: F64
+    body_points: F64
     rest_joints: F64
     rest_points: F64
 
@@ -58,7 +60,10 @@ class Kinematics:
             while at >= 0:
                 below[at, j] = 1
                 at = self.parents[at]
-        self.moved = skeleton.point_weights @ below.T  # (K, J): share of a point that a joint moves
+        self._bone = skeleton.point_weights.argmax(1)
+        self._offset_joints = self._bone if skeleton.offset_joints is None else skeleton.offset_joints
+        # (K, J): how far a joint moves a point, itself or its offset
+        self.moved = skeleton.point_weights @ below.T + below.T[self._offset_joints]
         self._below = below
         self._pairs = [
             (g, j, share, np.flatnonzero(self.moved[:, j] > 0))
@@ -66,7 +71,6 @@ class Kinematics:
             for j, share in group
         ]
         self._rigid = bool((skeleton.point_weights.max(1) == 1).all())
-        self._bone = skeleton.point_weights.argmax(1)
 
     def pose(self, betas: F64, rotations: F64, translation: F64) -> Posed:
         """Forward kinematics.
@@ -83,17 +87,19 @@ class Kinematics:
             posed = position[:, bone] + (world[:, bone] @ (points - rest[bone])[:, :, None])[..., 0]
         else:
             posed = blend_skinning(self.skeleton.point_weights, points, rest, world, position)
-        return Posed(world, position, posed, rest, points)
+        return Posed(world, position, posed + self.skeleton.offsets(betas, world), posed, rest, points)
 
     def _arms(self, posed: Posed, j: int, points: NDArray[np.int64]) -> F64:
         """(T, n, 3) of the points about joint j, scaled by the share that the joint moves."""
+        turned = (posed.points - posed.body_points)[:, points] * self._below[j][self._offset_joints[points]][:, None]
         if self._rigid:
-            return posed.points[:, points] - posed.joints[:, j, None]
+            arm = posed.body_points[:, points] - posed.joints[:, j, None]
+            return np.asarray(arm * self._below[j][self._bone[points]][:, None] + turned)
         weights = self.skeleton.point_weights[points] * self._below[j]  # (n, J)
         offset = posed.joints - np.einsum("tjab,jb->tja", posed.world, posed.rest_joints)
         blended = np.einsum("kj,tjab->tkab", weights, posed.world)
         part = np.einsum("tkab,kb->tka", blended, posed.rest_points[points]) + np.einsum("kj,tja->tka", weights, offset)
-        return np.asarray(part - weights.sum(1)[None, :, None] * posed.joints[:, j, None])
+        return np.asarray(part - weights.sum(1)[None, :, None] * posed.joints[:, j, None] + turned)
 
     def jacobian(self, posed: Posed) -> F64:
         """(T, K, 3, D) derivative of the keypoints by the degrees of freedom."""
@@ -119,14 +125,16 @@ class Kinematics:
         for j, parent in enumerate(self.parents):
             if parent >= 0:
                 moved[:, j] = moved[:, parent] + posed.world[:, parent] @ (s.shape_joints[j] - s.shape_joints[parent])
+        offsets = 0.0 if s.shape_offsets is None else posed.world[:, self._offset_joints] @ s.shape_offsets
         if self._rigid:
             bone = self._bone
-            return np.asarray(moved[:, bone] + posed.world[:, bone] @ (s.shape_points - s.shape_joints[bone]))
+            return np.asarray(moved[:, bone] + posed.world[:, bone] @ (s.shape_points - s.shape_joints[bone]) + offsets)
         w = s.point_weights
         local = np.einsum("tjac,jcb->tjab", posed.world, s.shape_joints)
         return np.asarray(
             np.einsum("kj,tjab->tkab", w, moved - local)
             + np.einsum("kj,tjac,kcb->tkab", w, posed.world, s.shape_points, optimize=True)
+            + offsets
         )
 
     def moved_by(self, rotations: F64, step: F64) -> F64:

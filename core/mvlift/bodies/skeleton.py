@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mvlift.errors import BodyFileError
 from mvlift.kinematics.chains import blend_skinning, forward_kinematics
@@ -27,19 +28,29 @@ def mirror_joint(name: str) -> str:
     return name
 
 
+def _widened(directions: F64, count: int) -> F64:
+    """(N, 3, B + count) shape directions with so many more coefficients that move nothing."""
+    return np.concatenate([directions, np.zeros((*directions.shape[:2], count))], 2)
+
+
 @dataclass(frozen=True)
 class KeypointOffset:
-    """Where somebody's keypoints may lie beside the body's.
+    """Where a detector's, or a motion-capture skeleton's, keypoints may lie beside the body's own.
+
+    The offset is constant over a clip in the axes of one joint, whatever bone the keypoint itself is on: detectors err
+    by the look of the whole trunk more than by that of a limb.
 
     Attributes:
         keypoints: left or middle ones, which move together; right ones mirror them.
-        joint: whose bone they are fixed to (the left one).
+        joint: in whose axes the offset is constant (the left one's; mirrored for the right side).
         sigma: standard deviations in metres along x (left), y (up) and z (front) of the rest pose; 0 = never.
+        asymmetry: standard deviation of what each side moves for itself, as a share of ``sigma``.
     """
 
     keypoints: tuple[str, ...]
     joint: str
     sigma: tuple[float, float, float]
+    asymmetry: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +68,8 @@ class BodySkeleton:
         point_weights: (K, J) skinning weights, rows sum to 1.
         shape_sigma: (B,) standard deviation of each coefficient over people (SMPL: 1).
         keypoint_offsets: how many of the last coefficients move keypoints alone (``with_keypoint_offsets``).
+        offset_joints: (K,) joint in whose axes each keypoint's offset is constant.
+        shape_offsets: (K, 3, B) change of each keypoint's offset per unit of each shape coefficient; None: no offsets.
         kind: "smpl" or "smal".
         fit_scale: factor by which it is larger than the body it stands for (``scaled_for_fit``).
     """
@@ -71,6 +84,8 @@ class BodySkeleton:
     point_weights: F64
     shape_sigma: F64
     keypoint_offsets: int = 0
+    offset_joints: NDArray[np.int64] | None = None
+    shape_offsets: F64 | None = None
     kind: str = "smpl"
     fit_scale: float = 1.0
 
@@ -85,6 +100,7 @@ class BodySkeleton:
             shape_joints=self.shape_joints * factor,
             rest_points=self.rest_points * factor,
             shape_points=self.shape_points * factor,
+            shape_offsets=None if self.shape_offsets is None else self.shape_offsets * factor,
             fit_scale=self.fit_scale * factor,
         )
 
@@ -114,6 +130,8 @@ class BodySkeleton:
             rest_points=self.rest_points[rows],
             shape_points=self.shape_points[rows],
             point_weights=self.point_weights[rows],
+            offset_joints=None if self.offset_joints is None else self.offset_joints[rows],
+            shape_offsets=None if self.shape_offsets is None else self.shape_offsets[rows],
         )
 
     def with_keypoint_offsets(self, keypoint_offsets: tuple[KeypointOffset, ...]) -> BodySkeleton:
@@ -125,33 +143,38 @@ class BodySkeleton:
         Raises:
             BodyFileError: an offset names a joint that the body lacks.
         """
-        points, weights, sigma = self.shape_points, self.point_weights.copy(), []
+        columns: list[F64] = []
+        frames = self.point_weights.argmax(1)
         for offset in keypoint_offsets:
             if offset.joint not in self.joint_names:
                 raise BodyFileError(f"The body has no joint {offset.joint}.", f"It has {', '.join(self.joint_names)}.")
-            pairs = [(k, 1.0) for k in offset.keypoints]
-            pairs += [("r_" + k[2:], -1.0) for k in offset.keypoints if k.startswith("l_")]
-            rows = [(self.keypoint_names.index(k), side) for k, side in pairs if k in self.keypoint_names]
+            left = [self.keypoint_names.index(k) for k in offset.keypoints if k in self.keypoint_names]
+            mirrored = ["r_" + k[2:] for k in offset.keypoints if k.startswith("l_")]
+            right = [self.keypoint_names.index(k) for k in mirrored if k in self.keypoint_names]
+            frames[left] = self.joint_names.index(offset.joint)
+            frames[right] = self.joint_names.index(mirror_joint(offset.joint))
             for axis, spread in enumerate(offset.sigma):
-                if spread <= 0:
-                    continue
-                column = np.zeros((*points.shape[:2], 1))
-                for row, side in rows:
-                    column[row, axis] = spread * (side if axis == 0 else 1.0)
-                points = np.concatenate([points, column], 2)
-                sigma.append(1.0)
-            for row, side in rows:
-                joint = offset.joint if side > 0 else mirror_joint(offset.joint)
-                weights[row] = np.eye(len(self.joint_names))[self.joint_names.index(joint)]
-        more = np.zeros((*self.shape_joints.shape[:2], len(sigma)))
+                columns += [self._offset_column(axis, spread, left, right)] if spread > 0 else []
+                if right and spread * offset.asymmetry > 0:
+                    columns.append(self._offset_column(axis, spread * offset.asymmetry, left, right, opposed=True))
+        known = np.zeros((len(self.keypoint_names), 3, len(self.shape_sigma)))
+        before = known if self.shape_offsets is None else self.shape_offsets
         return replace(
             self,
-            shape_points=points,
-            shape_joints=np.concatenate([self.shape_joints, more], 2),
-            point_weights=weights,
-            shape_sigma=np.append(self.shape_sigma, sigma),
-            keypoint_offsets=self.keypoint_offsets + len(sigma),
+            shape_points=_widened(self.shape_points, len(columns)),
+            shape_joints=_widened(self.shape_joints, len(columns)),
+            shape_sigma=np.append(self.shape_sigma, np.ones(len(columns))),
+            keypoint_offsets=self.keypoint_offsets + len(columns),
+            offset_joints=frames,
+            shape_offsets=np.concatenate([before, *(column[..., None] for column in columns)], 2),
         )
+
+    def _offset_column(self, axis: int, spread: float, left: list[int], right: list[int], opposed: bool = False) -> F64:
+        """(K, 3) change of the offsets that moves both sides by ``spread`` metres, mirrored or opposed."""
+        column = np.zeros((len(self.keypoint_names), 3))
+        mirror = -1.0 if (axis == 0) != opposed else 1.0
+        column[left, axis], column[right, axis] = spread, mirror * spread
+        return column
 
     def shaped(self, betas: F64) -> tuple[F64, F64]:
         """Rest joints (J, 3) and keypoints (K, 3) at a shape (B,)."""
@@ -170,4 +193,11 @@ class BodySkeleton:
         """
         joints, points = self.shaped(betas)
         world, position = forward_kinematics(self.parents, joints, rotations, joints[0] + translation)
-        return position, blend_skinning(self.point_weights, points, joints, world, position)
+        placed = blend_skinning(self.point_weights, points, joints, world, position)
+        return position, placed + self.offsets(betas, world)
+
+    def offsets(self, betas: F64, world: F64) -> F64:
+        """(T, K, 3) metres from the body's own points to the keypoints, for world rotations (T, J, 3, 3)."""
+        if self.shape_offsets is None or self.offset_joints is None:
+            return np.zeros((len(world), len(self.keypoint_names), 3))
+        return np.asarray((world[:, self.offset_joints] @ (self.shape_offsets @ betas)[:, :, None])[..., 0])

@@ -21,7 +21,7 @@ class Preset:
         sampling: of the multi-view model.
         refinement_passes: most passes after the first, which sample again with the fitted body's depth and gravity;
             they end once these agree with what sampling started from.
-        fit_iterations: Levenberg-Marquardt steps of the body fit.
+        fit_iterations: damped Gauss-Newton steps of the body fit.
         as_published: triangulate and fit by gradient descent, as the paper does.
     """
 

@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt fit of a rigid object to its 2D keypoints, its lifted keypoints and the hands that hold it."""
+"""Damped Gauss-Newton fit of a rigid object to its 2D keypoints, its lifted keypoints and the hands that hold it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ObjectOptions:
     """How the fit goes.
 
     Attributes:
-        iterations: Levenberg-Marquardt steps.
+        iterations: damped Gauss-Newton steps.
         smoothing: factor on the smoothness.
         contacts: use the hands, the floor and that an object at rest does not move.
     """

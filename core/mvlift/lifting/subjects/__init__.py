@@ -104,7 +104,7 @@ def subject_names() -> list[str]:
 
 def _keypoint_offset(row: Mapping[str, Any]) -> KeypointOffset:
     x, y, z = (float(v) for v in row["sigma"])
-    return KeypointOffset(tuple(row["keypoints"]), str(row["joint"]), (x, y, z))
+    return KeypointOffset(tuple(row["keypoints"]), str(row["joint"]), (x, y, z), float(row.get("asymmetry", 0.0)))
 
 
 def _beside(path: Path, name: str) -> str:
