@@ -176,7 +176,7 @@ def hand_model(skeleton: BodySkeleton, side: Side, betas: F64 | None = None) -> 
         row, along = hand_tables()["fingers"][name], _unit(bones[f, 0])
         dorsal = _dorsal(name, axes, along)
         roll = exp_map(-sign * np.radians(float(row.get("roll", 0.0))) * along)
-        hinges[f] = sign * np.cross(roll @ dorsal, along)
+        hinges[f] = np.cross(roll @ dorsal, along)
         bounds = np.radians(np.array(row["limits"], np.float64))
         if name == "thumb":
             limits[f, SPREAD2] = np.radians([-12.0, 12.0])
@@ -184,7 +184,7 @@ def hand_model(skeleton: BodySkeleton, side: Side, betas: F64 | None = None) -> 
             rest[f] = _bends(bones[f], hinges[f], axes)
         limits[f, [FLEX1, FLEX2, FLEX3]] = bounds[:3] - rest[f, FLEX1 : FLEX3 + 1, None]
         limits[f, SPREAD] = bounds[3]
-    spreads = np.cross(hinges[:, None], _unit(bones[:, :2]))
+    spreads = sign * np.cross(hinges[:, None], _unit(bones[:, :2]))
     return HandModel(side, wrist, columns, knuckles, bones, hinges, spreads, rest, limits, axes)
 
 

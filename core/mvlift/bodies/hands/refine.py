@@ -26,18 +26,18 @@ DOF: Final = 3 + len(COLUMNS)
 SHAPES: Final = 6
 """Shared unknowns: logarithms of the five fingers' lengths and of the palm's length."""
 SHAPE_SIGMA: Final = 0.06
-ITERATIONS: Final = 5
-OUTLIER: Final = 3.0
+ITERATIONS: Final = 6
+OUTLIER: Final = 5.0
 """Standard deviations from which on a keypoint counts less and less."""
-WRIST_ACCELERATION: Final = 0.10
-FINGER_ACCELERATION: Final = 0.10
+WRIST_ACCELERATION: Final = 0.2
+FINGER_ACCELERATION: Final = 0.3
 """Radians a frame squared at 30 fps."""
 LIMIT_SIGMA: Final = np.radians(4.0)
 COUPLING_SIGMA: Final = np.radians(11.0)
 REST_SIGMA: Final = np.radians([14.0, 55.0, 55.0, 40.0, 8.0])
 """About the relaxed hand where the keypoints are believed: spread, three flexions, second spread."""
 THUMB_SIGMA: Final = np.radians([22.0, 25.0, 25.0, 35.0, 8.0])
-RELAXED_SIGMA: Final = np.radians(3.0)
+RELAXED_SIGMA: Final = np.radians(5.0)
 """The same where they are not."""
 MAX_STEP: Final = 0.5
 

@@ -167,7 +167,7 @@ def view_hand(
         weight=confidence / sigma[:, None] ** 2,
         turn=turn,
         distance=distance,
-        quality=np.clip(gaussian_filter1d(quality.astype(np.float64), 0.1 * fps, mode="nearest"), 0, 1),
+        quality=np.clip(gaussian_filter1d(quality.astype(np.float64), 0.04 * fps, mode="nearest"), 0, 1),
         seen=seen & (_ramp(length, 0.5 * SMALL_PALM[0], SMALL_PALM[0]) > 0),
         depth=np.full(points.shape[:2], np.nan) if depth is None else depth * (distance / focal)[:, None],
     )
