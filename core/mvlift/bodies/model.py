@@ -228,6 +228,12 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
     template = np.asarray(arrays["v_template"], np.float64)
     regressor, weights = np.asarray(arrays["J_regressor"], np.float64), np.asarray(arrays["weights"], np.float64)
     tree, shapes = arrays["kintree_table"], np.asarray(arrays["shapedirs"], np.float64)
+    flat = [k for k in ("v_template", "J_regressor", "weights", "kintree_table", "shapedirs") if arrays[k].ndim < 2]
+    if flat:
+        raise BodyFileError(
+            f"{name}: {', '.join(flat)} {'is' if len(flat) == 1 else 'are'} no table of numbers.",
+            "Choose an SMPL, SMPL-H, SMPL-X or SMAL model file.",
+        )
     count = regressor.shape[0]
     problems = []
     if template.ndim != 2 or template.shape[1] != 3:
@@ -243,7 +249,11 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
     if not all(np.isfinite(a).all() for a in (template, regressor, weights, shapes)):
         problems.append("it holds NaN")
     faces = np.asarray(arrays["f"])
-    if faces.ndim != 2 or faces.shape[1] != 3 or (faces.size and int(faces.max()) >= len(template)):
+    if (
+        faces.ndim != 2
+        or faces.shape[1] != 3
+        or (faces.size and not (0 <= int(faces.min()) <= int(faces.max()) < len(template)))
+    ):
         problems.append(f"f is {faces.shape} and names vertices that are not there")
     kind = _tables()["kinds"].get(str(count))
     if kind is None:

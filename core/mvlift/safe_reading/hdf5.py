@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import DamagedFileError
-from mvlift.safe_reading.limits import MemoryBudget
+from mvlift.safe_reading.limits import ARRAY_FACTOR, MemoryBudget
 
 __all__ = ["Hdf5"]
 
@@ -64,7 +64,7 @@ class Hdf5:
             ) from error
         if _endless_heap(data):
             raise DamagedFileError(f"{name} is a damaged HDF5 file (its texts do not end).", _REMEDY)
-        self.name, self._budget = name, MemoryBudget(name)
+        self.name, self._budget = name, MemoryBudget(name, ARRAY_FACTOR)
         self._links = (h5py.ExternalLink, h5py.SoftLink)
         self._group = h5py.Group
         try:

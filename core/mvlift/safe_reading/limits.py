@@ -7,10 +7,12 @@ from typing import Final
 
 from mvlift.errors import DamagedFileError
 
-__all__ = ["TEXT_FACTOR", "MemoryBudget", "memory_limit"]
+__all__ = ["ARRAY_FACTOR", "TEXT_FACTOR", "MemoryBudget", "memory_limit"]
 
 TEXT_FACTOR: Final = 4
 """Bytes of memory for each byte of a text that is parsed whole (json, tables, xml)."""
+ARRAY_FACTOR: Final = 4
+"""Bytes of memory for each byte of an array: it is converted, turned round and sorted into people."""
 _GIGABYTE: Final = 1 << 30
 _DEFAULT: Final = 2.0
 _VARIABLE: Final = "MVLIFT_MEMORY_LIMIT"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import DamagedFileError
-from mvlift.safe_reading.limits import MemoryBudget
+from mvlift.safe_reading.limits import ARRAY_FACTOR, MemoryBudget
 from mvlift.safe_reading.pickles import Allowed, load_pickle, nothing_else
 
 __all__ = ["load_npy", "load_npz", "unpickle"]
@@ -69,7 +69,9 @@ def load_npy(data: bytes, name: str, also: Allowed = nothing_else, budget: Memor
     if any(n < 0 for n in shape) or len(shape) > 32:
         raise DamagedFileError(f"{name} is not a numpy array (its shape is {str(shape)[:80]}).", _REMEDY)
     count = int(np.prod(shape, dtype=object)) if shape else 1
-    (budget or MemoryBudget(name)).spend(count * max(dtype.itemsize, 8), f"an array of shape {str(shape)[:80]}")
+    (budget or MemoryBudget(name, ARRAY_FACTOR)).spend(
+        count * max(dtype.itemsize, 8), f"an array of shape {str(shape)[:80]}"
+    )
     if dtype.hasobject:
         return _objects(data[stream.tell() :], name, shape, fortran, also)
     if dtype.itemsize == 0 and count:
@@ -97,12 +99,12 @@ def load_npz(data: bytes, name: str, also: Allowed = nothing_else) -> dict[str, 
     Raises:
         DamagedFileError: it is damaged, too large or refused.
     """
-    budget, headers = MemoryBudget(name), MemoryBudget(name)
+    budget, members = MemoryBudget(name, ARRAY_FACTOR), MemoryBudget(name)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = [i for i in archive.infolist() if i.filename.endswith(".npy")]
             for info in infos:
-                headers.spend(info.file_size, info.filename[:80])
+                members.spend(info.file_size, info.filename[:80])
             parts = ((i.filename[:-4], archive.read(i)) for i in infos)
             return {key: load_npy(part, f"{name}[{key[:80]}]", also, budget) for key, part in parts}
     except (

@@ -247,9 +247,10 @@ def load_pickle(data: bytes, also: Allowed = nothing_else, references: Reference
         Exception: of any kind, where the pickle is damaged, hostile, or asks for anything else.
     """
     value = _Restricted(io.BytesIO(data), also, references).load()
-    if unfolded_size(value, {}) > memory_limit():
+    if 2 * unfolded_size(value, {}) > memory_limit():
         raise DamagedFileError(
-            f"References in it make {len(data)} bytes unfold to more than {memory_limit() >> 20} MB.",
+            f"References in it make {len(data)} bytes unfold to more than half of the limit of "
+            f"{memory_limit() >> 20} MB.",
             "Export it again, as json or npz.",
         )
     return value

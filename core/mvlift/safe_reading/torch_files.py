@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import DamagedFileError
-from mvlift.safe_reading.limits import MemoryBudget
+from mvlift.safe_reading.limits import ARRAY_FACTOR, MemoryBudget
 from mvlift.safe_reading.pickles import Function, load_pickle
 
 __all__ = ["load_torch"]
@@ -83,7 +83,7 @@ def load_torch(data: bytes, name: str) -> Any:
     Raises:
         DamagedFileError: it is no such file, is damaged, too large, or holds anything but data.
     """
-    budget = MemoryBudget(name)
+    budget = MemoryBudget(name, ARRAY_FACTOR)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = {i.filename: i for i in archive.infolist()}

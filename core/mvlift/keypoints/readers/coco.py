@@ -13,6 +13,7 @@ from mvlift.keypoints.detections import Detections, FlatDetections
 from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.sources import Source
+from mvlift.safe_reading import parse_fraction
 
 __all__: list[str] = []
 
@@ -122,7 +123,7 @@ def _rate(document: Mapping[str, Any]) -> Fraction | None:
     """The frame rate that our own writer leaves under info."""
     info = document.get("info")
     try:
-        return Fraction(info["fps"]) if isinstance(info, dict) and isinstance(info.get("fps"), str) else None
+        return parse_fraction(info["fps"]) if isinstance(info, dict) and isinstance(info.get("fps"), str) else None
     except (ValueError, ZeroDivisionError):
         return None
 

@@ -19,6 +19,7 @@ from mvlift.keypoints.detections import Detections, Units
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.keypoint_table import name_keypoints
 from mvlift.keypoints.sources import Source
+from mvlift.safe_reading import parse_fraction
 
 __all__ = ["HEADER"]
 
@@ -59,8 +60,8 @@ _UNITS: Final[dict[str, Units]] = {
 _PLACE: Final = re.compile(rf"([xy])[\s_]*\(?({'|'.join(map(re.escape, _UNITS))})\)?")
 
 
-def _facts_and_header(source: Source) -> tuple[dict[str, str], list[str], str]:
-    """Facts of the comment lines, the header's column names, and the rows' text."""
+def _facts_and_header(source: Source) -> tuple[dict[str, str], list[str], str, str]:
+    """Facts of the comment lines, the header's column names, the rows' text, and what stands between cells."""
     lines = source.text.splitlines()
     facts: dict[str, str] = {}
     start = 0
@@ -68,13 +69,15 @@ def _facts_and_header(source: Source) -> tuple[dict[str, str], list[str], str]:
         for key, value in re.findall(r"(\w+)\s*=\s*(\S+)", lines[start]):
             facts[key] = value
         start += 1
-    header = lines[start].split(",") if start < len(lines) else []
+    titles = lines[start] if start < len(lines) else ""
+    delimiter = max(",;\t", key=titles.count)
+    header = titles.split(delimiter)
     plain = [h.strip().strip('"').lower() for h in header]
     places = [_PLACE.fullmatch(h) for h in plain]
     names = [p[1] if p else _SPELLINGS.get(h, h) for h, p in zip(plain, places, strict=True)]
     for place in filter(None, places):
         facts.setdefault("units", place[2])
-    return facts, names, "\n".join(lines[start + 1 :])
+    return facts, names, "\n".join(lines[start + 1 :]), delimiter
 
 
 def _recognise(source: Source) -> str | None:
@@ -93,9 +96,14 @@ def _number(text: str) -> float:
 
 @reader("csv", "Keypoint table (csv)", _recognise, rank=30)
 def _read(source: Source) -> Detections:
-    facts, names, body = _facts_and_header(source)
+    facts, names, body, delimiter = _facts_and_header(source)
     at = {n: names.index(n) for n in HEADER if n in names}
-    rows = [r for r in csv.reader(io.StringIO(body)) if len(r) > max(at.values())]
+    rows = [r for r in csv.reader(io.StringIO(body), delimiter=delimiter) if len(r) > max(at.values())]
+    if delimiter == ";":  # where a comma stands in numbers
+        numeric = [at[k] for k in ("frame", "x", "y", "confidence") if k in at]
+        for row in rows:
+            for i in numeric:
+                row[i] = row[i].replace(",", ".")
     try:
         frames = np.array([int(float(r[at["frame"]])) for r in rows], dtype=np.int64)
         xy = np.array([(_number(r[at["x"]]), _number(r[at["y"]])) for r in rows])
@@ -130,10 +138,12 @@ def _read(source: Source) -> Detections:
 
 
 def _fps(text: str | None, source: Source) -> Fraction | None:
-    try:
-        return Fraction(text) if text else None
-    except (ValueError, ZeroDivisionError):
-        raise KeypointError(f"{source.path.name}: fps={text} is no frame rate.", "Write # fps=30000/1001.") from None
+    if not text:
+        return None
+    rate = parse_fraction(text)
+    if rate is None or not 0 < rate <= 10_000:
+        raise KeypointError(f"{source.path.name}: fps={text[:40]} is no frame rate.", "Write # fps=30000/1001.")
+    return rate
 
 
 def _size(text: str | None, source: Source) -> tuple[int, int] | None:

@@ -58,18 +58,3 @@ def _read_mot(source: Source) -> Detections:
         f"{source.path.name} holds joint angles (mot), not keypoints.",
         "Import the folder of json files that Pose2Sim or Sports2D wrote beside it (pose/..._json).",
     )
-
-
-def _recognise_trc(source: Source) -> str | None:
-    if source.path.suffix.lower() == ".trc":
-        return "file of marker tracks (trc)"
-    rows = first_rows(source, 1)
-    return "table that begins with PathFileType" if rows and rows[0][0].startswith("PathFileType") else None
-
-
-@reader("trc", "Marker tracks (OpenSim)", _recognise_trc, rank=5)
-def _read_trc(source: Source) -> Detections:
-    raise KeypointError(
-        f"{source.path.name} holds marker tracks in space (trc).",
-        "Import the folder of json files that Pose2Sim or Sports2D wrote beside it (pose/..._json).",
-    )

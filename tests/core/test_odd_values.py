@@ -1,0 +1,182 @@
+"""Odd but honest files: other scales of confidence, other marks for missing keypoints, time stamps, axes, sizes."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from keypoint_files import SIZE, people_of
+from mvlift.keypoints import Inspection, inspect_keypoints
+from mvlift.keypoints.layouts import get_layout
+from mvlift.keypoints.mirror import handedness
+from mvlift.keypoints.missing import normalised_confidence
+from mvlift.keypoints.rates import place_by_time
+from mvlift.typing import F64
+from scenes import WALK
+
+COCO = get_layout("coco17").names
+
+
+def trembling(frames: int = 40) -> F64:
+    """(T, 17, 2) pixels of one walker, no two coordinates alike."""
+    points = people_of("coco17", 1, frames)[0]
+    return points + np.random.default_rng(3).normal(0, 0.5, points.shape)
+
+
+def by_frame(path: Path, points: F64, confidence: F64 | None = None) -> Path:
+    columns = [points] if confidence is None else [points, confidence[..., None]]
+    frames = {str(t): [{"keypoints": p}] for t, p in enumerate(np.concatenate(columns, -1).tolist())}
+    path.write_text(json.dumps(frames))
+    return path
+
+
+def notes(found: Inspection) -> str:
+    return " ".join(found.notes)
+
+
+@pytest.mark.parametrize("mark", [(0.0, 0.0), (-1.0, -1.0), (103.25, 77.5)], ids=["zero", "minus one", "crop"])
+def test_marks_of_missing_keypoints(tmp_path: Path, mark: tuple[float, float]) -> None:
+    points = trembling()
+    lost = np.random.default_rng(0).random(points.shape[:2]) < 0.25
+    points[lost] = mark
+    clip = inspect_keypoints(by_frame(tmp_path / "a.json", points)).clips[0]
+    np.testing.assert_array_equal(clip.seen, ~lost)
+
+
+def test_a_crop_that_moves(tmp_path: Path) -> None:
+    points = trembling()
+    corner = points.min(1) - 40  # of each frame
+    lost = np.zeros(points.shape[:2], dtype=np.bool_)
+    lost[:, [3, 9, 15, 16]] = True
+    points[lost] = np.repeat(corner[:, None], 4, 1).reshape(-1, 2)
+    clip = inspect_keypoints(by_frame(tmp_path / "a.json", points)).clips[0]
+    np.testing.assert_array_equal(clip.seen, ~lost)
+
+
+def test_keypoints_in_one_pixel_of_a_small_face_are_kept(tmp_path: Path) -> None:
+    points = trembling()
+    points[:, 1:5] = points[:, :1].round()
+    points[:, 0] = points[:, 1]
+    assert inspect_keypoints(by_frame(tmp_path / "a.json", points)).clips[0].seen.all()
+
+
+def test_a_keypoint_that_never_moves_is_missing(tmp_path: Path) -> None:
+    points = trembling()
+    points[:, 9] = 371.5, 200.25
+    found = inspect_keypoints(by_frame(tmp_path / "a.json", points))
+    assert (found.clips[0].seen.mean(0) == 0).nonzero()[0].tolist() == [9]
+    assert "l_wrist" in notes(found)
+
+
+@pytest.mark.parametrize(
+    ("scale", "divided", "said"),
+    [(1, 1, ""), (1.1, 1, ""), (4.7, 1, ""), (100, 100, "percent"), (255, 255, "255"), (1000, 1000, "1000")],
+)
+def test_scales_of_confidence(scale: float, divided: float, said: str) -> None:
+    confidence = np.random.default_rng(1).uniform(0.2, 1, (60, 17)) * scale
+    told: list[str] = []
+    np.testing.assert_allclose(normalised_confidence(confidence, told), np.clip(confidence / divided, 0, 1))
+    assert said in " ".join(told)
+    assert bool(told) == bool(said)
+
+
+def test_logits_and_tiny_confidences() -> None:
+    logits = np.array([[-2.0, 0.5, 3.0]] * 20)
+    np.testing.assert_allclose(normalised_confidence(logits, [])[0], 1 / (1 + np.exp(-logits[0])))
+    tiny = np.array([[0.01, 0.04]] * 20)
+    np.testing.assert_allclose(normalised_confidence(tiny, [])[0], [0.25, 1.0])
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e3, 1e6])
+def test_time_stamps_of_a_live_stream_place_the_frames(unit: float) -> None:
+    kept = np.sort(np.random.default_rng(5).choice(150, 85, replace=False))
+    kept[0] = 0
+    placed = place_by_time(np.arange(85), (12.0 + kept / 30 + np.random.default_rng(6).normal(0, 0.002, 85)) * unit)
+    assert placed is not None
+    assert placed[1] == 30
+    np.testing.assert_array_equal(placed[0], kept)
+
+
+def test_regular_time_stamps_leave_the_frame_numbers() -> None:
+    assert place_by_time(np.arange(50), np.round(np.arange(50) / 29.97, 3)) is None
+    assert place_by_time(np.arange(0, 100, 2), np.arange(0, 100, 2) / 25) is None
+    assert place_by_time(np.arange(50), np.zeros(50)) is None
+
+
+def test_a_table_with_irregular_stamps(tmp_path: Path) -> None:
+    points = trembling(60)
+    kept = np.flatnonzero(np.random.default_rng(2).random(60) < 0.6)
+    lines = [",".join(["timestamp", *(f"{n}_{a}" for n in COCO for a in "xy")])]
+    lines += [",".join(map(str, [round(t / 30, 4), *points[t].reshape(-1).tolist()])) for t in kept]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    found = inspect_keypoints(tmp_path / "a.csv")
+    assert found.clips[0].fps == Fraction(30)
+    np.testing.assert_array_equal(np.flatnonzero(found.clips[0].seen.any(1)), kept - kept[0])
+    assert "irregular" in notes(found)
+
+
+def test_a_table_with_semicolons_and_decimal_commas(tmp_path: Path) -> None:
+    points = trembling(12)
+    wide = [";".join(["frame", *(f"{n}_{a}" for n in COCO for a in "xy")])]
+    wide += [";".join([str(t), *(f"{v:.3f}".replace(".", ",") for v in p.reshape(-1))]) for t, p in enumerate(points)]
+    long = ["frame;person;keypoint;x;y;confidence"]
+    long += [
+        f"{t};0;{n};{x:.3f};{y:.3f};0.9".replace(".", ",")
+        for t, p in enumerate(points)
+        for n, (x, y) in zip(COCO, p.tolist(), strict=True)
+    ]
+    for name, lines in (("wide.csv", wide), ("long.csv", long)):
+        (tmp_path / name).write_text("\n".join(lines))
+        found = inspect_keypoints(tmp_path / name).clips[0]
+        assert found.layout.name == "coco17", name
+        np.testing.assert_allclose(found.points, points, atol=0.001)
+
+
+def test_y_up_in_named_landmarks(tmp_path: Path) -> None:
+    points = trembling(12) / SIZE
+    frames = [
+        {"frame": t, "keypoints": [{"name": n, "x": x, "y": 1 - y} for n, (x, y) in zip(COCO, p.tolist(), strict=True)]}
+        for t, p in enumerate(points)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(frames))
+    found = inspect_keypoints(tmp_path / "a.json", image_size=SIZE)
+    np.testing.assert_allclose(found.clips[0].points, points * SIZE, atol=0.01)
+    assert "y was read as pointing up" in notes(found)
+
+
+@pytest.mark.parametrize(("size", "said"), [(SIZE, ""), ((320, 180), "outside"), ((3840, 2160), "smaller picture")])
+def test_a_size_that_does_not_fit_is_doubted(tmp_path: Path, size: tuple[int, int], said: str) -> None:
+    found = inspect_keypoints(by_frame(tmp_path / "a.json", trembling()), image_size=size)
+    assert said in notes(found)
+    assert ("picture of" in notes(found)) == bool(said)
+
+
+def test_mirrored_keypoints_are_noticed_and_turned_back(tmp_path: Path) -> None:
+    whole = inspect_keypoints(WALK, image_size=SIZE).clips[0]
+    names = whole.layout.names
+    assert handedness(whole.points, whole.confidence, whole.layout) > 0
+    turned = np.stack([SIZE[0] - whole.points[..., 0], whole.points[..., 1]], -1)
+    turned[~whole.seen] = 0
+    swap = whole.layout.mirrored()
+    for how, points, score in (
+        ("labels kept", turned, whole.confidence),
+        ("mirrored video", turned[:, swap], whole.confidence[:, swap]),
+    ):
+        path = tmp_path / f"{how}.npz"
+        np.savez(path, points=points, confidence=score, names=np.array(names), image_size=SIZE)
+        found = inspect_keypoints(path)
+        assert ("seem to have changed places" in notes(found)) == (how == "labels kept"), how
+        back = inspect_keypoints(path, mirrored=True)
+        assert "seem to have changed places" not in notes(back)
+        np.testing.assert_allclose(back.clips[0].points, whole.points, atol=0.01, err_msg=how)
+
+
+def test_pixels_that_are_not_square(tmp_path: Path) -> None:
+    points = trembling()
+    found = inspect_keypoints(by_frame(tmp_path / "a.json", points), image_size=(720, 576), pixel_aspect=64 / 45)
+    clip = found.clips[0]
+    np.testing.assert_allclose(clip.points, points * [64 / 45, 1], rtol=1e-5)
+    assert clip.image_size == (1024, 576)
