@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import keypoint_programs  # noqa: F401 (registers its families)
 import keypoint_scripts  # noqa: F401 (registers its families)
 import numpy as np
 from keypoint_annotations import box_points
