@@ -28,6 +28,10 @@ class VideoFacts:
     """Keypoint layout, where the guess is wrong."""
     format: str = ""
     """Reader, where the guess is wrong."""
+    mirrored: bool = False
+    """The picture was mirrored, before or after detection, as selfie cameras do: it is turned back."""
+    pixel_aspect: float | None = None
+    """Width of the video's pixels by their height, where they are not square: 1.4222 for PAL in 16:9."""
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ def read_inputs(path: Path, video: VideoFacts) -> Inspection:
         image_size=parse_size(video.image_size),
         layout=video.layout or None,
         format=video.format or None,
+        mirrored=video.mirrored,
+        pixel_aspect=video.pixel_aspect,
     )
 
 
