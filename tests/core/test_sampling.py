@@ -8,7 +8,8 @@ import pytest
 import torch
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.sampling.in_loop import TILT_MEAN, InputView, SampleOptions, camera_tilt, sample_lines, sample_views
+from mvlift.lifting.sampling.in_loop import InputView, SampleOptions, camera_tilt, sample_lines, sample_views
+from mvlift.lifting.sampling.tilt_prior import TILT_MEAN
 from mvlift.lifting.sampling.views import project, ring, triangulate
 from mvlift.lifting.sampling.windows import Windows
 from torch import Tensor

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["DenoiserConfig", "MotionDenoiser"]
+__all__ = ["CAMERA_OUTPUTS", "DenoiserConfig", "MotionDenoiser"]
+
+CAMERA_OUTPUTS: Final = 6
+"""Mean and logarithm of the standard deviation of elevation (radians), roll (radians) and log distance (metres)."""
+EXPLICIT_TOKENS: Final = 160
+"""Up to so many tokens attention is two plain matrix products: on CPUs the fused kernel is several times slower in
+bfloat16 there, and on CUDA its grid limits the batch of cross-view attention."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,9 @@ class DenoiserConfig:
         patch: frames in one token.
         cross_view: attend across views in every block (stage 4).
         dropout: after attention and in the feed-forward part.
+        azimuths: of the views that a cross-view network generates, degrees from the input view; opposite parallel
+            views mirror each other, so the usual ones are a ring of six.
+        camera_head: also predict the input view's elevation, roll and distance with their uncertainties.
     """
 
     points: int
@@ -39,6 +49,11 @@ class DenoiserConfig:
     patch: int = 4
     cross_view: bool = False
     dropout: float = 0.0
+    azimuths: tuple[float, ...] = (0.0, 60.0, 120.0)
+    camera_head: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "azimuths", tuple(float(a) for a in self.azimuths))  # a list in a JSON header
 
 
 def _sinusoid(values: Tensor, width: int, base: float = 10_000.0) -> Tensor:
@@ -65,6 +80,17 @@ class _Rotary(nn.Module):
         return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
+def _attention(q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None) -> Tensor:
+    """Softmax attention of (B, heads, S, D) queries, keys and values; ``keys`` (B, S) False is not attended to."""
+    mask = None if keys is None else keys[:, None, None, :]
+    if q.shape[-2] > EXPLICIT_TOKENS:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return scores.softmax(-1).to(v.dtype) @ v
+
+
 class _Attention(nn.Module):
     def __init__(self, width: int, heads: int, rotary: bool) -> None:
         super().__init__()
@@ -79,8 +105,7 @@ class _Attention(nn.Module):
         q, k, v = self.qkv(x).view(b, s, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         if self.rotary is not None:
             q, k = self.rotary(q), self.rotary(k)
-        mask = None if keys is None else keys[:, None, None, :]
-        return self.out(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(b, s, d))
+        return self.out(_attention(q, k, v, keys).transpose(1, 2).reshape(b, s, d))
 
 
 class _Block(nn.Module):
@@ -132,40 +157,60 @@ class MotionDenoiser(nn.Module):
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(d)
         self.head = nn.Linear(d, config.patch * config.points * 2)
+        self.camera = nn.Linear(d, CAMERA_OUTPUTS) if config.camera_head else None
         self._initialise()
 
     def _initialise(self) -> None:
         residual = 0.02 / math.sqrt(2 * self.config.layers)
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                zero = name in ("head", "modulate.1")
+                zero = name in ("head", "modulate.1", "camera")
                 into_residual = name.endswith((".out", "feed.3"))
                 nn.init.trunc_normal_(module.weight, std=residual if into_residual else 0.02)
                 if zero:
                     nn.init.zeros_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def forward(self, features: Tensor, level: Tensor, views: Tensor, frames: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        timestep: Tensor,
+        views: Tensor,
+        frames: Tensor | None = None,
+        with_camera: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """X_0 of every view.
 
         Args:
             features: (B, V, T, P, features) noisy points and condition; T a multiple of ``patch``.
-            level: (B,) noise level n.
+            timestep: (B,) diffusion timestep n.
             views: (B, V, 8) what is known of each view's direction, see ``view_code``.
             frames: (B, T) False for padding, or None.
+            with_camera: also return what the camera head says of the input view, the first stream.
 
         Returns:
-            (B, V, T, P, 2).
+            (B, V, T, P, 2), and with ``with_camera`` (B, 6), see ``CAMERA_OUTPUTS``.
+
+        Raises:
+            ValueError: ``with_camera`` of a network without that head.
         """
         b, v, t, p, f = features.shape
         patch = self.config.patch
         x = self.embed(features.reshape(b * v, t // patch, patch * p * f))
-        condition = self.level(_sinusoid(level, 256)).repeat_interleave(v, 0) + self.view(views.reshape(b * v, -1))
+        condition = self.level(_sinusoid(timestep, 256)).repeat_interleave(v, 0) + self.view(views.reshape(b * v, -1))
         modulation = self.modulate(condition).view(b * v, -1, self.config.width)
-        keys = None
-        if frames is not None:
-            keys = frames.view(b, t // patch, patch).any(-1).repeat_interleave(v, 0)
+        keys = None if frames is None else frames.view(b, t // patch, patch).any(-1)
+        stream_keys = None if keys is None else keys.repeat_interleave(v, 0)
         x = x + condition[:, None]
         for block in self.blocks:
-            x = block(x, modulation, v, keys)
-        return self.head(self.norm(x)).view(b, v, t, p, 2)
+            x = block(x, modulation, v, stream_keys)
+        x = self.norm(x)
+        clean = self.head(x).view(b, v, t, p, 2)
+        if not with_camera:
+            return clean
+        if self.camera is None:
+            raise ValueError("This network has no camera head.")
+        tokens = x.view(b, v, *x.shape[1:])[:, 0]
+        share = torch.ones_like(tokens[..., 0]) if keys is None else keys.to(tokens.dtype)
+        pooled = (tokens * share[..., None]).sum(1) / share.sum(1, keepdim=True).clamp(min=1)
+        return clean, self.camera(pooled)

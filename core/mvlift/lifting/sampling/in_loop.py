@@ -18,11 +18,11 @@ from mvlift.diffusion.conditioning import line_features, view_code, view_feature
 from mvlift.diffusion.samplers import SamplerName, gaussian_noise, sample
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
+from mvlift.lifting.sampling.tilt_prior import TiltPrior, camera_tilt, tilt_prior
 from mvlift.lifting.sampling.views import project, ring, solve, triangulate
 from mvlift.lifting.sampling.windows import Windows
 
 __all__ = [
-    "STAGE4_AZIMUTHS",
     "InputView",
     "SampleOptions",
     "Sampled",
@@ -34,11 +34,6 @@ __all__ = [
 
 INPUT_VIEW_WEIGHT: Final = 20.0
 """Weight of a confident given point in triangulation, relative to a generated view's."""
-STAGE4_AZIMUTHS: Final = (0.0, 60.0, 120.0)
-"""Generated views in degrees; opposite parallel views mirror each other, so these are the ring of six."""
-TILT_MEAN: Final = (0.12, 0.0)
-TILT_SPREAD: Final = (0.13, 0.06)
-"""Prior of the camera's elevation and roll in radians: hand-held and tripod footage looks slightly down."""
 TILT_SIGMA: Final = 0.2
 """Error of a generated point in network units, when the tilt is estimated from it."""
 TILT_POINTS: Final = 12.0
@@ -105,18 +100,6 @@ Denoiser = Callable[[Tensor, int, Tensor, Tensor], Tensor]
 """(views (W, V, S, P, 2) noisy, level, rows (W, S), inside (W, S)) -> (W, V, S, P, 2) clean."""
 
 
-def camera_tilt(tilt: Tensor) -> Tensor:
-    """(..., 3, 3) upright axes to camera axes for elevation and roll (..., 2)."""
-    upright = ring(torch.zeros_like(tilt[..., 0]), tilt[..., 0])
-    c, s, zero, one = (
-        tilt[..., 1].cos(),
-        tilt[..., 1].sin(),
-        torch.zeros_like(tilt[..., 1]),
-        torch.ones_like(tilt[..., 1]),
-    )
-    return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], -1).unflatten(-1, (3, 3)) @ upright
-
-
 def line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
     """The upright frame that follows the line of sight, so that the given view always has azimuth 0 in it.
 
@@ -133,7 +116,7 @@ def line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
     return whole @ follow.transpose(-1, -2), follow
 
 
-def _fit_tilt(points: Tensor, given: InputView, tilt: Tensor) -> Tensor:
+def _fit_tilt(points: Tensor, given: InputView, tilt: Tensor, known: TiltPrior) -> Tensor:
     """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the given view."""
     share = given.confidence / given.confidence.sum().clamp(min=1)
     weight = (share * TILT_POINTS / TILT_SIGMA**2).sqrt()[..., None]
@@ -141,7 +124,7 @@ def _fit_tilt(points: Tensor, given: InputView, tilt: Tensor) -> Tensor:
     def residual(angles: Tensor) -> Tensor:
         rotation, _ = line_of_sight(given.turn, angles)
         data = weight * (project(rotation, points) - given.x)
-        prior = (angles - torch.tensor(TILT_MEAN).to(angles)) / torch.tensor(TILT_SPREAD).to(angles)
+        prior = (angles - torch.tensor(known.mean).to(angles)) / torch.tensor(known.spread).to(angles)
         return torch.cat([data.flatten(1), prior], 1)
 
     at = residual(tilt)
@@ -162,7 +145,7 @@ def _run(
     generator: torch.Generator,
     *,
     held: float,
-    find_tilt: bool,
+    find_tilt: TiltPrior | None,
     progress: Callable[[], None],
 ) -> Sampled:
     """Sample X (H, T, P, 3): each step denoises the views' windows, averages and triangulates with the given view."""
@@ -182,9 +165,9 @@ def _run(
 
         clean = windows.mean(evaluate).permute(1, 2, 0, 3, 4)  # (H, V, T, P, 2)
         ones = torch.ones_like(clean[0, ..., 0])
-        if find_tilt:
+        if find_tilt is not None:
             alone = triangulate(views[:, None].expand(count, -1, -1, -1, -1), clean, ones.expand(count, -1, -1, -1))
-            tilt = _fit_tilt(alone, given, _fit_tilt(alone, given, tilt))
+            tilt = _fit_tilt(alone, given, _fit_tilt(alone, given, tilt, find_tilt), find_tilt)
         rotation, _ = line_of_sight(given.turn, tilt)
         cameras = torch.cat([rotation[:, None], views[:, None].expand(count, -1, len(given.x), -1, -1)], 1)
         weights = torch.cat([held * given.confidence[None], ones]).expand(count, -1, -1, -1)
@@ -226,7 +209,8 @@ def line_denoiser(
 
 def view_denoiser(network: nn.Module, given: InputView) -> tuple[Tensor, Denoiser]:
     """Generated views (V, 3, 3) of stage 4 and the function that denoises them together."""
-    angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=given.x.device)
+    azimuths: tuple[float, ...] = network.config.azimuths  # type: ignore[union-attr, assignment]
+    angle = torch.tensor([math.radians(a) for a in azimuths], device=given.x.device)
     views = ring(angle, torch.zeros_like(angle))
     flags = torch.tensor([1.0] + [0.0] * len(views), device=given.x.device)
     codes = view_code(torch.cat([angle[:1] * 0, angle]), torch.zeros_like(flags), flags)
@@ -272,7 +256,7 @@ def sample_lines(
     views, denoise = line_denoiser(network, given, azimuths, with_lines)
     windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
     return _run(
-        given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=False, progress=progress
+        given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=None, progress=progress
     )
 
 
@@ -292,6 +276,9 @@ def sample_views(
     """
     views, denoise = view_denoiser(network, given)
     windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
+    prior = None
+    if not given.tilt_known:
+        prior = tilt_prior(network, given.x, given.confidence, given.turn, windows, schedule.steps)
     return _run(
         given,
         views,
@@ -301,6 +288,6 @@ def sample_views(
         schedule,
         generator,
         held=held,
-        find_tilt=not given.tilt_known,
+        find_tilt=prior,
         progress=progress,
     )

@@ -17,7 +17,6 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise
 from mvlift.lifting.refinement import RefinedView
 from mvlift.lifting.sampling.in_loop import (
-    TILT_MEAN,
     InputView,
     Sampled,
     SampleOptions,
@@ -26,6 +25,7 @@ from mvlift.lifting.sampling.in_loop import (
     sample_views,
 )
 from mvlift.lifting.sampling.resample import MODEL_FPS, from_model_rate, to_model_rate, track_to_model_rate
+from mvlift.lifting.sampling.tilt_prior import TILT_MEAN
 from mvlift.lifting.subjects import Subject
 from mvlift.typing import F64
 
