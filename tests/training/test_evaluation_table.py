@@ -183,7 +183,14 @@ def test_a_sequence_that_a_method_gives_up_is_counted(validation: Path) -> None:
         row, predictions = run_row("half", run, load_validation(validation), HUMAN, False, 0, progress)
     assert row.failed == ["walk0#0"]
     assert predictions[0] is None
-    assert [c["name"] for c in row.clips] == ["walk1#1"]
+    assert [c["name"] for c in row.clips] == ["walk0#0", "walk1#1"]
+    assert row.clips[1]["mpjpe"] == pytest.approx(0, abs=1e-6)
+    truth = load_validation(validation)[0].truth
+    scored, root = ([HUMAN.layout.index(n) for n in names] for names in (HUMAN.score_keypoints, HUMAN.root))
+    size = np.linalg.norm(truth[:, scored] - truth[:, root].mean(1, keepdims=True), axis=-1)
+    assert row.clips[0]["mpjpe"] == pytest.approx(1000 * size.mean())  # a person shrunk to a point
+    assert row.value("mpjpe") == pytest.approx(500 * size.mean())
+    assert row.value("failed") == 0.5
 
 
 def test_means_medians_and_categories() -> None:

@@ -20,7 +20,14 @@ from rich.progress import Progress
 from mvlift_training.config import ConfigError
 from mvlift_training.console import failed, stderr_console
 from mvlift_training.evaluation.data import Sequence, in_layout, load_validation
-from mvlift_training.evaluation.fid import FeatureNetwork, features, frechet_distance, load_features
+from mvlift_training.evaluation.fid import (
+    WINDOW,
+    FeatureNetwork,
+    features,
+    frechet_distance,
+    load_features,
+    picture_features,
+)
 from mvlift_training.evaluation.methods import Setting, external, method, method_names
 from mvlift_training.evaluation.metrics import Prediction
 from mvlift_training.evaluation.table import Method, Scores, markdown, run_row, write_scores
@@ -30,7 +37,9 @@ __all__ = ["EvaluateOptions", "evaluate", "main"]
 
 DEFAULT_ROWS = ("flat", "full", "full (fast)", "stage 1 only", "stage 2 only", "SMPLify")
 SUMMARY = ("t_root", "t_root_axis", "mpjpe", "pa_mpjpe", "pa_mpjpe_clip", "j2d", "j2d_c", "fid", "acceleration",
-           "skating", "mirrored")  # fmt: skip
+           "skating", "gravity", "confidence", "mirrored", "failed")  # fmt: skip
+SHORT = ("t_root", "mpjpe", "pa_mpjpe", "gravity")
+PICTURE = ("j2d", "j2d_c", "fid", "failed")
 OBJECT_SUMMARY = ("t_root", "mpjpe", "pa_mpjpe", "t_root_object", "o_mpjpe", "hand", "t_root_axis", "j2d", "mirrored")
 
 
@@ -38,8 +47,8 @@ OBJECT_SUMMARY = ("t_root", "mpjpe", "pa_mpjpe", "t_root_object", "o_mpjpe", "ha
 class EvaluateOptions:
     """What is evaluated."""
 
-    data: Path = Path("../shared/data/human/validation.npz")
-    """Validation npz."""
+    data: Path = Path("../shared/data/human/validation_realistic.npz")
+    """Validation npz; without 3D truth only J2D, J2D^C and FID are measured."""
     subject: str = "human"
     """What is lifted."""
     rows: tuple[str, ...] = DEFAULT_ROWS
@@ -66,6 +75,12 @@ class EvaluateOptions:
     """Weights of the ElePose row."""
     categories: bool = False
     """Print MPJPE by category too."""
+    sets: bool = False
+    """Print a table for each set of motions too."""
+    neighbours: tuple[str, ...] = ("skillmimic",)
+    """Sets whose other takes were trained on: the table is printed again without them."""
+    fid_features: Path | None = None
+    """Feature extractor of the FID column (`mvlift-train fid`); None: the one for people that comes along."""
     output: Path | None = None
     """JSON of every number."""
 
@@ -73,11 +88,15 @@ class EvaluateOptions:
 def _fid(
     network: FeatureNetwork, predictions: list[Prediction | None], sequences: list[Sequence], subject: Subject
 ) -> float:
-    made = [p.points for p in predictions if p is not None and len(p.points) >= 32]
-    true = [s.truth for s in sequences if len(s.truth) >= 32]
+    """FID of the motions' other views: against those of the truth, or where there is none, against the pictures."""
+    made = [p.points for p in predictions if p is not None and len(p.points) >= WINDOW]
+    true = [s.truth for s in sequences if len(s.truth) >= WINDOW and s.has_truth]
     if not made:
         return float("nan")
-    return frechet_distance(features(network, made, subject), features(network, true, subject))
+    real = features(network, true, subject) if true else picture_features(network, sequences, subject)
+    if len(real) < 2:
+        return float("nan")
+    return frechet_distance(features(network, made, subject), real)
 
 
 def _needed(subject: Subject) -> tuple[str, ...] | None:
@@ -90,7 +109,21 @@ def noise_distance(sequences: list[Sequence], subject: Subject) -> float:
     J2D is compared with."""
     columns = [sequences[0].names.index(n) for n in subject.score_keypoints]
     away = [np.where(s.noisy_confidence > 0, np.linalg.norm(s.noisy - s.clean, axis=-1), np.nan) for s in sequences]
-    return float(np.nanmedian(np.concatenate(away)[:, columns]))
+    distance = np.concatenate(away)[:, columns]
+    return float(np.nanmedian(distance)) if np.isfinite(distance).any() else float("nan")
+
+
+def _extractor(options: EvaluateOptions, subject: Subject, console: Console) -> FeatureNetwork | None:
+    """What turns motion into the features of the FID column, or None with a word where there is none."""
+    try:
+        if options.fid_features is not None:
+            return load_features(options.fid_features, len(subject.layout.names))
+        if subject.name == "human":
+            return load_features()
+        raise ModelError(f"there are no features of {subject.name}.", "Train them with `mvlift-train fid`.")
+    except ModelError as error:
+        console.print(f"FID left out: {error}", style="yellow")
+        return None
 
 
 def _check(options: EvaluateOptions) -> None:
@@ -118,12 +151,9 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
     names = method_names(setting) if options.rows == ("all",) else list(options.rows)
     methods: dict[str, Method] = {name: method(name, setting) for name in names}
     methods |= {name: external(folder, setting) for name, folder in options.external.items()}
-    try:
-        # the space in which motions are compared is that of people
-        extractor: FeatureNetwork | None = load_features() if subject.name == "human" else None
-    except ModelError as error:
-        console.print(f"FID left out: {error}", style="yellow")
-        extractor = None
+    extractor = _extractor(options, subject, console)
+    if "noisy" in options.inputs and not any(np.isfinite(s.noisy).any() for s in sequences):
+        raise ConfigError(f"{options.data} has no noisy input.", "Evaluate with --inputs clean.")
     scores = []
     with Progress(console=console, transient=True) as progress:
         for name, run in methods.items():
@@ -170,14 +200,29 @@ def main(arguments: list[str]) -> int:
     except MvliftError as error:
         return failed(error)
     print(f"seed {options.seed}; {options.data.name}; means over sequences; noise of the noisy input {noise:.2f} px\n")
-    summary = OBJECT_SUMMARY if subject.rigid else SUMMARY
-    print(markdown(scores, summary))
-    print("\nmedians over sequences\n")
-    print(markdown(scores, [k for k in summary if k not in ("fid", "mirrored")], "median"))
-    if options.categories:
-        for category in sorted({c["category"] for s in scores for c in s.clips}):
-            print(f"\n{category}\n")
-            print(markdown(scores, ("t_root", "mpjpe", "pa_mpjpe"), category=category))
+    print(_tables(options, scores, subject))
     if options.output is not None:
         write_scores(options.output, scores, {**_facts(options, subject), "noise_px": noise})
     return 0
+
+
+def _tables(options: EvaluateOptions, scores: list[Scores], subject: Subject) -> str:
+    """Everything that is printed: all sequences, without neighbours, medians, by set and by category."""
+    found = {str(c.get("set", "")) for s in scores for c in s.clips}
+    in_space = any(np.isfinite(s.value("mpjpe")) for s in scores)
+    summary = (OBJECT_SUMMARY if subject.rigid else SUMMARY) if in_space else PICTURE
+    parts = [markdown(scores, summary)]
+    others = found - set(options.neighbours)
+    if others and others != found:
+        parts += [f"\nwithout {', '.join(sorted(found - others))}, other takes of which were trained on\n",
+                  markdown(scores, summary, sets=others)]  # fmt: skip
+    lasting = [k for k in summary if k not in ("fid", "mirrored", "confidence", "failed")]
+    parts += ["\nmedians over sequences\n", markdown(scores, lasting, "median")]
+    short = SHORT if in_space else PICTURE[:2]
+    if options.sets:
+        for name in sorted(found):
+            parts += [f"\n{name}\n", markdown(scores, short, sets={name})]
+    if options.categories:
+        for category in sorted({c["category"] for s in scores for c in s.clips}):
+            parts += [f"\n{category}\n", markdown(scores, short, category=category)]
+    return "\n".join(parts)

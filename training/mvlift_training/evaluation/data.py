@@ -1,10 +1,11 @@
-"""Validation sequences: 2D input, clean and noisy, with 3D truth."""
+"""Validation sequences: 2D input, clean and noisy, with 3D truth or without."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mvlift.errors import KeypointError
@@ -12,25 +13,15 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
 from mvlift.typing import F64
+from numpy.typing import NDArray
 
 from mvlift_training.arrays import read_arrays
 
 __all__ = ["Sequence", "in_layout", "load_validation"]
 
-_KEYS = {
-    "names",
-    "fps",
-    "start",
-    "length",
-    "image_size",
-    "xy",
-    "noisy_xy",
-    "noisy_confidence",
-    "points3d",
-    "K",
-    "R",
-    "t",
-}
+_KEYS = {"names", "fps", "start", "length", "image_size", "xy"}
+_NOISY = ("noisy_xy", "noisy_confidence")
+_TRUTH = ("points3d", "K", "R", "t")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +31,12 @@ class Sequence:
     Attributes:
         name: clip and camera.
         category: kind of motion.
+        set: collection that the motion is from.
         clean: keypoints without noise, (T, K, 2), NaN where outside the picture.
         noisy: as a detector gives them.
         noisy_confidence: (T, K).
-        truth: (T, K, 3) world, metres, z up.
-        K, R, t: true camera; no method is told K.
+        truth: (T, K, 3) world, metres, z up; NaN where there is no 3D truth.
+        K, R, t: true camera; no method is told K. NaN likewise.
         image_size: (width, height).
         names: (K,) keypoint names.
         fps: frames a second.
@@ -62,6 +54,12 @@ class Sequence:
     image_size: tuple[int, int]
     names: tuple[str, ...]
     fps: Fraction
+    set: str = ""
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether 3D truth is known; otherwise only the picture is measured."""
+        return bool(np.isfinite(self.R).all())
 
     def clip(self, noisy: bool, layout: Layout | str = "openpose24") -> KeypointClip:
         """The input of a method; the layout is the subject's, whose names the file has."""
@@ -128,33 +126,57 @@ def load_validation(path: Path, frames: int | None = None, every: int = 1) -> li
         frames: only the first so many frames of each.
         every: only every n-th sequence.
 
+    Returns:
+        The sequences. A file without ``points3d K R t`` has no 3D truth, one without ``noisy_xy noisy_confidence`` no
+        noisy input.
+
     Raises:
         KeypointError: there is no such file, it is damaged, a key is missing, or it holds no sequence.
     """
-    remedy = "Give a validation set with 3D truth."
+    remedy = "Give a data set of the common layout, see docs/training.md."
     data = read_arrays(path, _KEYS, "validation set", remedy)
     if not len(data["start"]):
         raise KeypointError(f"{path} holds no sequence.", remedy)
+    for keys in (_NOISY, _TRUTH):
+        missing = sorted(k for k in keys if k not in data)
+        if missing and len(missing) < len(keys):
+            raise KeypointError(f"{path}: keys {missing} are missing in this validation set.", remedy)
     names = tuple(str(n) for n in data["names"])
     fps = Fraction(float(data["fps"])).limit_denominator(1001)
     out = []
     for i in range(0, len(data["start"]), every):
         first, length = int(data["start"][i]), int(data["length"][i])
-        rows = slice(first, first + min(length, frames or length))
-        out.append(
-            Sequence(
-                name=f"{data['clip'][i]}#{i}" if "clip" in data else str(i),
-                category=str(data["category"][i]) if "category" in data else "",
-                clean=data["xy"][rows].astype(np.float64),
-                noisy=data["noisy_xy"][rows].astype(np.float64),
-                noisy_confidence=data["noisy_confidence"][rows].astype(np.float64),
-                truth=data["points3d"][rows].astype(np.float64),
-                K=data["K"][i].astype(np.float64),
-                R=data["R"][i].astype(np.float64),
-                t=data["t"][i].astype(np.float64),
-                image_size=(int(data["image_size"][i][0]), int(data["image_size"][i][1])),
-                names=names,
-                fps=fps,
-            )
-        )
+        out.append(_sequence(data, i, slice(first, first + min(length, frames or length)), names, fps))
     return out
+
+
+def _sequence(data: dict[str, NDArray[Any]], i: int, rows: slice, names: tuple[str, ...], fps: Fraction) -> Sequence:
+    """Sequence ``i`` of a file; what the file lacks is NaN, and never seen."""
+    clean = data["xy"][rows].astype(np.float64)
+    unknown = np.full(clean.shape, np.nan)
+
+    def text(key: str) -> str:
+        return str(data[key][i]) if key in data else ""
+
+    def camera(key: str, *shape: int) -> F64:
+        return np.asarray(data[key][i], dtype=np.float64) if key in data else np.full(shape, np.nan)
+
+    return Sequence(
+        name=f"{data['clip'][i]}#{i}" if "clip" in data else str(i),
+        category=text("category"),
+        clean=clean,
+        noisy=data["noisy_xy"][rows].astype(np.float64) if "noisy_xy" in data else unknown,
+        noisy_confidence=(
+            data["noisy_confidence"][rows].astype(np.float64) if "noisy_confidence" in data else 0 * unknown[..., 0]
+        ),
+        truth=(
+            data["points3d"][rows].astype(np.float64) if "points3d" in data else np.full((*clean.shape[:2], 3), np.nan)
+        ),
+        K=camera("K", 3, 3),
+        R=camera("R", 3, 3),
+        t=camera("t", 3),
+        image_size=(int(data["image_size"][i][0]), int(data["image_size"][i][1])),
+        names=names,
+        fps=fps,
+        set=text("set"),
+    )

@@ -7,14 +7,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import torch
 import tyro
-from mvlift.errors import ModelError, MvliftError
+from mvlift.errors import LiftError, ModelError, MvliftError
 from mvlift.files import whole_file
-from mvlift.lifting.normalise import UNIT_METRES
+from mvlift.lifting.normalise import UNIT_METRES, intrinsics, normalise
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.typing import F64
 from rich.progress import track
@@ -26,7 +26,16 @@ from torch import Tensor, nn
 from mvlift_training.console import failed, stderr_console
 from mvlift_training.motion_data import MotionWindows, file_digest, load_sequences
 
-__all__ = ["FeatureNetwork", "FidConfig", "features", "frechet_distance", "load_features", "main", "train_features"]
+__all__ = [
+    "FeatureNetwork",
+    "FidConfig",
+    "features",
+    "frechet_distance",
+    "load_features",
+    "main",
+    "picture_features",
+    "train_features",
+]
 
 WINDOW: Final = 32
 STRIDE: Final = 8
@@ -55,6 +64,20 @@ class FidConfig:
     batch: int = 128
     threads: int = 0
     seed: int = 1
+
+
+class PictureSequence(Protocol):
+    """2D motion of one picture."""
+
+    @property
+    def clean(self) -> F64:
+        """(T, K, 2) pixels, NaN where unknown."""
+        ...
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(width, height)."""
+        ...
 
 
 class FeatureNetwork(nn.Module):
@@ -119,11 +142,15 @@ def train_features(config: FidConfig) -> Path:
     return config.output
 
 
-def load_features(path: Path = SHIPPED) -> FeatureNetwork:
+def load_features(path: Path = SHIPPED, keypoints: int | None = None) -> FeatureNetwork:
     """The feature extractor.
 
+    Args:
+        path: of ``mvlift-train fid``.
+        keypoints: that it must read; None for any number.
+
     Raises:
-        ModelError: it is missing or damaged.
+        ModelError: it is missing or damaged, or reads other keypoints.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -132,6 +159,10 @@ def load_features(path: Path = SHIPPED) -> FeatureNetwork:
             network.load_state_dict({k: file.get_tensor(k).float() for k in file.keys()})  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: no FID features ({error}).", "Train them with `mvlift-train fid`.") from error
+    if keypoints is not None and network.keypoints != keypoints:
+        raise ModelError(
+            f"{path}: features of {network.keypoints} keypoints, not {keypoints}.", "Train them for this subject."
+        )
     return network.eval().requires_grad_(False)
 
 
@@ -159,6 +190,31 @@ def features(network: FeatureNetwork, motions: Sequence[F64], subject: Subject) 
     windows = torch.cat([_windows(m, subject) for m in motions])
     with torch.inference_mode():
         return np.asarray(network.encode(windows).double().numpy())
+
+
+def picture_features(network: FeatureNetwork, sequences: Sequence[PictureSequence], subject: Subject) -> F64:
+    """(N, 64) features of real pictures: windows of 2D motion in which every keypoint is seen.
+
+    Args:
+        network: the extractor.
+        sequences: with ``clean`` (T, K, 2) pixels, NaN where unknown, and ``image_size``.
+        subject: whose keypoints.
+    """
+    out = []
+    for s in sequences:
+        seen = np.asarray(np.isfinite(s.clean).all(-1))
+        try:
+            motion = normalise(
+                np.asarray(np.nan_to_num(s.clean)), seen.astype(np.float64), subject, intrinsics(s.image_size)
+            )
+        except LiftError:
+            continue
+        x = motion.x[:, :-1]
+        out += [x[i : i + WINDOW] for i in range(0, len(x) - WINDOW + 1, STRIDE) if seen[i : i + WINDOW].all()]
+    if not out:
+        return np.zeros((0, 64))
+    with torch.inference_mode():
+        return np.asarray(network.encode(torch.as_tensor(np.array(out), dtype=torch.float32)).double().numpy())
 
 
 def frechet_distance(a: F64, b: F64) -> float:

@@ -61,6 +61,8 @@ def prediction(motion: LiftedMotion, began: float) -> Prediction:
         points=motion.keypoints.astype(np.float64),
         pixels=motion.camera.project(motion.keypoints).astype(np.float64),
         seconds=time.perf_counter() - began,
+        up=motion.camera.R[:, 2].astype(np.float64),
+        confidence=motion.keypoint_confidence.astype(np.float64),
     )
 
 

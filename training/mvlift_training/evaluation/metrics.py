@@ -12,7 +12,7 @@ from mvlift.typing import F64
 from mvlift_training.evaluation.alignment import align, procrustes
 from mvlift_training.evaluation.data import Sequence
 
-__all__ = ["LABELS", "Prediction", "measure"]
+__all__ = ["LABELS", "Prediction", "collapsed", "confidence_and_error", "gravity_error", "joint_errors", "measure"]
 
 LABELS: Final = {
     "t_root": "T_root (mm)",
@@ -27,6 +27,9 @@ LABELS: Final = {
     "acceleration": "acceleration (mm/frame²)",
     "skating": "skating (mm/frame)",
     "mirrored": "mirrored (share)",
+    "gravity": "gravity (degrees)",
+    "confidence": "confidence against error (Spearman)",
+    "failed": "given up",
     "t_root_object": "T_root^O (mm)",
     "o_mpjpe": "O-MPJPE (mm)",
     "hand": "hand on object (mm)",
@@ -44,11 +47,15 @@ class Prediction:
         points: (T, K, 3) keypoints, z up, metres, in the subject's order.
         pixels: (T, K, 2) the same through the method's own camera, or None when it has none.
         seconds: that it took.
+        up: (3,) against gravity in the axes of the method's camera, or None when it does not say.
+        confidence: (T, K) in [0, 1] what the method says of its own keypoints, or None.
     """
 
     points: F64
     pixels: F64 | None
     seconds: float = 0.0
+    up: F64 | None = None
+    confidence: F64 | None = None
 
 
 def _skating(points: F64, truth: F64, feet: list[int]) -> float:
@@ -105,14 +112,75 @@ def _object_errors(fitted: F64, truth: F64, sequence: Sequence, subject: Subject
     }
 
 
-def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
-    """All errors of a prediction; see ``LABELS`` (FID, of a whole set, is not among them).
-
-    J2D is against the clean keypoints, whatever the input was.
-    """
+def _columns(sequence: Sequence, subject: Subject) -> tuple[list[int], list[int]]:
+    """Columns that are scored, and those whose mean is the root."""
     index = {n: i for i, n in enumerate(sequence.names)}
-    scored = [index[n] for n in subject.score_keypoints]
-    root = [index[n] for n in subject.root]
+    return [index[n] for n in subject.score_keypoints], [index[n] for n in subject.root]
+
+
+def _picture_errors(pixels: F64, sequence: Sequence, subject: Subject) -> dict[str, float]:
+    """J2D and J2D^C against the clean keypoints, whatever the input was."""
+    scored, root = _columns(sequence, subject)
+    seen = np.asarray(np.isfinite(sequence.clean).all(-1))[:, scored]
+    distance = np.linalg.norm(pixels[:, scored] - sequence.clean[:, scored], axis=-1)
+    own, centre = (p[:, root].mean(1, keepdims=True) for p in (pixels, sequence.clean))
+    centred = np.linalg.norm((pixels[:, scored] - own) - (sequence.clean[:, scored] - centre), axis=-1)
+    use = seen & np.isfinite(centred)
+    nothing = float("nan")
+    return {
+        "j2d": float(distance[seen].mean()) if seen.any() else nothing,
+        "j2d_c": float(centred[use].mean()) if use.any() else nothing,
+    }
+
+
+def gravity_error(prediction: Prediction, sequence: Sequence) -> float:
+    """Degrees between the predicted and the true direction against gravity, in the camera's axes; NaN if not said."""
+    if prediction.up is None or not sequence.has_truth:
+        return float("nan")
+    true = sequence.R[:, 2]
+    cosine = prediction.up @ true / (np.linalg.norm(prediction.up) * np.linalg.norm(true))
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def joint_errors(prediction: Prediction, sequence: Sequence, subject: Subject) -> F64:
+    """(T, S) millimetres of the scored joints about the root, after the clip's alignment: what MPJPE is the mean of."""
+    scored, root = _columns(sequence, subject)
+    fitted = align(prediction.points, sequence.truth, root, scored).apply(prediction.points)
+    own = fitted[:, scored] - fitted[:, root].mean(1, keepdims=True)
+    true = sequence.truth[:, scored] - sequence.truth[:, root].mean(1, keepdims=True)
+    return np.asarray(1000 * np.linalg.norm(own - true, axis=-1))
+
+
+def confidence_and_error(prediction: Prediction, sequence: Sequence, subject: Subject) -> tuple[F64, F64] | None:
+    """Reported confidence and true error in millimetres of every scored joint of every frame, or None if not said."""
+    if prediction.confidence is None or not sequence.has_truth:
+        return None
+    scored, _ = _columns(sequence, subject)
+    return prediction.confidence[:, scored].ravel(), joint_errors(prediction, sequence, subject).ravel()
+
+
+def collapsed(sequence: Sequence) -> Prediction:
+    """What a clip that a method gave up counts as: a person shrunk to a point that does not move."""
+    return Prediction(np.zeros((*sequence.clean.shape[:2], 3)), None)
+
+
+def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
+    """All errors of a prediction; see ``LABELS`` (FID and confidence, of a whole set, are not among them).
+
+    Of a sequence without 3D truth only J2D and J2D^C are measured.
+    """
+    found = {"j2d": float("nan"), "j2d_c": float("nan")}
+    if prediction.pixels is not None:
+        found = _picture_errors(prediction.pixels, sequence, subject)
+    if not sequence.has_truth:
+        return found
+    return {**_space_errors(prediction, sequence, subject), **found, "gravity": gravity_error(prediction, sequence)}
+
+
+def _space_errors(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
+    """Errors in space."""
+    index = {n: i for i, n in enumerate(sequence.names)}
+    scored, root = _columns(sequence, subject)
     feet = sorted({index[subject.contact_fallback.get(n, n)] for n in subject.contacts})
     truth, points = sequence.truth, prediction.points
     fitted = align(points, truth, root, scored).apply(points)
@@ -133,7 +201,7 @@ def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dic
     out = {
         "t_root": float(1000 * np.linalg.norm(root_error(fitted), axis=-1).mean()),
         "t_root_axis": float(1000 * np.abs(root_error(fitted)).mean()),
-        "mpjpe": distance(local(fitted), local(truth)),
+        "mpjpe": float(joint_errors(prediction, sequence, subject).mean()),
         "pa_mpjpe": distance(aligned, truth[:, scored]),
         "pa_mpjpe_clip": distance(whole.reshape(aligned.shape), truth[:, scored]),
         "t_root_metric": float(1000 * np.linalg.norm(root_error(metric), axis=-1).mean()),
@@ -141,18 +209,5 @@ def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dic
         "acceleration": distance(np.diff(fitted[:, scored], 2, axis=0), np.diff(truth[:, scored], 2, axis=0)),
         "skating": _skating(fitted, truth, feet),
         "mirrored": float(distance(mirrored, truth[:, scored]) < distance(aligned, truth[:, scored])),
-        "j2d": float("nan"),
-        "j2d_c": float("nan"),
     }
-    if subject.rigid:
-        out |= _object_errors(fitted, truth, sequence, subject)
-    if prediction.pixels is not None:
-        seen = np.asarray(np.isfinite(sequence.clean).all(-1))[:, scored]
-        away = prediction.pixels[:, scored] - sequence.clean[:, scored]
-        out["j2d"] = float(np.linalg.norm(away, axis=-1)[seen].mean())
-        own = prediction.pixels[:, root].mean(1, keepdims=True)
-        centre = sequence.clean[:, root].mean(1, keepdims=True)
-        away = (prediction.pixels[:, scored] - own) - (sequence.clean[:, scored] - centre)
-        norm = np.linalg.norm(away, axis=-1)
-        out["j2d_c"] = float(norm[seen & np.isfinite(norm)].mean())
-    return out
+    return out | (_object_errors(fitted, truth, sequence, subject) if subject.rigid else {})
