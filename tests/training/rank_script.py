@@ -37,7 +37,7 @@ class Shared:
 def main(config_file: str, stage: str, folder: str) -> None:
     """Train a stage of a config into a folder."""
     config, subject = load_config(Path(config_file)), get_subject("human")
-    fabric = fabric_for(config, "32-true")
+    fabric = fabric_for(config)
     task: DiffusionTask
     if stage == "stage1":  # no line term: its mean is over the lines that a rank happens to have
         windows = MotionWindows(load_sequences(config.data), subject, config.window, fabric.device)

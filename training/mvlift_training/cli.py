@@ -1,4 +1,4 @@
-"""`mvlift-train prepare | animals | objects | stage1 ... stage4 | all | export | prior | fid | elepose | evaluate`."""
+"""The `mvlift-train` command: data sets, the four stages, export, baselines and evaluation."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ class Prepare:
 
 
 @dataclass(frozen=True)
+class Combine:
+    """Make one 2D data set from several, or from a part of them."""
+
+    inputs: tyro.conf.Positional[list[str]]
+    """FILE, FILE:SET,SET for some of its sets, FILE@3 for every third sequence."""
+    output: Path
+    """The .npz to write."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """Run a stage; a run found in the config's folder is resumed."""
 
@@ -50,6 +60,8 @@ class Stage:
     """YAML file, such as training/mvlift_training/configs/human.yaml."""
     round: int = 1
     """Self-training round (stages 2 to 4)."""
+    allow_changes: bool = False
+    """Go on with stage 1 or 4 although the config has changed since it was begun."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,8 @@ class Run:
 
     config: Path
     """YAML file."""
+    allow_changes: bool = False
+    """Go on with stages 1 and 4 although the config has changed since they were begun."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +84,15 @@ class Export:
     """Where to."""
 
 
+STOPPED = 75
+"""Exit code of a training that a signal stopped: sysexits.h's "temporary failure", on which a batch script requeues."""
 OTHERS = """Build data sets, train, evaluate. Further commands, each with its own --help:
 animals, objects (data sets of our own making), prior (the pose prior), fid (features of the FID column),
 elepose (the ElePose baseline), evaluate (the validation table)."""
 
 Command = (
     Annotated[Prepare, tyro.conf.subcommand("prepare")]
+    | Annotated[Combine, tyro.conf.subcommand("combine")]
     | Annotated[Stage, tyro.conf.subcommand("stage1")]
     | Annotated[Stage, tyro.conf.subcommand("stage2")]
     | Annotated[Stage, tyro.conf.subcommand("stage3")]
@@ -111,17 +128,18 @@ def _stage(name: str, options: Stage) -> None:
     config = load_config(options.config)
     match name:
         case "stage1":
-            stages.stage1(config)
+            stages.stage1(config, options.allow_changes)
         case "stage2":
             stages.stage2(config, options.round)
         case "stage3":
             stages.stage3(config, options.round)
         case _:
-            stages.stage4(config, options.round)
+            stages.stage4(config, options.round, options.allow_changes)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit code (0 done, 1 failed with a message, 2 wrong usage)."""
+    """Entry point; returns the exit code: 0 done, 1 failed with a message, 2 wrong usage, 75 stopped by a signal with a
+    checkpoint written, so that running the same command again goes on."""
     wait_asleep()  # before torch is loaded
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["prior"]:
@@ -153,18 +171,29 @@ def main(arguments: list[str] | None = None) -> int:
         match command:
             case Prepare():
                 _prepare(command)
+            case Combine():
+                from mvlift_training.combine import combine
+
+                count = combine(command.inputs, command.output)
+                stderr_console().print(f"{count} sequences in {command.output}")
             case Stage():
                 _stage(given[0], command)
             case Run():
                 from mvlift_training import stages
                 from mvlift_training.config import load_config
 
-                stages.run_all(load_config(command.config))
+                stages.run_all(load_config(command.config), command.allow_changes)
             case Export():
                 from mvlift_training import stages
                 from mvlift_training.config import load_config
 
                 stages.export(load_config(command.config), command.folder)
     except MvliftError as error:
-        return failed(error)
+        code = failed(error)
+        return STOPPED if type(error).__name__ == "TrainingStopped" else code
+    finally:
+        if isinstance(command, (Stage, Run)) and "torch" in sys.modules:
+            from mvlift_training.runtime import leave_group
+
+            leave_group()
     return 0

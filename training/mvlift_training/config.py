@@ -12,9 +12,11 @@ from typing import Any, Literal, TypeVar
 import yaml
 from mvlift.diffusion.samplers import SamplerName
 from mvlift.errors import MvliftError
+from mvlift.lifting.presets import PresetName
 
 from mvlift_training.detector_noise import DetectorNoise
-from mvlift_training.trainer import TrainOptions
+from mvlift_training.motion_data import Augmentation
+from mvlift_training.train_options import TrainOptions
 
 __all__ = ["ConfigError", "NetworkOptions", "Stage2Options", "Stage3Options", "TrainConfig", "load_config", "plain"]
 
@@ -41,6 +43,8 @@ class NetworkOptions:
                 f"network: width {self.width}, layers {self.layers}, heads {self.heads}, patch {self.patch}.",
                 "Give numbers of at least 1, and a width that is a multiple of twice the heads.",
             )
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"network.dropout is {self.dropout}.", "Give a share from 0 to below 1.")
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Stage1Options:
     line_weight: float = 1.0
     line_noise: float = 0.03
     unconditional: float = 0.1
+    lineless: float = 0.5
+    epipoles: Literal["mixed", "ring"] = "mixed"
 
 
 @dataclass(frozen=True)
@@ -58,24 +64,35 @@ class Stage2Options:
 
     Attributes:
         method: what lifts in the first round, with stage 1's model: "loop" triangulates inside sampling; "sds" is the
-            paper's optimisation.
-        later: what lifts in later rounds: "stage4" is the model of the round before; the others as ``method``.
+            paper's optimisation. "lift" is the whole lift of ``preset`` with the base's stage 4, body fit and
+            refinement passes included.
+        later: what lifts in later rounds: "stage4" is the model of the round before by sampling alone, "lift" the whole
+            lift with it; the others as ``method``.
+        preset: of "lift".
         sampler: of "loop".
         steps: of "loop".
         hypotheses: samples a sequence, of which stage 3 keeps the most plausible one.
         elevation: assumed elevation of the cameras, degrees.
         sds_iterations: of "sds".
+        sds_weighting: "clean": the gradient is the difference between a view and its denoised self; "noise": that of
+            the predicted noise, eq. 4 of the paper with weight 1.
+        consistency, consistency_weight: multi-view consistency of "sds": "l2": half the squared distance to the lines,
+            "l1": the distance, as the paper's eq. 5 and 6; and its weight.
         sds_batch: sequences of "sds" at once, which a GPU wants; results do not depend on it.
         every: only every so many-th sequence is lifted and fitted; the fit is what takes long on a CPU.
     """
 
-    method: Literal["loop", "sds"] = "loop"
-    later: Literal["stage4", "loop", "sds"] = "stage4"
+    method: Literal["loop", "sds", "lift"] = "loop"
+    later: Literal["stage4", "loop", "sds", "lift"] = "stage4"
+    preset: PresetName = "fast"
     sampler: SamplerName = "ddim"
     steps: int = 20
     hypotheses: int = 2
     elevation: float = 7.0
     sds_iterations: int = 5000
+    sds_weighting: Literal["clean", "noise"] = "clean"
+    consistency: Literal["l2", "l1"] = "l2"
+    consistency_weight: float = 1.0
     sds_batch: int = 1
     every: int = 1
 
@@ -116,7 +133,8 @@ class Stage4Options:
         warm_start: begin with stage 1's weights.
         average_rounds: export the mean of all rounds' weights, which fits other footage better than the last round's
             (Wortsman et al. 2022): each round goes on from the one before.
-        limb_spread, elevation, roll: see ``stage4.ViewTask``.
+        limb_spread, elevation, roll, distance, perspective, size_error, turn, azimuths, input_weight, camera_weight:
+            see ``stage4.ViewTask``.
     """
 
     warm_start: bool = True
@@ -124,6 +142,24 @@ class Stage4Options:
     limb_spread: float = 0.06
     elevation: tuple[float, float] = (-12.0, 30.0)
     roll: float = 3.0
+    distance: tuple[float, float] = (2.5, 10.5)
+    perspective: bool = True
+    size_error: float = 0.06
+    turn: float = 14.3
+    azimuths: tuple[float, ...] = (0.0, 60.0, 120.0)
+    input_weight: float = 0.25
+    camera_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.azimuths or len({a % 360 for a in self.azimuths}) < len(self.azimuths):
+            raise ConfigError(f"stage4.azimuths is {list(self.azimuths)}.", "Give different directions, in degrees.")
+        for name in ("elevation", "distance"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ConfigError(f"stage4.{name} is {[low, high]}.", "Write [lowest, highest].")
+        for name in ("limb_spread", "roll", "size_error", "turn", "input_weight", "camera_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"stage4.{name} is {getattr(self, name)}.", "Give 0 or more.")
 
 
 @dataclass(frozen=True)
@@ -140,11 +176,11 @@ class TrainConfig:
         alike: keypoint -> keypoint of the base that moves much like it, where their names differ.
         name: of the exported weights: NAME-stage1, NAME-stage4.
         seed: of everything random.
-        window: frames in a training window.
+        window: frames in a training window, a multiple of the network's patch.
         device: "auto", "cpu", "cuda", "mps".
         devices: processes or GPUs.
         threads: CPU threads a process; 0 leaves torch's default.
-        network, stage1, train1, stage2, stage3, stage4, train4, noise: see their classes.
+        network, augmentation, stage1, train1, stage2, stage3, stage4, train4, noise: see their classes.
     """
 
     subject: str = "human"
@@ -160,6 +196,7 @@ class TrainConfig:
     devices: int = 1
     threads: int = 0
     network: NetworkOptions = field(default_factory=NetworkOptions)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     stage1: Stage1Options = field(default_factory=Stage1Options)
     train1: TrainOptions = field(default_factory=TrainOptions)
     stage2: Stage2Options = field(default_factory=Stage2Options)
@@ -167,6 +204,16 @@ class TrainConfig:
     stage4: Stage4Options = field(default_factory=Stage4Options)
     train4: TrainOptions = field(default_factory=TrainOptions)
     noise: DetectorNoise = field(default_factory=DetectorNoise)
+
+    def __post_init__(self) -> None:
+        if self.window < 4 or self.window % self.network.patch:
+            raise ConfigError(
+                f"window is {self.window} with network.patch {self.network.patch}.",
+                "Give a multiple of network.patch, at least 4.",
+            )
+        for name, least in (("devices", 1), ("threads", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {getattr(self, name)}.", f"Give at least {least}.")
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
@@ -188,6 +235,8 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise ConfigError(f"{where}: {value!r} is not a list.", "Write [first, second].")
         kinds = typing.get_args(kind)
+        if len(kinds) == 2 and kinds[1] is Ellipsis:
+            kinds = kinds[:1] * len(value)
         if len(value) != len(kinds):
             raise ConfigError(
                 f"{where}: {value!r} has {len(value)} values, not {len(kinds)}.", "Write [first, second]."
@@ -215,7 +264,11 @@ def _build(kind: type[T], values: Any, where: str) -> T:
     unknown = sorted(str(key) for key in values if key not in hints)
     if unknown:
         raise ConfigError(f"{where}: unknown keys {unknown}.", f"Known keys: {', '.join(sorted(hints))}.")
-    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()})
+    checked = {key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()}
+    try:
+        return kind(**checked)
+    except MvliftError as error:
+        raise ConfigError(f"{where}: {error.message}", error.remedy) from error
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from mvlift.errors import KeypointError, LiftError
+from mvlift.errors import KeypointError, LiftError, MvliftError
 from mvlift.lifting.normalise import NormalisedMotion, intrinsics, normalise
 from mvlift.lifting.subjects import Subject
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from torch import Tensor
 from mvlift_training.arrays import read_arrays
 from mvlift_training.draws import Draws
 
-__all__ = ["MotionWindows", "SequenceSet", "file_digest", "load_sequences"]
+__all__ = ["Augmentation", "MotionWindows", "SequenceSet", "file_digest", "load_sequences"]
 
 _KEYS: Final = ("names", "fps", "start", "length", "image_size", "xy")
 _REMEDY: Final = "Make it with `mvlift-train prepare`."
@@ -86,6 +87,28 @@ def _sequences(path: Path, data: dict[str, NDArray[Any]]) -> SequenceSet:
     )
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of training windows, in stage 1 all, in stage 4 the mirror only (its limbs and cameras are drawn).
+
+    Attributes:
+        mirror: exchange left and right of half of the windows.
+        roll: largest turn of the picture, degrees to either side.
+        scale: largest logarithm of a change of size.
+        speed: largest logarithm of a change of speed.
+    """
+
+    mirror: bool = True
+    roll: float = 4.0
+    scale: float = 0.12
+    speed: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("roll", "scale", "speed"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise MvliftError(f"augmentation.{name} is {getattr(self, name)}.", "Give 0 or more.")
+
+
 class MotionWindows:
     """Normalised sequences packed into one tensor, from which batches of windows are gathered.
 
@@ -94,12 +117,21 @@ class MotionWindows:
         subject: what is lifted.
         window: T, frames in a window; shorter sequences are padded and masked.
         device: where batches are made.
+        augmentation: of the windows.
 
     Raises:
         KeypointError: the keypoints are not the subject's.
     """
 
-    def __init__(self, sequences: SequenceSet, subject: Subject, window: int, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        sequences: SequenceSet,
+        subject: Subject,
+        window: int,
+        device: torch.device | str,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.augmentation = augmentation or Augmentation()
         if sequences.names != subject.layout.names:
             raise KeypointError(
                 f"The data set's keypoints {sequences.names} are not those of subject {subject.name}.",
@@ -131,25 +163,39 @@ class MotionWindows:
             ) from error
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """A random batch, left and right mirrored half of the time, slightly rolled and scaled.
+        """A random batch, changed as ``augmentation`` says.
 
         Returns:
             x (B, T, P, 2), seen (B, T, P) bool and frames (B, T) bool (False = padding).
         """
-        draw = Draws(generator)
+        draw, change = Draws(generator), self.augmentation
         which = torch.multinomial(self.weight, size, replacement=True, generator=generator)
-        room = (self.length[which] - self.window).clamp(min=0)
-        first = self.start[which] + (draw.uniform(size) * (room + 1)).long()
-        offset = torch.arange(self.window, device=self.device)
-        frames = offset < self.length[which, None]
-        rows = first[:, None] + offset
-        x, seen = self.x[rows], self.seen[rows] & frames[..., None]
-        flip = draw.uniform(size) < 0.5
-        x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0]), x)
-        seen = torch.where(flip[:, None, None], seen[:, :, self.mirror], seen)
-        angle = (draw.uniform(size) - 0.5) * 0.14
-        scale = torch.exp((draw.uniform(size) - 0.5) * 0.24)
+        speed = torch.exp((draw.uniform(size) * 2 - 1) * change.speed)
+        wanted = torch.ceil(self.window * speed).long() if change.speed else torch.full_like(which, self.window)
+        room = (self.length[which] - wanted).clamp(min=0)
+        first = draw.uniform(size) * (room + 1).float() // 1
+        at = first[:, None] + torch.arange(self.window, device=self.device) * speed[:, None]  # (B, T) frames
+        frames = at <= self.length[which, None] - 1
+        x, seen = self._frames(self.start[which, None], at, speed)
+        seen = seen & frames[..., None]
+        if change.mirror:
+            flip = draw.uniform(size) < 0.5
+            x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0]), x)
+            seen = torch.where(flip[:, None, None], seen[:, :, self.mirror], seen)
+        angle = (draw.uniform(size) * 2 - 1) * math.radians(change.roll)
+        scale = torch.exp((draw.uniform(size) * 2 - 1) * change.scale)
         cos, sin = angle.cos() * scale, angle.sin() * scale
         turn = torch.stack([torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)], -2)  # (B, 2, 2)
         x = torch.einsum("btpi,bij->btpj", x, turn)
         return x * seen[..., None], seen, frames
+
+    def _frames(self, start: Tensor, at: Tensor, speed: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, T, P, 2) and whether they are seen, at fractional frames; velocity goes by the speed."""
+        before = at.long()
+        rows = (start + before).clamp(max=len(self.x) - 2)
+        if not self.augmentation.speed:
+            return self.x[rows], self.seen[rows]
+        share = (at - before)[..., None, None]
+        x = self.x[rows] * (1 - share) + self.x[rows + 1] * share
+        x = torch.cat([x[:, :, :-1], x[:, :, -1:] * speed[:, None, None, None]], 2)
+        return x, self.seen[rows] & (self.seen[rows + 1] | (share[..., 0] == 0))

@@ -21,10 +21,10 @@ from rich.progress import track
 from safetensors.torch import save_file
 from torch import Tensor
 
+from mvlift_training.checkpoints import CheckpointError, load_checkpoint
 from mvlift_training.console import failed, stderr_console
 from mvlift_training.motion_data import file_digest
 from mvlift_training.prior_data import MocapPoses, solve_mocap
-from mvlift_training.trainer import CheckpointError, load_checkpoint
 
 __all__ = ["PriorConfig", "main", "train_prior"]
 
@@ -199,7 +199,7 @@ def train_prior(config: PriorConfig) -> dict[str, float]:
     checkpoint = config.folder / "last.pt"
     first = 0
     if checkpoint.is_file():
-        saved = load_checkpoint(checkpoint)
+        saved = load_checkpoint(checkpoint, ())
         if saved.get("digest") != digest:
             raise CheckpointError(f"{checkpoint} was trained on other data.", "Give another --folder, or delete it.")
         network.load_state_dict(saved["network"])

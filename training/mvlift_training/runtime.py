@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from mvlift.diffusion.conditioning import LINE_FEATURES, VIEW_FEATURES
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.subjects import Subject
 
+from mvlift_training.checkpoints import load_checkpoint
 from mvlift_training.config import ConfigError, TrainConfig, plain
-from mvlift_training.trainer import load_checkpoint
 
-__all__ = ["bfloat16_is_faster", "export_provenance", "fabric_for", "fresh_network", "trained_network"]
+__all__ = [
+    "bfloat16_is_faster",
+    "export_provenance",
+    "fabric_for",
+    "fresh_network",
+    "leave_group",
+    "trained_network",
+    "uses_bfloat16",
+]
+
+PATIENCE: Final = timedelta(days=2)
+"""How long ranks wait for each other: one may still lift or fit when the others are done."""
 
 
 def bfloat16_is_faster(device: torch.device | str) -> bool:
-    """Whether bfloat16 is faster than float32 there: on CUDA, and on CPUs with AMX; three times slower on others."""
+    """Whether bfloat16 is faster than float32 there: on CUDA, and on CPUs with AMX or avx512_bf16."""
     kind = torch.device(device).type
-    return kind == "cuda" or (kind == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16", False)))
+    able = torch.cpu.get_capabilities()
+    return kind == "cuda" or (kind == "cpu" and bool(able.get("amx_bf16", False) or able.get("avx512_bf16", False)))
+
+
+def uses_bfloat16(precision: str, device: torch.device | str) -> bool:
+    """Whether a network computes in half precision, by ``TrainOptions.precision``."""
+    return precision == "bf16-mixed" or (precision == "auto" and bfloat16_is_faster(device))
+
+
+def _slurm_ranks(config: TrainConfig) -> tuple[int, int]:
+    """Tasks a node and nodes of a SLURM job.
+
+    Raises:
+        ConfigError: the job has one task and the config wants more, or this process was not started by srun.
+    """
+    tasks, nodes = int(os.environ["SLURM_NTASKS"]), int(os.environ.get("SLURM_NNODES", "1"))
+    if tasks > 1 and "SLURM_PROCID" not in os.environ:
+        raise ConfigError(
+            f"The job has {tasks} tasks, but this process was not started by srun, so the others would never come.",
+            "Start it with `srun mvlift-train ...` in the batch script.",
+        )
+    if tasks < config.devices:
+        raise ConfigError(
+            f"devices is {config.devices}, but the SLURM job has {tasks} task{'s' if tasks > 1 else ''}.",
+            f"Ask for --ntasks-per-node={config.devices} and start with srun, or set devices: {tasks}.",
+        )
+    if tasks % nodes:
+        raise ConfigError(f"{tasks} tasks on {nodes} nodes.", "Ask for the same number on every node.")
+    return tasks // nodes, nodes
 
 
 def _ranks(config: TrainConfig) -> tuple[int, int]:
@@ -34,31 +74,27 @@ def _ranks(config: TrainConfig) -> tuple[int, int]:
         here = int(os.environ["LOCAL_WORLD_SIZE"])
         return here, int(os.environ["WORLD_SIZE"]) // here
     if SLURMEnvironment.detect():
-        nodes = int(os.environ.get("SLURM_NNODES", "1"))
-        return max(1, int(os.environ["SLURM_NTASKS"]) // nodes), nodes
+        return _slurm_ranks(config)
     return config.devices, 1
 
 
-def fabric_for(config: TrainConfig, precision: str) -> Fabric:
+def fabric_for(config: TrainConfig) -> Fabric:
     """Launched Fabric for the config's device; under ``torchrun`` or SLURM the environment says how many.
 
-    Args:
-        config: device, devices, threads.
-        precision: of Fabric, or "auto": half precision where ``bfloat16_is_faster``.
-
     Raises:
-        ConfigError: the device is not there.
+        ConfigError: the device is not there, or the processes were started in another way than the config wants.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
     kind = config.device
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    if precision == "auto":
-        precision = "bf16-mixed" if bfloat16_is_faster(kind) else "32-true"
+    if kind == "cuda":
+        torch.set_float32_matmul_precision("high")
     devices, nodes = _ranks(config)
+    strategy = DDPStrategy(timeout=PATIENCE) if devices * nodes > 1 else "auto"
     try:
-        fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
+        fabric = Fabric(accelerator=kind, devices=devices, num_nodes=nodes, strategy=strategy)
     except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"device {kind}, {devices} of them: {str(error).splitlines()[0]}",
@@ -66,6 +102,12 @@ def fabric_for(config: TrainConfig, precision: str) -> Fabric:
         ) from error
     fabric.launch()
     return fabric
+
+
+def leave_group() -> None:
+    """Leave the process group, if there is one: its threads must have ended before the process does."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def fresh_network(config: TrainConfig, subject: Subject, kind: str) -> MotionDenoiser:
@@ -83,6 +125,8 @@ def fresh_network(config: TrainConfig, subject: Subject, kind: str) -> MotionDen
             patch=n.patch,
             cross_view=kind == "multiview",
             dropout=n.dropout,
+            azimuths=config.stage4.azimuths,
+            camera_head=kind == "multiview" and config.stage4.camera_weight > 0,
         )
     )
 
@@ -114,4 +158,4 @@ def export_provenance(config: TrainConfig, digest: str) -> dict[str, Any]:
     """What a checkpoint says of its making."""
     from importlib.metadata import version
 
-    return {"config": plain(config), "data": Path(config.data).name, "digest": digest, "version": version("mvlift")}
+    return {"config": plain(config), "data": config.data.name, "digest": digest, "version": version("mvlift")}

@@ -1,7 +1,10 @@
 """Score distillation with the line-conditioned model: stage 2 as the paper states it, and its form on 3D points.
 
-Both work on root-centred parallel views in network units. The gradient of eq. 4 with weight 1 is, for a network that
-predicts X_0, the difference between a view and its denoised self; no graph is kept through the network.
+Both work on root-centred parallel views in network units. Eq. 4 with weight w(n) has the gradient w(n) (e' - e), e the
+noise that was added and e' the predicted one. A network that predicts X_0' predicts e' - e = sqrt(a_n / (1 - a_n))
+(X - X_0'), a_n the cumulative alpha of the schedule: with weight 1 nearly all of it comes from the lowest timesteps.
+"clean" takes w(n) = sqrt((1 - a_n) / a_n), so that the gradient is the difference between a view and its denoised self
+at every timestep; "noise" takes w(n) = 1, as the paper does. No graph is kept through the network.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, Literal
 
 import torch
 from mvlift.diffusion.conditioning import line_features
@@ -39,28 +42,33 @@ class SdsOptions:
         consistency: weight of half the squared distance to epipolar lines, once for each of the 15 pairs (between
             parallel views it is the same in both directions); the paper's 1e3 belongs to pictures in [-1, 1] and a
             mean over joints.
-        lowest, highest: noise levels n drawn, uniformly.
-        lines: condition on the given view's lines; False is the ablation.
+        consistency_norm: "l2": half the squared distance to the lines, "l1": the distance, as eq. 5 and 6.
+        weighting: "clean" or "noise", see above.
+        lowest, highest: timesteps n drawn, uniformly.
+        lines: condition on the input view's lines; False is the ablation.
         bfloat16: the network computes in half precision, far below the noise of the levels drawn, where that is faster.
     """
 
     iterations: int = 5000
     learning_rate: float = 1e-3
     consistency: float = 1.0
+    consistency_norm: Literal["l2", "l1"] = "l2"
+    weighting: Literal["clean", "noise"] = "clean"
     lowest: int = 1
     highest: int = 999
     lines: bool = True
     bfloat16: bool = True
 
 
-def sds_options(iterations: int, lines: bool = True) -> SdsOptions:
+def sds_options(iterations: int, lines: bool = True, **changes: Any) -> SdsOptions:
     """Options for a number of iterations: fewer take longer steps, so that every point gets where it has to.
 
     Args:
         iterations: of Adam, at least 1.
-        lines: condition on the given view's lines.
+        lines: condition on the input view's lines.
+        changes: further fields.
     """
-    return SdsOptions(iterations, REACH / iterations, lines=lines)
+    return SdsOptions(iterations, REACH / iterations, lines=lines, **changes)
 
 
 def _held(values: Tensor, index: Tensor) -> Tensor:
@@ -115,7 +123,8 @@ class _Denoiser:
         ]
         return pad_sequence([p.transpose(0, 1) for p in parts], batch_first=True).transpose(1, 2).to(views)
 
-    def clean(self, views: Tensor) -> Tensor:
+    def gradient(self, views: Tensor) -> Tensor:
+        """Gradient of eq. 4 with respect to views (S, V, T, P, 2), at one random timestep for each sequence."""
         low, high = self.options.lowest, self.options.highest + 1
         drawn = [torch.randint(low, high, (1,), generator=g, device=g.device) for g in self.generators]
         count, each, frames = views.shape[:3]
@@ -127,7 +136,11 @@ class _Denoiser:
             code = views.new_zeros(count * each, 1, 8)
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bfloat16):
                 out = self.network(features[:, None], level, code, self.mask.repeat_interleave(each, 0))
-        return out[:, 0, :frames].float().clone().view_as(views)
+        away = views - out[:, 0, :frames].float().clone().view_as(views)
+        if self.options.weighting == "clean":
+            return away
+        bar = self.schedule.alpha_bar().to(views)[torch.cat(drawn).to(views.device)]
+        return away * (bar / (1 - bar)).sqrt().view(-1, 1, 1, 1, 1)
 
     def results(self, points: Tensor, givens: Sequence[InputView]) -> list[Sampled]:
         """One hypothesis of each sequence, from points (S, T, P, 3) in the frame that follows the line of sight."""
@@ -145,8 +158,9 @@ def _optimise(values: Tensor, gradient: Callable[[Tensor], Tensor], options: Sds
     return variable.detach()
 
 
-def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor) -> Tensor:
-    """Gradient of half the squared distance of a point to the line of another view's, summed over pairs of views.
+def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor, norm: Literal["l2", "l1"] = "l2") -> Tensor:
+    """Gradient of half the squared distance (or of the distance) of a point to the line of another view's, summed over
+    pairs of views.
 
     The distance is the same in both directions, so that a view's gradient is that of its points to the fixed lines of
     all other views: (..., V, T, P, 2).
@@ -155,6 +169,7 @@ def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor) -> Tensor:
         views: (..., V, T, P, 2).
         rotations: (..., V, T, 3, 3).
         weights: (..., V, T, P), 0 where a view has no point; a pair weighs the product of its two.
+        norm: "l2" or "l1".
     """
     count = views.shape[-4]
     total = torch.zeros_like(views)
@@ -163,6 +178,7 @@ def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor) -> Tensor:
         rest = views[..., others, :, :, :]
         lines = lines_from_view(views[..., [i], :, :, :], rotations[..., [i], :, :, :], rotations[..., others, :, :, :])
         distance = (lines[..., :2] * rest).sum(-1) + lines[..., 2]
+        distance = distance.sign() if norm == "l1" else distance
         weight = weights[..., [i], :, :] * weights[..., others, :, :]
         total[..., others, :, :, :] += (weight * distance)[..., None] * lines[..., :2]
     return total
@@ -194,8 +210,9 @@ def distil_views(
     weights = torch.cat([confidence, torch.ones_like(confidence).expand(-1, count, -1, -1)], 1)
 
     def gradient(views: Tensor) -> Tensor:
-        distilled = views - denoiser.clean(views)
-        together = _line_gradient(torch.cat([x, views], 1), cameras, weights)[:, 1:]
+        distilled = denoiser.gradient(views)
+        every_view = torch.cat([x, views], 1)
+        together = _line_gradient(every_view, cameras, weights, options.consistency_norm)[:, 1:]
         return distilled + options.consistency * together
 
     views = _optimise(torch.zeros_like(x).repeat(1, count, 1, 1, 1), gradient, options)
@@ -222,7 +239,7 @@ def distil_points(
 
     def gradient(points: Tensor) -> Tensor:
         views = project(rotations, points[:, None])
-        away = views - denoiser.clean(views)
+        away = denoiser.gradient(views)
         back = torch.einsum("svtpc,svcd->stpd", away, rotations[:, :, 0, :2])
         return back + (weight * (project(own, points) - denoiser.x)) @ own[..., :2, :]
 

@@ -27,8 +27,9 @@ from mvlift_training.sds import distil_views, sds_options
 
 __all__ = ["Method", "lift_sequences", "lifted_path"]
 
-Method = Literal["loop", "sds", "stage4"]
-"""What lifts: the line-conditioned model by its sampler or by score distillation, or the multi-view model."""
+Method = Literal["loop", "sds", "stage4", "lift"]
+"""What lifts: the line-conditioned model by its sampler or by score distillation, the multi-view model by sampling, or
+the whole lift with it."""
 
 
 def lifted_path(folder: Path, index: int) -> Path:
@@ -49,7 +50,10 @@ def _sample(
     method: Method,
 ) -> list[Sampled]:
     if method == "sds":
-        return distil_views(network, givens, schedule, sds_options(config.stage2.sds_iterations), generators)
+        o = config.stage2
+        chosen = sds_options(o.sds_iterations, consistency=o.consistency_weight, consistency_norm=o.consistency,
+                             weighting=o.sds_weighting)  # fmt: skip
+        return distil_views(network, givens, schedule, chosen, generators)
     options = SampleOptions(
         sampler=config.stage2.sampler,
         steps=config.stage2.steps,

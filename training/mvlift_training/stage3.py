@@ -122,16 +122,26 @@ def _candidates(
         yield _measure(fitted, targets, prior, root)
 
 
+def _whole_lift(lifted: Path) -> tuple[np.ndarray | None, list[float]]:
+    """Fitted motion and measures of a sequence that stage 2 lifted as a whole, else None."""
+    with np.load(lifted) as data:
+        if "world" not in data:
+            return None, []
+        return data["world"], [float(v) for v in data["measures"]]
+
+
 def _fit_one(
     index: int, lifted: Path, out: Path, points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], fps: float,
     subject: str,
 ) -> int:  # fmt: skip
-    with thread_limit():
-        candidates = list(_candidates(lifted, points, confidence, size, fps, get_subject(subject)))
-    best = min(candidates, key=lambda c: c.score, default=None)
-    moved, measures = np.zeros((0, 0, 3), np.float32), [np.inf] * 4
-    if best is not None:
-        moved, measures = best.points, [best.reprojection, best.agreement, best.energy, best.travel]
+    moved, measures = _whole_lift(lifted)
+    if moved is None:
+        with thread_limit():
+            candidates = list(_candidates(lifted, points, confidence, size, fps, get_subject(subject)))
+        best = min(candidates, key=lambda c: c.score, default=None)
+        moved, measures = np.zeros((0, 0, 3), np.float32), [np.inf] * 4
+        if best is not None:
+            moved, measures = best.points, [best.reprojection, best.agreement, best.energy, best.travel]
     temporary = out.with_suffix(".tmp.npz")
     np.savez(temporary, points=moved, measures=np.array(measures))
     temporary.replace(out)

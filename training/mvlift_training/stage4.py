@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +15,12 @@ from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import KeypointError
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN
-from mvlift.lifting.sampling.in_loop import STAGE4_AZIMUTHS
+from mvlift.lifting.sampling.in_loop import camera_tilt
 from mvlift.lifting.sampling.views import project, ring
 from mvlift.lifting.subjects import Subject
 from torch import Tensor
 
-from mvlift_training.detector_noise import DetectorNoise, corrupt
+from mvlift_training.detector_noise import FAR_SIDE, DetectorNoise, OffsetModel, corrupt, draw_kinds
 from mvlift_training.draws import Draws
 
 __all__ = ["MotionLibrary", "ViewTask", "bones_to_keypoints", "write_motion_library"]
@@ -48,12 +49,16 @@ class MotionLibrary:
         subject: what is lifted.
         window: T frames.
         device: where batches are made.
+        mirrored: exchange left and right of half of the windows.
 
     Raises:
         KeypointError: there is no such file, or the keypoints are not the subject's.
     """
 
-    def __init__(self, path: Path, subject: Subject, window: int, device: torch.device | str) -> None:
+    def __init__(
+        self, path: Path, subject: Subject, window: int, device: torch.device | str, mirrored: bool = True
+    ) -> None:
+        self.mirrored = mirrored
         if not path.is_file():
             raise KeypointError(f"{path} does not exist.", "Run `mvlift-train stage3` first.")
         with np.load(path, allow_pickle=False) as data:
@@ -78,7 +83,9 @@ class MotionLibrary:
         self.mirror = torch.as_tensor(np.concatenate([subject.layout.mirrored(), [len(names)]]), device=device)
         swapped = replace(subject.layout, mirror=()).mirrored()  # a detector confuses sides, not the corners of a box
         self.swap = torch.as_tensor(np.concatenate([swapped, [len(names)]]), device=device)
-        self.bones_to_keypoints = torch.as_tensor(bones_to_keypoints(subject), dtype=torch.float32, device=device)
+        matrix = bones_to_keypoints(subject)
+        self.bones_to_keypoints = torch.as_tensor(matrix, dtype=torch.float32, device=device)
+        self.keypoints_to_bones = torch.as_tensor(np.linalg.inv(matrix), dtype=torch.float32, device=device)
 
     @staticmethod
     def _normalised(points: np.ndarray, root: np.ndarray, subject: Subject, index: dict[str, int]) -> np.ndarray:
@@ -104,11 +111,12 @@ class MotionLibrary:
         offset = torch.arange(self.window, device=self.device)
         frames = offset < self.length[which, None]
         x = self.x[first[:, None] + offset]
-        flip = draw.uniform(size) < 0.5
-        x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0, 1.0]), x)
+        if self.mirrored:
+            flip = draw.uniform(size) < 0.5
+            x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0, 1.0]), x)
         factor = 1 + limb_spread * torch.randn(size, x.shape[2], generator=generator, device=self.device)
         factor = 0.5 * (factor + factor[:, self.mirror])
-        bones = torch.einsum("pq,btqc->btpc", torch.linalg.inv(self.bones_to_keypoints), x)
+        bones = torch.einsum("pq,btqc->btpc", self.keypoints_to_bones, x)
         x = torch.einsum("pq,btqc->btpc", self.bones_to_keypoints, bones * factor[:, None, :, None])
         x[:, :, :-1] -= x[:, :, self.root].mean(2, keepdim=True)  # limbs of other lengths may move the root
         return x * frames[..., None, None], frames
@@ -127,18 +135,39 @@ def bones_to_keypoints(subject: Subject) -> np.ndarray:
     return matrix
 
 
+def _camera_loss(said: Tensor, truth: Tensor) -> Tensor:
+    """Gaussian negative log-likelihood weighted by the predicted deviation, so that certain windows do not rule
+    (Seitzer et al. 2022, beta 0.5).
+
+    Args:
+        said: (B, 6) means and log deviations.
+        truth: (B, 3).
+    """
+    mean, log_sigma = said.float().chunk(2, -1)
+    log_sigma = log_sigma.clamp(-4, 2)
+    likelihood = 0.5 * ((truth - mean) * torch.exp(-log_sigma)) ** 2 + log_sigma
+    return (likelihood * torch.exp(log_sigma.detach())).sum(-1).mean()
+
+
 @dataclass(frozen=True)
 class ViewTask:
-    """Loss of stage 4: L1 on X_0 of all views and of the given view itself, whose gaps the network fills.
+    """Loss of stage 4: L1 on X_0 of all views and of the input view itself, whose gaps the network fills.
 
     Attributes:
         library: stage 3's motions.
         subject: what is lifted.
         schedule: noise schedule.
-        noise: what the detector does to the given view.
+        noise: what the detector does to the input view.
         limb_spread: standard deviation of limb length factors.
-        elevation: range of the given camera's elevation, degrees.
+        elevation: range of the input camera's elevation, degrees.
         roll: standard deviation of its roll, degrees.
+        distance: nearest and farthest camera, metres; near ones are drawn more often.
+        perspective: False: the input view is a parallel projection, too.
+        size_error: standard deviation of the logarithm of the input view's scale error.
+        turn: largest turn of the line of sight over a window, degrees to either side.
+        azimuths: of the generated views, degrees.
+        input_weight: weight of the input view's own loss.
+        camera_weight: weight of the camera head's loss; 0: the network has no such head.
     """
 
     library: MotionLibrary
@@ -148,13 +177,26 @@ class ViewTask:
     limb_spread: float = 0.06
     elevation: tuple[float, float] = (-12.0, 30.0)
     roll: float = 3.0
+    distance: tuple[float, float] = (2.5, 10.5)
+    perspective: bool = True
+    size_error: float = 0.06
+    turn: float = 14.3
+    azimuths: tuple[float, ...] = (0.0, 60.0, 120.0)
+    input_weight: float = 0.25
+    camera_weight: float = 0.0
+    _offsets: OffsetModel = field(init=False, repr=False)
+    _lost_groups: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_offsets", OffsetModel(self.subject, self.noise, self.library.device))
+        object.__setattr__(self, "_lost_groups", self._groups(self.library.device))
 
     def network(self, width: int, layers: int, heads: int, patch: int, dropout: float) -> MotionDenoiser:
         """A fresh denoiser for this task."""
         points = self.library.x.shape[1]
-        return MotionDenoiser(
-            DenoiserConfig(points, VIEW_FEATURES, width, layers, heads, patch, cross_view=True, dropout=dropout)
-        )
+        shape = DenoiserConfig(points, VIEW_FEATURES, width, layers, heads, patch, cross_view=True, dropout=dropout,
+                               azimuths=self.azimuths, camera_head=self.camera_weight > 0)  # fmt: skip
+        return MotionDenoiser(shape)
 
     def _groups(self, device: torch.device) -> Tensor:
         """(G, P) keypoints that are lost together."""
@@ -162,7 +204,7 @@ class ViewTask:
         names = (*self.subject.layout.names, "")
         groups = [[any(k in n for k in keys) for n in names] for keys in parts]
         rigid = self.subject.rigid
-        if self.subject.rigid_object is not None and rigid:  # each side of an object, and the whole of it
+        if self.subject.rigid_object is not None and rigid:  # each side of an object, and all of it
             places = np.array([self.subject.rigid_object.points[n] for n in rigid])
             outer = [
                 places[:, axis] == end for axis in range(3) for end in (places[:, axis].min(), places[:, axis].max())
@@ -171,47 +213,86 @@ class ViewTask:
             groups += [[n in part for n in names] for part in lost]
         return torch.tensor(groups, device=device)
 
+    def _turned(self, x: Tensor, draw: Draws) -> Tensor:
+        """Motions x (B, T, P, 3) seen from anywhere; the line of sight turns with a person who crosses the picture."""
+        size, frames = x.shape[:2]
+        ramp = torch.linspace(-1, 1, frames, device=x.device) * math.radians(self.turn)
+        azimuth = (draw.uniform(size) * 2 * math.pi)[:, None] + (draw.uniform(size, 1) * 2 - 1) * ramp
+        return x @ ring(azimuth, 0 * azimuth).transpose(-1, -2)
+
+    def _detections(
+        self, x: Tensor, tilt: Tensor, distance: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """True points of the input view (B, T, P, 2), detected ones, and their confidence (B, T, P).
+
+        Args:
+            x: (B, T, P, 3) motions in the frame that follows the line of sight.
+            tilt: (B, 2) elevation and roll of the camera, radians.
+            distance: (B,) metres.
+            generator: randomness.
+        """
+        draw = Draws(generator)
+        size = len(x)
+        rotation = camera_tilt(tilt)[:, None].transpose(-1, -2)
+        scale = torch.exp(self.size_error * draw.normal(size))[:, None, None, None]
+        units = (distance / UNIT_METRES)[:, None, None]
+
+        def picture(points: Tensor) -> Tensor:
+            nearness = 1 / (1 + points[..., 2] / units).clamp(min=0.3) if self.perspective else points[..., 2] * 0 + 1
+            nearness[:, :, -1] = 1  # the root's velocity
+            return points[..., :2] * nearness[..., None] * scale
+
+        kinds = draw_kinds(size, self.noise, generator)
+        space, flat = self._offsets.draw(x, kinds.offset, generator)
+        seen = x @ rotation
+        far = self._offsets.far_side(seen[..., 2])[..., None]
+        true = picture(seen)
+        offset = picture(seen + space @ rotation) - true + flat
+        moved = true + offset * (1 + FAR_SIDE * (2 * far - 1))
+        moved[:, :, :-1] -= moved[:, :, self.library.root].mean(2, keepdim=True)  # what lifting takes for the root
+        shift = self._offsets.shift - 0.1 * (far[..., 0] - 0.5)
+        return true, *corrupt(moved, self.noise, self.library.swap, self._lost_groups, generator, kinds, shift)
+
     def batch(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random motions seen by a random camera, its detections, and the level views to generate."""
         x, frames = self.library.batch(size, self.limb_spread, generator)
         device = x.device
         draw = Draws(generator)
-        zero = torch.zeros(size, device=device)
-        turned = (draw.uniform(size) * 2 * math.pi)[:, None] + (draw.uniform(size, 1) - 0.5) * 0.5 * torch.linspace(
-            -1, 1, x.shape[1], device=device
-        )  # the line of sight turns with a person who crosses the picture
-        x = x @ ring(turned, zero[:, None]).transpose(-1, -2)
+        x = self._turned(x, draw)
         low, high = (math.radians(e) for e in self.elevation)
-        camera = ring(zero, low + draw.uniform(size) * (high - low))
-        roll = draw.normal(size) * math.radians(self.roll)
-        spin = torch.zeros(size, 3, 3, device=device)
-        spin[:, 0, 0], spin[:, 0, 1], spin[:, 1, 0], spin[:, 1, 1] = roll.cos(), -roll.sin(), roll.sin(), roll.cos()
-        spin[:, 2, 2] = 1
-        seen = x @ (spin @ camera)[:, None].transpose(-1, -2)  # (B, T, P, 3) in the given camera's axes
-        distance = (2.5 + 8 * draw.uniform(size)[:, None, None] ** 1.5) / UNIT_METRES
-        nearness = 1 / (1 + seen[..., 2] / distance).clamp(min=0.3)
-        nearness[:, :, -1] = 1
-        size_error = torch.exp(0.06 * draw.normal(size))[:, None, None, None]
-        given = seen[..., :2] * nearness[..., None] * size_error
-        detected, confidence = corrupt(given, self.noise, self.library.swap, self._groups(device), generator)
-        angle = torch.tensor([math.radians(a) for a in STAGE4_AZIMUTHS], device=device)
-        views = project(ring(angle, angle * 0)[:, None], x[:, None])  # (B, V, T, P, 2)
-        level = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
+        near, far = self.distance
+        tilt = torch.stack([low + draw.uniform(size) * (high - low), draw.normal(size) * math.radians(self.roll)], -1)
+        distance = near + (far - near) * draw.uniform(size) ** 1.5
+        true, detected, confidence = self._detections(x, tilt, distance, generator)
+        angle = torch.tensor([math.radians(a) for a in self.azimuths], device=device)
+        rotations = ring(angle, angle * 0)[:, None]
+        views = project(rotations, x[:, None])  # (B, V, T, P, 2)
+        n = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
         noise3d = draw.normal(*x.shape)
-        noisy = self.schedule.add_noise(views, level, project(ring(angle, angle * 0)[:, None], noise3d[:, None]))
-        return {"views": views, "given": given, "detected": detected, "frames": frames, "noisy": noisy,
-                "confidence": confidence * frames[..., None], "level": level}  # fmt: skip
+        noisy = self.schedule.add_noise(views, n, project(rotations, noise3d[:, None]))
+        return {"views": views, "input": true, "detected": detected, "frames": frames, "noisy": noisy,
+                "confidence": confidence * frames[..., None], "timestep": n,
+                "camera": torch.cat([tilt, distance.log()[:, None]], -1)}  # fmt: skip
 
-    def loss(self, network: Callable[..., Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def loss(self, network: Callable[..., Any], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scalar terms; ``loss`` is minimised."""
         device = batch["views"].device
-        angle = torch.tensor([0.0, *(math.radians(a) for a in STAGE4_AZIMUTHS)], device=device)
-        flags = torch.tensor([1.0] + [0.0] * len(STAGE4_AZIMUTHS), device=device)
+        angle = torch.tensor([0.0, *(math.radians(a) for a in self.azimuths)], device=device)
+        flags = torch.tensor([1.0] + [0.0] * len(self.azimuths), device=device)
         codes = view_code(angle, angle * 0, flags).expand(len(batch["views"]), -1, -1)
         features = view_features(batch["noisy"], batch["detected"], batch["confidence"])
-        clean = network(features, batch["level"], codes, batch["frames"]).float()
+        arguments = (features, batch["timestep"], codes, batch["frames"])
+        camera = features.new_zeros(())
+        if self.camera_weight > 0:
+            clean, said = network(*arguments, with_camera=True)
+            camera = _camera_loss(said, batch["camera"])
+        else:
+            clean = network(*arguments)
+        clean = clean.float()
         weight = batch["frames"].float()[:, None, :, None]
         count = weight.sum().clamp(min=1) * clean.shape[3]
         views = ((clean[:, 1:] - batch["views"]).abs().mean(-1) * weight).sum() / (count * (clean.shape[1] - 1))
-        given = ((clean[:, 0] - batch["given"]).abs().mean(-1) * weight[:, 0]).sum() / count
-        return {"loss": views + 0.25 * given, "views": views.detach(), "given": given.detach()}
+        own = ((clean[:, 0] - batch["input"]).abs().mean(-1) * weight[:, 0]).sum() / count
+        loss = views + self.input_weight * own + self.camera_weight * camera
+        terms = {"loss": loss, "views": views.detach(), "input": own.detach()}
+        return terms | ({"camera": camera.detach()} if self.camera_weight > 0 else {})

@@ -12,51 +12,72 @@ from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.files import whole_file
 from mvlift.lifting.subjects import Subject, get_subject
-from mvlift.models import save_denoiser
+from mvlift.models import model_path, save_denoiser
 
+from mvlift_training.checkpoints import all_finite, weights_digest
 from mvlift_training.config import ConfigError, TrainConfig, plain
 from mvlift_training.console import stderr_console
-from mvlift_training.motion_data import MotionWindows, load_sequences
-from mvlift_training.runtime import export_provenance, fabric_for, fresh_network, trained_network
+from mvlift_training.motion_data import MotionWindows, file_digest, load_sequences
+from mvlift_training.runtime import export_provenance, fabric_for, fresh_network, trained_network, uses_bfloat16
 from mvlift_training.stage1 import LineTask
 from mvlift_training.stage2 import lift_sequences
 from mvlift_training.stage3 import build_library
 from mvlift_training.stage4 import MotionLibrary, ViewTask
+from mvlift_training.train_progress import TrainProgress
 from mvlift_training.trainer import train
 from mvlift_training.warm_start import start_from_base, start_from_line
+from mvlift_training.whole_lifts import lift_whole
 
 __all__ = ["export", "run_all", "stage1", "stage2", "stage3", "stage4"]
 
 _console = stderr_console()
 
 
-def _report(stage: str, step: int, means: dict[str, float]) -> None:
-    if step % 500 == 0:
-        _console.print(f"{stage} step {step}: " + ", ".join(f"{k} {v:.4f}" for k, v in means.items()))
+def stage1(config: TrainConfig, allow_changes: bool = False) -> None:
+    """Train the line-conditioned model on the 2D data set.
 
-
-def stage1(config: TrainConfig) -> None:
-    """Train the line-conditioned model on the 2D data set."""
+    Args:
+        config: of the run.
+        allow_changes: go on with a run whose settings were others.
+    """
     subject = get_subject(config.subject)
-    fabric = fabric_for(config, config.train1.precision)
+    fabric = fabric_for(config)
     sequences = load_sequences(config.data)
-    windows = MotionWindows(sequences, subject, config.window, fabric.device)
-    task = LineTask(
-        windows, CosineSchedule(), config.stage1.line_weight, config.stage1.line_noise, config.stage1.unconditional
-    )
+    windows = MotionWindows(sequences, subject, config.window, fabric.device, config.augmentation)
+    o = config.stage1
+    task = LineTask(windows, CosineSchedule(), o.line_weight, o.line_noise, o.unconditional, o.lineless, o.epipoles)
     network = fresh_network(config, subject, "line")
-    if config.base:
-        start_from_base(network, subject, f"{config.base}-stage1", "line", get_subject(config.base), config.alike)
-    train(
-        network,
-        task,
-        config.train1,
-        config.folder / "stage1",
-        fabric=fabric,
-        seed=config.seed,
-        provenance=export_provenance(config, sequences.digest),
-        on_log=lambda step, means: _report("stage 1", step, means),
-    )
+    origin = _begin_with_base(config, network, subject, "line")
+    settings = {**_shared_settings(config), "stage1": plain(config.stage1), "origin": origin, "data": sequences.digest}
+    with TrainProgress("stage 1", config.train1, fabric, _console) as progress:
+        train(
+            network,
+            task,
+            config.train1,
+            config.folder / "stage1",
+            fabric=fabric,
+            seed=config.seed,
+            provenance=export_provenance(config, sequences.digest),
+            bfloat16=uses_bfloat16(config.train1.precision, fabric.device),
+            settings=settings,
+            allow_changes=allow_changes,
+            on_log=progress.show,
+        )
+
+
+def _shared_settings(config: TrainConfig) -> dict[str, Any]:
+    """What both trained stages depend on."""
+    return {"subject": config.subject, "window": config.window, "network": plain(config.network),
+            "augmentation": plain(config.augmentation)}  # fmt: skip
+
+
+def _begin_with_base(config: TrainConfig, network: MotionDenoiser, subject: Subject, kind: str) -> str:
+    """Give a fresh network the weights of the config's base subject; returns their digest, "" without a base."""
+    if not config.base:
+        return ""
+    weights = f"{config.base}-{'stage1' if kind == 'line' else 'stage4'}"
+    start_from_base(network, subject, weights, kind, get_subject(config.base), config.alike)
+    return file_digest(model_path(weights))
 
 
 def _round_folder(config: TrainConfig, stage: str, number: int) -> Path:
@@ -85,22 +106,49 @@ def _claim(folder: Path, source: dict[str, Any], fabric: Fabric) -> None:
 def stage2(config: TrainConfig, number: int = 1) -> None:
     """Lift the data set: round 1 with stage 1's model, later rounds as ``stage2.later`` says."""
     subject = get_subject(config.subject)
-    fabric = fabric_for(config, "32-true")
+    fabric = fabric_for(config)
     method = config.stage2.method if number == 1 else config.stage2.later
+    folder = _round_folder(config, "stage2", number)
+    made: dict[str, Any] = {"seed": config.seed, "window": config.window, **plain(config.stage2), "method": method}
+    if method == "lift":
+        weights = _lift_weights(config, subject, number, fabric)
+        sequences = load_sequences(config.data)
+        _claim(folder, {**made, "data": sequences.digest, "weights": file_digest(model_path(weights))}, fabric)
+        lift_whole(config, subject, sequences, weights, folder, fabric)
+        return
     kind, source = (
         ("multiview", _round_folder(config, "stage4", number - 1).name) if method == "stage4" else ("line", "stage1")
     )
     network, schedule, facts = trained_network(config, subject, kind, source, fabric.device)
     sequences = load_sequences(config.data)
-    folder = _round_folder(config, "stage2", number)
-    made = {"model": source, "model_steps": facts["steps"], "data": sequences.digest, **plain(config.stage2)}
-    _claim(folder, {**made, "method": method}, fabric)
+    made |= {"data": sequences.digest, "model": source, "model_steps": facts["steps"],
+             "weights": weights_digest(network.state_dict())}  # fmt: skip
+    _claim(folder, made, fabric)
     lift_sequences(config, subject, sequences, network, schedule, folder, fabric, method)
+
+
+def _lift_weights(config: TrainConfig, subject: Subject, number: int, fabric: Fabric) -> str:
+    """Name or path of the multi-view weights that lift in a round: the base's, or the round's before.
+
+    Raises:
+        ConfigError: the first round has no base.
+    """
+    if number == 1:
+        if not config.base:
+            raise ConfigError("stage2.method is lift, but there is no base.", "Name a base whose stage 4 lifts.")
+        return f"{config.base}-stage4"
+    source = _round_folder(config, "stage4", number - 1)
+    network, schedule, facts = trained_network(config, subject, "multiview", source.name, torch.device("cpu"))
+    path = source / "lifting.safetensors"
+    if fabric.is_global_zero:
+        save_denoiser(network, schedule, "multiview", path, facts)
+    fabric.barrier()
+    return str(path)
 
 
 def stage3(config: TrainConfig, number: int = 1) -> None:
     """Fit bodies to the lifted sequences and keep the plausible ones."""
-    fabric = fabric_for(config, "32-true")
+    fabric = fabric_for(config)
     sequences = load_sequences(config.data)
     lifted, folder = (_round_folder(config, stage, number) for stage in ("stage2", "stage3"))
     source = lifted / "source.json"
@@ -109,40 +157,62 @@ def stage3(config: TrainConfig, number: int = 1) -> None:
     build_library(config, get_subject(config.subject), sequences, lifted, folder, fabric, _console)
 
 
-def stage4(config: TrainConfig, number: int = 1) -> None:
-    """Train the multi-view model on stage 3's motions; a later round starts from the earlier round's weights."""
-    subject = get_subject(config.subject)
-    fabric = fabric_for(config, config.train4.precision)
-    motions = config.library or _round_folder(config, "stage3", number) / "motions.npz"
-    library = MotionLibrary(motions, subject, config.window, fabric.device)
-    task = ViewTask(
-        library,
-        subject,
-        CosineSchedule(),
-        config.noise,
-        config.stage4.limb_spread,
-        config.stage4.elevation,
-        config.stage4.roll,
-    )
+def _view_task(config: TrainConfig, subject: Subject, library: MotionLibrary) -> ViewTask:
+    o = config.stage4
+    return ViewTask(library, subject, CosineSchedule(), config.noise, o.limb_spread, o.elevation, o.roll, o.distance,
+                    o.perspective, o.size_error, o.turn, o.azimuths, o.input_weight, o.camera_weight)  # fmt: skip
+
+
+def _motions_file(config: TrainConfig, number: int) -> Path:
+    return config.library or _round_folder(config, "stage3", number) / "motions.npz"
+
+
+def _begin_stage4(config: TrainConfig, subject: Subject, number: int) -> tuple[MotionDenoiser, str]:
+    """The network that stage 4 begins with, and the digest of the weights that it comes from ("" fresh)."""
     network = fresh_network(config, subject, "multiview")
-    if number == 1 and config.base:
-        start_from_base(network, subject, f"{config.base}-stage4", "multiview", get_subject(config.base), config.alike)
-    elif number == 1 and config.stage4.warm_start:
-        start_from_line(network, trained_network(config, subject, "line", "stage1", torch.device("cpu"))[0])
     if number > 1:
         before = _round_folder(config, "stage4", number - 1).name
-        network, _, _ = trained_network(config, subject, "multiview", before, fabric.device)
-        network.requires_grad_(True)
-    train(
-        network,
-        task,
-        config.train4,
-        _round_folder(config, "stage4", number),
-        fabric=fabric,
-        seed=config.seed + 100 * number,
-        provenance=export_provenance(config, load_sequences(config.data).digest),
-        on_log=lambda step, means: _report("stage 4", step, means),
-    )
+        network, _, _ = trained_network(config, subject, "multiview", before, torch.device("cpu"))
+        return network.requires_grad_(True), weights_digest(network.state_dict())
+    if config.base:
+        return network, _begin_with_base(config, network, subject, "multiview")
+    if config.stage4.warm_start:
+        line, _, _ = trained_network(config, subject, "line", "stage1", torch.device("cpu"))
+        start_from_line(network, line)
+        return network, weights_digest(line.state_dict())
+    return network, ""
+
+
+def stage4(config: TrainConfig, number: int = 1, allow_changes: bool = False) -> None:
+    """Train the multi-view model on stage 3's motions; a later round starts from the earlier round's weights.
+
+    Args:
+        config: of the run.
+        number: of the round.
+        allow_changes: go on with a run whose settings were others.
+    """
+    subject = get_subject(config.subject)
+    fabric = fabric_for(config)
+    motions = _motions_file(config, number)
+    library = MotionLibrary(motions, subject, config.window, fabric.device, config.augmentation.mirror)
+    network, origin = _begin_stage4(config, subject, number)
+    digest = file_digest(motions)
+    settings = {**_shared_settings(config), "stage4": plain(config.stage4), "noise": plain(config.noise),
+                "origin": origin, "motions": digest}  # fmt: skip
+    with TrainProgress("stage 4", config.train4, fabric, _console) as progress:
+        train(
+            network,
+            _view_task(config, subject, library),
+            config.train4,
+            _round_folder(config, "stage4", number),
+            fabric=fabric,
+            seed=config.seed + 100 * number,
+            provenance=export_provenance(config, digest),
+            bfloat16=uses_bfloat16(config.train4.precision, fabric.device),
+            settings=settings,
+            allow_changes=allow_changes,
+            on_log=progress.show,
+        )
 
 
 def export(config: TrainConfig, folder: Path) -> list[Path]:
@@ -151,7 +221,7 @@ def export(config: TrainConfig, folder: Path) -> list[Path]:
     A subject that begins with another's weights may have no stage 1 of its own.
 
     Raises:
-        ConfigError: none is trained.
+        ConfigError: none is trained, or stage 4 learnt from other motions than those that are there now.
     """
     subject = get_subject(config.subject)
     rounds = max(1, config.stage3.rounds)
@@ -168,10 +238,24 @@ def export(config: TrainConfig, folder: Path) -> list[Path]:
     written = []
     for kind, stages, name in trained:
         network, schedule, facts = _mean_network(config, subject, kind, stages)
+        if not all_finite(network.state_dict()):
+            raise ConfigError(f"{config.folder / stages[-1]}: the weights are not finite.", "Train with a lower rate.")
+        if kind == "multiview":
+            _check_fresh(config, rounds, facts["digest"], stages[-1])
         path = folder / f"{config.name}-{name}.safetensors"
-        save_denoiser(network, schedule, kind, path, {**facts, "config": plain(config)})
+        save_denoiser(network, schedule, kind, path, facts)
         written.append(path)
     return written
+
+
+def _check_fresh(config: TrainConfig, number: int, digest: str, stage: str) -> None:
+    """Refuse a stage 4 that learnt from other motions than those of stage 3 now."""
+    motions = _motions_file(config, number)
+    if motions.is_file() and file_digest(motions) != digest:
+        raise ConfigError(
+            f"{config.folder / stage} learnt from other motions than {motions} holds now.",
+            f"Train it anew: delete {config.folder / stage} and run `mvlift-train stage4`.",
+        )
 
 
 def _mean_network(
@@ -186,12 +270,15 @@ def _mean_network(
     return network, schedule, {**facts, **sums}
 
 
-def run_all(config: TrainConfig) -> None:
-    """All four stages, with self-training rounds, and the export into the run's folder."""
-    stage1(config)
+def run_all(config: TrainConfig, allow_changes: bool = False) -> None:
+    """All four stages, with self-training rounds, and the export into the run's folder by the first rank."""
+    stage1(config, allow_changes)
     for number in range(1, max(1, config.stage3.rounds) + 1):
         stage2(config, number)
         stage3(config, number)
-        stage4(config, number)
-    for path in export(config, config.folder / "export"):
-        _console.print(f"wrote {path}")
+        stage4(config, number, allow_changes)
+    fabric = fabric_for(config)
+    if fabric.is_global_zero:
+        for path in export(config, config.folder / "export"):
+            _console.print(f"wrote {path}")
+    fabric.barrier()

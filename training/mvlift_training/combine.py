@@ -1,0 +1,79 @@
+"""`mvlift-train combine`: one 2D data set from several, or from a part of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mvlift.errors import KeypointError
+from mvlift.files import whole_file
+from numpy.typing import NDArray
+
+from mvlift_training.arrays import read_arrays
+
+__all__ = ["combine"]
+
+_PER_SEQUENCE = ("image_size", "set", "clip", "category", "licence")
+_PER_FRAME = ("xy", "confidence")
+_NEEDED = ("names", "fps", "start", "length", "image_size", "xy")
+
+
+def _rows(data: dict[str, NDArray[Any]], sets: tuple[str, ...], every: int) -> list[int]:
+    names = data.get("set", np.full(len(data["start"]), ""))
+    chosen = [i for i in range(len(data["start"])) if not sets or str(names[i]) in sets]
+    return chosen[::every]
+
+
+def _chosen(text: str) -> tuple[str, tuple[str, ...], int]:
+    """File, sets and stride of an input such as ``FILE:SET,SET@3``."""
+    rest, _, every = text.partition("@")
+    name, _, sets = rest.partition(":")
+    if every and not (every.isdigit() and int(every) > 0):
+        raise KeypointError(f"{text}: {every!r} is not a number of sequences.", "Write FILE@3 for every third.")
+    return name, tuple(filter(None, sets.split(","))), int(every or 1)
+
+
+def combine(inputs: list[str], output: Path) -> int:
+    """Write the sequences of several data sets into one.
+
+    Args:
+        inputs: ``FILE``, ``FILE:SET,SET`` for some of its sets only, ``FILE@3`` for every third of them.
+        output: .npz to write; atomically.
+
+    Returns:
+        The number of sequences.
+
+    Raises:
+        KeypointError: a file is missing or damaged, keypoints or rates differ, or nothing was chosen.
+    """
+    parts: dict[str, list[Any]] = {}
+    first: dict[str, NDArray[Any]] | None = None
+    for text in inputs:
+        name, sets, every = _chosen(text)
+        data = read_arrays(Path(name), _NEEDED, "2D data set", "Make it with `mvlift-train prepare`.")
+        first = data if first is None else first
+        if list(data["names"]) != list(first["names"]) or float(data["fps"]) != float(first["fps"]):
+            raise KeypointError(
+                f"{name}: other keypoints or another rate than {inputs[0]}.", "Combine alike sets only."
+            )
+        for i in _rows(data, sets, every):
+            rows = slice(int(data["start"][i]), int(data["start"][i]) + int(data["length"][i]))
+            count = rows.stop - rows.start
+            seen = np.isfinite(data["xy"][rows]).all(-1).astype(np.float32)
+            parts.setdefault("length", []).append(count)
+            parts.setdefault("xy", []).append(data["xy"][rows].astype(np.float32))
+            parts.setdefault("confidence", []).append(data["confidence"][rows] if "confidence" in data else seen)
+            for key in _PER_SEQUENCE:
+                parts.setdefault(key, []).append(data[key][i] if key in data else "")
+    if first is None or not parts:
+        raise KeypointError(f"{', '.join(inputs)}: no sequences were chosen.", "Check the names of the sets.")
+    length = np.array(parts["length"])
+    arrays = {key: np.concatenate(parts[key]) for key in _PER_FRAME} | {
+        key: np.array(parts[key]) for key in _PER_SEQUENCE
+    }
+    arrays |= {"names": first["names"], "fps": first["fps"], "length": length}
+    arrays["start"] = np.concatenate([[0], np.cumsum(length)[:-1]])
+    with whole_file(output) as part, part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return len(length)
