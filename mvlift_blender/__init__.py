@@ -26,6 +26,7 @@ def _steps() -> list[_Step]:
 
     from . import handlers
     from .commands import cli
+    from .panels import tool
     from .retargeting import properties as retarget
     from .settings import properties
     from .viewport import preview, thumbnails
@@ -38,6 +39,7 @@ def _steps() -> list[_Step]:
         (preview.add_preview, preview.remove_preview),
         (handlers.add_handlers, handlers.remove_handlers),
         (cli.add_commands, cli.remove_commands),
+        (tool.add_tools, tool.remove_tools),
     ]
 
 

@@ -11,10 +11,21 @@ from typing import Any, Final
 import bpy
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.corrections import Corrections, corrected
 from mvlift.keypoints.people import find_person
 from mvlift.keypoints.rates import exact_rate
 
-__all__ = ["UNITS", "WHY", "clip_of", "forget", "parse_fps", "person_of", "read_clips"]
+__all__ = [
+    "UNITS",
+    "WHY",
+    "clip_of",
+    "clip_of_record",
+    "forget",
+    "listed_person",
+    "parse_fps",
+    "person_of",
+    "read_clips",
+]
 
 WHY: Final = "told_by"
 """Of a clip's metadata: what gave the file's format away."""
@@ -23,6 +34,7 @@ UNITS: Final = "units"
 _KEPT: Final = 16
 _PIXELS: Final = "in_pixels"  # of a clip's metadata: the file has pixels, whatever the video's size
 _Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
+_latest: dict[str, Any] = {}
 _clips: OrderedDict[_Key, tuple[KeypointClip, ...]] = OrderedDict()
 
 
@@ -93,12 +105,39 @@ def _told(path: Path, fps: Fraction | None, size: tuple[int, int] | None) -> tup
 
 
 def clip_of(settings: Any, person: Any) -> KeypointClip:
-    """A listed person's clip, with the panel's frame rate and image size.
+    """A listed person's clip, with the panel's frame rate and image size, and the corrections made by hand.
 
     Raises:
         KeypointError: the source is gone or holds that track no more.
     """
-    return person_of(person.source, person.track, settings.clip_fps(person), settings.clip_size(person))
+    clip = person_of(person.source, person.track, settings.clip_fps(person), settings.clip_size(person))
+    return _with_corrections(clip, person.corrections)
+
+
+def listed_person(settings: Any, source: str, track: str) -> Any | None:
+    """The listed person of that file and track, or None."""
+    return next((p for p in settings.people if (p.source, p.track) == (source, track)), None)
+
+
+def clip_of_record(settings: Any, record: Any) -> KeypointClip:
+    """The clip that a lift was made from, with the corrections of the listed person that it is of.
+
+    Raises:
+        KeypointError: the source is gone or holds that person no more.
+    """
+    clip = person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size)
+    person = listed_person(settings, record.source, record.track)
+    return _with_corrections(clip, person.corrections if person is not None else "")
+
+
+def _with_corrections(clip: KeypointClip, text: str) -> KeypointClip:
+    """The clip with corrections in; the latest are kept, because the viewport asks with every redraw."""
+    if not text:
+        return clip
+    if _latest.get("key") != (id(clip.points), text):
+        _latest.update(key=(id(clip.points), text), clip=corrected(clip, Corrections.from_json(text)), of=clip)
+    found: KeypointClip = _latest["clip"]
+    return replace(found, fps=clip.fps, image_size=clip.image_size)
 
 
 def person_of(
@@ -120,3 +159,4 @@ def person_of(
 def forget() -> None:
     """Let go of every clip."""
     _clips.clear()
+    _latest.clear()

@@ -13,7 +13,8 @@ from mvlift.typing import F64
 
 from ..cleanup.curves import read_motion_curves, write_motion_curves
 from ..engine.queue import LiftRequest
-from ..importing.sources import person_of
+from ..importing.corrections import corrections_of
+from ..importing.sources import clip_of_record, listed_person
 from ..motion.camera_alignment import seen_by
 from ..motion.curves import MotionCurves
 from ..motion.rig_data import bone_rotations
@@ -25,9 +26,11 @@ from ..scene.selected import record_of, still_there
 from ..settings.preferences import body_file
 from .plan import lift_options
 
+_MARGIN = 6
+"""Scene frames on either side of what was corrected that are lifted again too: the body moves as a whole."""
 _SUBJECTS = {"smpl": "human", "smal": "quadruped17"}  # of lifts that do not say
 
-__all__ = ["ReliftPlan", "plan_relift", "write_relifted"]
+__all__ = ["ReliftPlan", "corrected_frames", "plan_relift", "write_relifted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +63,29 @@ def plan_relift(
     if record is None or not record.source:
         raise LiftError("The Action does not know which keypoints it was lifted from.", "Lift the clip anew.")
     first, last = _video_frames(record, (frames[0] - blend, frames[1] + blend))
-    clip = person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size).restricted(
-        first, last
-    )
+    clip = clip_of_record(context.scene.mvlift, record).restricted(first, last)
     subject = get_subject(record.subject or _SUBJECTS.get(record.body, "human")).alone.name  # an object keeps its path
     options = lift_options(context.scene.mvlift, subject, record.camera.image_size, body_file(context))
     options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
     request = LiftRequest(armature.name, clip, options, record.source, record.track)
     return ReliftPlan(request, armature.name, frames, blend)
+
+
+def corrected_frames(settings: Any, armature: Any) -> tuple[int, int]:
+    """The scene frames that the corrections of a lift's person reach into.
+
+    Raises:
+        LiftError: nothing was corrected, or not of the person that the armature is of.
+    """
+    record = record_of(armature)
+    person = listed_person(settings, record.source, record.track) if record is not None else None
+    if record is None or person is None:
+        raise LiftError("The list has not the person of this lift.", "Import their keypoints again.")
+    extent = corrections_of(person).extent()
+    if extent is None:
+        raise LiftError(f"No keypoint of {person.name} was corrected.", "Drag some to where they belong.")
+    low, high = (record.timing.frame_at(number - record.first_frame) for number in extent)
+    return int(np.floor(low)) - _MARGIN, int(np.ceil(high)) + _MARGIN
 
 
 def _video_frames(record: LiftRecord, frames: tuple[int, int]) -> tuple[int, int]:

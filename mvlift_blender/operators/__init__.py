@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cleanup, engine, exchange, people, reports, result, retarget, tracks
+from . import cleanup, engine, exchange, keypoints, people, reports, result, retarget, tracks
 
 __all__ = ["CLASSES"]
 
@@ -10,6 +10,7 @@ CLASSES = (
     *reports.CLASSES,
     *people.CLASSES,
     *tracks.CLASSES,
+    *keypoints.CLASSES,
     *engine.CLASSES,
     *result.CLASSES,
     *cleanup.CLASSES,

@@ -7,6 +7,7 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from ..lifting.jobs import why_busy
+from ..lifting.relift import corrected_frames
 from ..scene.lift_parts import adopt, remove_lift
 from ..scene.selected import lifted_armature, why_no_record
 from .reports import report_error
@@ -111,4 +112,36 @@ class MVLIFT_OT_relift_range(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (MVLIFT_OT_remove_lift, MVLIFT_OT_match_scene, MVLIFT_OT_relift_range)
+class MVLIFT_OT_relift_corrected(bpy.types.Operator):
+    """Lift what the corrected keypoints reach into again, with the corrections at full weight, and blend it in"""
+
+    bl_idname = "mvlift.relift_corrected"
+    bl_label = "Lift Corrections"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature whose keypoints are known."""
+        reason = why_busy(context) or why_no_record(context, with_source=True)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        """Hand over to the operator that waits for the engine without blocking the window."""
+        settings = context.scene.mvlift
+        try:
+            first, last = corrected_frames(settings, lifted_armature(context))
+        except Exception as error:
+            return report_error(self, context, error, "lifting corrections")
+        way = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        options = {"seed": settings.seed, "smoothing": settings.smoothing}
+        bpy.ops.mvlift.relift(way, first=first, last=last, blend=4, **options)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    MVLIFT_OT_relift_corrected,
+    MVLIFT_OT_remove_lift,
+    MVLIFT_OT_match_scene,
+    MVLIFT_OT_relift_range,
+)

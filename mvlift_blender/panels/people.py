@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..importing.corrections import corrections_text
 from ..importing.people import assumed, describe
 from ..interface.sidebar import TAB
 from ..interface.text import paragraph
@@ -133,4 +134,34 @@ class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
                 box.operator("mvlift.mend_source", text=finding.fix, icon="CHECKMARK").index = index
 
 
-CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_video)
+class MVLIFT_PT_correct(SidebarPanel, bpy.types.Panel):
+    """Corrections of the active person's keypoints."""
+
+    bl_idname = "MVLIFT_PT_correct"
+    bl_label = "Correct Keypoints"
+    bl_parent_id = "MVLIFT_PT_people"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Once there are people, and while no lift runs."""
+        return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
+
+    def draw(self, context: Any) -> None:
+        """What can be done to keypoints, and the lift of what was corrected."""
+        layout, settings = self.layout, context.scene.mvlift
+        person = settings.person()
+        layout.operator("wm.tool_set_by_id", text="Drag Keypoints", icon="EMPTY_AXIS").name = "mvlift.keypoint_tool"
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.operator("mvlift.copy_keypoints", text="Copy Previous", icon="TRIA_LEFT").step = "PREVIOUS"
+        row.operator("mvlift.copy_keypoints", text="Copy Next", icon="TRIA_RIGHT").step = "NEXT"
+        column.operator("mvlift.swap_sides", icon="MOD_MIRROR")
+        column.operator("mvlift.forget_corrections", icon="X")
+        if person is not None and person.corrections:
+            layout.label(text=corrections_text(person), icon="INFO")
+        layout.operator("mvlift.relift_corrected", icon="FILE_REFRESH")
+        layout.operator("mvlift.export_keypoints", icon="EXPORT")
+
+
+CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_video, MVLIFT_PT_correct)

@@ -60,6 +60,7 @@ class Person(bpy.types.PropertyGroup):
     )
     keypoint_names: StringProperty(options={"HIDDEN"})
     family: StringProperty(options={"HIDDEN"})
+    corrections: StringProperty(options={"HIDDEN"})
     notes: StringProperty(name="Notes", description="What the file did not say and was assumed")
 
     @property

@@ -12,10 +12,30 @@ import numpy as np
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.typing import F64
 
-from ..motion.colours import side_colour
+from ..motion.colours import person_colour, side_colour
 from .video_picture import VideoPicture
 
-__all__ = ["Overlay", "Shown", "redraw", "screen_frame", "skeleton_lines"]
+__all__ = [
+    "Other",
+    "Overlay",
+    "Shown",
+    "nearest_keypoint",
+    "nearest_person",
+    "redraw",
+    "screen_frame",
+    "skeleton_lines",
+    "to_video",
+]
+
+
+@dataclass(frozen=True)
+class Other:
+    """Somebody else in the frame: clip, row of it, place in the list, name."""
+
+    clip: KeypointClip
+    row: int
+    index: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -28,6 +48,9 @@ class Shown:
         size: (width, height) of the video in pixels.
         video: the file, or None.
         number: of the video's frame, 0-based.
+        who: place in the list and name of the person.
+        others: who else is in the frame.
+        corrected: names of the keypoints that were corrected by hand in this frame.
     """
 
     clip: KeypointClip
@@ -35,6 +58,9 @@ class Shown:
     size: tuple[int, int]
     video: Path | None = None
     number: int = 0
+    who: tuple[int, str] = (0, "")
+    others: tuple[Other, ...] = ()
+    corrected: tuple[str, ...] = ()
 
 
 def redraw() -> None:
@@ -106,6 +132,65 @@ def skeleton_lines(clip: KeypointClip, row: int, frame: F64) -> tuple[F64, F64, 
     return xy[ends], colours[outer], xy[seen], colours[seen]
 
 
+def person_lines(other: Other, frame: F64) -> tuple[F64, F64, F64, F64]:
+    """As ``skeleton_lines``, in the colour of the person."""
+    lines, line_colours, points, point_colours = skeleton_lines(other.clip, other.row, frame)
+    colour = person_colour(other.index)
+    for colours in (line_colours, point_colours):
+        colours[:, :3] = colour
+        colours[:, 3] *= 0.8
+    return lines, line_colours, points, point_colours
+
+
+def corrected_points(shown: Shown, frame: F64) -> tuple[F64, F64]:
+    """Points (P, 2) with colours (P, 4) of the keypoints that were corrected by hand and are seen."""
+    columns = [shown.clip.layout.index(name) for name in shown.corrected if name in shown.clip.layout.names]
+    columns = [j for j in columns if shown.clip.confidence[shown.row, j] > 0]
+    xy = shown.clip.points[shown.row, columns].astype(np.float64) @ frame[:, :2].T + frame[:, 2]
+    return xy, np.tile([1.0, 1.0, 1.0, 0.9], (len(columns), 1))
+
+
+def label_place(clip: KeypointClip, row: int, frame: F64) -> F64 | None:
+    """(2,) where the name of a person goes, above the head; None where nobody is seen."""
+    seen = clip.seen[row]
+    if not seen.any():
+        return None
+    xy = clip.points[row, seen].astype(np.float64) @ frame[:, :2].T + frame[:, 2]
+    return np.array([xy[:, 0].mean(), xy[:, 1].max() + 8])
+
+
+def nearest_keypoint(shown: Shown, frame: F64, mouse: F64, reach: float) -> str | None:
+    """The active person's seen keypoint that is nearest to the mouse, in region pixels, within a reach."""
+    if not 0 <= shown.row < len(shown.clip):
+        return None
+    xy = shown.clip.points[shown.row].astype(np.float64) @ frame[:, :2].T + frame[:, 2]
+    distance = np.where(shown.clip.seen[shown.row], np.linalg.norm(xy - mouse, axis=-1), np.inf)
+    nearest = int(distance.argmin())
+    return shown.clip.layout.names[nearest] if distance[nearest] <= reach else None
+
+
+def nearest_person(shown: Shown, frame: F64, mouse: F64, reach: float) -> int | None:
+    """The place in the list of whoever has a bone or keypoint nearest to the mouse, within a reach; None for nobody."""
+    found: list[tuple[float, int]] = []
+    people = [(shown.clip, shown.row, shown.who[0]), *((o.clip, o.row, o.index) for o in shown.others)]
+    for clip, row, index in people:
+        if not 0 <= row < len(clip) or not clip.seen[row].any():
+            continue
+        lines, _, points, _ = skeleton_lines(clip, row, frame)
+        a, b = (lines[0::2], lines[1::2]) if len(lines) else (points, points)
+        along = b - a
+        share = ((mouse - a) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)
+        away = np.linalg.norm(mouse - a - np.clip(share, 0, 1)[:, None] * along, axis=-1)
+        found.append((float(min(away.min(), np.linalg.norm(points - mouse, axis=-1).min())), index))
+    distance, index = min(found, default=(np.inf, -1))
+    return index if distance <= reach else None
+
+
+def to_video(frame: F64, mouse: F64) -> F64:
+    """(2,) pixels of the video under a place of the region."""
+    return np.linalg.solve(frame[:, :2], mouse - frame[:, 2])
+
+
 class Overlay:
     """The draw handler. One is alive while the extension is enabled."""
 
@@ -136,9 +221,16 @@ class Overlay:
         if shown.video is not None and not _in_camera_view(context):
             self._picture.draw(shown.video, shown.number, _corners(shown.size, frame))
         _draw_frame(_corners(shown.size, frame))
+        scale = context.preferences.system.ui_scale
+        for other in shown.others:
+            _draw_skeleton(*person_lines(other, frame), 0.6 * scale)
+            _draw_name(other.name, label_place(other.clip, other.row, frame), person_colour(other.index), scale)
         if 0 <= shown.row < len(shown.clip):
-            scale = context.preferences.system.ui_scale
             _draw_skeleton(*skeleton_lines(shown.clip, shown.row, frame), scale)
+            _draw_points(*corrected_points(shown, frame), 11.0 * scale)
+            if shown.others:
+                place = label_place(shown.clip, shown.row, frame)
+                _draw_name(shown.who[1], place, person_colour(shown.who[0]), scale)
 
 
 def _in_camera_view(context: Any) -> bool:
@@ -184,10 +276,31 @@ def _draw_skeleton(lines: F64, line_colours: F64, points: F64, point_colours: F6
         shader.uniform_float("viewportSize", viewport[2:])
         shader.uniform_float("lineWidth", 2.5 * scale)
         batch.draw(shader)
-    if len(points):
-        shader = gpu.shader.from_builtin("FLAT_COLOR")
-        gpu.state.point_size_set(6.0 * scale)
-        flat = np.pad(points, ((0, 0), (0, 1))).astype(np.float32)
-        batch_for_shader(shader, "POINTS", {"pos": flat, "color": point_colours.astype(np.float32)}).draw(shader)
-        gpu.state.point_size_set(1.0)
     gpu.state.blend_set("NONE")
+    _draw_points(points, point_colours, 6.0 * scale)
+
+
+def _draw_points(points: F64, colours: F64, size: float) -> None:
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    if not len(points):
+        return
+    shader = gpu.shader.from_builtin("FLAT_COLOR")
+    gpu.state.blend_set("ALPHA")
+    gpu.state.point_size_set(size)
+    flat = np.pad(points, ((0, 0), (0, 1))).astype(np.float32)
+    batch_for_shader(shader, "POINTS", {"pos": flat, "color": colours.astype(np.float32)}).draw(shader)
+    gpu.state.point_size_set(1.0)
+    gpu.state.blend_set("NONE")
+
+
+def _draw_name(name: str, place: F64 | None, colour: tuple[float, float, float], scale: float) -> None:
+    import blf
+
+    if place is None or not name:
+        return
+    blf.size(0, 12 * scale)
+    blf.color(0, *colour, 1.0)
+    blf.position(0, float(place[0]) - 0.5 * blf.dimensions(0, name)[0], float(place[1]), 0)
+    blf.draw(0, name)

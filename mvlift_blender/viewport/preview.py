@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,15 @@ import bpy
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
 
-from ..importing.sources import clip_of, person_of
+from ..importing.corrections import corrections_of
+from ..importing.sources import clip_of, clip_of_record
 from ..motion.timing import Timing
 from ..scene.frame_rate import scene_fps
 from ..scene.scene_setup import lets_set_up
 from ..scene.selected import lifted_armature, record_of
-from .overlay import Overlay, Shown
+from .overlay import Other, Overlay, Shown
 
-__all__ = ["add_preview", "remove_preview", "shown_at", "video_frame"]
+__all__ = ["add_preview", "current_video_frame", "remove_preview", "shown_at", "video_frame"]
 
 _overlay: Overlay | None = None
 
@@ -32,35 +35,79 @@ class _Refused:
 _refused = _Refused()
 
 
-def shown_at(context: Any) -> Shown | None:
-    """What to draw in the present frame: the keypoints of the result's person, else of the listed one."""
+@dataclass(frozen=True)
+class _Subject:
+    """Who is shown: the listed person, if any, the clip, the video's frame number, and the picture's size."""
+
+    person: Any | None
+    clip: KeypointClip
+    number: float
+    size: tuple[int, int]
+    source: str
+
+
+def _subject(context: Any) -> _Subject | None:
+    """The result's person, else the listed one, in the present frame."""
     settings = context.scene.mvlift
-    if not settings.overlay:
-        return None
     person, record = settings.person(), record_of(lifted_armature(context))
     frame = context.scene.frame_current_final
+    size: tuple[int, int] | None
     if record is not None and record.source and (person is None or _same(person, record)):
-        clip = _read(record.source, record.track, lambda: _of_record(record))
-        row = record.timing.sample_at(frame) + record.first_frame
+        clip = _read(record.source, record.track, lambda: clip_of_record(settings, record))
+        number = record.timing.sample_at(frame) + record.first_frame
         size, source = record.camera.image_size, record.source
     elif person is not None:
         size, source = settings.clip_size(person), person.source
         clip = _read(person.source, person.track, lambda: clip_of(settings, person))
-        row = video_frame(context, settings, person, frame)
+        number = video_frame(context, settings, person, frame)
     else:
         return None
-    if clip is None or size is None:
+    return _Subject(person, clip, number, size, source) if clip is not None and size is not None else None
+
+
+def current_video_frame(context: Any) -> int | None:
+    """The frame of the video that is shown under the playhead for the active person, None without one."""
+    found = _subject(context)
+    return round(found.number) if found is not None else None
+
+
+def shown_at(context: Any) -> Shown | None:
+    """What to draw in the present frame: keypoints of the result's person, else of the listed one, and of others."""
+    settings = context.scene.mvlift
+    found = _subject(context) if settings.overlay else None
+    if found is None:
         return None
-    number = round(row)
-    return Shown(clip, number - clip.first_frame, size, _video(settings, source), number)
+    number = round(found.number)
+    others = tuple(_others(settings, found, number))
+    own = next((i for i, p in enumerate(settings.people) if p == found.person), 0)
+    name = found.person.name if found.person is not None else ""
+    video = _video(settings, found.source)
+    fixed = _corrected_in(found.person, number)
+    return Shown(found.clip, number - found.clip.first_frame, found.size, video, number, (own, name), others, fixed)
+
+
+def _corrected_in(person: Any, number: int) -> tuple[str, ...]:
+    if person is None or not person.corrections:
+        return ()
+    try:
+        points = corrections_of(person).points
+    except MvliftError:
+        return ()
+    return tuple(name for frame, name in points if frame == number)
+
+
+def _others(settings: Any, found: _Subject, number: int) -> Iterator[Other]:
+    """The other people of the same file who have the frame."""
+    for index, person in enumerate(settings.people):
+        if person == found.person or person.source != found.source or not person.first <= number <= person.last:
+            continue
+        clip = _read(person.source, person.track, partial(clip_of, settings, person))
+        if clip is not None and 0 <= number - clip.first_frame < len(clip):
+            yield Other(clip, number - clip.first_frame, index, person.name)
 
 
 def _same(person: Any, record: Any) -> bool:
     return bool(person.source == record.source and person.track == record.track)
-
-
-def _of_record(record: Any) -> KeypointClip:
-    return person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size)
 
 
 def video_frame(context: Any, settings: Any, person: Any, frame: float) -> float:
@@ -70,7 +117,7 @@ def video_frame(context: Any, settings: Any, person: Any, frame: float) -> float
     scene = context.scene
     keeps = settings.rate == "SCENE" or (settings.rate == "AUTO" and not lets_set_up(scene, settings.scene_setup))
     rate = scene_fps(scene) if keeps else fps
-    start = {"SCENE": scene.frame_start, "PLAYHEAD": scene.frame_current, "FRAME": settings.start}[settings.start_at]
+    start = {"SCENE": scene.frame_start, "PLAYHEAD": scene.frame_start, "FRAME": settings.start}[settings.start_at]
     return Timing(1, fps, rate, start).sample_at(frame) + first
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.corrections import CORRECTED
 from mvlift.keypoints.layouts import Layout
 from mvlift.typing import F64
 
@@ -131,6 +132,16 @@ def _short_gaps(seen: BoolArray, longest: int) -> BoolArray:
     return fill
 
 
+def _keep_corrected(clip: KeypointClip, points: F64, confidence: F64) -> None:
+    """Put what was corrected by hand back to its place, with its confidence."""
+    placed = clip.metadata.get(CORRECTED)
+    for frame, name in placed if isinstance(placed, (list, tuple)) else ():
+        row = int(frame) - clip.first_frame
+        if 0 <= row < len(clip) and name in clip.layout.names:
+            column = clip.layout.index(name)
+            points[row, column], confidence[row, column] = clip.points[row, column], clip.confidence[row, column]
+
+
 def clean_clip(clip: KeypointClip, *, smoothing: float = 1.0) -> KeypointClip:
     """A track without exchanged sides, outliers, short gaps and tremble.
 
@@ -169,6 +180,7 @@ def clean_clip(clip: KeypointClip, *, smoothing: float = 1.0) -> KeypointClip:
         near = _interpolated(sure[:, None], known & ~gone)[:, 0] if (known & ~gone).any() else sure
         confidence[:, k] = np.where(gap, FILLED * near, np.where(gone, 0.0, belief))
         points[:, k] = result
+    _keep_corrected(clip, points, confidence)
     note = {"swapped": swapped, "outliers": outliers, "filled": filled}
     return replace(
         clip,
