@@ -10,6 +10,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.bodies.hands.model import rests_relaxed
+from mvlift.bodies.hands.tables import flat_hand_vectors
+from mvlift.bodies.skeletons import default_human_skeleton, default_human_skeleton_with_fingers
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.motion import Camera, LiftedMotion
@@ -23,6 +26,7 @@ Variant = Literal["smpl", "smplh", "smplx"]
 
 _BODY_JOINTS: Final = 22
 """Pelvis to wrists: what the three models share, in the same order."""
+_FINGERS: Final = 30
 _JOINTS: Final[Mapping[Variant, int]] = {"smpl": 24, "smplh": 52, "smplx": 55}
 _PELVIS_X: Final = np.array([0.0031, -0.3514, 0.0120])
 """Where SMPL-X's neutral pelvis is at rest, metres: its origin is not SMPL's."""
@@ -35,7 +39,8 @@ def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> 
     Args:
         motion: of a body with SMPL's joints.
         path: .npz.
-        variant: "smpl" (T, 72), "smplh" (T, 156) with fingers at rest, or "smplx" (T, 165) with its parts beside it.
+        variant: "smpl" (T, 72), "smplh" (T, 156), or "smplx" (T, 165) with its parts beside it; fingers move where the
+            motion has them, relative to the flat hand.
 
     Raises:
         MotionFileError: the body is no person's, or the folder cannot be written.
@@ -44,9 +49,12 @@ def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> 
         raise MotionFileError(f"AMASS files hold people, not {motion.body}.", "Save it as MVLift's own .npz.")
     frames = len(motion)
     poses = np.zeros((frames, _JOINTS[variant], 3), np.float32)
-    shared = _JOINTS["smpl"] if variant == "smpl" else _BODY_JOINTS
+    has_fingers = len(motion.joint_names) == _JOINTS["smplh"]
+    shared = _JOINTS["smpl"] if variant == "smpl" and not has_fingers else _BODY_JOINTS
     shared = min(shared, motion.rotations.shape[1])
     poses[:, :shared] = motion.rotations[:, :shared]
+    if has_fingers and variant != "smpl":
+        poses[:, -_FINGERS:] = _flat_hands(motion)[:, _BODY_JOINTS:]
     trans = np.asarray(motion.translation, np.float64)
     if variant == "smplx":
         trans = trans + np.asarray(motion.rest_joints[0], np.float64) - _PELVIS_X
@@ -78,8 +86,15 @@ def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> 
     return path
 
 
+def _flat_hands(motion: LiftedMotion) -> F32:
+    """(T, 52, 3) rotations relative to SMPL-H's rest, whose hands are flat."""
+    if not rests_relaxed(motion.joint_names, motion.rest_joints):
+        return motion.rotations
+    return flat_hand_vectors(motion.rotations, motion.parents)
+
+
 def load_amass(path: Path) -> LiftedMotion:
-    """Read an AMASS file as a motion of the default body; fingers, face and shape are passed over.
+    """Read an AMASS file as a motion of the default body, with fingers where they move; face and shape are passed over.
 
     Raises:
         MotionFileError: it is none, or holds values that are not numbers.
@@ -112,7 +127,7 @@ def read_any_motion(path: Path) -> LiftedMotion:
 
 
 def _poses(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[F32, bool]:
-    """(T, 24, 3) rotations of SMPL's joints, and whether they are SMPL-X's."""
+    """Rotations (T, 24, 3), or (T, 52, 3) where fingers move, and whether they are SMPL-X's."""
     if "poses" in arrays:
         poses = np.asarray(arrays["poses"], np.float32)
     elif "root_orient" in arrays and "pose_body" in arrays:
@@ -129,12 +144,23 @@ def _poses(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[F32, bool]:
     rotations = np.zeros((len(poses), _JOINTS["smpl"], 3), np.float32)
     kept = _JOINTS["smpl"] if poses.shape[1] == 3 * _JOINTS["smpl"] else _BODY_JOINTS
     rotations[:, :kept] = poses[:, : 3 * kept].reshape(len(poses), kept, 3)
-    return rotations, model.startswith("smplx") or poses.shape[1] == 3 * _JOINTS["smplx"]
+    is_x = model.startswith("smplx") or poses.shape[1] == 3 * _JOINTS["smplx"]
+    hands = _hands(arrays, poses)
+    return rotations if hands is None else np.concatenate([rotations[:, :_BODY_JOINTS], hands], 1), is_x
+
+
+def _hands(arrays: Mapping[str, NDArray[Any]], poses: F32) -> F32 | None:
+    """(T, 30, 3) rotations of the fingers relative to the flat hand, or None where they do not move."""
+    if poses.shape[1] in (3 * _JOINTS["smplh"], 3 * _JOINTS["smplx"]):
+        hands = poses[:, -3 * _FINGERS :]
+    elif "pose_hand" in arrays and np.size(arrays["pose_hand"]) == len(poses) * 3 * _FINGERS:
+        hands = np.asarray(arrays["pose_hand"], np.float32)
+    else:
+        return None
+    return hands.reshape(len(poses), _FINGERS, 3) if np.any(hands) else None
 
 
 def _motion(arrays: Mapping[str, NDArray[Any]], name: str) -> LiftedMotion:
-    from mvlift.bodies.skeletons import default_human_skeleton
-
     rotations, is_x = _poses(arrays, name)
     trans = np.asarray(arrays["trans"], np.float64).reshape(-1, 3)
     if len(trans) != len(rotations):
@@ -145,6 +171,9 @@ def _motion(arrays: Mapping[str, NDArray[Any]], name: str) -> LiftedMotion:
     if not 0 < rate < 10_000:
         raise MotionFileError(f"{name} does not say its frame rate.", "It should hold mocap_frame_rate.")
     skeleton = default_human_skeleton()
+    if rotations.shape[1] == _JOINTS["smplh"]:
+        skeleton = default_human_skeleton_with_fingers()
+        rotations = flat_hand_vectors(rotations, skeleton.parents, back=True)
     rest = np.asarray(skeleton.rest_joints, np.float32)
     if is_x:
         trans = trans + _PELVIS_X - rest[0]

@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.bodies.hands.model import rests_relaxed
+from mvlift.bodies.hands.tables import flat_hand_vectors
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
@@ -58,8 +60,10 @@ def save_motion(motion: LiftedMotion, path: str | Path) -> Path:
 
 def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
     camera = motion.camera
+    flat = rests_relaxed(motion.joint_names, motion.rest_joints)  # AMASS's hands are flat where their poses are zero
+    poses = flat_hand_vectors(motion.rotations, motion.parents) if flat else motion.rotations
     arrays: dict[str, Any] = {
-        "poses": motion.rotations.reshape(len(motion), -1),
+        "poses": poses.reshape(len(motion), -1),
         "trans": motion.translation,
         "betas": motion.betas,
         "gender": motion.gender,
@@ -86,6 +90,8 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
         "metadata": json.dumps(dict(motion.metadata)),
         "object_names": np.array([o.name for o in motion.objects], dtype=np.str_),
     }
+    if flat:
+        arrays["rotations"] = motion.rotations  # relative to the relaxed hands of rest_joints, which poses are not
     if motion.joint_confidence is not None:
         arrays["joint_confidence"] = motion.joint_confidence
     for i, rigid_object in enumerate(motion.objects):
@@ -147,7 +153,7 @@ def _motion(arrays: Mapping[str, NDArray[Any]]) -> LiftedMotion:
         rest_joints=floats["rest_joints"],
         betas=floats["betas"],
         translation=floats["trans"],
-        rotations=floats["poses"].reshape(frames, joints, 3),
+        rotations=floats["rotations" if "rotations" in arrays else "poses"].reshape(frames, joints, 3),
         keypoints=floats["keypoints3d"],
         keypoint_names=names("keypoint_names"),
         keypoint_confidence=floats["keypoint_confidence"],

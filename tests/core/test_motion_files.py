@@ -10,9 +10,12 @@ from pathlib import Path
 import mvlift
 import numpy as np
 import pytest
+from mvlift.amass import Variant, load_amass, save_amass
+from mvlift.bodies.skeletons import default_human_skeleton_with_fingers
 from mvlift.errors import KeypointError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.clip_file import load_clip, save_clip
+from mvlift.kinematics.rotations import exp_map
 from mvlift.motion import LiftedMotion
 from mvlift.motion_files import MotionFileError
 from numpy.typing import NDArray
@@ -54,6 +57,55 @@ def test_npz_has_the_keys_of_amass(tmp_path: Path) -> None:
         assert str(data["gender"]) == "neutral"
         assert float(data["mocap_framerate"]) == float(data["mocap_frame_rate"]) == pytest.approx(23.976024, abs=1e-6)
         np.testing.assert_array_equal(data["poses"].reshape(12, 24, 3), motion.rotations)
+
+
+def handed_motion(frames: int = 6) -> LiftedMotion:
+    """A motion with fingers, at random."""
+    motion, skeleton = small_motion(frames), default_human_skeleton_with_fingers()
+    rng = np.random.default_rng(4)
+    return replace(
+        motion,
+        joint_names=skeleton.joint_names,
+        parents=skeleton.parents,
+        rest_joints=skeleton.rest_joints.astype(np.float32),
+        rotations=np.concatenate([motion.rotations[:, :22], rng.normal(0, 0.4, (frames, 30, 3))], 1, dtype=np.float32),
+        joint_confidence=rng.uniform(0, 1, (frames, 52)).astype(np.float32),
+    )
+
+
+def test_npz_keeps_fingers_and_its_poses_are_those_of_a_flat_hand(tmp_path: Path) -> None:
+    motion = handed_motion()
+    path = motion.save(tmp_path / "m.npz")
+    assert_same(motion, mvlift.load_motion(path))
+    with np.load(path, allow_pickle=False) as data:
+        flat = exp_map(data["poses"].reshape(6, 52, 3).astype(np.float64))
+    posed = default_human_skeleton_with_fingers(relaxed=False).posed(np.zeros(10), flat, motion.translation)[0]
+    truth = default_human_skeleton_with_fingers().posed(
+        np.zeros(10), exp_map(motion.rotations.astype(np.float64)), motion.translation
+    )[0]
+    np.testing.assert_allclose(posed, truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["smplh", "smplx"])
+def test_amass_files_carry_fingers(tmp_path: Path, variant: Variant) -> None:
+    motion = handed_motion()
+    path = save_amass(motion, tmp_path / "m.npz", variant)
+    with np.load(path, allow_pickle=False) as data:
+        poses = data["poses"].reshape(6, -1, 3)
+        np.testing.assert_array_equal(poses[:, :22], motion.rotations[:, :22])
+        if variant == "smplx":
+            assert not poses[:, 22:25].any()
+            np.testing.assert_array_equal(data["pose_hand"].reshape(6, 30, 3), poses[:, 25:])
+    loaded = load_amass(path)
+    assert loaded.joint_names == motion.joint_names
+    np.testing.assert_allclose(
+        exp_map(loaded.rotations.astype(np.float64)), exp_map(motion.rotations.astype(np.float64)), atol=1e-5
+    )
+
+
+def test_amass_file_without_moving_fingers_is_a_body_without_them(tmp_path: Path) -> None:
+    assert len(load_amass(save_amass(small_motion(6), tmp_path / "m.npz", "smplh")).joint_names) == 24
+    assert len(load_amass(save_amass(handed_motion(), tmp_path / "n.npz", "smpl")).joint_names) == 24
 
 
 class Bvh:

@@ -13,12 +13,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.bodies.hands.tables import FINGERS, HAND_POINTS, Side, finger_joints, finger_tips, hand_tables
+from mvlift.bodies.hands.tables import FINGERS, HAND_POINTS, Side, finger_tips, hand_tables
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.kinematics.rotations import exp_map
 from mvlift.typing import F64
 
-__all__ = ["ANGLES", "COLUMNS", "FLEX1", "FLEX2", "FLEX3", "SPREAD", "SPREAD2", "HandModel", "hand_model"]
+__all__ = [
+    "ANGLES",
+    "COLUMNS",
+    "FLEX1",
+    "FLEX2",
+    "FLEX3",
+    "ORDER",
+    "SPREAD",
+    "SPREAD2",
+    "THUMB",
+    "HandModel",
+    "hand_model",
+    "is_relaxed",
+    "rests_relaxed",
+]
 
 
 ANGLES: Final = 5
@@ -204,12 +218,13 @@ def _last_bones(skeleton: BodySkeleton, side: Side, bones: F64) -> F64:
 
 def is_relaxed(skeleton: BodySkeleton) -> bool:
     """Whether a body rests with bent fingers, as the default one does; SMPL-H's own rest with flat ones."""
-    rest, names = skeleton.rest_joints, skeleton.joint_names
+    return rests_relaxed(skeleton.joint_names, skeleton.rest_joints)
+
+
+def rests_relaxed(names: tuple[str, ...], rest: NDArray[np.floating]) -> bool:
+    """Whether joints (J, 3) of a body at rest, by their names, have bent fingers; False for one without fingers."""
+    if "left_index3" not in names:
+        return False
     rows = np.array([[names.index(f"left_{f}{i}") for i in (1, 2, 3)] for f in FINGERS if f != "thumb"])
     first, second = _unit(np.diff(rest[rows], axis=1)).transpose(1, 0, 2)
     return bool(np.arccos(np.clip((first * second).sum(-1), -1, 1)).mean() > _FLAT)
-
-
-def all_finger_joints() -> tuple[str, ...]:
-    """The 30 finger joints of both hands, in SMPL-H's order."""
-    return finger_joints("left") + finger_joints("right")

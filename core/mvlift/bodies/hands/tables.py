@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.kinematics.rotations import exp_map
-from mvlift.typing import F64
+from mvlift.kinematics.rotations import exp_map, log_map
+from mvlift.typing import F32, F64
 
 __all__ = [
     "BODY_JOINTS",
@@ -28,6 +28,7 @@ __all__ = [
     "Side",
     "finger_joints",
     "fingers",
+    "flat_hand_vectors",
     "flat_to_rest",
     "from_flat",
     "hand_tables",
@@ -165,6 +166,21 @@ def from_flat(rotations: F64, parents: tuple[int, ...]) -> F64:
     """The reverse of ``to_flat``."""
     turns = flat_to_rest()
     return np.asarray(_parents_of(parents, turns) @ rotations @ turns.transpose(0, 2, 1))
+
+
+def flat_hand_vectors(rotations: F32, parents: tuple[int, ...], back: bool = False) -> F32:
+    """Rotation vectors (T, 52, 3) of the default body as those of a body that rests with flat hands, as SMPL-H does.
+
+    Args:
+        rotations: of the joints, relative to their parents.
+        parents: (52,) of the skeleton.
+        back: the other way, from flat to relaxed hands.
+    """
+    turn = from_flat if back else to_flat
+    vectors = np.array(rotations, np.float32)
+    fingers = slice(BODY_JOINTS, None)
+    vectors[:, fingers] = log_map(turn(exp_map(np.asarray(rotations, np.float64)), parents)[:, fingers])
+    return vectors
 
 
 def _left_offsets(relaxed: bool) -> F64:
