@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -15,6 +14,7 @@ from mvlift.bodies.hands.tables import flat_hand_vectors
 from mvlift.bodies.skeletons import default_human_skeleton, default_human_skeleton_with_fingers
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
+from mvlift.keypoints.rates import exact_rate
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.motion_files import MotionFileError, load_motion
 from mvlift.safe_reading import load_npz
@@ -167,8 +167,8 @@ def _motion(arrays: Mapping[str, NDArray[Any]], name: str) -> LiftedMotion:
         raise ValueError(f"trans has {len(trans)} frames, poses {len(rotations)}")
     if not (np.isfinite(trans).all() and np.isfinite(rotations).all()):
         raise ValueError("there are values that are not numbers")
-    rate = next((float(arrays[k]) for k in _RATES if k in arrays), 0.0)
-    if not 0 < rate < 10_000:
+    rate = exact_rate(next((float(arrays[k]) for k in _RATES if k in arrays), 0.0))
+    if rate is None:
         raise MotionFileError(f"{name} does not say its frame rate.", "It should hold mocap_frame_rate.")
     skeleton = default_human_skeleton()
     if rotations.shape[1] == _JOINTS["smplh"]:
@@ -197,6 +197,6 @@ def _motion(arrays: Mapping[str, NDArray[Any]], name: str) -> LiftedMotion:
         contacts=empty,
         contact_names=(),
         camera=Camera(lens, view, np.array([0, 1, 4], np.float32), (1280, 720)),
-        fps=Fraction(rate).limit_denominator(1001),
+        fps=rate,
         metadata={"source": name, "imported": "amass"},
     )

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, get_origin
 
 import tyro
 from rich.console import Console
 
 from mvlift.errors import MvliftError
+from mvlift.lifting.options import option_fields, option_help, option_type
 from mvlift.threads import limit_environment
 
 __all__ = ["main"]
 
 
 @dataclass(frozen=True)
-class VideoFacts:
-    """What a keypoint file rarely says."""
+class Reading:
+    """How a keypoint file is read, where recognition is wrong."""
 
-    fps: str = ""
-    """Frames per second of the video: 25, 29.97 or 30000/1001."""
-    image_size: str = ""
-    """Width and height of the video in pixels: 1920x1080."""
     layout: str = ""
     """Keypoint layout, where the guess is wrong."""
     format: str = ""
@@ -49,7 +47,39 @@ class DetectorChoice:
 
 
 @dataclass(frozen=True)
-class Lift:
+class VideoFacts(Reading):
+    """What a keypoint file rarely says."""
+
+    fps: str = ""
+    """Frames per second of the video: 25, 29.97 or 30000/1001."""
+    image_size: str = ""
+    """Width and height of the video in pixels: 1920x1080."""
+
+
+_SPELT_OTHERWISE: Final = ("models", "rigid_object")
+"""Options of a lift that the command line makes from several arguments."""
+_METAVAR: Final = {"fps": "RATE", "image_size": "WxH", "frames": "FIRST-LAST", "body": "FILE"}
+
+
+def _argument(name: str, default: Any) -> tuple[str, Any, Any]:
+    """One option of a lift as a field whose type tyro reads; rates, sizes and ranges are typed as text."""
+    kind, optional = option_type(name)
+    if kind is Fraction or get_origin(kind) is tuple:
+        kind = str
+    described = tyro.conf.arg(help=option_help()[name], metavar=_METAVAR.get(name))
+    return name, Annotated[kind | None if optional else kind, described], field(default=default)
+
+
+_LiftArguments = make_dataclass(
+    "_LiftArguments",
+    [_argument(f.name, f.default) for f in option_fields() if f.name not in _SPELT_OTHERWISE],
+    frozen=True,
+    kw_only=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lift(_LiftArguments):  # type: ignore[misc, valid-type]
     """Lift videos or 2D keypoints to 3D motion."""
 
     inputs: tyro.conf.Positional[list[Path]]
@@ -60,26 +90,6 @@ class Lift:
     """Every file and folder inside the inputs is a clip."""
     person: str = "best"
     """Which person: best, all, or a track's name."""
-    frames: str = ""
-    """Frame range, such as 120-480."""
-    subject: str = "human"
-    """What is lifted."""
-    preset: str = "quality"
-    """fast, quality or paper."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1 or mps."""
-    height: float | None = None
-    """Standing height in metres, which sets the scale."""
-    focal: float | None = None
-    """Focal length in pixels."""
-    seed: int = 0
-    """The same seed gives the same motion."""
-    smoothing: float = 1.0
-    """Strength of every smoothing, 0 for none."""
-    hands: Literal["auto", "off", "relaxed"] = "auto"
-    """auto: fingers where hands are seen; off: SMPL's 24 joints; relaxed: finger joints at rest."""
-    body: Path | None = None
-    """An SMPL model file of your own instead of the default body."""
     weights: Path | None = None
     """Weights of your own training (.safetensors of stage 4 or 1) instead of those that come with MVLift."""
     object_points: Path | None = None
@@ -94,16 +104,19 @@ class Lift:
     """What to write for each clip when the output is a folder."""
     jobs: int = 1
     """Clips lifted at once."""
-    threads: int | None = None
-    """Processor threads of a lift, instead of the number that was measured to be best."""
     overwrite: bool = False
     """Lift clips anew whose output is there."""
     timings: bool = False
     """Print one JSON object per clip to standard output: seconds of each stage, loading the model apart."""
     blender: Path | None = None
     """Writes .blend .fbx .glb .usd: a Python with Blender as a module, or a Blender with this extension."""
-    video: tyro.conf.OmitArgPrefixes[VideoFacts] = VideoFacts()
+    reading: tyro.conf.OmitArgPrefixes[Reading] = Reading()
     detector: tyro.conf.OmitArgPrefixes[DetectorChoice] = DetectorChoice()
+
+    @property
+    def video(self) -> VideoFacts:
+        """What was typed about the video."""
+        return VideoFacts(self.reading.layout, self.reading.format, self.fps or "", self.image_size or "")
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.lifting.options import LiftOptions
 from mvlift.motion import LiftedMotion
 from mvlift.worker.client import (
     Cancelled,
     EngineClient,
     EngineWarning,
     Failure,
-    LiftOptions,
     LiftResult,
     Message,
     Progress,

@@ -13,7 +13,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.corrections import Corrections, corrected
 from mvlift.keypoints.people import find_person
-from mvlift.keypoints.rates import exact_rate
+from mvlift.keypoints.rates import checked_rate
 
 __all__ = [
     "UNITS",
@@ -44,16 +44,10 @@ def parse_fps(text: str) -> Fraction | None:
     Raises:
         ValueError: the text is no frame rate; the message says so to the user.
     """
-    text = text.strip().replace(",", ".")
-    if not text:
-        return None
     try:
-        fps = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{text!r} is not a frame rate; type 25, 29.97 or 30000/1001") from None
-    if not 0 < fps <= 10_000:
-        raise ValueError(f"{text} frames per second is not a frame rate")
-    return fps if "/" in text or fps.denominator == 1 else exact_rate(float(fps))
+        return checked_rate(text.strip())
+    except KeypointError as error:
+        raise ValueError(f"{error.message} Type 25, 29.97 or 30000/1001") from None
 
 
 def _modified(path: Path) -> float:

@@ -10,13 +10,14 @@ from typing import Any
 import bpy
 from mvlift.errors import LiftError
 from mvlift.lifting.objects.shape import ObjectShape
-from mvlift.worker.client import LiftOptions
+from mvlift.lifting.options import LiftOptions
 
 from ..engine.queue import LiftRequest
 from ..importing.people import why_not
 from ..importing.rigid_object import clip_with_rigid_object, rigid_object_shape
 from ..importing.sources import clip_of
 from ..scene.write import WriteOptions
+from ..settings.options import option_values
 from ..settings.preferences import body_file
 from .write import WritePlan
 
@@ -55,15 +56,13 @@ def lift_options(
     }[settings.lens]
     return LiftOptions(
         subject=subject,
-        preset=settings.preset,
         device=None if settings.device == "AUTO" else settings.device,
         height=float(settings.height_metres) if settings.use_stature else None,
         focal=focal,
-        seed=settings.seed,
-        smoothing=float(settings.smoothing),
         body=str(body) if body else None,
         frames=(settings.range_first, settings.range_last) if settings.use_range else None,
         rigid_object=rigid_object,
+        **option_values(settings),
     )
 
 

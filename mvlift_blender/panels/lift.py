@@ -10,6 +10,7 @@ from mvlift.lifting.subjects import get_subject
 from ..importing.people import why_not
 from ..interface.text import paragraph
 from ..scene.lift_parts import earlier_lifts
+from ..settings.options import generated_options
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
@@ -148,8 +149,9 @@ class MVLIFT_PT_engine(_Part, bpy.types.Panel):
     def settings(self, layout: Any, settings: Any) -> None:
         """Device, smoothing, seed, body."""
         layout.prop(settings, "device")
-        layout.prop(settings, "smoothing")
-        layout.prop(settings, "seed")
+        for name in generated_options():
+            if name != "preset":  # beside the button
+                layout.prop(settings, name)
         layout.prop(settings, "write_body")
 
 

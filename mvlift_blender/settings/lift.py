@@ -18,16 +18,12 @@ from bpy.props import (
 )
 
 from ..scene.units import metres_per_unit
+from .options import option_properties
 from .person import Person
 from .source import KeypointSource
 
-__all__ = ["CLASSES", "DEVICES", "PRESETS", "LiftSettings"]
+__all__ = ["CLASSES", "DEVICES", "LiftSettings"]
 
-PRESETS = (
-    ("fast", "Fast", "Few sampling steps; for a first look"),
-    ("quality", "Quality", "More sampling steps and several hypotheses; a few times slower"),
-    ("paper", "As Published", "The paper's own sampler and fit, step by step; a thousand times slower"),
-)
 DEVICES = (
     ("AUTO", "Automatic", "The graphics card where the engine can use one, otherwise the processor"),
     ("cuda", "CUDA", "An NVIDIA graphics card"),
@@ -135,16 +131,6 @@ class LiftSettings(bpy.types.PropertyGroup):
     range_first: IntProperty(name="First", description="First frame in the video to lift", min=0)
     range_last: IntProperty(name="Last", description="Last frame in the video to lift", min=0, default=250)
     device: EnumProperty(name="Device", description="What the engine computes on", items=DEVICES)
-    preset: EnumProperty(name="Quality", description="How much the engine computes", items=PRESETS, default="quality")
-    smoothing: FloatProperty(
-        name="Smoothing",
-        description="How strongly the motion is smoothed in time; 0 keeps the detector's jitter",
-        default=1.0,
-        min=0.0,
-        soft_max=3.0,
-        max=10.0,
-    )
-    seed: IntProperty(name="Seed", description="Another seed gives another guess of what the video leaves open", min=0)
     scene_setup: EnumProperty(
         name="Scene",
         description="Whether frame rate, frame range, render size and active camera of the scene become the video's",
@@ -264,4 +250,5 @@ LiftSettings.subject = property(
 )  # fmt: skip
 
 
+LiftSettings.__annotations__.update(option_properties())
 CLASSES = (LiftSettings,)

@@ -10,7 +10,8 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..engine.process import EngineSource, bundled_packages, portable_package
 from ..interface.text import paragraph
-from .lift import DEVICES, PRESETS
+from .lift import DEVICES
+from .options import option_properties
 
 __all__ = ["CLASSES", "MVLiftPreferences", "body_file", "cache_folder", "engine_source", "preferences_of"]
 
@@ -67,9 +68,6 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
     device: EnumProperty(name="Device", description="What the engine computes on in new scenes", items=DEVICES)
-    preset: EnumProperty(
-        name="Quality", description="How much the engine computes in new scenes", items=PRESETS, default="quality"
-    )
 
     def draw(self, context: Any) -> None:
         """The preferences page."""
@@ -125,4 +123,5 @@ def body_file(context: Any) -> Path | None:
     return Path(bpy.path.abspath(preferences.body_file))
 
 
+MVLiftPreferences.__annotations__["preset"] = option_properties()["preset"]
 CLASSES = (MVLiftPreferences,)

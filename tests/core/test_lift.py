@@ -258,18 +258,19 @@ def test_smoothing_calms_the_body(lift: Lifter, walk40: KeypointClip) -> None:
 def test_progress_is_true_and_an_exception_from_it_ends_the_lift(lift: Lifter, walk40: KeypointClip) -> None:
     told: list[tuple[str, float]] = []
     lift(walk40, progress=lambda stage, share: told.append((stage, share)))
-    assert list(dict.fromkeys(stage for stage, _ in told)) == ["prepare", "sample", "fit", "write"]
-    for stage in ("sample", "fit"):
-        shares = [s for name, s in told if name == stage]
-        assert len(shares) >= 5
-        assert shares == sorted(shares)
-        assert shares[-1] == pytest.approx(1)
+    titles = ["Preparing", "Generating views", "Fitting the body", "Writing"]
+    assert list(dict.fromkeys(stage for stage, _ in told)) == titles
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    for stage in titles[1:3]:
+        assert len({fraction for name, fraction in told if name == stage}) >= 5
 
     class StopHereError(Exception):
         pass
 
     def stop(stage: str, share: float) -> None:
-        if stage == "sample" and share > 0.4:
+        if stage == "Generating views" and share > 0.1:
             raise StopHereError
 
     with pytest.raises(StopHereError):

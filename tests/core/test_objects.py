@@ -23,9 +23,9 @@ from mvlift.lifting.objects.keypoints import object_clip, with_object_points
 from mvlift.lifting.objects.shape import ObjectShape, box_shape, load_shape, shape_of
 from mvlift.lifting.objects.start import weighted_procrustes
 from mvlift.lifting.objects.wrists import ARMS, snap_wrists_to_object
+from mvlift.lifting.options import LiftOptions
 from mvlift.lifting.subjects import get_subject
 from mvlift.typing import F64
-from mvlift.worker.protocol import LiftOptions
 from scenes import ROOT, still_clip
 from scipy.spatial.transform import Rotation
 

@@ -69,7 +69,7 @@ def test_whoever_walks_away_is_not_taken_to_shrink(
     assert true > 0.5  # else nobody walks away
     told: list[tuple[str, float]] = []
     twice = mvlift.lift(clip, preset="fast", progress=lambda stage, share: told.append((stage, share)))
-    shares = [share for stage, share in told if stage == "refine"]
+    shares = [share for stage, share in told if stage == "Refining depth and gravity"]
     assert shares
     assert shares == sorted(shares)
     assert shares[-1] <= 1

@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from mvlift.errors import EngineError, LiftError, ModelError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.lifting.options import LiftOptions
 from mvlift.worker.client import (
     Cancelled,
     EngineClient,
     EngineWarning,
     Failure,
-    LiftOptions,
     LiftResult,
     Message,
     Progress,
@@ -217,7 +217,8 @@ def test_an_engine_that_works_behind_gives_way(tiny_subject: str, walk40: Keypoi
 CHILD = """
 import os, sys, time
 from mvlift.keypoints.clip_file import load_clip
-from mvlift.worker.client import EngineClient, LiftOptions, Progress
+from mvlift.lifting.options import LiftOptions
+from mvlift.worker.client import EngineClient, Progress
 from pathlib import Path
 client = EngineClient()
 client.start()

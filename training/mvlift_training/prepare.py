@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from mvlift.files import whole_file
 from mvlift.keypoints import clean_clip, map_clip, read_keypoints
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.opening import SUFFIXES
+from mvlift.keypoints.rates import checked_rate
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.sampling.resample import MODEL_FPS, to_model_rate
 from mvlift.lifting.subjects import Subject
@@ -124,7 +124,7 @@ def _parts(clip: KeypointClip, source: Path, subject: Subject, options: PrepareO
     if options.smoothing > 0:
         mapped = clean_clip(mapped, smoothing=options.smoothing)
     sure = np.where(mapped.confidence >= options.min_confidence, mapped.confidence, 0).astype(np.float64)
-    fps = mapped.fps or Fraction(options.fps).limit_denominator(1001)
+    fps = mapped.fps or checked_rate(options.fps)
     points, sure = to_model_rate(mapped.points.astype(np.float64), sure, fps)
     size = _image_size(clip, options)
     for rows in _stretches(points, sure, options):

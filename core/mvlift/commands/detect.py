@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from mvlift.commands.shared import parse_fps, parse_frames
 from mvlift.detection import DetectionOptions, DetectionProgress, detect_keypoints, is_video, probe_video
 from mvlift.detection.overlay import write_overlay
 from mvlift.detection.pipeline import KEY, detection_key
 from mvlift.errors import DetectionError, KeypointError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.clip_file import load_clips, save_clips
+from mvlift.keypoints.rates import checked_rate
 from mvlift.keypoints.writing import write_keypoints
+from mvlift.lifting.options import parse_frames
 
 if TYPE_CHECKING:
     from mvlift.cli import Detect, DetectorChoice
@@ -35,7 +36,7 @@ def detection_options(choice: DetectorChoice, fps: str, frames: str = "") -> Det
         hands=choice.detect_hands,
         max_people=choice.max_people,
         frames=parse_frames(frames),
-        fps=parse_fps(fps),
+        fps=checked_rate(fps),
         threads=choice.detector_threads,
     )
 

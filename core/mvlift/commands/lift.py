@@ -8,20 +8,21 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mvlift.commands.outputs import People, write_motion
 from mvlift.commands.rigid_objects import object_of, with_object_of
-from mvlift.commands.shared import chosen_people, parse_frames, read_inputs
+from mvlift.commands.shared import chosen_people, read_inputs
 from mvlift.errors import MvliftError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.lifting.options import LiftOptions, option_fields
 from mvlift.motion import LiftedMotion
-from mvlift.worker.client import EngineClient, LiftOptions
+from mvlift.worker.client import EngineClient
 
 if TYPE_CHECKING:
     from mvlift.cli import Lift
@@ -32,13 +33,6 @@ Tell = Callable[[str, float], None]
 """Takes a stage in words and the share of the whole clip that is done."""
 Lifter = Callable[[KeypointClip, Tell], LiftedMotion]
 Writer = Callable[[People, Path], None]
-_STAGES: Final = {
-    "prepare": 0.0,
-    "sample": 0.05,
-    "fit": 0.35,
-    "refine": 0.5,
-    "write": 0.97,
-}
 
 
 @dataclass(frozen=True)
@@ -96,21 +90,9 @@ def _clips_in(folder: Path) -> list[Path]:
 
 
 def _options(command: Lift) -> LiftOptions:
-    return LiftOptions(
-        subject=command.subject,
-        preset=command.preset,
-        device=command.device,
-        height=command.height,
-        focal=command.focal,
-        seed=command.seed,
-        smoothing=command.smoothing,
-        hands=command.hands,
-        body=str(command.body) if command.body else None,
-        models=_models(command.weights),
-        frames=parse_frames(command.frames),
-        rigid_object=object_of(command),
-        threads=command.threads,
-    )
+    """The options as typed; those that the command line states in its own way are made from several arguments."""
+    typed = {f.name: getattr(command, f.name) for f in option_fields() if hasattr(command, f.name)}
+    return LiftOptions(**{**typed, "models": _models(command.weights), "rigid_object": object_of(command)})
 
 
 def _models(weights: Path | None) -> dict[str, str] | None:
@@ -121,18 +103,6 @@ def _models(weights: Path | None) -> dict[str, str] | None:
 
     alone = describe_model(weights).get("kind") == "line"
     return {"line": str(weights), "multiview": ""} if alone else {"multiview": str(weights)}
-
-
-def _lift_here(clip: KeypointClip, options: LiftOptions, tell: Tell) -> LiftedMotion:
-    from mvlift.lifting.pipeline import lift
-
-    def overall(stage: str, share: float) -> None:
-        low = _STAGES.get(stage, 0.0)
-        high = min([v for v in _STAGES.values() if v > low], default=1.0)
-        tell(stage, low + (high - low) * share)
-
-    arguments = {k: v for k, v in options.__dict__.items() if k != "frames"}
-    return lift(clip, **arguments, progress=overall)
 
 
 def _clips_of(task: _Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]:
@@ -148,7 +118,7 @@ def _clips_of(task: _Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...
     return tuple(keypoints_of_video(task.source, options, kept, lambda p: tell("detect people", 0.5 * p.fraction)))
 
 
-def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_Outcome, People]:
+def _lift_task(task: _Task, command: Lift, options: LiftOptions, lift: Lifter, tell: Tell) -> tuple[_Outcome, People]:
     outcome, began = _Outcome(task.source), time.perf_counter()
     if not command.overwrite and _is_folder_output(command) and all(o.exists() for o in task.outputs):
         outcome.skipped = True
@@ -156,10 +126,9 @@ def _lift_task(task: _Task, command: Lift, lift: Lifter, tell: Tell) -> tuple[_O
     motions: People = []
     try:
         clips = _clips_of(task, command, tell)
-        people = with_object_of(chosen_people(clips, command.person), clips, object_of(command), command)
-        frames = parse_frames(command.frames)
-        if frames is not None:
-            people = [c.restricted(*frames) for c in people]
+        people = with_object_of(chosen_people(clips, command.person), clips, options.rigid_object, command)
+        if options.frames is not None:
+            people = [c.restricted(*options.frames) for c in people]
         for i, clip in enumerate(people):
             motion = lift(clip, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
             motions.append((clip, motion))
@@ -234,13 +203,15 @@ def _run_serially(
     engine: Callable[[], EngineClient] | None,
     write: Writer,
 ) -> list[_Outcome]:
+    from mvlift.lifting.pipeline import lift as lift_clip
+
     client = engine() if engine is not None else None
     outcomes = []
 
     def lift(clip: KeypointClip, tell: Tell) -> LiftedMotion:
         if client is None:
-            return _lift_here(clip, options, tell)
-        return client.run(clip, replace(options, frames=None), tell)
+            return lift_clip(clip, options, progress=tell)
+        return client.run(clip, options, tell)
 
     try:
         for task in tasks:
@@ -249,7 +220,7 @@ def _run_serially(
             def tell(stage: str, share: float, bar: object = bar) -> None:
                 bars.update(bar, completed=share, description=stage)  # type: ignore[arg-type]
 
-            outcome, motions = _lift_task(task, command, lift, tell)
+            outcome, motions = _lift_task(task, command, options, lift, tell)
             _write_task(task, outcome, motions, write)
             bars.remove_task(bar)
             _report_one(outcome, task, bars.console, command.timings)
@@ -278,7 +249,7 @@ def _run_parallel(
         client = engines.get()
         try:
             return _lift_task(
-                task, command, lambda c, _: client.run(c, replace(options, frames=None)), lambda *_: None
+                task, command, options, lambda c, _: client.run(c, options), lambda *_: None
             )  # fmt: skip
         finally:
             engines.put(client)

@@ -8,14 +8,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mvlift.errors import KeypointError
+from mvlift.safe_reading import parse_fraction
 from mvlift.typing import F64
 
-__all__ = ["exact_rate", "place_by_time", "rate_of_times"]
+__all__ = ["checked_rate", "exact_rate", "place_by_time", "rate_of_times"]
 
-_USUAL: Final = tuple(
-    Fraction(n, d)
-    for n, d in ((24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1))
-) + tuple(Fraction(n) for n in (90, 100, 120, 240))
+HIGHEST: Final = 10_000
+"""Frames per second of any video."""
+_USUAL: Final = tuple(Fraction(n) for n in (12, 15, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)) + tuple(
+    Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 240)
+)
 
 
 _GRIDS: Final = (
@@ -32,11 +35,38 @@ def _usual(fps: float, slack: float) -> Fraction | None:
     return near if abs(float(near) - fps) < slack * fps else None
 
 
-def exact_rate(fps: float) -> Fraction | None:
-    """The exact rate behind a rounded one (23.976 is 24000/1001); None for what is no rate."""
-    if not np.isfinite(fps) or not 0 < fps <= 10_000:
+def exact_rate(fps: Fraction | float | str) -> Fraction | None:
+    """The exact frame rate that a number stands for; None for what is no rate.
+
+    Args:
+        fps: a fraction or the text of one (30000/1001) is exact as it is; a decimal number may be rounded, so that
+            23.976 is 24000/1001 and 29.97 is 30000/1001.
+    """
+    if isinstance(fps, str) and "/" not in fps:
+        try:
+            fps = float(fps[:80].replace(",", "."))
+        except ValueError:
+            return None
+    if isinstance(fps, str | Fraction):
+        exact = parse_fraction(fps[:80]) if isinstance(fps, str) else fps
+        return exact if exact is not None and 0 < exact <= HIGHEST else None
+    if not np.isfinite(fps) or not 0 < fps <= HIGHEST:
         return None
     return _usual(fps, 0.0003) or Fraction(fps).limit_denominator(1001)
+
+
+def checked_rate(fps: Fraction | float | str | None) -> Fraction | None:
+    """The exact frame rate of what a user gave; None for nothing.
+
+    Raises:
+        KeypointError: it is no frame rate.
+    """
+    if fps is None or fps == "":
+        return None
+    exact = exact_rate(fps)
+    if exact is None:
+        raise KeypointError(f"{fps} frames per second is not a frame rate.", "Give 25, 29.97 or 30000/1001.")
+    return exact
 
 
 def rate_of_times(frames: ArrayLike, times: ArrayLike) -> Fraction | None:

@@ -14,6 +14,7 @@ from mvlift.keypoints.assemble import Assembled, VideoFacts, assemble
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.opening import open_source
+from mvlift.keypoints.rates import checked_rate
 from mvlift.keypoints.readers import Reader, find_reader, get_reader
 
 __all__ = ["Inspection", "inspect_keypoints", "read_keypoints"]
@@ -51,16 +52,6 @@ class Inspection:
         return min(c.first_frame for c in self.clips), max(c.first_frame + len(c) - 1 for c in self.clips)
 
 
-def _checked_fps(fps: Fraction | float | None) -> Fraction | None:
-    if fps is not None and not 0 < fps <= 10_000:
-        raise KeypointError(f"{float(fps):g} frames per second is not a frame rate.", "Give the video's rate.")
-    if fps is None or isinstance(fps, Fraction):
-        return fps
-    near = Fraction(round(fps * 1001), 1001)  # 29.97 means 30000/1001
-    whole = Fraction(round(near * 1001 / 1000) * 1000, 1001)
-    return whole if abs(float(whole) - fps) < 0.005 and fps != round(fps) else Fraction(fps).limit_denominator(1001)
-
-
 def _checked_aspect(aspect: float | None) -> float:
     if aspect is None:
         return 1.0
@@ -85,7 +76,7 @@ def _without_collector() -> Iterator[None]:
 def inspect_keypoints(
     path: str | Path,
     *,
-    fps: Fraction | float | None = None,
+    fps: Fraction | float | str | None = None,
     image_size: tuple[int, int] | None = None,
     layout: Layout | str | None = None,
     format: str | None = None,
@@ -106,7 +97,7 @@ def inspect_keypoints(
     Raises:
         KeypointError: it cannot be read; the message says why and what to do.
     """
-    where, rate = Path(path), _checked_fps(fps)
+    where, rate = Path(path), checked_rate(fps)
     wanted = get_layout(layout) if isinstance(layout, str) else layout
     facts = VideoFacts(rate, image_size, wanted, mirrored, _checked_aspect(pixel_aspect))
     how: Reader | None = None
@@ -136,7 +127,7 @@ def inspect_keypoints(
 def read_keypoints(
     path: str | Path,
     *,
-    fps: Fraction | float | None = None,
+    fps: Fraction | float | str | None = None,
     image_size: tuple[int, int] | None = None,
     layout: Layout | str | None = None,
     format: str | None = None,

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,9 +21,8 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
-from mvlift.lifting.hands import HandsMode, hands_of_clip
+from mvlift.lifting.hands import hands_of_clip
 from mvlift.lifting.objects.fit import ObjectOptions
-from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.lifting.objects.solve import (
     body_part,
     given_object,
@@ -35,8 +32,10 @@ from mvlift.lifting.objects.solve import (
     solve_object,
     with_object,
 )
+from mvlift.lifting.options import LiftOptions, takes_options, with_changes
 from mvlift.lifting.prepared import PreparedClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
+from mvlift.lifting.progress import LiftProgress, Progress
 from mvlift.lifting.refinement import RefinedView, refined_view
 from mvlift.lifting.sampling.lift_points import LiftedPoints, lift_points, make_sampler
 from mvlift.lifting.size import apply_height
@@ -47,10 +46,6 @@ from mvlift.motion import LiftedMotion
 from mvlift.threads import thread_limit
 
 __all__ = ["fit_lifted", "lift", "pick_device"]
-
-Progress = Callable[[str, float], None]
-SAMPLING: Final = 0.7
-"""Share of a pass's time that sampling takes."""
 
 
 def pick_device(name: str | None = None) -> torch.device:
@@ -132,26 +127,15 @@ def fit_lifted(
     return fit_clip(skeleton, kinematic_model, targets, options, prior, progress)
 
 
-def _pass_progress(progress: Progress, stage: str, number: int, passes: int) -> Callable[[float], None]:
-    """Progress of one pass's sampling or fit; all refinement passes together are one stage."""
-    if number == 0:
-        return partial(progress, stage)
-    begin, width = (0.0, SAMPLING) if stage == "sample" else (SAMPLING, 1 - SAMPLING)
-    return lambda fraction: progress("refine", (number - 1 + begin + width * fraction) / (passes - 1))
-
-
 def _sample_and_fit(
     prepared: PreparedClip,
     body_clip: PreparedClip,
     subjects: tuple[Subject, Subject],
     model: tuple[MotionDenoiser, CosineSchedule],
     body: tuple[BodySkeleton, Any, VPoserPrior | None],
-    preset: Preset,
-    seed: int,
-    height: float | None,
-    smoothing: float,
+    options: LiftOptions,
     device: torch.device,
-    progress: Progress,
+    progress: LiftProgress,
     timer: StageTimer,
 ) -> tuple[LiftedPoints, LiftedPoints, BodyFit]:
     """All lifted keypoints, those of the body, and the fitted body, after as many refinement passes as are needed.
@@ -161,10 +145,10 @@ def _sample_and_fit(
         body_clip: the keypoints of the body alone.
         subjects: what is lifted, and the subject that the model was trained for.
         model, body: network with schedule, and the body to fit.
-        preset, seed, height, smoothing, device, progress, timer: as ``lift``.
+        options, device, progress, timer: of the lift.
     """
-    subject, model_subject = subjects
-    generator = torch.Generator().manual_seed(seed)
+    (subject, model_subject), preset = subjects, get_preset(options.preset)
+    generator = torch.Generator().manual_seed(options.seed)
     if preset.as_published:
         from mvlift.lifting.published import fit_as_published, make_published_sampler
 
@@ -175,65 +159,41 @@ def _sample_and_fit(
     refined: RefinedView | None = None
     passes = 1 + min(preset.refinement_passes, subject.refinement_passes)
     for number in range(passes):
-        sampler = make(*model, preset.sampling, generator, _pass_progress(progress, "sample", number, passes))
+        sampler = make(*model, preset.sampling, generator, progress.part("sample", number, passes))
         with timer.stage("sample"):
             everything = lift_points(
                 points, confidence, body_clip.fps, body_clip.K, model_subject, sampler, device, refined
             )
             lifted = points_part(everything, model_subject)
         with timer.stage("fit"):
-            fitting = _pass_progress(progress, "fit", number, passes)
+            fitting = progress.part("fit", number, passes)
             if preset.as_published:
                 seen = body_clip.clip.points.astype(np.float64), body_clip.clip.confidence.astype(np.float64)
                 fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, fitting)
             else:
-                fitted = fit_lifted(body_clip, lifted, body, preset, height, smoothing, fitting)
+                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting)
         refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject)
         if not refined.differs(lifted.depth, lifted.up, first=number == 0):
             break
     return everything, lifted, fitted
 
 
+@takes_options
 def lift(
     clip: KeypointClip,
+    options: LiftOptions | None = None,
     *,
-    subject: str | Subject = "human",
-    preset: str = "quality",
-    device: str | None = None,
-    height: float | None = None,
-    focal: float | None = None,
-    fps: Fraction | float | None = None,
-    image_size: tuple[int, int] | None = None,
-    seed: int = 0,
-    smoothing: float = 1.0,
-    body: str | None = None,
-    models: dict[str, str] | None = None,
-    rigid_object: ObjectShape | None = None,
-    hands: HandsMode = "auto",
-    threads: int | None = None,
     progress: Progress | None = None,
+    **changes: Any,
 ) -> LiftedMotion:
     """Lift one person's keypoints to 3D motion in the world.
 
     Args:
         clip: one track; its layout is mapped onto the subject's by name.
-        subject: what is lifted.
-        preset: "fast", "quality" or "paper".
-        device: of the networks: "auto", "cpu", "cuda", "cuda:1", "mps".
-        height: standing height in metres (of an animal: at the withers), which fixes the scale.
-        focal: focal length in pixels.
-        fps: overrides the clip's rate.
-        image_size: overrides the clip's (width, height).
-        seed: the same seed gives the same motion.
-        smoothing: multiplier on temporal smoothing of keypoints and body; 0 disables it.
-        body: a user's SMPL-family model file, instead of the default body.
-        models: role ("multiview", "line") -> weights by name or path, instead of the subject's.
-        rigid_object: the object's keypoints and size, for a subject with an object; None: the subject's own, of unknown
-            size.
-        hands: "auto": wrists turn and fingers bend where the clip shows hands; "off": SMPL's 24 joints, wrists in line
-            with the forearm; "relaxed": SMPL-H's 52 joints, hands at rest.
-        threads: of the processor; None for the number that was measured to be best (``mvlift.threads``).
-        progress: called with a stage's name and the share of it that is done; an exception from it ends the lift.
+        options: how; those below are given by name instead, or beside it.
+        changes: options by name.
+        progress: called with the title of the stage that runs and the fraction of the whole lift that is done; an
+            exception from it ends the lift.
 
     Returns:
         The motion; ``metadata`` holds timings, versions, seed, preset and assumptions.
@@ -243,56 +203,42 @@ def lift(
         KeypointError: the clip's layout does not fit the subject.
         BodyFileError: the body file cannot be used.
     """
-    if not 0 <= smoothing < float("inf"):
-        raise LiftError(f"smoothing is {smoothing:g}.", "Give 0 or more.")
-    with thread_limit(threads):
-        return _lift(clip, subject, preset, device, height, focal, fps, image_size, seed, smoothing, body, models,
-                     rigid_object, hands, progress)  # fmt: skip
+    chosen = with_changes(options, changes)
+    if chosen.frames is not None:
+        clip = clip.restricted(*chosen.frames)
+    with thread_limit(chosen.threads):
+        return _lift(clip, chosen, LiftProgress(progress))
 
 
-def _lift(
-    clip: KeypointClip,
-    subject: str | Subject,
-    preset: str,
-    device: str | None,
-    height: float | None,
-    focal: float | None,
-    fps: Fraction | float | None,
-    image_size: tuple[int, int] | None,
-    seed: int,
-    smoothing: float,
-    body: str | None,
-    models: dict[str, str] | None,
-    rigid_object: ObjectShape | None,
-    hands: HandsMode,
-    progress: Progress | None,
-) -> LiftedMotion:
-    report = progress or (lambda _stage, _fraction: None)
-    timer, chosen = StageTimer(), get_preset(preset)
+def _lift(clip: KeypointClip, options: LiftOptions, progress: LiftProgress) -> LiftedMotion:
+    height, smoothing, body = options.height, options.smoothing, options.body
+    timer, subject = StageTimer(), options.subject
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
     _check_height(height, lifted_subject)
-    report("prepare", 0.0)
+    progress.at("prepare", 0.0)
     with timer.stage("load"):
-        on_device = pick_device(device)
-        network, schedule, name, model_subject = _network(lifted_subject, models, on_device)
+        on_device = pick_device(options.device)
+        network, schedule, name, model_subject = _network(lifted_subject, options.models, on_device)
         fitted_body = body_of(lifted_subject.alone, body)
     with timer.stage("prepare"):
-        prepared = prepare_clip(clip, model_subject, fps, image_size, focal, smoothing)
-        beside = given_object(lifted_subject, rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
+        prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing)
+        beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
     subjects, model = (lifted_subject, model_subject), (network, schedule)
     everything, lifted, fitted = _sample_and_fit(
-        prepared, body_clip, subjects, model, fitted_body, chosen, seed, height, smoothing, on_device, report, timer
+        prepared, body_clip, subjects, model, fitted_body, options, on_device, progress, timer
     )
     if beside is not None:
         with timer.stage("fit"):
-            options = ObjectOptions(smoothing=max(smoothing, 0.05))
+            object_options = ObjectOptions(smoothing=max(smoothing, 0.05))
             object_points = everything if model_subject.rigid else None
-            found = solve_object(beside.shape, beside.seen, body_clip, fitted, object_points, lifted_subject, options)
+            found = solve_object(
+                beside.shape, beside.seen, body_clip, fitted, object_points, lifted_subject, object_options
+            )
             fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
     with timer.stage("fit"):
         lifted_hands = hands_of_clip(
-            clip, hands, (lifted_subject.alone, body), fitted, fitted_body[0], body_clip, smoothing
+            clip, options.hands, (lifted_subject.alone, body), fitted, fitted_body[0], body_clip, smoothing
         )
     with timer.stage("write"):
         motion = motion_in_world(
@@ -304,19 +250,15 @@ def _lift(
             motion = measured(motion, found, fitted_body[0]) if beside.measures else motion
         usual = lifted_subject.height if body is None else None
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
-    report("write", 1.0)
-    metadata = _metadata(clip, body_clip, preset, seed, smoothing, height, body, name, on_device, timer)
-    return replace(motion, metadata={**metadata, "hands": {"mode": hands, **lifted_hands.frames}})
+    progress.at("write", 1.0)
+    metadata = _metadata(clip, body_clip, options, name, on_device, timer)
+    return replace(motion, metadata={**metadata, "hands": {"mode": options.hands, **lifted_hands.frames}})
 
 
 def _metadata(
     clip: KeypointClip,
     prepared: PreparedClip,
-    preset: str,
-    seed: int,
-    smoothing: float,
-    height: float | None,
-    body: str | None,
+    options: LiftOptions,
     model: str,
     device: torch.device,
     timer: StageTimer,
@@ -324,11 +266,11 @@ def _metadata(
     return {
         "mvlift": version(),
         "model": model,
-        "preset": preset,
-        "seed": seed,
-        "smoothing": smoothing,
-        "height": height,
-        "body_file": body or "",
+        "preset": options.preset,
+        "seed": options.seed,
+        "smoothing": options.smoothing,
+        "height": options.height,
+        "body_file": options.body or "",
         "device": str(device),
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,

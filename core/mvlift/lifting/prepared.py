@@ -11,6 +11,7 @@ import numpy as np
 from mvlift.errors import LiftError
 from mvlift.keypoints import clean_clip, map_clip
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.rates import checked_rate
 from mvlift.lifting.normalise import intrinsics
 from mvlift.lifting.subjects import Subject
 from mvlift.typing import F64
@@ -89,15 +90,13 @@ def prepare_clip(
         smoothing: strength of the cleaning, 0 for none.
 
     Raises:
-        LiftError: too short, too empty, or a frame rate or focal length that cannot be.
-        KeypointError: the layout does not fit the subject.
+        LiftError: too short, too empty, or a focal length that cannot be.
+        KeypointError: the layout does not fit the subject, or there is no such frame rate.
     """
-    if fps is not None and not 0 < fps <= 10_000:
-        raise LiftError(f"{fps} frames per second is not a frame rate.", "Give the video's rate.")
     mapped = map_clip(clip, subject.layout)
     _check(mapped, subject)
     assumed = list(clip.assumptions)
-    rate = Fraction(fps).limit_denominator(100_000) if fps is not None else clip.fps
+    rate = checked_rate(fps) or clip.fps
     if rate is None:
         rate = Fraction(30)
         assumed.append("The frame rate is unknown; 30 frames per second were assumed.")

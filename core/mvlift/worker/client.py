@@ -22,8 +22,9 @@ from mvlift import errors
 from mvlift.errors import EngineError, MvliftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.clip_file import save_clip
+from mvlift.lifting.options import LiftOptions
 from mvlift.motion import LiftedMotion
-from mvlift.worker.protocol import PROTOCOL, LiftOptions, read_messages, write_message
+from mvlift.worker.protocol import PROTOCOL, read_messages, write_message
 
 __all__ = ["Cancelled", "EngineClient", "EngineWarning", "Failure", "LiftOptions", "LiftResult", "Message", "Progress"]
 

@@ -11,24 +11,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mvlift.errors import MvliftError
-from mvlift.worker.protocol import PROTOCOL, LiftOptions, read_messages, write_message
+from mvlift.lifting.options import LiftOptions
+from mvlift.worker.protocol import PROTOCOL, read_messages, write_message
 
 __all__ = ["main"]
-
-_SHARES: Final = {
-    "prepare": (0.0, 0.02),
-    "sample": (0.02, 0.37),
-    "fit": (0.37, 0.5),
-    "refine": (0.5, 0.97),
-    "write": (0.97, 1.0),
-}
-_TITLES: Final = {
-    "prepare": "Preparing",
-    "sample": "Generating views",
-    "fit": "Fitting the body",
-    "refine": "Refining depth and gravity",
-    "write": "Writing",
-}
 
 
 class _Cancelled(Exception):
@@ -66,17 +52,13 @@ class _Engine:
         job = int(message["job"])
         options = LiftOptions.from_json(message["options"])
         clip = load_clip(Path(message["clip"]))
-        if options.frames is not None:
-            clip = clip.restricted(*options.frames)
 
-        def progress(stage: str, share: float) -> None:
+        def progress(stage: str, fraction: float) -> None:
             if job in self._cancelled:
                 raise _Cancelled
-            low, high = _SHARES.get(stage, (0.0, 1.0))
-            self.say("progress", job=job, stage=_TITLES.get(stage, stage), fraction=low + (high - low) * share)
+            self.say("progress", job=job, stage=stage, fraction=fraction)
 
-        arguments = {k: v for k, v in options.__dict__.items() if k != "frames"}
-        motion = lift(clip, **arguments, progress=progress)
+        motion = lift(clip, options, progress=progress)
         save_motion(motion, message["out"])
         for sentence in motion.metadata.get("assumptions", []):  # type: ignore[attr-defined]
             self.say("warning", job=job, message=sentence)

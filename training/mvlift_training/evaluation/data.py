@@ -12,6 +12,7 @@ from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.keypoints.naming import layout_of_names
+from mvlift.keypoints.rates import checked_rate
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
@@ -142,7 +143,7 @@ def load_validation(path: Path, frames: int | None = None, every: int = 1) -> li
         if missing and len(missing) < len(keys):
             raise KeypointError(f"{path}: keys {missing} are missing in this validation set.", remedy)
     names = tuple(str(n) for n in data["names"])
-    fps = Fraction(float(data["fps"])).limit_denominator(1001)
+    fps = checked_rate(float(data["fps"])) or Fraction(30)
     out = []
     for i in range(0, len(data["start"]), every):
         first, length = int(data["start"][i]), int(data["length"][i])

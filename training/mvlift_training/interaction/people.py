@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.rates import checked_rate
 from mvlift.lifting.pipeline import lift
 from mvlift.lifting.subjects import Subject
 from rich.console import Console
@@ -30,7 +30,7 @@ def _clip(sequences: SequenceSet, i: int, subject: Subject) -> KeypointClip:
         points=sequences.points[i].astype(np.float32),
         confidence=sequences.confidence[i].astype(np.float32),
         layout=subject.layout,
-        fps=Fraction(sequences.fps).limit_denominator(1001),
+        fps=checked_rate(sequences.fps),
         image_size=sequences.image_size[i],
     )
 

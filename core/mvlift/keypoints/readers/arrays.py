@@ -25,7 +25,6 @@ from mvlift.keypoints.readers.keypoint_table import MAX_CELLS, name_keypoints
 from mvlift.keypoints.readers.mediapipe import refuse_world_landmarks
 from mvlift.keypoints.readers.point_tracks import frames_first
 from mvlift.keypoints.sources import Source
-from mvlift.safe_reading import parse_fraction
 from mvlift.typing import F64
 
 __all__: list[str] = []
@@ -238,8 +237,8 @@ def _rate(array: NDArray[Any]) -> Fraction | None:
         return None
     value = array.reshape(-1)[0]
     try:
-        return parse_fraction(str(value)[:80]) if array.dtype.kind == "U" else exact_rate(float(value))
-    except (ValueError, ZeroDivisionError, TypeError):
+        return exact_rate(str(value) if array.dtype.kind == "U" else float(value))
+    except (ValueError, TypeError):
         return None
 
 

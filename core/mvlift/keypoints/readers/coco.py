@@ -11,9 +11,9 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections, FlatDetections
 from mvlift.keypoints.numbering import last_number
+from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.sources import Source
-from mvlift.safe_reading import parse_fraction
 
 __all__: list[str] = []
 
@@ -122,10 +122,7 @@ def _read(source: Source) -> Detections:
 def _rate(document: Mapping[str, Any]) -> Fraction | None:
     """The frame rate that our own writer leaves under info."""
     info = document.get("info")
-    try:
-        return parse_fraction(info["fps"]) if isinstance(info, dict) and isinstance(info.get("fps"), str) else None
-    except (ValueError, ZeroDivisionError):
-        return None
+    return exact_rate(info["fps"]) if isinstance(info, dict) and isinstance(info.get("fps"), str) else None
 
 
 def _results(document: object) -> list[dict[str, Any]] | None:

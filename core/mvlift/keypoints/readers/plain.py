@@ -16,10 +16,10 @@ import numpy as np
 
 from mvlift.errors import KeypointError
 from mvlift.keypoints.detections import Detections, Units
+from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.keypoint_table import name_keypoints
 from mvlift.keypoints.sources import Source
-from mvlift.safe_reading import parse_fraction
 
 __all__ = ["HEADER"]
 
@@ -138,10 +138,8 @@ def _read(source: Source) -> Detections:
 
 
 def _fps(text: str | None, source: Source) -> Fraction | None:
-    if not text:
-        return None
-    rate = parse_fraction(text)
-    if rate is None or not 0 < rate <= 10_000:
+    rate = exact_rate(text) if text else None
+    if text and rate is None:
         raise KeypointError(f"{source.path.name}: fps={text[:40]} is no frame rate.", "Write # fps=30000/1001.")
     return rate
 

@@ -133,7 +133,10 @@ def _with_present_keys(data: Any) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     """A subject file, with what it leaves out taken from the subject that it extends."""
-    own = _with_present_keys(json.loads(path.read_text(encoding="utf-8")))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise TypeError("not a mapping")
+    own = _with_present_keys(content)
     if "extends" not in own:
         return dict(own)
     base = _read(_FOLDER / f"{own['extends']}.json")

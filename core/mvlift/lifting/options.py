@@ -1,0 +1,190 @@
+"""The options of a lift, stated once: `mvlift.lift`, the command line, the engine's messages and Blender take them from
+here. A new option is one field of `LiftOptions`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from dataclasses import Field, dataclass, fields, replace
+from fractions import Fraction
+from functools import cache
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from mvlift.errors import LiftError
+from mvlift.keypoints.rates import checked_rate
+from mvlift.lifting.objects.shape import ObjectShape
+from mvlift.lifting.subjects import Subject
+
+__all__ = ["LiftOptions", "option_fields", "option_help", "option_type", "parse_frames", "parse_size", "takes_options",
+           "with_changes"]  # fmt: skip
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class LiftOptions:
+    """How a clip is lifted.
+
+    Raises:
+        MvliftError: a value is out of range; numbers that were typed as text are read.
+    """
+
+    subject: str | Subject = "human"
+    """What is lifted: a subject by name, or the file of one of your own."""
+    preset: Literal["fast", "quality", "paper"] = "quality"
+    """How much is computed: "fast" keeps up with video, "quality" draws several samples, "paper" does as published."""
+    device: str | None = None
+    """Where the networks run: "auto", "cpu", "cuda", "cuda:1", "mps"; None for the best there is."""
+    height: float | None = None
+    """Standing height in metres (of an animal: at the withers), which sets the scale of everything."""
+    focal: float | None = None
+    """Focal length in pixels; None for 1.1 times the longer side of the picture."""
+    fps: Fraction | None = None
+    """Frames per second of the video: 25, 29.97 (which means 30000/1001) or 30000/1001; None for the clip's."""
+    image_size: tuple[int, int] | None = None
+    """Width and height of the video in pixels (1920x1080); None for the clip's."""
+    seed: int = 0
+    """Of the random numbers: the same seed gives the same motion, another one another guess of what is left open."""
+    smoothing: float = 1.0
+    """Multiplier on temporal smoothing of keypoints and body; 0 disables it."""
+    body: str | None = None
+    """An SMPL-family model file of your own, instead of the default body."""
+    models: dict[str, str] | None = None
+    """Role ("multiview", "line") -> weights by name or path, instead of the subject's."""
+    rigid_object: ObjectShape | None = None
+    """Keypoints and size of the object, for a subject with one; None for the subject's own, of unknown size."""
+    hands: Literal["auto", "off", "relaxed"] = "auto"
+    """"auto": wrists turn and fingers bend where hands are seen; "off": SMPL's 24 joints, wrists in line with the
+    forearm; "relaxed": SMPL-H's 52 joints, fingers at rest."""
+    frames: tuple[int, int] | None = None
+    """First and last frame number of the video to lift (120-480); None for all."""
+    threads: int | None = None
+    """Threads of the processor; None for the number that was measured to be best."""
+
+    def __post_init__(self) -> None:
+        set_field = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        set_field("fps", checked_rate(self.fps))
+        set_field("image_size", parse_size(self.image_size) if isinstance(self.image_size, str) else self.image_size)
+        set_field("frames", parse_frames(self.frames) if isinstance(self.frames, str) else self.frames)
+        for name, kind in _types().items():
+            if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
+                raise LiftError(f"There is no {name} {getattr(self, name)!r}.", f"Choose {', '.join(get_args(kind))}.")
+        if not 0 <= self.smoothing < float("inf"):
+            raise LiftError(f"smoothing is {self.smoothing:g}.", "Give 0 or more.")
+        if self.threads is not None and self.threads < 1:
+            raise LiftError(f"{self.threads} threads are too few.", "Give 1 or more, or nothing for the best number.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Values that JSON can hold.
+
+        Raises:
+            LiftError: the subject is an object of this process and not a name or file.
+        """
+        if isinstance(self.subject, Subject):
+            raise LiftError(f"The subject {self.subject.name} is not a file.", "Give its name or file.")
+        return {
+            **self.__dict__,
+            "fps": None if self.fps is None else str(self.fps),
+            "rigid_object": None if self.rigid_object is None else self.rigid_object.to_json(),
+        }
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> LiftOptions:
+        """Inverse of ``to_json``; unknown names raise TypeError."""
+        pairs = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+        shape = values.get("rigid_object")
+        return LiftOptions(**{**values, **pairs, "rigid_object": ObjectShape.from_json(shape) if shape else None})
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """Width and height as typed, None for nothing.
+
+    Raises:
+        LiftError: it is none.
+    """
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,6})[x,](\d{1,6})", text)
+    if not found or not int(found[1]) or not int(found[2]):
+        raise LiftError(f"{text!r} is not an image size.", "Give width and height, such as 1920x1080.")
+    return int(found[1]), int(found[2])
+
+
+def parse_frames(text: str) -> tuple[int, int] | None:
+    """A frame range as typed, None for nothing.
+
+    Raises:
+        LiftError: it is none.
+    """
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d+)[-:](\d+)", text)
+    if not found or int(found[2]) <= int(found[1]):
+        raise LiftError(f"{text!r} is not a frame range.", "Give first and last frame, such as 120-480.")
+    return int(found[1]), int(found[2])
+
+
+def option_fields() -> tuple[Field[Any], ...]:
+    """The options, in their order."""
+    return fields(LiftOptions)
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(LiftOptions)
+
+
+def option_type(name: str) -> tuple[Any, bool]:
+    """Type of an option without None, and whether it may be None; a subject is a name."""
+    kind = _types()[name]
+    if get_args(kind) and type(None) in get_args(kind):
+        return get_args(kind)[0], True
+    return (str if str in get_args(kind) else kind), False
+
+
+@cache
+def option_help() -> dict[str, str]:
+    """Name -> docstring of each option; empty where the source is not at hand."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(LiftOptions))).body[0]
+    except (OSError, SyntaxError):
+        return {field.name: "" for field in option_fields()}
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for statement, after in zip(body.body, body.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            assert isinstance(after, ast.Expr)
+            assert isinstance(after.value, ast.Constant)
+            found[statement.target.id] = str(after.value.value)
+    return found
+
+
+def takes_options(function: Call) -> Call:
+    """Decorator of a function (clip, options, *, progress, **changes): signature and docstring state the options."""
+    signature = inspect.signature(function)
+    parameters = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    keyword = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    stated = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
+        for f in option_fields()
+    ]
+    before = [p for p in parameters if p not in keyword]
+    function.__signature__ = signature.replace(parameters=[*before, *stated, *keyword])  # type: ignore[attr-defined]
+    lines = [f"        {name}: {text}" for name, text in option_help().items()]
+    function.__doc__ = (function.__doc__ or "").replace("        changes: options by name.", "\n".join(lines))
+    return function
+
+
+def with_changes(options: LiftOptions | None, changes: dict[str, Any]) -> LiftOptions:
+    """Options with some of them given by name.
+
+    Raises:
+        TypeError: there is no option of that name.
+    """
+    unknown = sorted(set(changes) - {f.name for f in option_fields()})
+    if unknown:
+        raise TypeError(f"lift() has no option {unknown[0]!r}; there are {', '.join(f.name for f in option_fields())}")
+    return replace(options or LiftOptions(), **changes)

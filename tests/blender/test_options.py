@@ -1,0 +1,37 @@
+"""The panel's options are those of the engine's `LiftOptions`."""
+
+import bpy
+import pytest
+from mvlift.lifting.options import LiftOptions, option_fields, option_help
+
+from mvlift_blender.settings.options import BY_HAND, generated_options, option_values
+
+
+@pytest.fixture
+def settings(extension):
+    return bpy.context.scene.mvlift
+
+
+def test_every_option_is_asked_for_in_one_way():
+    names = [f.name for f in option_fields()]
+    assert set(BY_HAND) <= set(names)
+    assert [*BY_HAND, *generated_options()].__len__() == len(names)
+    assert {"preset", "seed", "smoothing", "threads"} <= set(generated_options())
+
+
+def test_properties_have_the_engines_defaults_and_sentences(settings):
+    for name in generated_options():
+        found = settings.bl_rna.properties[name]
+        assert found.description == option_help()[name].rstrip(".")
+        assert found.name
+    assert LiftOptions(**option_values(settings)) == LiftOptions()
+
+
+def test_values_reach_the_engine(settings):
+    from mvlift_blender.lifting.plan import lift_options
+
+    settings.preset, settings.seed, settings.smoothing, settings.threads = "fast", 5, 0.5, 2
+    found = lift_options(settings, "human", (1920, 1080), None)
+    assert (found.preset, found.seed, found.smoothing, found.threads) == ("fast", 5, 0.5, 2)
+    settings.threads = 0
+    assert lift_options(settings, "human", (1920, 1080), None).threads is None
