@@ -1,0 +1,61 @@
+"""Contacts, floor and gravity from resting points, against hand-made cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting
+from mvlift.kinematics.rotations import exp_map
+
+UP = np.array([0.0, -1.0, 0.0])
+
+
+def test_slow_low_points_rest_and_others_do_not() -> None:
+    frames = 60
+    points = np.zeros((frames, 4, 3))
+    points[:, 1, 0] = np.arange(frames) * 1.5 / 30  # 1.5 m a second along the floor
+    points[:, 2, 1] = -0.5  # half a metre up
+    points[:, 3, 1] = 0.5  # half a metre under the floor
+    chance = contact_probability(points, UP, 0.0, 30.0)
+    assert chance[10:50, 0].min() > 0.9
+    assert chance[10:50, 1:].max() < 0.05
+
+
+def test_speed_counts_a_second_whatever_the_rate() -> None:
+    chances = []
+    for fps in (24.0, 120.0):
+        points = np.zeros((round(2 * fps), 1, 3))
+        points[:, 0, 0] = np.arange(len(points)) * 0.45 / fps
+        chances.append(float(contact_probability(points, UP, 0.0, fps)[len(points) // 2, 0]))
+    assert chances[0] == pytest.approx(chances[1], abs=0.01)
+    assert chances[0] == pytest.approx(0.5, abs=0.08)  # as likely moving as resting, at no height
+
+
+def test_the_floor_is_under_the_lowest_points() -> None:
+    height = np.tile([0.0, 0.3], (100, 1))
+    height[:3] = -5.0
+    assert floor_height(height) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_resting_points_make_the_floor_level() -> None:
+    """Feet rest at places of a plane that is tilted by 6 degrees against the first guess of up."""
+    random = np.random.default_rng(0)
+    tilted = exp_map(np.array([0.1, 0, 0.04])) @ UP
+    steps = np.zeros((90, 2, 3))
+    for i in range(9):
+        place = random.uniform(-1.5, 1.5, 3)
+        place -= (place @ tilted) * tilted
+        steps[10 * i : 10 * i + 10] = place
+    found = level_up(steps, np.ones((90, 2)), UP, 0.3, 30.0)
+    assert np.degrees(np.arccos(found @ tilted)) < 0.3 * np.degrees(np.arccos(UP @ tilted))
+    assert np.linalg.norm(found) == pytest.approx(1)
+
+
+def test_rest_counts_from_the_lowest_point_of_the_seconds_around() -> None:
+    """A floor that seems to rise by half a metre in four seconds does not hide that feet rest."""
+    points = np.zeros((120, 1, 3))
+    points[:, 0, 1] = -np.repeat(np.arange(8) / 16, 15)
+    moving = np.zeros(120, bool)
+    moving[14::15] = moving[15::15] = True
+    assert resting(points, UP, 30.0)[~moving, 0].mean() > 0.6
+    assert contact_probability(points, UP, 0.0, 30.0)[90:, 0].max() < 0.05
