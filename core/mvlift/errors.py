@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "BodyFileError",
+    "CameraError",
     "DamagedFileError",
     "DetectionError",
     "EngineError",
@@ -34,6 +35,10 @@ class KeypointError(MvliftError):
 
 class DamagedFileError(MvliftError):
     """A file of any kind is damaged, is not what its name says, or needs more memory than the limit."""
+
+
+class CameraError(MvliftError):
+    """A camera track cannot be used."""
 
 
 class DetectionError(MvliftError):
