@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import asdict, dataclass, field, make_dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Final, get_origin
@@ -116,7 +116,7 @@ class Lift(_LiftArguments):  # type: ignore[misc, valid-type]
     @property
     def video(self) -> VideoFacts:
         """What was typed about the video."""
-        return VideoFacts(self.reading.layout, self.reading.format, self.fps or "", self.image_size or "")
+        return VideoFacts(**asdict(self.reading), fps=self.fps or "", image_size=self.image_size or "")
 
 
 @dataclass(frozen=True)
