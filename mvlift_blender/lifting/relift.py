@@ -17,12 +17,15 @@ from ..importing.corrections import corrections_of
 from ..importing.sources import clip_of_record, listed_person
 from ..motion.camera_alignment import seen_by
 from ..motion.curves import MotionCurves
+from ..motion.doubts import find_doubts
 from ..motion.rig_data import bone_rotations
 from ..motion.rotations import continuous, slerp
 from ..motion.timing import resample_rotations, resample_values
 from ..motion.weights import blend_weights
+from ..scene.quality import replace_doubts
 from ..scene.record import LiftRecord, replace_contacts
 from ..scene.selected import record_of, still_there
+from ..scene.write import WriteOptions
 from ..settings.preferences import body_file
 from .plan import lift_options
 
@@ -130,6 +133,13 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     path = old.locations + weights[:, None] * (locations - old.locations)
     action = write_motion_curves(armature, old.changed(continuous(mixed), path), "lifted again")
     replace_contacts(action, motion)
+    limit = WriteOptions().most_error * float(np.hypot(*record.camera.image_size))
+    doubts = find_doubts(motion, WriteOptions().least_confidence, limit)
+    timing = replace(
+        record.timing, count=len(motion), start=record.timing.frame_at(motion.first_frame - record.first_frame)
+    )
+    replace_doubts(action, doubts, timing, plan.frames)
+    action["mvlift_seed"] = plan.request.options.seed
 
 
 def _resampled(old: MotionCurves, motion: LiftedMotion, samples: F64) -> tuple[F64, F64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cleanup, engine, exchange, keypoints, people, reports, result, retarget, tracks
+from . import cleanup, doubts, engine, exchange, keypoints, people, reports, result, retarget, tracks
 
 __all__ = ["CLASSES"]
 
@@ -13,6 +13,7 @@ CLASSES = (
     *keypoints.CLASSES,
     *engine.CLASSES,
     *result.CLASSES,
+    *doubts.CLASSES,
     *cleanup.CLASSES,
     *retarget.CLASSES,
     *exchange.CLASSES,

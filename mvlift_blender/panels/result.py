@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..interface.text import paragraph
+from ..operators.doubts import doubtful_action
 from ..scene.selected import lifted_armature, record_of
 from .people import SidebarPanel
 
@@ -45,4 +46,58 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         row.operator("mvlift.remove_lift", text="", icon="TRASH")
 
 
-CLASSES = (MVLIFT_PT_result,)
+class MVLIFT_UL_doubts(bpy.types.UIList):
+    """A row for each doubtful part: why, where, how bad."""
+
+    bl_idname = "MVLIFT_UL_doubts"
+
+    def draw_item(
+        self, _context: Any, layout: Any, _data: Any, part: Any, _icon: int, _active: Any, _property: str
+    ) -> None:
+        """One row."""
+        icons = {"JUMP": "SORT_ASC", "CONFIDENCE": "QUESTION", "ERROR": "DRIVER_DISTANCE", "FLOOR": "TRIA_DOWN_BAR"}
+        row = layout.row(align=True)
+        row.label(text=layout.enum_item_name(part, "kind", part.kind), icon=icons[part.kind])
+        row.label(text=f"{part.first:.0f}-{part.last:.0f}", translate=False)
+        row.label(text=_how_bad(part), translate=False)
+
+
+def _how_bad(part: Any) -> str:
+    """The value of a doubtful part with its unit, and the joint."""
+    values = {
+        "JUMP": part.joint.replace("_", " "),
+        "CONFIDENCE": f"{100 * part.value:.0f} %",
+        "ERROR": f"{part.value:.0f} px",
+        "FLOOR": f"{100 * part.value:.0f} cm",
+    }
+    return values[part.kind]
+
+
+class MVLIFT_PT_doubts(SidebarPanel, bpy.types.Panel):
+    """The doubtful parts of the result."""
+
+    bl_idname = "MVLIFT_PT_doubts"
+    bl_label = "Doubtful Parts"
+    bl_parent_id = "MVLIFT_PT_result"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Where there are some."""
+        action = doubtful_action(context)
+        return action is not None and len(action.mvlift_doubts) > 0
+
+    def draw(self, context: Any) -> None:
+        """The list, and what can be done with its selected part."""
+        layout, action = self.layout, doubtful_action(context)
+        layout.template_list("MVLIFT_UL_doubts", "", action, "mvlift_doubts", action, "mvlift_doubt", rows=4)
+        row = layout.row(align=True)
+        row.operator("mvlift.doubt_jump", text="", icon="TRIA_LEFT").step = "PREVIOUS"
+        row.operator("mvlift.doubt_jump", text="Go There", icon="VIEWZOOM").step = "HERE"
+        row.operator("mvlift.doubt_jump", text="", icon="TRIA_RIGHT").step = "NEXT"
+        column = layout.column(align=True)
+        column.operator("mvlift.doubt_relift", icon="FILE_REFRESH")
+        column.operator("mvlift.doubt_interpolate", icon="IPO_EASE_IN_OUT")
+        column.operator("mvlift.doubt_good", icon="CHECKMARK")
+
+
+CLASSES = (MVLIFT_PT_result, MVLIFT_UL_doubts, MVLIFT_PT_doubts)

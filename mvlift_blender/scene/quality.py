@@ -1,49 +1,21 @@
-"""How far each part of a lift can be trusted: property curves on the armature and markers in its Action."""
+"""How far each part of a lift can be trusted: curves on the armature, markers and the list of doubtful parts."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from mvlift.motion import LiftedMotion
-from mvlift.typing import F64
 
+from ..motion.doubts import Doubt, frame_confidence, frame_error, merged_runs
 from ..motion.timing import Timing, resample_values
 from .animation import Curves
 
-__all__ = ["CONFIDENCE", "ERROR", "doubtful_runs", "frame_confidence", "frame_error", "key_quality", "mark_doubtful"]
+__all__ = ["CONFIDENCE", "ERROR", "keep_doubts", "key_quality", "mark_doubts", "replace_doubts"]
 
-CONFIDENCE = "mvlift_confidence"
-ERROR = "mvlift_reprojection_error"
-
-
-def frame_confidence(motion: LiftedMotion) -> F64:
-    """(T,) mean confidence of a frame's keypoints, in [0, 1]."""
-    if motion.keypoint_confidence.shape[1] == 0:
-        return np.ones(len(motion))
-    return np.asarray(motion.keypoint_confidence, dtype=np.float64).mean(1)
-
-
-def frame_error(motion: LiftedMotion) -> F64:
-    """(T,) median reprojection error of a frame's keypoints in pixels, 0 where nothing was given."""
-    error = np.asarray(motion.reprojection_error, dtype=np.float64)
-    given = np.isfinite(error).any(1) if error.shape[1] else np.zeros(len(motion), bool)
-    median = np.zeros(len(motion))
-    median[given] = np.nanmedian(error[given], axis=1)
-    return median
-
-
-def doubtful_runs(confidence: F64, error: F64, least_confidence: float, most_error: float) -> list[tuple[int, int]]:
-    """Runs of frames (first, last) with low confidence or a high error, bridged over gaps of up to three frames."""
-    doubtful = (confidence < least_confidence) | (error > most_error)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], doubtful, [False]]).astype(np.int8)))
-    runs: list[tuple[int, int]] = []
-    for first, stop in edges.reshape(-1, 2):
-        if runs and first - runs[-1][1] <= 4:
-            runs[-1] = (runs[-1][0], int(stop) - 1)
-        else:
-            runs.append((int(first), int(stop) - 1))
-    return runs
+CONFIDENCE: Final = "mvlift_confidence"
+ERROR: Final = "mvlift_reprojection_error"
 
 
 def key_quality(armature: Any, motion: LiftedMotion, timing: Timing, curves: Curves) -> None:
@@ -59,14 +31,47 @@ def key_quality(armature: Any, motion: LiftedMotion, timing: Timing, curves: Cur
         curves.write(f'["{name}"]', timing.frames, column, group="MVLift")
 
 
-def mark_doubtful(
-    curves: Curves, motion: LiftedMotion, timing: Timing, least_confidence: float, most_error: float
-) -> int:
-    """Put a pair of pose markers round every run of doubtful frames; returns how many runs there are."""
-    runs = doubtful_runs(frame_confidence(motion), frame_error(motion), least_confidence, most_error)
-    scale = float(timing.fps / timing.clip_fps)
+def mark_doubts(curves: Curves, doubts: Sequence[Doubt], timing: Timing) -> int:
+    """Put a pair of pose markers round every part with doubts; returns how many parts there are."""
+    doubtful = np.zeros(timing.count, bool)
+    for doubt in doubts:
+        doubtful[doubt.first : doubt.last + 1] = True
+    runs = merged_runs(doubtful)
     for number, (first, last) in enumerate(runs, 1):
         for label, sample in (("check", first), ("ok", last + 1)):
             marker = curves.action.pose_markers.new(f"{label} {number}")
-            marker.frame = round(timing.start + sample * scale)
+            marker.frame = round(timing.frame_at(sample))
     return len(runs)
+
+
+def keep_doubts(action: Any, doubts: Sequence[Doubt], timing: Timing) -> None:
+    """Keep the doubtful parts with an Action, for the panel's list; nothing where the extension is not enabled."""
+    rows = getattr(action, "mvlift_doubts", None)
+    if rows is None:
+        return
+    for doubt in doubts:
+        row = rows.add()
+        row.kind, row.value, row.joint = doubt.kind, doubt.value, doubt.joint
+        row.first, row.last, row.worst = (timing.frame_at(n) for n in (doubt.first, doubt.last, doubt.worst))
+
+
+def replace_doubts(action: Any, doubts: Sequence[Doubt], timing: Timing, frames: tuple[float, float]) -> None:
+    """Exchange the doubtful parts that lie within scene frames, because those were lifted again.
+
+    Args:
+        action: that has them.
+        doubts: of the new motion.
+        timing: where the new motion's samples lie in the scene.
+        frames: first and last scene frame that was exchanged.
+    """
+    rows = getattr(action, "mvlift_doubts", None)
+    if rows is None:
+        return
+    inside = [i for i, row in enumerate(rows) if frames[0] <= row.worst <= frames[1]]
+    for index in reversed(inside):
+        rows.remove(index)
+    keep_doubts(action, [d for d in doubts if frames[0] <= timing.frame_at(d.worst) <= frames[1]], timing)
+    order = sorted(range(len(rows)), key=lambda i: rows[i].first)
+    for target, _ in enumerate(order):
+        source = min(range(target, len(rows)), key=lambda i: rows[i].first)
+        rows.move(source, target)

@@ -15,6 +15,7 @@ import numpy as np
 from mvlift.errors import LiftError
 from mvlift.motion import LiftedMotion
 
+from ..motion.doubts import find_doubts, frame_error
 from ..motion.rig_data import rig_data
 from ..motion.timing import Timing
 from .animation import Curves
@@ -26,7 +27,7 @@ from .keyframes import key_motion
 from .lift_parts import mark
 from .objects import key_object, new_object, put_back_on_failure
 from .preserve import undone_on_failure
-from .quality import frame_error, key_quality, mark_doubtful
+from .quality import keep_doubts, key_quality, mark_doubts
 from .record import LiftNames, write_record
 from .scene_setup import SceneValues, SetupMode, apply_values, lets_set_up, remember_set_up
 from .units import metres_per_unit
@@ -151,7 +152,9 @@ def _write(
     curves = key_motion(armature, in_units, timing, f"{name} lifted")
     key_quality(armature, motion, timing, curves)
     limit = options.most_error * float(np.hypot(*motion.camera.image_size))
-    doubtful = mark_doubtful(curves, motion, timing, options.least_confidence, limit) if options.markers else 0
+    doubts = find_doubts(motion, options.least_confidence, limit) if options.markers else []
+    doubtful = mark_doubts(curves, doubts, timing)
+    keep_doubts(curves.action, doubts, timing)
     write_record(curves.action, motion, timing, replace(options.names, lift=lift), _summary(motion, doubtful))
     mark(armature, "armature", lift)
     body = None

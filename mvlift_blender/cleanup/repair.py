@@ -1,0 +1,65 @@
+"""Repairs of single parts, and how much of a clean-up counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mvlift.errors import LiftError
+from mvlift.typing import F64
+
+from ..motion.rotations import continuous, slerp
+from .curves import read_motion_curves, write_motion_curves
+
+__all__ = ["interpolate"]
+
+
+def interpolate(armature: Any, frames: tuple[float, float], joints: Sequence[str] = ()) -> str:
+    """Replace a part by the way from the pose before it to the pose after it; what it changed, as a sentence.
+
+    Joints turn evenly; the root's path leaves and arrives at the speed that it has on either side.
+
+    Args:
+        armature: lifted or retargeted.
+        frames: first and last scene frame to replace.
+        joints: bones; none means all, with the path.
+
+    Raises:
+        LiftError: nothing is keyed, nothing lies before or after the part, or a bone is not there.
+    """
+    curves = read_motion_curves(armature)
+    if curves is None:
+        raise LiftError(f"{armature.name} has no keys.", "Choose a lifted armature.")
+    missing = [name for name in joints if name not in curves.skeleton.names]
+    if missing:
+        raise LiftError(f"{missing[0]!r} is none of the bones that the motion moves.", "Choose another one.")
+    rows = np.flatnonzero((curves.frames >= frames[0]) & (curves.frames <= frames[1]))
+    if not len(rows) or rows[0] == 0 or rows[-1] == len(curves.frames) - 1:
+        raise LiftError(
+            f"Frames {frames[0]:g} to {frames[1]:g} cannot be bridged: nothing lies before or after them.",
+            "Choose a part inside the motion.",
+        )
+    a, b = rows[0] - 1, rows[-1] + 1
+    share = (curves.frames[rows] - curves.frames[a]) / (curves.frames[b] - curves.frames[a])
+    which = [curves.skeleton.names.index(n) for n in joints] or list(range(len(curves.skeleton.names)))
+    rotations, locations = curves.rotations.copy(), curves.locations.copy()
+    start, end = (np.broadcast_to(rotations[i, which], (len(rows), len(which), 4)) for i in (a, b))
+    even = np.broadcast_to(share[:, None], (len(rows), len(which)))
+    rotations[np.ix_(rows, which)] = slerp(start, end, even)
+    if not joints:
+        locations[rows] = _bridge(curves.frames, curves.locations, (int(a), int(b)), share)
+    write_motion_curves(armature, curves.changed(continuous(rotations), locations), "cleaned")
+    return f"Frames {curves.frames[rows[0]]:g} to {curves.frames[rows[-1]]:g} bridged"
+
+
+def _bridge(frames: F64, values: F64, ends: tuple[int, int], share: F64) -> F64:
+    """(N, 3) the cubic from row to row with the slopes that the curve has outside of them."""
+    a, b = ends
+    length = frames[b] - frames[a]
+    before = (values[a] - values[a - 1]) / (frames[a] - frames[a - 1]) if a > 0 else np.zeros(3)
+    after = (values[b + 1] - values[b]) / (frames[b + 1] - frames[b]) if b + 1 < len(frames) else np.zeros(3)
+    t = share[:, None]
+    s = 1 - t
+    ease = values[a] * (1 + 2 * t) * s * s + values[b] * t * t * (3 - 2 * t)
+    return np.asarray(ease + length * (before * t * s * s - after * t * t * s))

@@ -1,0 +1,40 @@
+"""The list of doubtful parts, kept with the Action that they are of."""
+
+# Annotations are Blender's property definitions here: they must not be turned into strings.
+import bpy
+from bpy.props import CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+__all__ = ["CLASSES", "DoubtfulPart", "add_properties", "remove_properties"]
+
+_KINDS = (
+    ("JUMP", "Jump", "A hand, foot or joint moves faster than people can"),
+    ("CONFIDENCE", "Low Confidence", "The detector was not sure of the keypoints"),
+    ("ERROR", "Far from the Keypoints", "The body is far from the keypoints that were detected"),
+    ("FLOOR", "Below the Floor", "A part of the body is below the floor"),
+)
+
+
+class DoubtfulPart(bpy.types.PropertyGroup):
+    """A part of a lifted motion to look at."""
+
+    kind: EnumProperty(name="Why", description="What is doubtful about this part", items=_KINDS)
+    first: FloatProperty(name="First", description="First scene frame")
+    last: FloatProperty(name="Last", description="Last scene frame")
+    worst: FloatProperty(name="Worst", description="The scene frame in which it is worst")
+    value: FloatProperty(name="Value", description="How bad it is there")
+    joint: StringProperty(name="Joint", description="The joint or keypoint concerned, empty for the whole body")
+
+
+CLASSES = (DoubtfulPart,)
+
+
+def add_properties() -> None:
+    """Attach the list to Actions."""
+    bpy.types.Action.mvlift_doubts = CollectionProperty(type=DoubtfulPart)
+    bpy.types.Action.mvlift_doubt = IntProperty(name="Doubtful Part", description="The selected part of the list")
+
+
+def remove_properties() -> None:
+    """Undo ``add_properties``."""
+    del bpy.types.Action.mvlift_doubt
+    del bpy.types.Action.mvlift_doubts
