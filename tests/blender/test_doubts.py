@@ -71,8 +71,8 @@ def test_a_part_is_bridged_and_leaves_the_list(armature):
     speed = np.linalg.norm(np.diff(after.locations, axis=0), axis=-1)
     assert speed[rows].max() < 1.3 * speed[outside[1:] & outside[:-1]].max()
     assert len(parts(armature)) == 2
-    with pytest.raises(RuntimeError, match="Nothing is doubtful|cannot be bridged"):
-        current_curves(armature).action.mvlift_doubt = 0
+    current_curves(armature).action.mvlift_doubt = 0
+    with pytest.raises(RuntimeError, match="cannot be bridged"):
         bpy.ops.mvlift.doubt_interpolate(margin=60)
 
 
