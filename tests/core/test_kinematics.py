@@ -92,3 +92,12 @@ def test_two_bones_out_of_reach_stretch_towards_the_goal() -> None:
     first, second = two_bone_rotations(start, middle, end, np.array([[5.0, 0, 0]]), np.array([[0.0, 1.0, 0.0]]))
     foot = np.einsum("tab,tb->ta", first, middle) + np.einsum("tab,tb->ta", second, end - middle)
     assert foot[0] == pytest.approx([0.999, 0, 0], abs=1e-6)
+
+
+def test_signs_of_quaternions_do_not_jump() -> None:
+    turns = Rotation.from_euler("z", np.linspace(0, 4 * np.pi, 60)[:, None]).as_quat(canonical=True)[:, [3, 0, 1, 2]]
+    assert ((turns[1:] * turns[:-1]).sum(-1) < 0).sum() == 2
+    smooth = quaternions.continuous(turns)
+    assert (smooth[1:] * smooth[:-1]).sum(-1).min() > 0.9
+    np.testing.assert_array_equal(smooth[0], turns[0])
+    np.testing.assert_array_equal(np.abs(smooth), np.abs(turns))
