@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass, field, make_dataclass
 from fractions import Fraction
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, Final, get_origin
+from typing import Annotated, Any, Final, Literal, get_origin
 
 import tyro
 from rich.console import Console
@@ -104,6 +105,16 @@ class Lift(_LiftArguments):  # type: ignore[misc, valid-type]
     """What to write for each clip when the output is a folder."""
     jobs: int = 1
     """Clips lifted at once."""
+    shard: str = ""
+    """This machine's part of the clips, such as 3/16 for the third of sixteen: for job arrays."""
+    executor: Literal["", "local", "slurm"] = ""
+    """Hand the clips out: slurm to a cluster's jobs, local to processes of this machine (with submitit installed)."""
+    workers: int = 4
+    """Jobs that --executor starts, each with its part of the clips."""
+    executor_parameters: list[str] = field(default_factory=list)
+    """Of the jobs, as submitit names them: timeout_min=600 slurm_partition=gpu gpus_per_node=1."""
+    report: Path | None = None
+    """A .json or .csv about every clip of the batch, written at its end."""
     overwrite: bool = False
     """Lift clips anew whose output is there."""
     timings: bool = False
@@ -182,15 +193,18 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; the exit code is 0 when everything worked, 1 when something failed, 2 for wrong arguments."""
     limit_environment()  # before numpy is loaded
     command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
+    for stream in (sys.stdout, sys.stderr):  # a terminal of cp1252 or ASCII shows what it can of a file's name
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     console = Console(stderr=True, highlight=False, markup=False)  # names of files keep their brackets
     try:
         failed = _run(command, console)
     except MvliftError as error:
         console.print(f"mvlift: {error}", style="red", soft_wrap=True)
         failed = 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         console.print("mvlift: interrupted; nothing half-written is left")
-        failed = 130
+        failed = 143 if type(error) is not KeyboardInterrupt else 130
     sys.exit(failed)
 
 

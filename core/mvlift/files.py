@@ -1,25 +1,164 @@
-"""Writing files so that a failure leaves nothing half-written."""
+"""Writing files so that a failure leaves the older file whole and nothing half-written."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
+import itertools
 import os
+import platform
+import re
+import shutil
+import sys
+import tempfile
+import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-__all__ = ["whole_file"]
+__all__ = ["check_written", "is_running", "temporary_folder", "whole_file", "whole_folder"]
+
+_COUNT: Final = itertools.count()
+_HOST: Final = hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+_PART: Final = re.compile(r"\.mvlift-([0-9a-f]{8})-(\d{1,10})-\d+(\..*)?")
+_FOLDER: Final = re.compile(r"mvlift-([0-9a-f]{8})-(\d{1,10})-.*")
+_YOUNG: Final = 60.0
+"""Seconds for which what another process left is let be."""
+_HEADS: Final[dict[str, tuple[bytes, ...]]] = {
+    ".png": (b"\x89PNG\r\n\x1a\n",),
+    ".npy": (b"\x93NUMPY",),
+    ".bvh": (b"HIERARCHY",),
+    ".glb": (b"glTF",),
+    ".fbx": (b"Kaydara FBX Binary", b"; FBX"),
+    ".usd": (b"PXR-USDC", b"#usda"),
+    ".usdc": (b"PXR-USDC",),
+    ".usda": (b"#usda",),
+    ".blend": (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"),
+}
+_ENDS: Final[dict[str, bytes]] = {".png": b"IEND\xaeB`\x82"}
+_ZIPS: Final = (".npz", ".zip", ".usdz")
+
+
+def check_written(path: Path, suffix: str = "") -> None:
+    """Whether a file just written is whole, as far as its kind shows it.
+
+    Args:
+        path: the file.
+        suffix: its kind, where the name does not say it.
+
+    Raises:
+        OSError: it is missing, empty, cut off, or not of its kind.
+    """
+    kind = (suffix or path.suffix).lower()
+    if not path.is_file():
+        raise OSError(errno.EIO, "nothing was written")
+    size = path.stat().st_size
+    if not size:
+        raise OSError(errno.EIO, "only an empty file was written")
+    with path.open("rb") as stream:
+        head = stream.read(32)
+        stream.seek(max(size - 16, 0))
+        tail = stream.read()
+    whole = head.startswith(_HEADS.get(kind, (b"",))) and tail.endswith(_ENDS.get(kind, b""))
+    if kind == ".glb":
+        whole = whole and int.from_bytes(head[8:12], "little") == size
+    if kind == ".mp4":
+        whole = head[4:8] == b"ftyp"
+    if kind in _ZIPS:
+        whole = False
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+            whole = archive.testzip() is None and bool(archive.namelist())
+    if not whole:
+        raise OSError(errno.EIO, "the file is not whole; the disk may be full")
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine is running."""
+    if process == os.getpid() or sys.platform == "win32":  # where signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it belongs to somebody else, or the system does not tell
+        return True
+    return True
+
+
+def _abandoned(path: Path, pattern: re.Pattern[str]) -> bool:
+    """Whether a part or folder was left by a process of this machine that is gone."""
+    found = pattern.fullmatch(path.name)
+    if found is None or found[1] != _HOST or is_running(int(found[2])):
+        return False
+    try:
+        return time.time() - path.lstat().st_mtime > _YOUNG
+    except OSError:
+        return False
+
+
+def _sweep(folder: Path, pattern: re.Pattern[str], start: str) -> None:
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{start}*"):
+            if _abandoned(path, pattern):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed onto it when the block ends without an error.
+    """A temporary path beside ``path``, checked and renamed onto it when the block ends without an error.
 
-    The temporary name keeps the extension, because many writers go by it.
+    The temporary name keeps the extension, because many writers go by it. What processes left there that were killed
+    is removed.
+
+    Raises:
+        OSError: the folder cannot be made or written, or what was written is not whole; the older file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    _sweep(path.parent, _PART, ".mvlift-")
+    part = path.with_name(f".mvlift-{_HOST}-{os.getpid()}-{next(_COUNT)}{path.suffix}")
     try:
         yield part
+        with part.open("rb+") as stream:
+            os.fsync(stream.fileno())  # a full disk may say so only now
+        check_written(part, path.suffix)
         part.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # the temporary name tells nobody anything
+        raise
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path``, which becomes it when the block ends without an error.
+
+    Raises:
+        OSError: it cannot be made, or ``path`` is there and not empty.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent, _PART, ".mvlift-")
+    part = path.with_name(f".mvlift-{_HOST}-{os.getpid()}-{next(_COUNT)}")
+    part.mkdir()
+    try:
+        yield part
+        if path.is_dir():
+            path.rmdir()
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def temporary_folder() -> Path:
+    """A new folder among the system's temporary files. It is for its maker to remove; where a maker was killed, the
+    next call on that machine removes it."""
+    place = Path(tempfile.gettempdir())
+    _sweep(place, _FOLDER, "mvlift-")
+    return Path(tempfile.mkdtemp(prefix=f"mvlift-{_HOST}-{os.getpid()}-", dir=place))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mvlift.commands.outputs import People, write_motion
+from mvlift.commands.batch.planning import Task, check_outputs, clips_in, person_paths, plan_tasks, shard_of
+from mvlift.commands.batch.report import Outcome, check_report, say_all, say_one, write_report
+from mvlift.commands.batch.running import Tell, attempt, run_in_parallel, run_serially, stops_at_once
+from mvlift.commands.outputs import BLENDER_FORMATS, FORMATS, People, blender_command, write_motion
 from mvlift.commands.rigid_objects import object_of, with_object_of
 from mvlift.commands.shared import chosen_people, read_inputs
 from mvlift.errors import MvliftError
@@ -27,66 +25,35 @@ from mvlift.worker.client import EngineClient
 if TYPE_CHECKING:
     from mvlift.cli import Lift
 
-__all__ = ["Tell", "run_lift"]
+__all__ = ["lift_batch", "plan", "run_lift"]
 
-Tell = Callable[[str, float], None]
-"""Takes a stage in words and the share of the whole clip that is done."""
-Lifter = Callable[[KeypointClip, Tell], LiftedMotion]
 Writer = Callable[[People, Path], None]
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One clip file and the outputs of its best (or only) person."""
+def plan(command: Lift, console: Console, write: Writer | None = None) -> list[Task]:
+    """The clips of a command and the files that they become, checked before anything is lifted.
 
-    source: Path
-    outputs: tuple[Path, ...]
+    Args:
+        command: what was typed.
+        console: for what is skipped.
+        write: writes Blender's formats itself; None for an own Blender, which has to be there.
 
-
-@dataclass
-class _Outcome:
-    source: Path
-    people: int = 0
-    frames: int = 0
-    seconds: float = 0.0
-    error: str = ""
-    skipped: bool = False
-    timings: dict[str, float] = field(default_factory=dict)
-
-
-def _is_folder_output(command: Lift) -> bool:
-    many = command.batch or len(command.inputs) > 1
-    return many or (len(command.output) == 1 and (command.output[0].is_dir() or not command.output[0].suffix))
-
-
-def _tasks(command: Lift) -> list[_Task]:
-    inputs = list(command.inputs)
+    Raises:
+        MvliftError: a name or format cannot be written, or an output is an input.
+    """
+    sources = list(command.inputs)
     if command.batch:
-        inputs = [p for folder in inputs for p in _clips_in(folder)]
-    if not _is_folder_output(command):
-        return [_Task(inputs[0], tuple(command.output))]
-    if len(command.output) != 1 or command.output[0].suffix:
-        raise MvliftError(
-            f"Several clips need one folder as output, not {', '.join(map(str, command.output))}.", "Give -o FOLDER."
-        )
-    folder = command.output[0]
-    names: dict[str, int] = {}
-    tasks = []
-    for source in inputs:
-        stem = source.stem if source.is_file() else source.name
-        names[stem] = names.get(stem, 0) + 1
-        stem = stem if names[stem] == 1 else f"{stem}.{names[stem]}"
-        tasks.append(_Task(source, tuple(folder / f"{stem}.{e.lstrip('.')}" for e in command.extensions)))
+        found = [clips_in(folder) for folder in sources]
+        sources = [clip for clips, _ in found for clip in clips]
+        for sentence in (s for _, skipped in found for s in skipped):
+            console.print(sentence, markup=False, soft_wrap=True)
+    many = command.batch or len(command.inputs) > 1
+    tasks = plan_tasks(sources, command.output, command.extensions, many, FORMATS)
+    files = (command.weights, command.object_points, command.object_shape, Path(command.body) if command.body else None)
+    check_outputs(tasks, [p for p in files if p is not None], FORMATS)
+    if write is None and any(o.suffix.lower() in BLENDER_FORMATS for t in tasks for o in t.outputs):
+        blender_command(command.blender)
     return tasks
-
-
-def _clips_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise MvliftError(f"{folder} is not a folder.", "With --batch, give the folder that holds the clips.")
-    found = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
-    if not found:
-        raise MvliftError(f"{folder} is empty.", "Put keypoint files or folders of them there.")
-    return found
 
 
 def _options(command: Lift) -> LiftOptions:
@@ -105,7 +72,7 @@ def _models(weights: Path | None) -> dict[str, str] | None:
     return {"line": str(weights), "multiview": ""} if alone else {"multiview": str(weights)}
 
 
-def _clips_of(task: _Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]:
+def _clips_of(task: Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]:
     """Everybody in a task's keypoint file or video; a video's keypoints are kept beside its first output."""
     from mvlift.detection.video import is_video
 
@@ -118,28 +85,52 @@ def _clips_of(task: _Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...
     return tuple(keypoints_of_video(task.source, options, kept, lambda p: tell("detect people", 0.5 * p.fraction)))
 
 
-def _lift_task(task: _Task, command: Lift, options: LiftOptions, lift: Lifter, tell: Tell) -> tuple[_Outcome, People]:
-    outcome, began = _Outcome(task.source), time.perf_counter()
-    if not command.overwrite and _is_folder_output(command) and all(o.exists() for o in task.outputs):
-        outcome.skipped = True
-        return outcome, []
+def _lift_task(
+    task: Task,
+    client: EngineClient | None,
+    outcome: Outcome,
+    tell: Tell,
+    *,
+    command: Lift,
+    options: LiftOptions,
+) -> People:
+    """The people of a clip, lifted; nobody where every output is there already."""
+    resumes = task.resumes and not command.overwrite
+    if resumes and command.person != "all" and all(o.exists() for o in task.outputs):
+        outcome.skipped, outcome.outputs = True, [str(o) for o in task.outputs]
+        return []
+    clips = _clips_of(task, command, tell)
+    people = with_object_of(chosen_people(clips, command.person), clips, options.rigid_object, command)
+    planned = [p for output in task.outputs for p in _files_of(output, people)]
+    if resumes and all(p.exists() for p in planned):
+        outcome.skipped, outcome.outputs = True, [str(p) for p in planned]
+        return []
+    if options.frames is not None:
+        people = [c.restricted(*options.frames) for c in people]
     motions: People = []
-    try:
-        clips = _clips_of(task, command, tell)
-        people = with_object_of(chosen_people(clips, command.person), clips, options.rigid_object, command)
-        if options.frames is not None:
-            people = [c.restricted(*options.frames) for c in people]
-        for i, clip in enumerate(people):
-            motion = lift(clip, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
-            motions.append((clip, motion))
-            for stage, seconds in dict(motion.metadata.get("timings", {})).items():  # type: ignore[call-overload]
-                outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
-        motions = _together(motions, command)
-        outcome.people, outcome.frames = len(motions), sum(len(m) for _, m in motions)
-    except MvliftError as error:
-        outcome.error = str(error)
-    outcome.seconds = time.perf_counter() - began
-    return outcome, motions
+    for i, clip in enumerate(people):
+        motion = _lift(clip, client, options, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
+        motions.append((clip, motion))
+        for stage, seconds in dict(motion.metadata.get("timings", {})).items():  # type: ignore[call-overload]
+            outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
+    motions = _together(motions, command)
+    outcome.people, outcome.frames = len(motions), sum(len(m) for _, m in motions)
+    return motions
+
+
+def _files_of(output: Path, people: Sequence[KeypointClip]) -> list[Path]:
+    """The files of a clip's people: Blender's formats hold all of them in one."""
+    if output.suffix.lower() in BLENDER_FORMATS:
+        return [output]
+    return person_paths(output, [clip.track_id for clip in people])
+
+
+def _lift(clip: KeypointClip, client: EngineClient | None, options: LiftOptions, tell: Tell) -> LiftedMotion:
+    if client is not None:
+        return client.run(clip, options, tell)
+    from mvlift.lifting.pipeline import lift
+
+    return lift(clip, options, progress=tell)
 
 
 def _together(people: People, command: Lift) -> People:
@@ -154,17 +145,71 @@ def _together(people: People, command: Lift) -> People:
     return [(clip, motion) for (clip, _), motion in zip(people, placed, strict=True)]
 
 
-def _write_task(task: _Task, outcome: _Outcome, motions: People, write: Writer) -> None:
+def _write_task(task: Task, outcome: Outcome, people: People, *, write: Writer) -> None:
     """Every output of a clip; a failure is kept in the outcome."""
     if outcome.error or outcome.skipped:
         return
-    began = time.perf_counter()
-    try:
+
+    def work() -> People:
         for output in task.outputs:
-            write(motions, output)
-    except MvliftError as error:
-        outcome.error = str(error)
-    outcome.seconds += time.perf_counter() - began
+            write(people, output)
+            outcome.outputs += [str(p) for p in _files_of(output, [clip for clip, _ in people])]
+        return people
+
+    attempt(outcome, work)
+
+
+def lift_batch(
+    command: Lift,
+    console: Console,
+    engine: Callable[[], EngineClient] | None = None,
+    write: Writer | None = None,
+) -> list[Outcome]:
+    """Lift every clip of a command in this process and its engines; arguments as `run_lift`.
+
+    Raises:
+        MvliftError: the command cannot be carried out as a whole.
+        KeyboardInterrupt: it was stopped; what was done is reported and kept.
+    """
+    check_report(command.report)
+    tasks, options = shard_of(plan(command, console, write), command.shard), _options(command)
+    writer = write or (lambda people, output: write_motion(people, output, command.blender, _path(command.body)))
+    outcomes: list[Outcome] = []
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+
+    def done(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        say_one(outcome, bars.console, command.timings)
+
+    lift, put = partial(_lift_task, command=command, options=options), partial(_write_task, write=writer)
+    try:
+        with stops_at_once(), bars:
+            if command.jobs > 1 and len(tasks) > 1:
+                run_in_parallel(tasks, lift, put, done, bars, engine or EngineClient, command.jobs)
+            else:
+                run_serially(tasks, lift, put, done, bars, engine)
+    except KeyboardInterrupt:
+        _finish(outcomes, [t.source for t in tasks], command, console)
+        if len(tasks) > 1:
+            console.print("Stopped. The same command goes on where it was.", markup=False)
+        raise
+    _finish(outcomes, [t.source for t in tasks], command, console)
+    return outcomes
+
+
+def _path(text: str | Path | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _finish(outcomes: Sequence[Outcome], sources: Sequence[Path], command: Lift, console: Console) -> int:
+    """The summary, and the report where one is wanted; 1 when a clip failed."""
+    if command.report is not None:
+        done = {o.source for o in outcomes}
+        write_report(outcomes, [s for s in sources if s not in done], command.report)
+    return say_all(outcomes, len(sources), console)
 
 
 def run_lift(
@@ -173,7 +218,7 @@ def run_lift(
     engine: Callable[[], EngineClient] | None = None,
     write: Writer | None = None,
 ) -> int:
-    """Lift every task; 0 when all went well.
+    """Lift every clip; 0 when all went well, 1 when one failed.
 
     Args:
         command: what was typed.
@@ -181,124 +226,24 @@ def run_lift(
         engine: makes engine processes to lift with; without it one clip at a time is lifted in this process.
         write: writes a clip's people to a file, always called in this thread; None for `write_motion`.
     """
-    tasks, options = _tasks(command), _options(command)
-    writer = write or (lambda motions, output: write_motion(motions, output, command.blender, command.body))
-    bars = Progress(
-        TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    )  # fmt: skip
-    with bars:
-        if command.jobs > 1 and len(tasks) > 1:
-            outcomes = _run_parallel(tasks, command, options, bars, engine or EngineClient, writer)
-        else:
-            outcomes = _run_serially(tasks, command, options, bars, engine, writer)
-    return _report(outcomes, tasks, command, console)
+    if not command.executor:
+        return 1 if any(o.error for o in lift_batch(command, console, engine, write)) else 0
+    from mvlift.commands.batch.cluster import run_on_cluster
 
+    check_report(command.report)
+    tasks = plan(command, console, write)
+    if not tasks[0].resumes:
+        raise MvliftError("One clip needs no cluster.", "Leave out --executor, or give a folder as output.")
+    outcomes: list[Outcome] = []
 
-def _run_serially(
-    tasks: list[_Task],
-    command: Lift,
-    options: LiftOptions,
-    bars: Progress,
-    engine: Callable[[], EngineClient] | None,
-    write: Writer,
-) -> list[_Outcome]:
-    from mvlift.lifting.pipeline import lift as lift_clip
+    def done(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        say_one(outcome, console, command.timings)
 
-    client = engine() if engine is not None else None
-    outcomes = []
-
-    def lift(clip: KeypointClip, tell: Tell) -> LiftedMotion:
-        if client is None:
-            return lift_clip(clip, options, progress=tell)
-        return client.run(clip, options, tell)
-
+    logs = command.output[0].resolve() / ".mvlift-jobs"
     try:
-        for task in tasks:
-            bar = bars.add_task(task.source.name, total=1.0)
-
-            def tell(stage: str, share: float, bar: object = bar) -> None:
-                bars.update(bar, completed=share, description=stage)  # type: ignore[arg-type]
-
-            outcome, motions = _lift_task(task, command, options, lift, tell)
-            _write_task(task, outcome, motions, write)
-            bars.remove_task(bar)
-            _report_one(outcome, task, bars.console, command.timings)
-            outcomes.append(outcome)
+        with stops_at_once():
+            run_on_cluster(command, min(command.workers, len(tasks)), logs, done)
     finally:
-        if client is not None:
-            client.close()
-    return outcomes
-
-
-def _run_parallel(
-    tasks: list[_Task],
-    command: Lift,
-    options: LiftOptions,
-    bars: Progress,
-    engine: Callable[[], EngineClient],
-    write: Writer,
-) -> list[_Outcome]:
-    """Several engine processes, each with its share of the processor; files are written in this thread."""
-    jobs = min(command.jobs, len(tasks))
-    engines: queue.Queue[EngineClient] = queue.Queue()
-    for _ in range(jobs):
-        engines.put(engine())
-
-    def one(task: _Task) -> tuple[_Outcome, People]:
-        client = engines.get()
-        try:
-            return _lift_task(
-                task, command, options, lambda c, _: client.run(c, options), lambda *_: None
-            )  # fmt: skip
-        finally:
-            engines.put(client)
-
-    bar = bars.add_task("clips", total=len(tasks))
-    done: dict[int, _Outcome] = {}
-    try:
-        with ThreadPoolExecutor(jobs) as pool:
-            waiting: dict[Future[tuple[_Outcome, People]], int] = {pool.submit(one, t): i for i, t in enumerate(tasks)}
-            for future in as_completed(waiting):
-                i = waiting.pop(future)
-                done[i], motions = future.result()
-                _write_task(tasks[i], done[i], motions, write)
-                _report_one(done[i], tasks[i], bars.console, command.timings)
-                bars.advance(bar)
-    finally:
-        while not engines.empty():
-            engines.get().close()
-    return [done[i] for i in range(len(tasks))]
-
-
-def _report_one(outcome: _Outcome, task: _Task, console: Console, timings: bool) -> None:
-    name = task.source.name
-    if timings and not outcome.error:
-        print(json.dumps({"clip": str(outcome.source), "frames": outcome.frames, **outcome.timings}), flush=True)
-    if outcome.error:
-        console.print(f"{name}: {outcome.error}", style="red", markup=False, soft_wrap=True)
-    elif outcome.skipped:
-        console.print(f"{name}: already there", markup=False)
-    else:
-        rate = outcome.frames / max(outcome.seconds, 1e-9)
-        wrote = " ".join(str(o) for o in task.outputs)
-        console.print(
-            f"{name}: {outcome.people} x {outcome.frames // max(outcome.people, 1)} frames in {outcome.seconds:.1f} s "
-            f"({rate:.0f} frames/s) -> {wrote}",
-            markup=False,
-            soft_wrap=True,
-        )
-
-
-def _report(outcomes: list[_Outcome], tasks: list[_Task], command: Lift, console: Console) -> int:
-    bad = [o for o in outcomes if o.error]
-    if len(tasks) > 1:
-        skipped = sum(o.skipped for o in outcomes)
-        console.print(
-            f"{len(outcomes) - len(bad) - skipped} lifted, {skipped} already there, {len(bad)} failed"
-            + (": " + ", ".join(o.source.name for o in bad) if bad else ""),
-            markup=False,
-            soft_wrap=True,
-        )
-    sys.stdout.flush()
-    return 1 if bad else 0
+        failed = _finish(outcomes, [t.source for t in tasks], command, console)
+    return failed

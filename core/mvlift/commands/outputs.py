@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from mvlift.commands.batch.planning import person_paths
 from mvlift.errors import MvliftError
+from mvlift.files import temporary_folder, whole_file
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.motion import LiftedMotion
 
-__all__ = ["BLENDER_FORMATS", "OWN_FORMATS", "People", "blender_command", "labelled", "write_motion"]
+__all__ = ["BLENDER_FORMATS", "FORMATS", "OWN_FORMATS", "People", "blender_command", "labelled", "write_motion"]
 
 People = list[tuple[KeypointClip, LiftedMotion]]
 OWN_FORMATS: Final = (".npz", ".bvh", ".png")
 BLENDER_FORMATS: Final = (".blend", ".fbx", ".glb", ".usd")
+FORMATS: Final = (*OWN_FORMATS, *BLENDER_FORMATS)
 _HOW: Final = (
     "pip install 'mvlift[blender]' (Python 3.11), or give --blender: a Python with bpy and MVLift, or a Blender with "
     "the extension."
@@ -45,8 +48,8 @@ def write_motion(motions: People, output: Path, blender: Path | None = None, bod
     if suffix not in OWN_FORMATS:
         known = ", ".join([*OWN_FORMATS, *BLENDER_FORMATS])
         raise MvliftError(f"{output.name}: {suffix or 'no extension'} cannot be written.", f"Use one of {known}.")
-    for i, (clip, motion) in enumerate(motions):
-        target = output if i == 0 else output.with_stem(f"{output.stem}.{clip.track_id}")
+    targets = person_paths(output, [clip.track_id for clip, _ in motions])
+    for target, (clip, motion) in zip(targets, motions, strict=True):
         if suffix == ".png":
             _draw(motion, clip, target)
         else:
@@ -87,15 +90,27 @@ def blender_command(blender: Path | None) -> list[str]:
 
 def _write_by_blender(motions: People, output: Path, blender: Path | None, body: Path | None) -> None:
     command = blender_command(blender)
-    with tempfile.TemporaryDirectory(prefix="mvlift-") as folder:
-        files = [labelled(*pair).save(Path(folder) / f"{i}.npz") for i, pair in enumerate(motions)]
-        arguments = ["write", *map(str, files), "--output", str(output.resolve())]
-        arguments += ["--body", str(body.resolve())] if body is not None else []
-        try:
-            done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
-        except OSError as error:
-            raise MvliftError(f"{command[0]} cannot be started ({error.strerror}).", _HOW) from error
-    if done.returncode or not output.is_file():
+    folder = temporary_folder()
+    try:
+        files = [labelled(*pair).save(folder / f"{i}.npz") for i, pair in enumerate(motions)]
+        with whole_file(output.resolve()) as part:
+            arguments = ["write", *map(str, files), "--output", str(part)]
+            _run_blender(
+                command, arguments + (["--body", str(body.resolve())] if body is not None else []), output, part
+            )
+    except OSError as error:
+        raise MvliftError(f"{output} cannot be written ({error.strerror}).", "Choose another folder.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_blender(command: list[str], arguments: list[str], output: Path, part: Path) -> None:
+    try:
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise MvliftError(f"{command[0]} cannot be started ({error.strerror}).", _HOW) from error
+    if done.returncode or not part.is_file():
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         mine = [line.removeprefix("mvlift: ") for line in said if line.startswith("mvlift: ")]
-        raise MvliftError(f"Blender did not write {output.name}: {(mine or said or ['it said nothing'])[-1]}", _HOW)
+        why = (mine or said or ["it said nothing"])[-1].replace(part.name, output.name)
+        raise MvliftError(f"Blender did not write {output.name}: {why}", _HOW)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mvlift.errors import KeypointError
-from mvlift.files import whole_file
+from mvlift.files import whole_file, whole_folder
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.clip_file import save_clips
 from mvlift.keypoints.mapping import map_clip
@@ -164,14 +163,6 @@ def _openpose(clips: Sequence[KeypointClip], stem: str) -> Iterator[tuple[str, s
 def _folder(clips: Sequence[KeypointClip], target: Path) -> None:
     if target.exists() and any(target.iterdir() if target.is_dir() else [target]):
         raise KeypointError(f"{target} is there already.", "Choose a new folder.")
-    part = target.with_name(f".{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with whole_folder(target) as part:
         for name, text in _openpose(clips, target.name):
             (part / name).write_text(text, encoding="utf-8")
-        if target.is_dir():
-            target.rmdir()
-        part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

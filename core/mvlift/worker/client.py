@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from mvlift import errors
 from mvlift.errors import EngineError, MvliftError
+from mvlift.files import temporary_folder
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.clip_file import save_clip
 from mvlift.lifting.options import LiftOptions
@@ -121,7 +121,7 @@ class EngineClient:
         if self._pythonpath:
             before = os.pathsep.join(self._pythonpath)
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, [before, os.environ.get("PYTHONPATH", "")]))
-        self._inbox, self._folder = queue.Queue(), Path(tempfile.mkdtemp(prefix="mvlift-"))
+        self._inbox, self._folder = queue.Queue(), temporary_folder()
         # on Windows: no console window, and a priority below normal
         flags = {"creationflags": 0x08000000 | 0x4000 * self._behind} if sys.platform == "win32" else {}
         try:
@@ -260,13 +260,24 @@ class EngineClient:
         self._running, cancelled = 0, bool(self._cancelled_at)
         self._cancelled_at = 0.0
         if kind == "cancelled" or cancelled:
+            self._forget(job)
             return Cancelled(job)
         if kind == "error":
+            self._forget(job)
             return Failure(job, _error(message))
         try:
             return LiftResult(job, LiftedMotion.load(message["file"]))
         except MvliftError as error:
             return Failure(job, EngineError(f"The engine's result cannot be read: {error.message}", error.remedy))
+        finally:
+            self._forget(job)
+
+    def _forget(self, job: int) -> None:
+        """Removes a finished job's files: a warm engine may lift hundreds of clips."""
+        if self._folder is not None:
+            for path in self._folder.glob(f"{job}.*.npz"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     def _ended(self) -> list[Message]:
         job, process = self._running, self._process
@@ -339,6 +350,8 @@ class EngineClient:
                     raise message.error
                 if isinstance(message, Cancelled):
                     raise EngineError("The lift was cancelled.")
+            if not self.busy and not self.alive:
+                raise EngineError("The engine was closed.")
             time.sleep(0.005)
 
     def close(self, wait: bool = True) -> None:

@@ -101,9 +101,9 @@ def _read(source: Source) -> Detections:
     rows = [r for r in csv.reader(io.StringIO(body), delimiter=delimiter) if len(r) > max(at.values())]
     if delimiter == ";":  # where a comma stands in numbers
         numeric = [at[k] for k in ("frame", "x", "y", "confidence") if k in at]
-        for row in rows:
+        for cells in rows:
             for i in numeric:
-                row[i] = row[i].replace(",", ".")
+                cells[i] = cells[i].replace(",", ".")
     try:
         frames = np.array([int(float(r[at["frame"]])) for r in rows], dtype=np.int64)
         xy = np.array([(_number(r[at["x"]]), _number(r[at["y"]])) for r in rows])
