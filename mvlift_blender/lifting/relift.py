@@ -29,6 +29,9 @@ from ..scene.write import WriteOptions
 from ..settings.preferences import body_file
 from .plan import lift_options
 
+_HANDS = ("left_hand", "right_hand")
+"""Joints of a body without fingers, which do not move."""
+_FINGER = "left_index1"
 _MARGIN = 6
 """Scene frames on either side of what was corrected that are lifted again too: the body moves as a whole."""
 _SUBJECTS = {"smpl": "human", "smal": "quadruped17"}  # of lifts that do not say
@@ -70,6 +73,8 @@ def plan_relift(
     subject = get_subject(record.subject or _SUBJECTS.get(record.body, "human")).alone.name  # an object keeps its path
     options = lift_options(context.scene.mvlift, subject, record.camera.image_size, body_file(context))
     options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
+    if _FINGER not in armature.data.bones:
+        options = replace(options, hands="off")
     request = LiftRequest(armature.name, clip, options, record.source, record.track)
     return ReliftPlan(request, armature.name, frames, blend)
 
@@ -119,7 +124,7 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     old = read_motion_curves(armature)
     if record is None or old is None:
         raise LiftError(f"{plan.armature} has no lifted Action any more.", "Lift the clip anew.")
-    missing = [name for name in motion.joint_names if name not in old.skeleton.names]
+    missing = [name for name in motion.joint_names if name not in (*old.skeleton.names, *_HANDS)]
     if missing:
         raise LiftError(f"{plan.armature} has no bone {missing[0]}.", "Lift the clip anew.")
     motion = seen_by(motion, record.camera)
@@ -144,16 +149,19 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
 
 def _resampled(old: MotionCurves, motion: LiftedMotion, samples: F64) -> tuple[F64, F64]:
     """The new motion on the old one's bones (N, J, 4) and keys: rotations, and the root bone's locations (N, 3)."""
-    order = [motion.joint_names.index(name) for name in old.skeleton.names]
-    axes = np.empty_like(old.skeleton.axes)
-    axes[order] = old.skeleton.axes  # in the motion's order
-    rotations = resample_rotations(bone_rotations(motion, axes), samples)[:, order]
+    known = [j for j, name in enumerate(old.skeleton.names) if name in motion.joint_names]
+    order = [motion.joint_names.index(old.skeleton.names[j]) for j in known]
+    axes = np.tile(np.eye(3), (len(motion.joint_names), 1, 1))
+    axes[order] = old.skeleton.axes[known]  # in the motion's order
+    rotations = np.tile([1.0, 0.0, 0.0, 0.0], (len(samples), len(old.skeleton.names), 1))  # fingers that rest
+    rotations[:, known] = resample_rotations(bone_rotations(motion, axes), samples)[:, order]
     root = motion.parents.index(-1)
     places = np.asarray(motion.translation + motion.rest_joints[root], np.float64)
     # another guess at the body's size is another guess at its distance: from the camera both look the same
     eye = -np.asarray(motion.camera.R, np.float64).T @ np.asarray(motion.camera.t, np.float64)
     lengths = np.linalg.norm(motion.rest_joints[1:] - motion.rest_joints[list(motion.parents[1:])], axis=-1).sum()
-    places = eye + np.linalg.norm(old.skeleton.offsets[1:], axis=-1).sum() / lengths * (places - eye)
+    earlier = np.linalg.norm(old.skeleton.offsets[[j for j in known if j != old.skeleton.root_index]], axis=-1).sum()
+    places = eye + earlier / lengths * (places - eye)
     return rotations, old.skeleton.locations_of(resample_values(places, samples))
 
 

@@ -45,6 +45,7 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
         part.enabled = settings.use_stature
         part.prop(settings, "stature", text="")
         column.prop(settings, "preset")
+        column.prop(settings, "hands")
         if has_earlier_lifts(context.scene):
             layout.row().prop(settings, "previous", expand=True)
         row = layout.row()

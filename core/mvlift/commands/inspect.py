@@ -12,6 +12,7 @@ from rich.table import Table
 from mvlift.commands.shared import chosen_people, read_inputs
 from mvlift.errors import MvliftError
 from mvlift.keypoints.reading import Inspection
+from mvlift.lifting.hand_detections import hand_frames
 
 if TYPE_CHECKING:
     from mvlift.cli import Convert, Inspect
@@ -59,6 +60,7 @@ def as_json(found: Inspection) -> dict[str, Any]:
                 "mean_confidence": round(clip.mean_confidence, 4),
                 "missing": round(float(1 - clip.seen.mean()), 4),
                 "gaps": [[int(a), int(b)] for a, b in clip.gaps()],
+                "hands": dict(zip(("left", "right"), hand_frames(clip), strict=True)),
             }
             for clip in found.clips
         ],
@@ -76,7 +78,9 @@ def _show(found: Inspection, out: Console) -> None:
     size = f"{best.image_size[0]}x{best.image_size[1]}" if best.image_size else "unknown size"
     rate = f"{float(best.fps):.5g} fps" if best.fps else "unknown frame rate"
     out.print(f"  frames {first} to {last}, {size}, {rate}, coordinates in {found.units}")
-    table = Table("person", "frames", "from", "to", "gaps", "missing", "confidence", box=None, pad_edge=True)
+    columns = ["person", "frames", "from", "to", "gaps", "missing", "confidence"]
+    with_hands = any(any(hand_frames(clip)) for clip in found.clips)
+    table = Table(*columns, *(["left hand", "right hand"] if with_hands else []), box=None, pad_edge=True)
     for clip in found.clips[:20]:
         table.add_row(
             clip.track_id,
@@ -86,6 +90,7 @@ def _show(found: Inspection, out: Console) -> None:
             str(len(clip.gaps())),
             f"{100 * (1 - clip.seen.mean()):.0f} %",
             f"{clip.mean_confidence:.2f}",
+            *([str(frames) for frames in hand_frames(clip)] if with_hands else []),
         )
     out.print(table)
     if len(found.clips) > 20:

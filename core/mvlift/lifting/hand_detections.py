@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.typing import F64
 
-__all__ = ["HandDetections", "hand_detections"]
+__all__ = ["HandDetections", "hand_detections", "hand_frames"]
 
 POINTS: Final = 21
 LEAST_POINTS: Final = 10
@@ -57,6 +57,12 @@ def hand_detections(clip: KeypointClip) -> HandDetections | None:
     if not (confidence > 0).any():
         return None
     return HandDetections(points, confidence, depth, fingers)
+
+
+def hand_frames(clip: KeypointClip) -> tuple[int, int]:
+    """Frames in which the fingers of the left and of the right hand are seen."""
+    left, right = ((_detected(clip)[1] > 0).sum(-1) >= LEAST_POINTS).sum(0)
+    return int(left), int(right)
 
 
 def _detected(clip: KeypointClip) -> tuple[F64, F64, F64 | None]:
