@@ -26,9 +26,9 @@ LABELS: Final = {"preset": "Quality", "smoothing": "Smoothing", "seed": "Seed", 
 CHOICES: Final = {
     "fast": ("Fast", "Few sampling steps; for a first look"),
     "quality": ("Quality", "More sampling steps and several hypotheses; a few times slower"),
-    "auto": ("Automatic", "Wrists turn and fingers bend where the video shows hands"),
+    "auto": ("Where Seen", "Wrists turn and fingers bend where the keypoints show hands"),
     "off": ("Off", "Wrists in line with the forearm, no fingers"),
-    "relaxed": ("Relaxed", "Fingers at rest"),
+    "relaxed": ("Relaxed", "Finger bones at rest, to animate by hand"),
     "paper": ("As Published", "The paper's own sampler and fit, step by step; a thousand times slower"),
 }
 """Labels and descriptions of the values of options that are a choice."""
