@@ -21,6 +21,7 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
+from mvlift.lifting.feet import bend_toes
 from mvlift.lifting.hands import hands_of_clip
 from mvlift.lifting.objects.fit import ObjectOptions
 from mvlift.lifting.objects.solve import (
@@ -237,6 +238,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, progress: LiftProgress) -> L
             )
             fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
     with timer.stage("fit"):
+        fitted = bend_toes(fitted, fitted_body[0], fitted_body[1].contacts, float(body_clip.fps))
         lifted_hands = hands_of_clip(
             clip, options.hands, (lifted_subject.alone, body), fitted, fitted_body[0], body_clip, smoothing
         )
