@@ -95,7 +95,7 @@ class LiftedMotion:
         rotations: (T, J, 3) axis-angle of each joint relative to its parent; the root's is relative to the world.
         keypoints: (T, K, 3) the lifted keypoints, world.
         keypoint_names: (K,).
-        keypoint_confidence: (T, K) in [0, 1]: how far each 3D keypoint rests on what was seen.
+        keypoint_confidence: (T, K) in [0, 1], falls with the expected error of each 3D keypoint; 0 where none was seen.
         reprojection_error: (T, K) pixels between the lifted and the given 2D keypoint, NaN where none was given.
         contacts: (T, C) probability that a contact joint rests on the floor or on something that does not move.
         contact_names: (C,) keypoint names of the contact joints.

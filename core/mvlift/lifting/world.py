@@ -8,6 +8,7 @@ import numpy as np
 
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.kinematics.rotations import log_map
+from mvlift.lifting.keypoint_confidence import expected_error, keypoint_confidence
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.typing import F64
 
@@ -29,11 +30,6 @@ def world_axes(up: F64) -> F64:
         forward = np.array([0.0, -1.0, 0.0]) + up[1] * up
     forward /= np.linalg.norm(forward)
     return np.stack([np.cross(forward, up), forward, up])
-
-
-def _keypoint_confidence(confidence: F64, sigma: F64) -> F64:
-    """How far a 3D keypoint rests on what was seen: 2D confidence, less where samples disagree by decimetres."""
-    return np.asarray(confidence / (1 + (sigma / 0.25) ** 2))
 
 
 def motion_in_world(
@@ -62,6 +58,8 @@ def motion_in_world(
     )
     points = fitted.points @ axes.T - origin
     error = np.linalg.norm(camera.project(points.astype(np.float32)) - given.raw.points, axis=-1)
+    expected = expected_error(fitted.points, fitted.root, float(given.fps))
+    confidence = keypoint_confidence(given.clip.confidence.astype(np.float64), sigma, expected)
     return LiftedMotion(
         body=skeleton.kind,
         joint_names=skeleton.joint_names,
@@ -72,7 +70,7 @@ def motion_in_world(
         rotations=log_map(rotations).astype(np.float32),
         keypoints=points.astype(np.float32),
         keypoint_names=given.clip.layout.names,
-        keypoint_confidence=_keypoint_confidence(given.clip.confidence.astype(np.float64), sigma).astype(np.float32),
+        keypoint_confidence=confidence.astype(np.float32),
         reprojection_error=np.where(given.raw.seen, error, np.nan).astype(np.float32),
         contacts=fitted.contacts.astype(np.float32),
         contact_names=contacts,
