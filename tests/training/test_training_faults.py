@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,34 @@ def test_a_time_limit_cools_down_and_more_time_goes_on_from_before(run: TinyRun,
     assert second["cooled_from"] > first["cooled_from"]
     rows = [json.loads(line)["step"] for line in (folder / "stage1" / "log.jsonl").read_text().splitlines()]
     assert rows == sorted(set(rows))
+
+
+def _killed(*_: object) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def test_a_killed_worker_of_stage_3_is_one_message(
+    run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mvlift_training.stage3._fit_one", _killed)
+    config = copied(run, tmp_path / "oom", "stage2")
+    code, said = ends(["stage3", "--config", str(config)], capsys)
+    assert code == 1
+    assert "was killed" in said
+    assert "Run stage 3 again" in said
+
+
+def test_only_the_first_of_several_processes_exports(
+    run: TinyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["export", "--config", str(run.config), "--folder", str(tmp_path / "out")]
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    assert main(arguments) == 0
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    assert main(arguments) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2
 
 
 def slurm(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:

@@ -88,7 +88,7 @@ STOPPED = 75
 """Exit code of a training that a signal stopped: sysexits.h's "temporary failure", on which a batch script requeues."""
 OTHERS = """Build data sets, train, evaluate. Further commands, each with its own --help:
 animals, objects (data sets of our own making), prior (the pose prior), fid (features of the FID column),
-elepose (the ElePose baseline), evaluate (the validation table)."""
+elepose (the ElePose baseline), evaluate (the validation table), convert-results (other systems' files for it)."""
 
 Command = (
     Annotated[Prepare, tyro.conf.subcommand("prepare")]
@@ -158,6 +158,10 @@ def main(arguments: list[str] | None = None) -> int:
         from mvlift_training.evaluation.cli import main as evaluate_main
 
         return int(evaluate_main(given[1:]) or 0)
+    if given[:1] == ["convert-results"]:
+        from mvlift_training.evaluation.converters import main as convert_main
+
+        return convert_main(given[1:])
     if given[:1] == ["fid"]:
         from mvlift_training.evaluation.fid import main as fid_main
 
@@ -186,8 +190,10 @@ def main(arguments: list[str] | None = None) -> int:
             case Export():
                 from mvlift_training import stages
                 from mvlift_training.config import load_config
+                from mvlift_training.runtime import first_process
 
-                stages.export(load_config(command.config), command.folder)
+                if first_process():  # several, under srun, would write the same files
+                    stages.export(load_config(command.config), command.folder)
     except MvliftError as error:
         code = failed(error)
         return STOPPED if type(error).__name__ == "TrainingStopped" else code

@@ -23,6 +23,7 @@ from mvlift_training.config import ConfigError, TrainConfig, plain
 __all__ = [
     "bfloat16_is_faster",
     "export_provenance",
+    "first_process",
     "fabric_for",
     "fresh_network",
     "leave_group",
@@ -102,6 +103,11 @@ def fabric_for(config: TrainConfig) -> Fabric:
         ) from error
     fabric.launch()
     return fabric
+
+
+def first_process() -> bool:
+    """Whether this is the only process of its launch, or the first of those that ``torchrun`` or SLURM started."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "SLURM_PROCID"))
 
 
 def leave_group() -> None:

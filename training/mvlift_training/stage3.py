@@ -11,6 +11,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -165,7 +166,13 @@ def _fit_all(config: TrainConfig, sequences: SequenceSet, lifted: Path, folder: 
             for i in sorted(todo, key=lambda i: -len(sequences.points[i]))
         ]  # fmt: skip
         for job in track(as_completed(jobs), "stage 3", len(jobs), disable=not fabric.is_global_zero):
-            job.result()
+            try:
+                job.result()
+            except BrokenProcessPool as error:
+                raise LiftError(
+                    "A process that fitted bodies was killed, perhaps for want of memory.",
+                    "Run stage 3 again: it goes on with the sequences that are missing. Fewer stage3.workers need less.",
+                ) from error
     fabric.barrier()
 
 
