@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mvlift.errors import KeypointError
+from mvlift.errors import KeypointError, MvliftError
 from mvlift.keypoints.layouts import get_layout
 from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.body_of import body_of
@@ -95,7 +95,7 @@ def test_other_files_are_named(system: str, tmp_path: Path) -> None:
         np.save(path, np.zeros((4, 5, 3)))
     else:
         path.write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(KeypointError, match=path.name):
+    with pytest.raises(MvliftError, match=path.name):
         read_result(system, path, FRAMES, HUMAN)  # type: ignore[arg-type]
 
 

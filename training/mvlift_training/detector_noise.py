@@ -141,7 +141,7 @@ class OffsetModel:
         self.shift = torch.tensor([*_by_name(names, CONFIDENCE_SHIFT, 0.0), 0.1], device=device)
         self.body = torch.tensor([*(n not in rigid for n in names), False], device=device).float()[:, None]
         self.mirror = torch.tensor([*(int(m) for m in mirror), len(names)], device=device)
-        self.root = torch.tensor(root, device=device)
+        self.reflection = torch.tensor([-1.0, 1.0, 1.0], device=device)
 
     def axes(self, x: Tensor) -> Tensor:
         """(B, T, 3, 3) torso axes of points (B, T, P, 3): columns across, along the trunk, and through the body."""
@@ -167,9 +167,8 @@ class OffsetModel:
         draw = Draws(generator)
         sigma = self.noise.offset * strength[:, None, None] * self.scale
         own, both = draw.normal(b, p, 3), draw.normal(b, p, 3)
-        flip = both.new_tensor([-1.0, 1.0, 1.0])
         left = torch.arange(p, device=x.device) <= self.mirror
-        both = torch.where(left[:, None], both, both[:, self.mirror] * flip)
+        both = torch.where(left[:, None], both, both[:, self.mirror] * self.reflection)
         share = self.noise.side_share
         local = sigma * (share**0.5 * both + (1 - share) ** 0.5 * own) * self.body
         space = torch.einsum("btij,bpj->btpi", self.axes(x), local * self.noise.body_share**0.5)

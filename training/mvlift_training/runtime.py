@@ -23,8 +23,8 @@ from mvlift_training.config import ConfigError, TrainConfig, plain
 __all__ = [
     "bfloat16_is_faster",
     "export_provenance",
-    "first_process",
     "fabric_for",
+    "first_process",
     "fresh_network",
     "leave_group",
     "trained_network",

@@ -171,7 +171,7 @@ def _fit_all(config: TrainConfig, sequences: SequenceSet, lifted: Path, folder: 
             except BrokenProcessPool as error:
                 raise LiftError(
                     "A process that fitted bodies was killed, perhaps for want of memory.",
-                    "Run stage 3 again: it goes on with the sequences that are missing. Fewer stage3.workers need less.",
+                    "Run stage 3 again: it goes on with what is missing. Fewer stage3.workers need less.",
                 ) from error
     fabric.barrier()
 

@@ -83,6 +83,7 @@ class MotionLibrary:
         self.mirror = torch.as_tensor(np.concatenate([subject.layout.mirrored(), [len(names)]]), device=device)
         swapped = replace(subject.layout, mirror=()).mirrored()  # a detector confuses sides, not the corners of a box
         self.swap = torch.as_tensor(np.concatenate([swapped, [len(names)]]), device=device)
+        self.reflection = torch.tensor([-1.0, 1.0, 1.0], device=device)
         matrix = bones_to_keypoints(subject)
         self.bones_to_keypoints = torch.as_tensor(matrix, dtype=torch.float32, device=device)
         self.keypoints_to_bones = torch.as_tensor(np.linalg.inv(matrix), dtype=torch.float32, device=device)
@@ -113,7 +114,7 @@ class MotionLibrary:
         x = self.x[first[:, None] + offset]
         if self.mirrored:
             flip = draw.uniform(size) < 0.5
-            x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * x.new_tensor([-1.0, 1.0, 1.0]), x)
+            x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * self.reflection, x)
         factor = 1 + limb_spread * torch.randn(size, x.shape[2], generator=generator, device=self.device)
         factor = 0.5 * (factor + factor[:, self.mirror])
         bones = torch.einsum("pq,btqc->btpc", self.keypoints_to_bones, x)
@@ -186,8 +187,16 @@ class ViewTask:
     camera_weight: float = 0.0
     _offsets: OffsetModel = field(init=False, repr=False)
     _lost_groups: Tensor = field(init=False, repr=False)
+    _rotations: Tensor = field(init=False, repr=False)
+    _codes: Tensor = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        """Constants on the device: a step copies none, which a GPU would have to wait for."""
+        angle = torch.tensor([0.0, *(math.radians(a) for a in self.azimuths)], device=self.library.device)
+        flags = torch.zeros_like(angle)
+        flags[0] = 1
+        object.__setattr__(self, "_rotations", ring(angle[1:], 0 * angle[1:])[:, None])  # (V, 1, 3, 3)
+        object.__setattr__(self, "_codes", view_code(angle, 0 * angle, flags))  # (1 + V, 8)
         object.__setattr__(self, "_offsets", OffsetModel(self.subject, self.noise, self.library.device))
         object.__setattr__(self, "_lost_groups", self._groups(self.library.device))
 
@@ -256,7 +265,6 @@ class ViewTask:
     def batch(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random motions seen by a random camera, its detections, and the level views to generate."""
         x, frames = self.library.batch(size, self.limb_spread, generator)
-        device = x.device
         draw = Draws(generator)
         x = self._turned(x, draw)
         low, high = (math.radians(e) for e in self.elevation)
@@ -264,22 +272,17 @@ class ViewTask:
         tilt = torch.stack([low + draw.uniform(size) * (high - low), draw.normal(size) * math.radians(self.roll)], -1)
         distance = near + (far - near) * draw.uniform(size) ** 1.5
         true, detected, confidence = self._detections(x, tilt, distance, generator)
-        angle = torch.tensor([math.radians(a) for a in self.azimuths], device=device)
-        rotations = ring(angle, angle * 0)[:, None]
-        views = project(rotations, x[:, None])  # (B, V, T, P, 2)
+        views = project(self._rotations, x[:, None])  # (B, V, T, P, 2)
         n = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
         noise3d = draw.normal(*x.shape)
-        noisy = self.schedule.add_noise(views, n, project(rotations, noise3d[:, None]))
+        noisy = self.schedule.add_noise(views, n, project(self._rotations, noise3d[:, None]))
         return {"views": views, "input": true, "detected": detected, "frames": frames, "noisy": noisy,
                 "confidence": confidence * frames[..., None], "timestep": n,
                 "camera": torch.cat([tilt, distance.log()[:, None]], -1)}  # fmt: skip
 
     def loss(self, network: Callable[..., Any], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Scalar terms; ``loss`` is minimised."""
-        device = batch["views"].device
-        angle = torch.tensor([0.0, *(math.radians(a) for a in self.azimuths)], device=device)
-        flags = torch.tensor([1.0] + [0.0] * len(self.azimuths), device=device)
-        codes = view_code(angle, angle * 0, flags).expand(len(batch["views"]), -1, -1)
+        codes = self._codes.expand(len(batch["views"]), -1, -1)
         features = view_features(batch["noisy"], batch["detected"], batch["confidence"])
         arguments = (features, batch["timestep"], codes, batch["frames"])
         camera = features.new_zeros(())

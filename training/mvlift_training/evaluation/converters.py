@@ -1,8 +1,10 @@
 """Results of other systems, in the files that their public demos write, as rows of the table (``evaluate --external``).
 
 MotionBERT (``infer_wild.py``): ``X3D.npy`` (T, 17, 3), Human3.6M's joints in camera axes, y down.
-WHAM (``demo.py``): ``wham_output.pkl``, per person ``pose_world`` (T, 72), ``trans_world`` (T, 3), ``betas``, ``frame_ids``, y up.
-GVHMR (``demo.py``): ``hmr4d_results.pt``, ``smpl_params_global`` with ``global_orient``, ``body_pose``, ``transl``, y up.
+WHAM (``demo.py``): ``wham_output.pkl``, per person ``pose_world`` (T, 72), ``trans_world`` (T, 3), ``betas`` and
+``frame_ids``, y up.
+GVHMR (``demo.py``): ``hmr4d_results.pt``, ``smpl_params_global`` with ``global_orient``, ``body_pose``, ``transl`` and
+``betas``, y up.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def _posed(turns: F64, translation: F64, betas: F64, subject: Subject, body: str
 
 def _wham(path: Path, subject: Subject, body: str | None) -> tuple[F64, F64]:
     """The person who is there longest."""
-    content = Source(path, path.suffix, [path.name]).unpickled
+    content = Source(path, path.suffix, [str(path)]).unpickled
     needed = {"pose_world", "trans_world", "betas", "frame_ids"}
     people = [p for p in content.values() if isinstance(p, dict)] if isinstance(content, dict) else []
     people = [p for p in people if needed <= p.keys()]
@@ -84,16 +86,14 @@ def _wham(path: Path, subject: Subject, body: str | None) -> tuple[F64, F64]:
 
 
 def _gvhmr(path: Path, subject: Subject, body: str | None) -> tuple[F64, F64]:
-    content = Source(path, path.suffix, [path.name]).unpickled
+    content = Source(path, path.suffix, [str(path)]).unpickled
     world = content.get("smpl_params_global") if isinstance(content, dict) else None
     needed = {"global_orient", "body_pose", "transl", "betas"}
     if not isinstance(world, dict) or not needed <= world.keys():
         raise KeypointError(f"{path}: no smpl_params_global.", "Give GVHMR's hmr4d_results.pt.")
     found = {key: np.asarray(world[key], np.float64) for key in needed}
     frames = len(found["transl"])
-    turns = np.concatenate(
-        [found["global_orient"].reshape(frames, 1, 3), found["body_pose"].reshape(frames, -1, 3)], 1
-    )
+    turns = np.concatenate([found["global_orient"].reshape(frames, 1, 3), found["body_pose"].reshape(frames, -1, 3)], 1)
     betas = found["betas"].reshape(-1, found["betas"].shape[-1]).mean(0)
     return _posed(turns, found["transl"], betas, subject, body), np.arange(frames, dtype=np.float64)
 
@@ -103,9 +103,7 @@ _READERS: Final[dict[str, Callable[[Path, Subject, str | None], tuple[F64, F64]]
 }  # fmt: skip
 
 
-def read_result(
-    system: SystemName, path: Path, frames: int, subject: Subject, body: str | None = None
-) -> F64:
+def read_result(system: SystemName, path: Path, frames: int, subject: Subject, body: str | None = None) -> F64:
     """Keypoints (T, K, 3) of a system's file, z up; frames that it lacks are held from their neighbours.
 
     Args:
@@ -135,7 +133,7 @@ class ConvertOptions:
     system: SystemName
     """Who made them."""
     results: Path
-    """Folder with a folder SEQUENCE (of the validation's names, "/" as "_") for each clip, and the system's file in it."""
+    """Folder with the system's file in SEQUENCE/ for each clip: the validation's names with "/" as "_"."""
     output: Path
     """Folder to write."""
     data: Path = Path("../shared/data/human/validation_realistic.npz")
