@@ -9,7 +9,7 @@ import bpy
 
 __all__ = ["broken", "paragraph"]
 
-_MARGINS: Final = 52  # tabs and margins of a sidebar, in pixels at a scale of 1
+_MARGINS: Final = 62  # tabs and margins of a sidebar and its sub-panels, in pixels at a scale of 1
 _ICON: Final = 24
 
 

@@ -26,7 +26,7 @@ def _under_mouse(context: Any, event: Any) -> tuple[Any, Any, Any] | None:
     if shown is None:
         return None
     mouse = np.array([event.mouse_region_x, event.mouse_region_y], np.float64)
-    return shown, overlay.screen_frame(context, shown.size), mouse
+    return shown, overlay.screen_frame(context, shown.size, shown.inset), mouse
 
 
 def _named_under_mouse(context: Any, event: Any) -> str | None:
@@ -94,10 +94,11 @@ class MVLIFT_OT_move_keypoint(_Correction, bpy.types.Operator):
         return f"{self.keypoint} of {person.name} corrected in frame {self.frame}"
 
     def invoke(self, context: Any, event: Any) -> set[str]:
-        """Take hold of the keypoint under the mouse; ``modal`` goes on."""
+        """Take hold of the keypoint under the mouse, else pick the person there; ``modal`` goes on."""
         name = _named_under_mouse(context, event)
-        if name is None:
-            return {"PASS_THROUGH"}
+        if name is None:  # somebody else may be there
+            bpy.ops.mvlift.pick_person("INVOKE_DEFAULT")
+            return {"CANCELLED"}
         self.keypoint, self.frame = name, current_video_frame(context)
         self._before = context.scene.mvlift.person().corrections
         context.window_manager.modal_handler_add(self)

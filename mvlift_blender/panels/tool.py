@@ -18,13 +18,12 @@ class _KeypointTool(bpy.types.WorkSpaceTool):
     bl_label = "Correct Keypoints"
     bl_description = (
         "Correct the keypoints of the active person over the video.\n"
-        "Drag: move, X: hide, Shift X: seen, T: track between corrections, Ctrl click: pick a person"
+        "Drag: move, X: hide, Shift X: seen, T: track between corrections, click on somebody else: pick them"
     )
     bl_icon = "ops.generic.select_circle"
     bl_keymap: ClassVar[Any] = (
         ("mvlift.pick_person", {"type": "LEFTMOUSE", "value": "PRESS", "ctrl": True}, None),
         ("mvlift.move_keypoint", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
-        ("mvlift.pick_person", {"type": "LEFTMOUSE", "value": "PRESS"}, None),
         ("mvlift.see_keypoint", {"type": "X", "value": "PRESS"}, {"properties": [("seen", False)]}),
         ("mvlift.see_keypoint", {"type": "X", "value": "PRESS", "shift": True}, {"properties": [("seen", True)]}),
         ("mvlift.track_keypoint", {"type": "T", "value": "PRESS"}, None),

@@ -27,6 +27,9 @@ __all__ = [
     "to_video",
 ]
 
+_INSET: Final = 0.38
+"""Share of the free viewport that an inset takes."""
+
 
 @dataclass(frozen=True)
 class Other:
@@ -51,6 +54,7 @@ class Shown:
         who: place in the list and name of the person.
         others: who else is in the frame.
         corrected: names of the keypoints that were corrected by hand in this frame.
+        inset: outside of the camera view, draw it small, because there is a result to be seen.
     """
 
     clip: KeypointClip
@@ -61,6 +65,7 @@ class Shown:
     who: tuple[int, str] = (0, "")
     others: tuple[Other, ...] = ()
     corrected: tuple[str, ...] = ()
+    inset: bool = False
 
 
 def redraw() -> None:
@@ -71,10 +76,11 @@ def redraw() -> None:
                 area.tag_redraw()
 
 
-def screen_frame(context: Any, size: tuple[int, int]) -> F64:
+def screen_frame(context: Any, size: tuple[int, int], inset: bool = False) -> F64:
     """(2, 3) affine map from video pixels to region pixels.
 
-    In the camera view it is the camera's frame; elsewhere the video's rectangle, fitted between toolbar and sidebar.
+    In the camera view it is the camera's frame; elsewhere the video's rectangle, fitted between toolbar and sidebar,
+    or into the lower left corner for an inset that leaves the rest of the viewport free.
     """
     region, view = context.region, context.region_data
     camera = context.scene.camera
@@ -89,6 +95,8 @@ def screen_frame(context: Any, size: tuple[int, int]) -> F64:
     left, right = _uncovered(context.area, region)
     low, high = np.array([left, 0.0]), np.array([right, float(region.height)])
     margin = 0.06 * float(min(high - low))
+    if inset:
+        high = low + _INSET * (high - low) + margin
     return _box_map(low + margin, high - margin, size)
 
 
@@ -217,7 +225,7 @@ class Overlay:
         shown = self._shown_at(context)
         if shown is None:
             return
-        frame = screen_frame(context, shown.size)
+        frame = screen_frame(context, shown.size, shown.inset)
         if shown.video is not None and not _in_camera_view(context):
             self._picture.draw(shown.video, shown.number, _corners(shown.size, frame))
         _draw_frame(_corners(shown.size, frame))

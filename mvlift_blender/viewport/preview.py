@@ -37,13 +37,14 @@ _refused = _Refused()
 
 @dataclass(frozen=True)
 class _Subject:
-    """Who is shown: the listed person, if any, the clip, the video's frame number, and the picture's size."""
+    """Who is shown: the listed person, if any, the clip, the video's frame, the picture's size, and whether lifted."""
 
     person: Any | None
     clip: KeypointClip
     number: float
     size: tuple[int, int]
     source: str
+    lifted: bool
 
 
 def _subject(context: Any) -> _Subject | None:
@@ -55,14 +56,14 @@ def _subject(context: Any) -> _Subject | None:
     if record is not None and record.source and (person is None or _same(person, record)):
         clip = _read(record.source, record.track, lambda: clip_of_record(settings, record))
         number = record.timing.sample_at(frame) + record.first_frame
-        size, source = record.camera.image_size, record.source
+        size, source, lifted = record.camera.image_size, record.source, True
     elif person is not None:
-        size, source = settings.clip_size(person), person.source
+        size, source, lifted = settings.clip_size(person), person.source, False
         clip = _read(person.source, person.track, lambda: clip_of(settings, person))
         number = video_frame(context, settings, person, frame)
     else:
         return None
-    return _Subject(person, clip, number, size, source) if clip is not None and size is not None else None
+    return _Subject(person, clip, number, size, source, lifted) if clip is not None and size is not None else None
 
 
 def current_video_frame(context: Any) -> int | None:
@@ -83,7 +84,8 @@ def shown_at(context: Any) -> Shown | None:
     name = found.person.name if found.person is not None else ""
     video = _video(settings, found.source)
     fixed = _corrected_in(found.person, number)
-    return Shown(found.clip, number - found.clip.first_frame, found.size, video, number, (own, name), others, fixed)
+    row = number - found.clip.first_frame
+    return Shown(found.clip, row, found.size, video, number, (own, name), others, fixed, found.lifted)
 
 
 def _corrected_in(person: Any, number: int) -> tuple[str, ...]:

@@ -158,3 +158,14 @@ def test_the_tool_is_in_the_toolbar():
 
 def _flat(group):
     return group if isinstance(group, (list, tuple)) and not hasattr(group, "idname") else [group]
+
+
+def test_after_a_lift_the_video_leaves_the_viewport_free():
+    from mvlift_blender.viewport.overlay import screen_frame
+
+    size = (1280, 720)
+    whole, inset = (screen_frame(view(), size, small) for small in (False, True))
+    assert inset[0, 0] < 0.45 * whole[0, 0]
+    corners = np.array([[0, 0], size]) @ inset[:, :2].T + inset[:, 2]
+    assert (corners.max(0) < [320, 200]).all()
+    assert (corners.min(0) > 0).all()
