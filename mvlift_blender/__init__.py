@@ -26,7 +26,7 @@ def _steps() -> list[_Step]:
 
     from . import handlers
     from .commands import cli
-    from .panels import tool
+    from .panels import menus, tool
     from .retargeting import properties as retarget
     from .settings import properties
     from .viewport import preview, thumbnails
@@ -40,6 +40,7 @@ def _steps() -> list[_Step]:
         (handlers.add_handlers, handlers.remove_handlers),
         (cli.add_commands, cli.remove_commands),
         (tool.add_tools, tool.remove_tools),
+        (menus.add_menus, menus.remove_menus),
     ]
 
 

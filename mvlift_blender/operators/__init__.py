@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from . import cleanup, doubts, engine, exchange, keypoints, people, reports, result, retarget, tracks
+from . import cleanup, doubts, engine, exchange, keypoints, people, reports, result, retarget, start, tracks
 
 __all__ = ["CLASSES"]
 
 CLASSES = (
     *reports.CLASSES,
     *people.CLASSES,
+    *start.CLASSES,
     *tracks.CLASSES,
     *keypoints.CLASSES,
     *engine.CLASSES,

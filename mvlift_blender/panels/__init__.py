@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import exchange, lift, people, result, retarget
+from . import exchange, lift, menus, people, result, retarget
 
 __all__ = ["CLASSES"]
 
-CLASSES = (*people.CLASSES, *lift.CLASSES, *result.CLASSES, *retarget.CLASSES, *exchange.CLASSES)
+CLASSES = (*people.CLASSES, *lift.CLASSES, *result.CLASSES, *retarget.CLASSES, *exchange.CLASSES, *menus.CLASSES)

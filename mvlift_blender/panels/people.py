@@ -70,6 +70,8 @@ class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
         row.operator("mvlift.preferences", text="", icon="PREFERENCES")
         if not settings.people:
             layout.label(text="Or drop files here", icon="INFO")
+            if not context.window_manager.mvlift_job.running:
+                layout.operator("mvlift.try_example", icon="PLAY")
             return
         row = layout.row()
         rows = 3 if len(settings.people) < 6 else 6

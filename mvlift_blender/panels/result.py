@@ -41,6 +41,7 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         row.operator("mvlift.lock_joint", icon="LOCKED")
         column.operator("mvlift.reduce_keys", icon="KEYFRAME")
         layout.operator("mvlift.relift_range", icon="FILE_REFRESH")
+        layout.operator("mvlift.play_overlay", icon="PLAY")
         row = layout.row(align=True)
         row.operator("mvlift.match_scene", icon="SCENE_DATA")
         row.operator("mvlift.remove_lift", text="", icon="TRASH")
