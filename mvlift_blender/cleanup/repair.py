@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import bpy
 import numpy as np
 from mvlift.errors import LiftError
 from mvlift.typing import F64
 
 from ..motion.rotations import continuous, slerp
+from ..retargeting.cleanable import rig_record
+from ..scene.animation import current_curves
+from ..scene.keyframes import location_path, rotation_path
+from ..scene.motion_curves import FULL, LIFTED, read_bone_curves
 from .curves import read_motion_curves, write_motion_curves
 
-__all__ = ["interpolate"]
+__all__ = ["can_mix", "interpolate", "mix"]
 
 
 def interpolate(armature: Any, frames: tuple[float, float], joints: Sequence[str] = ()) -> str:
@@ -63,3 +68,50 @@ def _bridge(frames: F64, values: F64, ends: tuple[int, int], share: F64) -> F64:
     s = 1 - t
     ease = values[a] * (1 + 2 * t) * s * s + values[b] * t * t * (3 - 2 * t)
     return np.asarray(ease + length * (before * t * s * s - after * t * t * s))
+
+
+def can_mix(armature: Any) -> bool:
+    """Whether a lifted armature was cleaned, and its motion as it was lifted is still in the file."""
+    curves = current_curves(armature)
+    return (
+        curves is not None
+        and rig_record(armature) is None
+        and bpy.data.actions.get(curves.action.get(LIFTED, "")) is not None
+    )
+
+
+def mix(armature: Any, strength: float) -> str:
+    """Show a share of the clean-up: 0 as it was lifted, 1 as it was cleaned; what is shown, as a sentence.
+
+    The cleaned motion is kept in an Action of its own the first time, so that any share can be had again.
+
+    Args:
+        armature: lifted and cleaned.
+        strength: from 0 to 1.
+
+    Raises:
+        LiftError: it was not cleaned, or the motion as it was lifted is gone.
+    """
+    if not can_mix(armature):
+        raise LiftError("There is no clean-up to mix with what was lifted.", "Clean the motion first.")
+    curves = current_curves(armature)
+    assert curves is not None  # can_mix has looked
+    action = curves.action
+    full = bpy.data.actions.get(action.get(FULL, ""))
+    if full is None:
+        full = action.copy()
+        full.name, full.use_fake_user = f"{action.name} full", True
+        action[FULL] = full.name
+    old = read_bone_curves(armature, bpy.data.actions[action[LIFTED]])
+    new = read_bone_curves(armature, full)
+    assert old is not None
+    assert new is not None  # both hold what the armature was lifted and cleaned to
+    rows = [int(np.abs(old.frames - frame).argmin()) for frame in new.frames]
+    share = np.full(new.rotations.shape[:2], float(strength))
+    rotations = continuous(slerp(old.rotations[rows], new.rotations, share))
+    locations = old.locations[rows] + strength * (new.locations - old.locations[rows])
+    root = new.skeleton.root
+    curves.write(location_path(root), new.frames, locations, group=root)
+    for j, name in enumerate(new.skeleton.names):
+        curves.write(rotation_path(name), new.frames, rotations[:, j], group=name)
+    return f"{100 * strength:.0f} % of the clean-up"

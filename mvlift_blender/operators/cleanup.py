@@ -9,6 +9,7 @@ from mvlift.errors import LiftError
 
 from ..cleanup import cleaning
 from ..cleanup.curves import unit_of
+from ..cleanup.repair import mix
 from ..lifting.jobs import why_busy
 from ..motion.feet import FootOptions
 from ..retargeting.cleanable import rig_joints
@@ -156,6 +157,22 @@ class MVLIFT_OT_reduce_keys(_CleanUp, bpy.types.Operator):
         return cleaning.reduce_keys(armature, 0.001 * self.bound)
 
 
+class MVLIFT_OT_clean_strength(_CleanUp, bpy.types.Operator):
+    """Show a share of the clean-up, between what was lifted and what was cleaned"""
+
+    bl_idname = "mvlift.clean_strength"
+    bl_label = "Clean-up Strength"
+
+    strength: FloatProperty(
+        name="Strength", description="0 is as it was lifted, 1 as it was cleaned", default=1.0, min=0.0, max=1.0,
+        subtype="FACTOR",
+    )  # fmt: skip
+
+    def clean(self, _context: Any, armature: Any) -> str:
+        """Mix."""
+        return mix(armature, self.strength)
+
+
 class _OfJoint(_CleanUp):
     """A clean-up of one joint over a range of frames, as it is in one of them."""
 
@@ -218,6 +235,7 @@ CLASSES = (
     MVLIFT_OT_snap_floor,
     MVLIFT_OT_smooth,
     MVLIFT_OT_reduce_keys,
+    MVLIFT_OT_clean_strength,
     MVLIFT_OT_hold_joints,
     MVLIFT_OT_lock_joint,
 )

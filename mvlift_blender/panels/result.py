@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from ..cleanup.repair import can_mix
 from ..interface.text import paragraph
 from ..operators.doubts import doubtful_action
 from ..scene.selected import lifted_armature, record_of
@@ -32,6 +33,8 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         layout.label(text=armature.name, icon="ARMATURE_DATA")
         paragraph(context, layout, record.summary)
         paragraph(context, layout, context.scene.mvlift.said, "INFO")
+        if can_mix(armature):
+            layout.prop(armature.animation_data.action, "mvlift_strength", slider=True)
         column = layout.column(align=True)
         column.operator("mvlift.clean_feet", icon="CON_FLOOR")
         column.operator("mvlift.snap_floor", icon="TRIA_DOWN_BAR")

@@ -9,13 +9,25 @@ import numpy as np
 from ..motion.curves import MotionCurves
 from ..motion.skeleton import RestSkeleton
 from ..motion.thinning import Thinned
-from .animation import Curves, current_curves, duplicate_action
+from .animation import Curves, current_curves, curves_of, duplicate_action
 from .armature import rest_axes, rest_heads
 from .keyframes import location_path, rotation_path
 
-__all__ = ["editable_curves", "read_bone_curves", "rest_skeleton", "write_bone_curves", "write_thinned"]
+__all__ = [
+    "FULL",
+    "LIFTED",
+    "editable_curves",
+    "read_bone_curves",
+    "rest_skeleton",
+    "write_bone_curves",
+    "write_thinned",
+]
 
 _CLEANED = "mvlift_cleaned"
+LIFTED = "mvlift_lifted"
+"""Of a cleaned Action: name of the one as it was lifted."""
+FULL = "mvlift_full"
+"""Of an Action mixed of lifted and cleaned: name of the cleaned one."""
 
 
 def rest_skeleton(armature: Any) -> RestSkeleton:
@@ -27,12 +39,12 @@ def rest_skeleton(armature: Any) -> RestSkeleton:
     return RestSkeleton(names, parents, rest_axes(armature, names), rest_heads(armature, names))
 
 
-def read_bone_curves(armature: Any) -> MotionCurves | None:
+def read_bone_curves(armature: Any, action: Any | None = None) -> MotionCurves | None:
     """The armature's present Action as keys of its bones on all key frames, or None when it has none.
 
     Keys that were thinned out are filled in at whole frames.
     """
-    curves = current_curves(armature)
+    curves = current_curves(armature) if action is None else next(iter(curves_of(action)), None)
     if curves is None:
         return None
     skeleton = rest_skeleton(armature)
@@ -61,10 +73,15 @@ def editable_curves(armature: Any, what: str) -> Curves:
     curves = current_curves(armature)
     assert curves is not None  # the caller has read it
     if curves.action.get(_CLEANED):
+        if FULL in curves.action:  # what was mixed is the beginning of another clean-up
+            del curves.action[FULL]
+            if hasattr(curves.action, "mvlift_strength"):
+                curves.action.property_unset("mvlift_strength")
         return curves
     curves.action.use_fake_user = True
     copy = duplicate_action(armature, f"{armature.name} {what}")
     copy.action[_CLEANED] = True
+    copy.action[LIFTED] = curves.action.name
     return copy
 
 

@@ -1,6 +1,8 @@
 """The list of doubtful parts, kept with the Action that they are of."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
+from typing import Any
+
 import bpy
 from bpy.props import CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
@@ -28,13 +30,27 @@ class DoubtfulPart(bpy.types.PropertyGroup):
 CLASSES = (DoubtfulPart,)
 
 
+def _strength_changed(self: Any, context: Any) -> None:
+    from ..scene.selected import lifted_armature
+
+    armature = lifted_armature(context)
+    if armature is not None and armature.animation_data.action == self:
+        bpy.ops.mvlift.clean_strength(strength=self.mvlift_strength)
+
+
 def add_properties() -> None:
-    """Attach the list to Actions."""
+    """Attach the list and the strength of the clean-up to Actions."""
+    bpy.types.Action.mvlift_strength = FloatProperty(
+        name="Clean-up",
+        description="Share of the clean-up that is shown: 0 as it was lifted, 1 as it was cleaned",
+        default=1.0, min=0.0, max=1.0, subtype="FACTOR", update=_strength_changed, options=set(),
+    )  # fmt: skip
     bpy.types.Action.mvlift_doubts = CollectionProperty(type=DoubtfulPart)
     bpy.types.Action.mvlift_doubt = IntProperty(name="Doubtful Part", description="The selected part of the list")
 
 
 def remove_properties() -> None:
     """Undo ``add_properties``."""
+    del bpy.types.Action.mvlift_strength
     del bpy.types.Action.mvlift_doubt
     del bpy.types.Action.mvlift_doubts

@@ -221,3 +221,33 @@ def test_clean_up_needs_a_lifted_armature_and_is_one_undo_step(armature):
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     for name in ("clean_feet", "snap_floor", "smooth", "reduce_keys", "hold_joints", "lock_joint", "relift"):
         assert not getattr(bpy.ops.mvlift, name).poll()
+
+
+def test_a_share_of_the_clean_up_is_shown_and_any_other_afterwards():
+    from mvlift_blender.cleanup.curves import read_motion_curves
+    from mvlift_blender.cleanup.repair import can_mix, mix
+
+    armature = write_motion(bpy.context, walk(40), WriteOptions()).armature
+    lifted = read_motion_curves(armature)
+    assert not can_mix(armature)
+    cleaning.smooth(armature, 6.0, keep_feet=False)
+    cleaned = read_motion_curves(armature)
+    assert can_mix(armature)
+    for share in (0.0, 0.5, 1.0):
+        mix(armature, share)
+        shown = read_motion_curves(armature)
+        np.testing.assert_allclose(
+            shown.locations, (1 - share) * lifted.locations + share * cleaned.locations, atol=2e-6
+        )
+        knee = shown.skeleton.names.index("left_knee")
+        a, b = ((shown.rotations[:, knee] * other.rotations[:, knee]).sum(-1) for other in (lifted, cleaned))
+        away, way = (
+            np.arccos(np.abs(x).clip(0, 1)) for x in (a, (lifted.rotations * cleaned.rotations).sum(-1)[:, knee])
+        )
+        np.testing.assert_allclose(away, share * way, atol=2e-3)
+        assert (np.abs(b) >= np.abs((lifted.rotations * cleaned.rotations).sum(-1)[:, knee]) - 1e-5).all()
+    mix(armature, 0.5)
+    cleaning.smooth(armature, 1.0, keep_feet=False)  # another clean-up goes on from the mixture
+    again = read_motion_curves(armature)
+    mix(armature, 1.0)
+    np.testing.assert_allclose(read_motion_curves(armature).locations, again.locations, atol=2e-6)
