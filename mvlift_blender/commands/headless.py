@@ -20,7 +20,7 @@ from mvlift.motion import LiftedMotion
 from ..lifting.write import WritePlan, write_lifted
 from ..scene.objects import shape_of_object
 from ..scene.write import WriteOptions, WrittenMotion
-from .retarget import Retarget, run_retarget
+from .retarget import Retarget, run_retarget, with_every_rig
 
 if TYPE_CHECKING:
     from mvlift.commands.outputs import People
@@ -81,7 +81,7 @@ def run_command(arguments: list[str]) -> int:
     """
     from rich.console import Console
 
-    command = tyro.cli(_Command, prog="mvlift", args=arguments)
+    command = tyro.cli(_Command, prog="mvlift", args=with_every_rig(arguments))
     console = Console(stderr=True, highlight=False)
     try:
         if isinstance(command, LiftInScene):
@@ -90,9 +90,7 @@ def run_command(arguments: list[str]) -> int:
             _write(command)
             return 0
         if isinstance(command, Retarget):
-            for path in run_retarget(command):
-                console.print(f"{path} written", markup=False, soft_wrap=True)
-            return 0
+            return run_retarget(command, console)
         from mvlift.commands import inspect
 
         if isinstance(command, Inspect):

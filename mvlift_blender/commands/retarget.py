@@ -1,30 +1,44 @@
-"""`mvlift retarget`: motions onto rigs without a window."""
+"""`mvlift retarget`: motions onto rigs without a window, and what a rig is recognised as."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import bpy
 import tyro
 from mvlift.errors import MvliftError
 
-__all__ = ["Retarget", "run_retarget"]
+from .rig_files import RIG_SUFFIXES, open_rig, split_rig
+
+if TYPE_CHECKING:
+    from ..retargeting.bone_map import RigMap
+
+__all__ = ["Retarget", "run_retarget", "with_every_rig"]
 
 _EXPORTS = {".fbx": "FBX_UNREAL", ".glb": "GLB", ".usd": "USD", ".bvh": "BVH"}
 
 
 @dataclass(frozen=True)
 class Retarget:
-    """Put motions on rigs of your own and write each result to a file."""
+    """Put motions on rigs of your own and write each result to a file, or say what a rig is recognised as."""
 
-    motions: tyro.conf.Positional[list[Path]]
+    motions: tyro.conf.Positional[list[Path]] = field(default_factory=list)
     """Motions: MVLift's own .npz, or AMASS .npz (SMPL, SMPL-H, SMPL-X)."""
-    rig: list[str]
-    """Blender files with a rig, RIG.blend or RIG.blend:object; several are each given every motion."""
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """A .blend .fbx .glb .usd or .bvh file; with several rigs or motions, their names are added to its name."""
+    rig: tyro.conf.UseAppendAction[list[str]] = field(default_factory=list)
+    """A file with a rig (.blend .fbx .glb .vrm .bvh), or FILE:OBJECT; give it again for each further rig."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """A .blend .fbx .glb .usd or .bvh file, or a folder; several results have the names of rig and motion."""
+    inspect: bool = False
+    """Only say what each rig is recognised as: program, confidence, bones, notes."""
+    json: bool = False
+    """With --inspect: one JSON object for each rig, on standard output."""
     root: Literal["hips", "root", "in-place"] = "hips"
     """Which bone carries the path through the world."""
     bake: Literal["fk", "ik"] = "fk"
@@ -33,75 +47,157 @@ class Retarget:
     """Keep the feet where the source's are, by IK on the rig's own leg lengths."""
     directions: Literal["limbs", "all"] = "limbs"
     """Match arms and legs and keep the rig's posture, or match every bone."""
+    keep_place: bool = False
+    """Begin where the rig stands, facing as it does, instead of where the motion begins."""
+    scale: float | None = None
+    """How much longer the path becomes, instead of the ratio of the legs' lengths."""
     map: Path | None = None
     """A bone map of your own, instead of recognising the rig."""
     preset: Literal["unreal", "unity", "maya"] = "unreal"
     """What an .fbx is for."""
+    extension: Literal["blend", "fbx", "glb", "usd", "bvh"] = "blend"
+    """What is written into a folder."""
+    overwrite: bool = False
+    """Write results anew that are there, where there are several or the output is a folder."""
 
 
-def run_retarget(command: Retarget) -> list[Path]:
-    """Every motion to every rig; the files written. The rigs' own files stay as they are.
+def with_every_rig(arguments: Sequence[str]) -> list[str]:
+    """Arguments in which each rig has its own --rig: `--rig A B` is as good as `--rig A --rig B`."""
+    found: list[str] = []
+    for i, argument in enumerate(arguments):
+        after_rig = len(found) > 1 and found[-2] == "--rig" and not argument.startswith("-")
+        path = argument.split(":")[0] if argument[1:2] != ":" else argument[:2] + argument[2:].split(":")[0]
+        if after_rig and i and path.lower().endswith(RIG_SUFFIXES):
+            found.append("--rig")
+        found.append(argument)
+    return found
+
+
+def run_retarget(command: Retarget, console: Any) -> int:
+    """Every motion to every rig, or what the rigs are; the rigs' own files stay as they are. Gives the exit code.
 
     Raises:
-        MvliftError: a file cannot be read or written, or holds no rig.
+        MvliftError: the output is of no known kind, or something that is needed was not given.
     """
-    if command.output.suffix.lower() not in (".blend", *_EXPORTS):
+    if not command.rig:
+        raise MvliftError("No rig was given.", "Give it with --rig FILE.")
+    if command.inspect:
+        with _only_ours_on_stdout() as write:
+            return max([_inspect(command, rig, write, console) for rig in command.rig])
+    if not command.motions or command.output is None:
+        raise MvliftError("Retargeting needs motions and --output.", "Or give --inspect to see what a rig is.")
+    failed = 0
+    for rig, motion, output in _results(command, command.output):
+        if output.is_file() and not command.overwrite and _is_several(command):
+            console.print(f"{output} is there: skipped", markup=False, soft_wrap=True)
+            continue
+        try:
+            for line in _one(command, rig, motion, output):
+                console.print(line, markup=False, soft_wrap=True)
+        except MvliftError as error:
+            failed = 1
+            about = f"{Path(rig).name}: " if len(command.rig) > 1 or len(command.motions) > 1 else ""
+            console.print(f"mvlift: {about}{error}", markup=False, soft_wrap=True)
+    return failed
+
+
+def _is_several(command: Retarget) -> bool:
+    return len(command.rig) * len(command.motions) > 1 or (command.output is not None and not command.output.suffix)
+
+
+def _results(command: Retarget, output: Path) -> Iterator[tuple[str, Path, Path]]:
+    """Rig, motion and file of each result."""
+    folder = output.is_dir() or not output.suffix
+    suffix = f".{command.extension}" if folder else output.suffix.lower()
+    if suffix not in (".blend", *_EXPORTS):
         known = ", ".join([".blend", *_EXPORTS])
-        raise MvliftError(f"{command.output.name} cannot be written.", f"Use one of {known}.")
-    written = []
+        raise MvliftError(f"{output.name} cannot be written.", f"Use one of {known}, or a folder.")
     for rig in command.rig:
         for motion in command.motions:
-            labels = [Path(_split(rig)[0]).stem] if len(command.rig) > 1 else []
-            labels += [motion.stem] if len(command.motions) > 1 else []
-            output = command.output.with_stem(".".join([command.output.stem, *labels]))
-            written.append(_one(command, rig, motion, output.resolve()))
-    return written
+            labels = [_stem(rig)] if len(command.rig) > 1 or folder else []
+            labels += [motion.stem] if len(command.motions) > 1 or folder else []
+            name = ".".join(labels if folder else [output.stem, *labels]) + suffix
+            yield rig, motion, ((output if folder else output.parent) / name).resolve()
 
 
-def _split(rig: str) -> tuple[str, str]:
-    """File and object name; a colon may also follow a drive letter."""
-    file, colon, name = rig.rpartition(":")
-    return (file, name) if colon and file.lower().endswith(".blend") else (rig, "")
+def _stem(rig: str) -> str:
+    try:
+        path, name = split_rig(rig)
+    except MvliftError:
+        return Path(rig).stem
+    return f"{path.stem}.{bpy.path.clean_name(name)}" if name else path.stem
 
 
-def _one(command: Retarget, rig: str, motion: Path, output: Path) -> Path:
-    from ..exchange.importing import import_motion
+@contextmanager
+def _only_ours_on_stdout() -> Iterator[Any]:
+    """A function that writes a line to standard output; what Blender and its importers say goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out:
+            yield lambda text: print(text, file=out, flush=True)
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _inspect(command: Retarget, rig: str, write: Any, console: Any) -> int:
+    from ..retargeting.report import refused_report, report_text, rig_report
+
+    try:
+        found = _map_of(command, open_rig(rig))
+    except MvliftError as error:
+        if command.json:
+            write(json.dumps(refused_report(str(error)), ensure_ascii=False))
+        console.print(f"mvlift: {error}", markup=False, soft_wrap=True)
+        return 1
+    write(json.dumps(rig_report(found), ensure_ascii=False) if command.json else report_text(found))
+    return 0
+
+
+def _map_of(command: Retarget, armature: Any) -> RigMap:
+    """The rig's map: the user's, or as recognised.
+
+    Raises:
+        MvliftError: none can be used.
+    """
+    from ..retargeting.bone_map import load_map
+    from ..retargeting.checks import usable
     from ..retargeting.detect import candidates
+    from ..retargeting.rig import detect_rig, shape_of
+
+    if command.map is None:
+        return usable(armature, detect_rig(armature))
+    shape = shape_of(armature)
+    return usable(armature, candidates(shape, [load_map(command.map)])[0].rig, confirmed=True)
+
+
+def _one(command: Retarget, rig: str, motion: Path, output: Path) -> Iterator[str]:
+    """Retarget and write one result; gives what the user should know."""
+    from ..exchange.importing import import_motion
+    from ..retargeting.detect import how_sure
     from ..retargeting.retarget import RetargetOptions, retarget
-    from ..retargeting.rig import shape_of
     from ..retargeting.solve import SolveOptions
 
-    target = _open(*_split(rig))
+    if not motion.is_file():
+        raise MvliftError(f"{motion} does not exist.", "Give a motion as .npz.")
+    target = open_rig(rig)
+    found = _map_of(command, target)
+    yield f"{target.name}: {how_sure(found)}" if command.map is None else f"{target.name}: map {command.map.name}"
     source = import_motion(bpy.context, motion.resolve(), body=False, camera=False)
     modes: Any = {"hips": "HIPS", "root": "ROOT", "in-place": "IN_PLACE"}
     directions: Any = command.directions.upper()
     bake: Any = command.bake.upper()
-    options = RetargetOptions(SolveOptions(modes[command.root], command.feet, directions), bake, name=motion.stem)
-    target_map = None
-    if command.map is not None:
-        from ..retargeting.bone_map import load_map
-
-        target_map = candidates(shape_of(target), [load_map(command.map)])[0].rig
-    target = retarget(bpy.context, source.armature, target, options, target_map).armature
-    for thing in (source.armature, source.armature.data, source.curves.action, source.collection):
-        bpy.data.batch_remove([thing])
-    return _write(command, target, output)
-
-
-def _open(file: str, name: str) -> Any:
-    """The rig of a Blender file, which becomes the open one."""
-    path = Path(file).resolve()
-    if not path.is_file():
-        raise MvliftError(f"{path} does not exist.", "Give a .blend file with a rig.")
-    bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False)
-    found = [o for o in bpy.context.scene.objects if o.type == "ARMATURE" and (not name or o.name == name)]
-    shown = [o for o in found if o.visible_get()]
-    if not shown:
-        raise MvliftError(f"{path.name} holds no armature {name!r} that is shown.", "Give RIG.blend:object.")
-    if len(shown) > 1:
-        names = ", ".join(o.name for o in shown)
-        raise MvliftError(f"{path.name} holds several rigs: {names}.", f"Choose one: {path.name}:{shown[0].name}")
-    return shown[0]
+    how = SolveOptions(modes[command.root], command.feet, directions, command.scale, command.keep_place)
+    result = retarget(bpy.context, source.armature, target, RetargetOptions(how, bake, name=motion.stem), found)
+    target = result.armature
+    yield from (f"  {note}" for note in (*found.notes, *result.notes))
+    for data in (source.armature, source.armature.data, source.curves.action, source.collection):
+        bpy.data.batch_remove([data])
+    bpy.context.view_layer.update()  # else the view layer still holds what was removed
+    yield f"{_write(command, target, output)} written"
 
 
 def _write(command: Retarget, target: Any, output: Path) -> Path:

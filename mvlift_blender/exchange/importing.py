@@ -29,5 +29,5 @@ def import_motion(context: Any, path: Path, body: bool = True, camera: bool = Tr
     motion = read_any_motion(path)
     known = "imported" not in motion.metadata
     options = WriteOptions(name=path.stem, body=body, camera=camera and known)
-    mesh = body_mesh(motion, body_file(context)) if body else None
+    mesh = body_mesh(motion, body_file(context))  # its soles say where the floor is, written or not
     return write_motion(context, motion, options, mesh)

@@ -173,12 +173,27 @@ def _sides(body: str, found: Mapping[str, str], shape: RigShape) -> float:
     return 0.0 if left @ mean < 0 and np.linalg.norm(front) > 1e-3 * shape.height else agree
 
 
+def _closed_up(bones: Mapping[str, str], geometry: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Chains counted anew from 0 where the rig lacks some of a map's bones."""
+    counts: Counter[tuple[str, str]] = Counter()
+    found, places = {}, {}
+    for name, bone in bones.items():
+        role, side, index = split_key(name)
+        now = name if index is None else key(role, side, counts[role, side])
+        counts[role, side] += 1
+        found[now] = bone
+        if name in geometry:
+            places[now] = geometry[name]
+    return found, places
+
+
 def _try(file: MapFile, shape: RigShape) -> Candidate:
     lookup = _Lookup(shape, file)
     found = {name: bone for name, names in file.bones.items() if (bone := lookup.find(names))}
     inexact = lookup.inexact / max(len(found), 1)
     geometry = {name: bone for name, names in file.geometry.items() if (bone := lookup.find(names))}
     found = {k: bone for k, bone in found.items() if not file.geometry.get(k) or k in geometry}
+    found, geometry = _closed_up(found, geometry)
     where = {k: geometry.get(k, bone) for k, bone in found.items()}
     controls = bool(file.geometry)
     evidence = sum(bool(lookup.find(names)) for names in file.evidence)

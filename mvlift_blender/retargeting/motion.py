@@ -31,12 +31,14 @@ class SourceMotion:
     frames: Array
     turns: Array
     heads: Array
+    ground: float = 0.0
+    """Height of the floor along the body's up axis, metres."""
 
     @property
     def origin(self) -> Array:
         """(3,) the point on the floor under the hips' first place, about which a path is scaled."""
         first = self.place("hips")[0]
-        return first - (first @ self.rest.up) * self.rest.up
+        return first - (first @ self.rest.up - self.ground) * self.rest.up
 
     def turn(self, name: str, target: Parts) -> Array | None:
         """(T, 4) the turn that a part of a target takes over, or None when the source has none.
@@ -68,9 +70,11 @@ class TargetParts(Parts):
 
     Attributes:
         parents: (N,) the part that each follows rigidly, -1 for none.
+        fixed_hips: the hips have no location of their own; a bone above them carries the path.
     """
 
     parents: tuple[int, ...] = ()
+    fixed_hips: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +86,11 @@ class Solved:
         heads: (T, N, 3) where each part begins.
         scale: of the path.
         driven: (N,) parts that the source moves; the others follow what they hang on.
+        planted: degrees by which the legs were turned at most for the feet to be where the source's are.
     """
 
     turns: Array
     heads: Array
     scale: float
     driven: NDArray[np.bool_]
+    planted: float = 0.0

@@ -53,7 +53,7 @@ def played(
             _reach(rig, seen, ends[i], moving, read, heels)
         if i in ends or i in paws:
             continue
-        above = _turns_above(parts.parents[i], moving)
+        above = _turns_above(control.parent, moving)
         control = seen.extra.get(toes.get(i, ""), control)
         moving.turns[:, i] = above if i in bones else _turned(control, above, read)
         step = _step(control, read) if i not in bones else None

@@ -20,9 +20,10 @@ from ..motion.rotations import conjugate, multiply, rotate, to_vector
 from ..scene.animation import assign_action, slot_name
 from .bone_map import IkLimb, RigMap, Setting
 from .eye import Eye
+from .ground import ground_under
 from .motion import TargetParts
 from .rig import world_matrix
-from .roles import limb_keys
+from .roles import key, legs, limb_keys, roles, split_key
 from .solve import RetargetError
 
 __all__ = [
@@ -114,6 +115,7 @@ class RigState:
     action: str
     slot: str
     use_nla: bool
+    influences: tuple[tuple[str, str, float], ...] = ()
 
 
 def take_state(armature: Any, settings: Iterable[Setting] = ()) -> RigState:
@@ -128,6 +130,7 @@ def take_state(armature: Any, settings: Iterable[Setting] = ()) -> RigState:
         action.name if action is not None else "",
         slot_name(animation) if animation is not None else "",
         animation.use_nla if animation is not None else True,
+        tuple((b.name, c.name, c.influence) for b in bones for c in b.constraints),
     )
 
 
@@ -137,6 +140,9 @@ def restore_state(context: Any, armature: Any, state: RigState) -> None:
     for name, flat in state.channels.items():
         if len(flat) == len(bones) * _CHANNELS[name]:
             bones.foreach_set(name, flat)
+    for bone, name, value in state.influences:
+        if bone in bones and name in bones[bone].constraints:
+            bones[bone].constraints[name].influence = value
     for bone, name, value in state.values:
         if value is not None and bone in bones:
             bones[bone][name] = value
@@ -262,6 +268,8 @@ def _look(
     count = len(keys)
     bones = [armature.pose.bones[rig.bones[k]] for k in keys]
     moving = [k in ("hips", "root") for k in keys]
+    loose = _loose(rig, keys, armature)
+    moving = [move or free for move, free in zip(moving, loose, strict=True)]
     for bone, move in zip(bones, moving, strict=True):
         _zero(bone, move)
     eye = Eye(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
@@ -282,8 +290,33 @@ def _look(
         moves = _moves(eye, bone, i, heads) if moving[i] else np.zeros((3, 3))
         controls.append(Control(bone.name, bone.rotation_mode, axes[i], heads[i], moves, int(parents[i])))
     origin = world_matrix(armature)[:3, 3]
-    parts = TargetParts(rig.body, tuple(keys), heads[count:], origin, tuple(int(p) for p in parents))
+    # a part that hangs beside the body is moved to where the body's would be
+    above_it = [_body_parent(rig, keys, i) if loose[i] else int(p) for i, p in enumerate(parents)]
+    at = keys.index("hips") if "hips" in keys else -1
+    fixed = at >= 0 and np.linalg.matrix_rank(controls[at].moves, tol=1e-4) < 3
+    ground = ground_under(armature, [rig.where(k) for k in keys if split_key(k)[0] in _ends(rig.body)])
+    parts = TargetParts(rig.body, tuple(keys), heads[count:], origin, ground, tuple(above_it), bool(fixed))
     return controls, parts, tuple(soft)
+
+
+def _ends(body: str) -> set[str]:
+    return {role for leg in legs(body) for role in leg[2:]}
+
+
+def _loose(rig: RigMap, keys: Sequence[str], armature: Any) -> list[bool]:
+    """Toes that do not hang on the hips: paws on IK controls of their own."""
+    if rig.geometry or "hips" not in keys:
+        return [False] * len(keys)
+    bones = armature.data.bones
+    hips = rig.bones["hips"]
+    toes = {leg[3] for leg in legs(rig.body)}
+    return [split_key(k)[0] in toes and all(b.name != hips for b in bones[rig.bones[k]].parent_recursive) for k in keys]
+
+
+def _body_parent(rig: RigMap, keys: Sequence[str], i: int) -> int:
+    role, side, _ = split_key(keys[i])
+    name = key(roles(rig.body)[role].parent, side)
+    return list(keys).index(name) if name in keys else -1
 
 
 def _moves(eye: Eye, bone: Any, row: int, heads: Array) -> Array:

@@ -26,6 +26,15 @@ __all__ = [
 
 Array = NDArray[np.float64]
 Directions = Literal["LIMBS", "ALL"]
+_STRETCHED: Final = 0.93
+"""Share of its length that a stretched leg reaches."""
+_LEVEL: Final = 0.06
+_ALONG: Final = 0.85
+_UPRIGHT: Final = 0.94
+"""Cosine between a standing body and an axis of the world."""
+_ANKLE: Final = 0.67
+"""Height of an ankle over the sole as a share of the way from it to the toes' joint, of a foot on the floor."""
+_ANKLE_OF_LEG: Final = 0.1
 _AXES: Final = np.concatenate([np.eye(3), -np.eye(3)])
 
 
@@ -38,12 +47,14 @@ class Parts:
         keys: (N,) parents before children.
         heads: (N, 3) where each part's bone begins.
         origin: (3,) of the object; its floor, where the feet do not show another.
+        ground: height of the soles of the body's meshes at rest, None without meshes.
     """
 
     body: str
     keys: tuple[str, ...]
     heads: Array
     origin: Array
+    ground: float | None = None
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -91,7 +102,35 @@ class Parts:
         length = np.linalg.norm(along)
         if length < 1e-9 or along[2] > 0.7 * length:
             return np.array([0.0, 0.0, 1.0])
+        if self.body == "human" and not self.straight:  # lying, or all bones along one axis: the pelvis alone says it
+            along = self._over_pelvis()
         return _AXES[(_AXES @ along).argmax()]
+
+    @cached_property
+    def straight(self) -> bool:
+        """Whether a person stands at rest: both legs stretched, along the line from head to feet, feet level."""
+        names = [[key(n, side) for n in legs(self.body)[0][:3]] for side in SIDES]
+        if self.body != "human" or any(n not in self.index for both in names for n in (*both, "head")):
+            return True
+        points = np.array([[self.head(n) for n in both] for both in names])
+        down = points[:, 2] - points[:, 0]
+        reach = np.linalg.norm(down, axis=-1)
+        lengths = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(-1)
+        body = points[:, 2].mean(0) - self.head("head")
+        between = (points[:, 0].mean(0) - self.head("head")) @ body > 0
+        body = body / max(float(np.linalg.norm(body)), 1e-9)
+        upright = between and np.abs(body).max() > _UPRIGHT
+        stretched = (reach > _STRETCHED * lengths).all()
+        level = abs(float((down[0] - down[1]) @ body)) < _LEVEL * lengths.mean()
+        return bool(upright and stretched and level and (down @ body > _ALONG * reach).all())
+
+    def _over_pelvis(self) -> Array:
+        """(3,) from between the hip joints to where the spine begins, across the line between them."""
+        hips = np.array([self.head(key(legs(self.body)[0][0], side)) for side in SIDES])
+        spine = self.chain("spine")
+        along = (self.head(spine[0]) if spine else self.head("head")) - hips.mean(0)
+        line = (hips[0] - hips[1]) / max(float(np.linalg.norm(hips[0] - hips[1])), 1e-9)
+        return np.asarray(along - (along @ line) * line)
 
     @cached_property
     def left(self) -> Array:
@@ -127,6 +166,8 @@ class Parts:
         names = [key(n, side) for leg in legs(self.body) for n in leg[2:] for side in SIDES]
         points = [self.head(name) @ self.up for name in names if name in self.index]
         own = float(self.origin @ self.up)
+        if self.ground is not None and self.up[2] > 0.99:
+            own = self.ground
         if not points:
             return own
         lowest = float(min(points))
@@ -168,13 +209,23 @@ def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
         spec = roles(target.body)[role]
         arc = _arc(target, source, name, turn)
         if arc is None:
-            before = key(spec.follow, side) if spec.follow else key(role, side, index - 1) if index else ""
+            before = key(role, side, index - 1) if index else _followed(target, spec.follow, side)
             found[i] = found[target.index[before]] if before in target.index else turn
             continue
         angle = 2 * np.degrees(np.arccos(np.clip(abs(arc[0]), 0, 1)))
-        limit = 0.0 if directions == "ALL" else spec.limit
+        limit = 0.0 if directions == "ALL" or not target.straight else spec.limit
         found[i] = multiply(arc, turn) if angle > limit else turn
     return found
+
+
+def _followed(target: Parts, role: str, side: str) -> str:
+    """The key whose turn a part without a direction of its own takes over."""
+    if not role:
+        return ""
+    if not roles(target.body)[role].chain:
+        return key(role, side)
+    chain = target.chain(role) or target.chain(roles(target.body)[role].parent)
+    return chain[-1] if chain else ""
 
 
 def _arc(target: Parts, source: Parts, name: str, turn: Array) -> Array | None:
@@ -226,6 +277,10 @@ def ankle_height(parts: Parts) -> float | None:
     """Mean height of the feet's first joints over the floor at rest; of an animal, of its toes. None when unknown."""
     names = [key(leg[_over_sole(parts.body)], side) for leg in legs(parts.body) for side in SIDES]
     found = [parts.head(name) @ parts.up for name in names if name in parts.index]
+    if found and not parts.straight:  # the feet are anywhere: how high an ankle is follows from the foot's length
+        steps = [parts.head(key("toe", s)) - parts.head(key("foot", s)) for s in SIDES if key("toe", s) in parts.index]
+        lengths = [float(np.linalg.norm(step)) for step in steps]
+        return _ANKLE * float(np.mean(lengths)) if lengths else _ANKLE_OF_LEG * parts.leg_length()
     return float(np.mean(found)) - parts.floor if found else None
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -14,20 +14,24 @@ from ..scene.preserve import undone_on_failure
 from .bake import ResultMode, bake
 from .bone_map import RigMap
 from .channels import Channel, fk_channels
+from .checks import prepared, usable
 from .heels import heel_channels, heel_turns
+from .holds import Hold, hold_channels, release
 from .ik import ik_channels, limbs_with_ik, setting_channels
 from .motion import Solved, SourceMotion
 from .override import editable
 from .probe import Probe, all_settings, as_it_was, probe
 from .record import RigRecord, write_rig_record
 from .rig import detect_rig
-from .roles import limb_keys, toe_key
-from .solve import RetargetError, SolveOptions, solve
+from .roles import FINGERS, limb_keys, split_key, toe_key
+from .solve import RetargetError, RootMode, SolveOptions, solve
 from .source import sample_source
 
 __all__ = ["RetargetOptions", "Retargeted", "motion_channels", "retarget", "retarget_motion"]
 
 BakeMode = Literal["FK", "IK"]
+_PLANTED: Final = 3.0
+"""Degrees from which on the user is told what Plant Feet changed."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Retargeted:
         rig: the target's bone map.
         solved: the motion in the world.
         scale: of the path.
+        root: which bone carries the path.
         notes: what the user should know.
     """
 
@@ -65,6 +70,7 @@ class Retargeted:
     rig: RigMap
     solved: Solved
     scale: float
+    root: RootMode
     notes: tuple[str, ...]
 
 
@@ -102,7 +108,7 @@ def retarget(
     on_ik = options.bake == "IK" and limbs_with_ik(result.rig)
     rate, frames = scene_fps(context.scene), motion.frames
     timing = Timing(len(frames), rate, rate, float(frames[0]))
-    write_rig_record(result.action, RigRecord(result.rig, options.solve.root, "IK" if on_ik else "FK"), source, timing)
+    write_rig_record(result.action, RigRecord(result.rig, result.root, "IK" if on_ik else "FK"), source, timing)
     return result
 
 
@@ -116,27 +122,75 @@ def retarget_motion(
     """
     with undone_on_failure(context):
         target = editable(context, target)
-        rig = target_map or detect_rig(target)
-        keys, notes = _keys(rig, motion, options.solve)
+        rig = usable(target, target_map or detect_rig(target), confirmed=target_map is not None)
+        notes: list[str] = []
         limbs = limbs_with_ik(rig) if options.bake == "IK" else ()
         if options.bake == "IK" and not limbs:
             notes.append("The bone map knows no IK controls of this rig: its FK bones are keyed")
-        with as_it_was(context, target, all_settings(rig)):
-            seen = probe(context, target, rig, keys, limbs)
-        notes += [f"{a} follows {b} only partly" for a, b in seen.soft[:3]]
-        solved = solve(motion, seen.parts, options.solve)
-        channels = motion_channels(rig, seen, solved, limbs)
-        channels += heel_channels(rig, seen, solved, heel_turns(context, target, rig, seen, limbs, channels))
-        channels += setting_channels(rig, limbs)
-        action = bake(target, channels, motion.frames, options.name or target.name, options.result)
-        context.view_layer.update()
-    return Retargeted(target, action, rig, solved, solved.scale, tuple(notes))
+        with prepared(context, target, rig) as (holds, said):
+            rig, how, seen = _looked_at(context, motion, target, rig, options.solve, limbs, holds, notes)
+            notes += [*said, *(f"{a} follows {b} only partly" for a, b in seen.soft[:3])]
+            solved = solve(motion, seen.parts, how)
+            if solved.planted > _PLANTED:
+                notes.append(f"Plant Feet turned the legs by up to {solved.planted:.0f} degrees")
+            channels = motion_channels(rig, seen, solved, limbs)
+            channels += heel_channels(rig, seen, solved, heel_turns(context, target, rig, seen, limbs, channels))
+            channels += [*setting_channels(rig, limbs), *hold_channels(holds)]
+            action = bake(target, channels, motion.frames, options.name or target.name, options.result)
+            context.view_layer.update()
+    return Retargeted(target, action, rig, solved, solved.scale, how.root, tuple(notes))
 
 
-def _keys(rig: RigMap, motion: SourceMotion, options: SolveOptions) -> tuple[tuple[str, ...], list[str]]:
+def _looked_at(
+    context: Any,
+    motion: SourceMotion,
+    target: Any,
+    rig: RigMap,
+    options: SolveOptions,
+    limbs: Sequence[tuple[str, str]],
+    holds: Sequence[Hold],
+    notes: list[str],
+) -> tuple[RigMap, SolveOptions, Probe]:
+    """The rig's response, with the map and options that it needs: hips that cannot move give the path to a bone above.
+
+    Raises:
+        RetargetError: no bone above the hips can move either.
+    """
+    keys, said = _keys(rig, motion, options)
+    with as_it_was(context, target, all_settings(rig)):
+        release(target, holds)
+        seen = probe(context, target, rig, keys, limbs)
+        if not seen.parts.fixed_hips:
+            notes += said
+            return rig, options, seen
+        hips = rig.bones["hips"]
+        carrier = _carrier(target, rig)
+        if not carrier:
+            raise RetargetError(
+                f"{hips} of {target.name} cannot move: it is connected, and so is all above it.",
+                "Clear Connected of its bone in Edit Mode.",
+            )
+        rig = replace(rig, bones={**rig.bones, "root": carrier})
+        options = replace(options, root="IN_PLACE" if options.root == "IN_PLACE" else "ROOT")
+        keys, said = _keys(rig, motion, options, with_root=True)
+        notes += [f"{hips} cannot move, being connected: {carrier} carries the path", *said]
+        return rig, options, probe(context, target, rig, keys, limbs)
+
+
+def _carrier(target: Any, rig: RigMap) -> str:
+    """The first bone above the hips that its location moves; the map's root bone where that is one. "" for none."""
+    above = [b.name for b in target.data.bones[rig.bones["hips"]].parent_recursive if not b.use_connect]
+    return rig.bones["root"] if rig.bones.get("root") in above else next(iter(above), "")
+
+
+def _keys(
+    rig: RigMap, motion: SourceMotion, options: SolveOptions, with_root: bool = False
+) -> tuple[tuple[str, ...], list[str]]:
     """The parts to key, and notes."""
     notes = []
-    keys = tuple(k for k in rig.keys if k != "root" or options.root == "ROOT")
+    keys = tuple(k for k in rig.keys if k != "root" or options.root == "ROOT" or with_root)
+    # a source without fingers leaves the rig's as they are
+    keys = tuple(k for k in keys if split_key(k)[0] not in FINGERS or motion.rest.chain(*split_key(k)[:2]))
     if options.root == "ROOT" and "root" not in keys:
         notes.append("The bone map has no root bone: the path is on the hips")
     absent = [k for k in keys if k not in motion.rest.index and k != "root" and "." not in k]

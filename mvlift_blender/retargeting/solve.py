@@ -9,7 +9,7 @@ import numpy as np
 from mvlift.errors import MvliftError
 from numpy.typing import NDArray
 
-from ..motion.rotations import continuous, multiply, rotate
+from ..motion.rotations import continuous, from_vector, multiply, rotate
 from .feet import plant_feet
 from .motion import Solved, SourceMotion, TargetParts
 from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio, over_legs
@@ -34,12 +34,14 @@ class SolveOptions:
         feet: keep the feet where the source's are, on the floor, by IK on the target's own legs.
         directions: LIMBS keeps the character's own posture; ALL makes every bone point as the source's.
         scale: of the path; None takes the ratio of the legs' lengths.
+        keep_place: begin where the rig stands, facing as it does, instead of where the source begins.
     """
 
     root: RootMode = "HIPS"
     feet: bool = True
     directions: Directions = "LIMBS"
     scale: float | None = None
+    keep_place: bool = False
 
 
 def solve(source: SourceMotion, target: TargetParts, options: SolveOptions) -> Solved:
@@ -58,12 +60,31 @@ def solve(source: SourceMotion, target: TargetParts, options: SolveOptions) -> S
     if "hips" not in source.rest.index or "hips" not in target.index:
         raise RetargetError("The hips are not known.", "Set the Hips row of the bone map.")
     scale = options.scale or leg_ratio(target, source.rest)
+    if options.keep_place:
+        source = _placed(source, target)
     turns, driven = _turns(source, target, options)
     places = _hips(source, target, turns, scale)
     solved = Solved(turns, forward(target, turns, places), scale, driven)
     if options.feet:
         solved = plant_feet(source, target, solved)
     return with_root(target, solved, options.root)
+
+
+def _placed(source: SourceMotion, target: TargetParts) -> SourceMotion:
+    """The same motion that begins over the target's place at rest, faces as it does, and stands on its floor.
+
+    The source is turned by one angle about the vertical and moved; its heights stay as they were over its floor.
+    """
+    up = source.rest.up
+    first = source.turns[0, source.rest.index["hips"]]
+    ahead = rotate(first, np.cross(source.rest.left, source.rest.up))
+    front = np.cross(target.left, target.up)
+    flat = [v - (v @ up) * up for v in (ahead, front)]
+    angle = np.arctan2(np.cross(flat[0], flat[1]) @ up, flat[0] @ flat[1])
+    turn = from_vector(angle * up)
+    start = target.head("hips") - (target.head("hips") @ up - target.floor) * up
+    heads = rotate(turn, source.heads - source.origin) + start
+    return replace(source, turns=multiply(turn, source.turns), heads=heads, ground=target.floor)
 
 
 def _turns(source: SourceMotion, target: TargetParts, options: SolveOptions) -> tuple[Array, NDArray[np.bool_]]:
@@ -127,6 +148,8 @@ def with_root(target: TargetParts, solved: Solved, mode: RootMode) -> Solved:
         offset = offset - (offset @ up) * up
         below = heads[:, at] - (heads[:, at] @ up)[:, None] * up
         heads[:, i] = below - rotate(turns[:, i], offset) + (target.heads[i] @ up) * up
+        if target.fixed_hips:
+            heads[:, i] = heads[:, at] - rotate(turns[:, i], target.heads[at] - target.heads[i])
         driven = solved.driven.copy()
         driven[i] = True
         return replace(solved, turns=turns, heads=heads, driven=driven)

@@ -42,7 +42,7 @@ def _needs(form):
         pytest.skip("this Blender is built without USD")
 
 
-def _imported(path, form, axes=("Y", "Z")):
+def _imported(path, form):
     bpy.context.scene.render.fps = 30
     if form.startswith("FBX"):
         bpy.ops.import_scene.fbx(filepath=str(path), anim_offset=0)
@@ -51,7 +51,7 @@ def _imported(path, form, axes=("Y", "Z")):
     elif form == "USD":
         bpy.ops.wm.usd_import(filepath=str(path))
     else:
-        bpy.ops.import_anim.bvh(filepath=str(path), axis_forward=axes[0], axis_up=axes[1])
+        bpy.ops.import_anim.bvh(filepath=str(path), global_scale=0.01)
     return _armature()
 
 
@@ -74,8 +74,7 @@ def test_retargeted_rigs_come_back(name, root, form, tmp_path):
     expected = path_of(target, bones, FRAMES)
     path = export_rig(bpy.context, target, tmp_path / "rig", form)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    # rigs from FBX files are y up
-    armature = _imported(path, form, ("Y", "Z") if name == "rigify" else ("-Z", "Y"))
+    armature = _imported(path, form)
     first = armature.animation_data.action.frame_range[0]
     names = {bone.name for bone in armature.data.bones}
     bones = [b if b in names else b.replace(":", "_") for b in bones]

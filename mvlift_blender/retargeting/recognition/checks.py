@@ -18,13 +18,17 @@ _LENGTH: Final = 1e-4
 """Share of the rig's size below which a bone has no length."""
 
 
-def problem_of(shape: RigShape, rig: RigMap) -> str:
+def problem_of(shape: RigShape, rig: RigMap, whole: bool = True) -> str:
     """Why a map cannot work, "" when it can.
 
-    It needs hips, spine, head and both bones of four limbs; each part must hang on the one before it, and the joints of
-    a limb must lie apart.
+    It needs hips; each part must hang on the one before it, and the joints of a limb must lie apart.
+
+    Args:
+        shape: the rig.
+        rig: its map.
+        whole: it needs spine, head and both bones of four limbs too.
     """
-    lacking = [k for k in _needed(rig.body) if k not in rig.bones]
+    lacking = [k for k in _needed(rig.body) if k not in rig.bones and (whole or k == "hips")]
     if rig.geometry:  # a control may carry the whole trunk
         lacking = [k for k in lacking if split_key(k)[0] != "spine"]
     if lacking:
@@ -43,9 +47,9 @@ def problem_of(shape: RigShape, rig: RigMap) -> str:
                     return f"{shape.names[b]} does not hang on {shape.names[a]}"
                 if np.linalg.norm(shape.heads[a] - shape.heads[b]) < _LENGTH * shape.size:
                     return f"the {name} has no length between {shape.names[a]} and {shape.names[b]}"
-            if at["hips"] not in shape.ancestors[chain[0]]:
+            if chain and at["hips"] not in shape.ancestors[chain[0]]:
                 return f"{shape.names[chain[0]]} does not hang on {shape.names[at['hips']]}"
-    if at["hips"] not in shape.ancestors[at["head"]]:
+    if "head" in at and at["hips"] not in shape.ancestors[at["head"]]:
         return f"{shape.names[at['head']]} does not hang on {shape.names[at['hips']]}"
     return ""
 
