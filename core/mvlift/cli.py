@@ -180,17 +180,29 @@ class Models:
     """List the weights that come with MVLift."""
 
 
+@dataclass(frozen=True)
+class Retarget:
+    """Put motions on rigs, or say what a rig is recognised as: done by Blender, see `mvlift retarget --help`."""
+
+    blender: Path | None = None
+    """A Python with Blender as a module, or a Blender with this extension."""
+
+
 Command = (
     Annotated[Lift, tyro.conf.subcommand("lift")]
     | Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[Inspect, tyro.conf.subcommand("inspect")]
     | Annotated[Convert, tyro.conf.subcommand("convert")]
     | Annotated[Models, tyro.conf.subcommand("models")]
+    | Annotated[Retarget, tyro.conf.subcommand("retarget")]
 )
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; the exit code is 0 when everything worked, 1 when something failed, 2 for wrong arguments."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["retarget"]:
+        sys.exit(_in_blender(given))
     limit_environment()  # before numpy is loaded
     command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
     for stream in (sys.stdout, sys.stderr):  # a terminal of cp1252 or ASCII shows what it can of a file's name
@@ -206,6 +218,16 @@ def main(arguments: list[str] | None = None) -> None:
         console.print("mvlift: interrupted; nothing half-written is left")
         failed = 143 if type(error) is not KeyboardInterrupt else 130
     sys.exit(failed)
+
+
+def _in_blender(arguments: list[str]) -> int:
+    from mvlift.commands.in_blender import run_in_blender
+
+    try:
+        return run_in_blender(arguments)
+    except MvliftError as error:
+        Console(stderr=True, highlight=False, markup=False).print(f"mvlift: {error}", style="red", soft_wrap=True)
+        return 1
 
 
 def _run(command: Command, console: Console) -> int:

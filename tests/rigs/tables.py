@@ -58,14 +58,13 @@ def _animal(side: int) -> dict[str, np.ndarray]:
 def _shape(rows: Rows, points: Mapping[int, Mapping[str, np.ndarray]]) -> RigShape:
     number = {bone: i for i, (bone, *_) in enumerate(rows)}
     heads = np.array([points[side][landmark] for _, _, landmark, side in rows])
-    tails = heads + [0, 0, 0.05]
+    tails = heads + np.array([0, 0, 0.05])
     for i, (_, parent, _, _) in enumerate(rows):
         if parent:
             tails[number[parent]] = heads[i]
     return RigShape(tuple(b for b, *_ in rows), tuple(number.get(p, -1) for _, p, _, _ in rows), heads, tails)
 
 
-_ARM = "\n            {clav} clav\n              {arm} arm\n                {elbow} elbow\n                  {wrist} wrist\n                    {finger} i1"
 _BODY = """
 {root} ground
   {hips} hips
@@ -86,48 +85,147 @@ _BODY = """
           {toe} ball
             {tip} toe
 """
-_PARTS = ("root", "hips", "spine1", "spine2", "chest", "neck", "head", "end", "clav", "arm", "elbow", "hand", "finger", "thigh", "knee", "ankle", "toe", "tip")
+_PARTS = (
+    "root",
+    "hips",
+    "spine1",
+    "spine2",
+    "chest",
+    "neck",
+    "head",
+    "end",
+    "clav",
+    "arm",
+    "elbow",
+    "hand",
+    "finger",
+    "thigh",
+    "knee",
+    "ankle",
+    "toe",
+    "tip",
+)
 HUMANS: dict[str, tuple[tuple[str, str], str]] = {
-    "german": (("links", "rechts"), "Wurzel Becken Wirbel1 Wirbel2 Brust Hals Kopf Kopf_Ende Schluesselbein_$ Oberarm_$ Unterarm_$ Hand_$ Zeigefinger1_$ Oberschenkel_$ Unterschenkel_$ Fuss_$ Zehen_$ Zehen_Ende_$"),
-    "french": (("G", "D"), "Racine Bassin Colonne1 Colonne2 Poitrine Cou Tete Tete_end Clavicule_$ Bras_$ AvantBras_$ Main_$ Index1_$ Cuisse_$ Mollet_$ Pied_$ Orteils_$ Orteils_end_$"),
-    "spanish": (("izq", "der"), "Raiz Cadera Columna1 Columna2 Pecho Cuello Cabeza Cabeza_end Clavicula_$ Brazo_$ Antebrazo_$ Mano_$ Indice1_$ Muslo_$ Pantorrilla_$ Pie_$ Dedos_Pie_$ DedosFin_$"),
-    "latin": (("sinistra", "dextra"), "origin pelvis lumbar thoracic sternum cervical cranium cranium_end clavicula_$ humerus_$ radius_$ carpus_$ digitus_$ femur_$ tibia_$ tarsus_$ metatarsal_$ phalanx_end_$"),
-    "mmd": (("左", "右"), "全ての親 センター 上半身 上半身2 上半身3 首 頭 頭先 $肩 $腕 $ひじ $手首 $人指１ $足 $ひざ $足首 $つま先 $つま先先"),
-    "chinese": (("左", "右"), "根 骨盆 脊椎1 脊椎2 胸 脖子 头 头末 $锁骨 $上臂 $前臂 $手掌 $食指1 $大腿 $小腿 $脚踝 $脚趾 $脚趾末"),
-    "mmd_english": (("_L", "_R"), "master center upper_body upper_body2 upper_body3 neck head head_tip shoulder$ arm$ elbow$ wrist$ fore1$ leg$ knee$ ankle$ toe$ toe_tip$"),
-    "blender_dots": ((".L", ".R"), "root hip spine spine.001 chest neck head head.end shoulder$ upper_arm$ forearm$ hand$ f_index.01$ thigh$ shin$ foot$ toe$ toe$.001"),
-    "glued": (("l", "r"), "rootjoint pelvis spinea spineb spinec neck head headend $clavicle $upperarm $lowerarm $hand $indexa $thigh $calf $foot $toe $toeend"),
-    "maya": (("L_", "R_"), "root_jnt cog_jnt spine_01_jnt spine_02_jnt chest_jnt neck_jnt head_jnt headEnd_jnt $clav_jnt $shoulder_jnt $elbow_jnt $wrist_jnt $index_01_jnt $hip_jnt $knee_jnt $ankle_jnt $ball_jnt $toe_jnt"),
-    "bip01": (("L", "R"), "Bip01 Bip01_Pelvis Bip01_Spine Bip01_Spine1 Bip01_Spine2 Bip01_Neck Bip01_Head Bip01_HeadNub Bip01_$_Clavicle Bip01_$_UpperArm Bip01_$_Forearm Bip01_$_Hand Bip01_$_Finger1 Bip01_$_Thigh Bip01_$_Calf Bip01_$_Foot Bip01_$_Toe0 Bip01_$_Toe0Nub"),
-    "cc": (("L", "R"), "CC_Base_BoneRoot CC_Base_Hip CC_Base_Waist CC_Base_Spine01 CC_Base_Spine02 CC_Base_NeckTwist01 CC_Base_Head CC_Base_Head_End CC_Base_$_Clavicle CC_Base_$_Upperarm CC_Base_$_Forearm CC_Base_$_Hand CC_Base_$_Index1 CC_Base_$_Thigh CC_Base_$_Calf CC_Base_$_Foot CC_Base_$_ToeBase CC_Base_$_ToeBaseShareBone"),
-    "kinect": (("Left", "Right"), "Root SpineBase SpineMid SpineChest SpineShoulder Neck Head HeadTip Clavicle$ Shoulder$ Elbow$ Wrist$ HandTip$ Hip$ Knee$ Ankle$ Foot$ FootTip$"),
-    "hdm": (("l", "r"), "reference root lowerback upperback thorax upperneck head headsite $clavicle $humerus $radius $wrist $fingers $femur $tibia $foot $toes $toesend"),
-    "koikatsu": (("L", "R"), "cf_j_root cf_j_hips cf_j_spine01 cf_j_spine02 cf_j_spine03 cf_j_neck cf_j_head cf_s_head cf_j_shoulder_$ cf_j_arm00_$ cf_j_forearm01_$ cf_j_hand_$ cf_j_index01_$ cf_j_thigh00_$ cf_j_leg01_$ cf_j_foot_$ cf_j_toes_$ cf_s_toes_$"),
-    "valve": (("L", "R"), "ValveBiped.Bip01 ValveBiped.Bip01_Pelvis ValveBiped.Bip01_Spine ValveBiped.Bip01_Spine1 ValveBiped.Bip01_Spine2 ValveBiped.Bip01_Neck1 ValveBiped.Bip01_Head1 ValveBiped.forward ValveBiped.Bip01_$_Clavicle ValveBiped.Bip01_$_UpperArm ValveBiped.Bip01_$_Forearm ValveBiped.Bip01_$_Hand ValveBiped.Bip01_$_Finger1 ValveBiped.Bip01_$_Thigh ValveBiped.Bip01_$_Calf ValveBiped.Bip01_$_Foot ValveBiped.Bip01_$_Toe0 ValveBiped.Anim_$"),
-    "synty": (("L", "R"), "Root Hips Spine_01 Spine_02 Spine_03 Neck Head Eyes Clavicle_$ Shoulder_$ Elbow_$ Hand_$ IndexFinger_01_$ UpperLeg_$ LowerLeg_$ Ankle_$ Ball_$ Toes_$"),
-    "namespaced": (("Left", "Right"), "hero:rig:root hero:rig:Hips hero:rig:Spine hero:rig:Spine1 hero:rig:Spine2 hero:rig:Neck hero:rig:Head hero:rig:Head_end hero:rig:$Shoulder hero:rig:$Arm hero:rig:$ForeArm hero:rig:$Hand hero:rig:$HandIndex1 hero:rig:$UpLeg hero:rig:$Leg hero:rig:$Foot hero:rig:$ToeBase hero:rig:$Toe_End"),
-    "def_prefix": ((".L", ".R"), "root DEF-hips DEF-spine DEF-spine.001 DEF-chest DEF-neck DEF-head DEF-head_end DEF-shoulder$ DEF-upper_arm$ DEF-forearm$ DEF-hand$ DEF-f_index.01$ DEF-thigh$ DEF-shin$ DEF-foot$ DEF-toe$ DEF-toe_end$"),
-    "vrm0": (("L", "R"), "Root J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Neck J_Bip_C_Head J_Sec_Hair1_01 J_Bip_$_Shoulder J_Bip_$_UpperArm J_Bip_$_LowerArm J_Bip_$_Hand J_Bip_$_Index1 J_Bip_$_UpperLeg J_Bip_$_LowerLeg J_Bip_$_Foot J_Bip_$_ToeBase J_Bip_$_ToeBase_end"),
-    "numbered": (("L", "R"), "Root_00 Pelvis_01 Spine1_02 Spine2_03 Spine3_04 Neck_05 Head_06 HeadEnd_07 Clavicle$_0$8 Arm$_0$9 Forearm$_1$0 Hand$_1$1 Index$_1$2 Thigh$_1$3 Shin$_1$4 Foot$_1$5 Toe$_1$6 ToeEnd$_1$7"),
-    "second_life": (("Left", "Right"), "mRoot mPelvis mSpine1 mTorso mChest mNeck mHead mSkull mCollar$ mShoulder$ mElbow$ mWrist$ mHandIndex1$ mHip$ mKnee$ mAnkle$ mFoot$ mToe$"),
-    "advanced": (("L", "R"), "Main Root_M Spine1_M Spine2_M Chest_M Neck_M Head_M HeadEnd_M Scapula_$ Shoulder_$ Elbow_$ Wrist_$ IndexFinger1_$ Hip_$ Knee_$ Ankle_$ Toes_$ ToesEnd_$"),
+    "german": (
+        ("links", "rechts"),
+        "Wurzel Becken Wirbel1 Wirbel2 Brust Hals Kopf Kopf_Ende Schluesselbein_$ Oberarm_$ Unterarm_$ Hand_$ Zeigefinger1_$ Oberschenkel_$ Unterschenkel_$ Fuss_$ Zehen_$ Zehen_Ende_$",
+    ),
+    "french": (
+        ("G", "D"),
+        "Racine Bassin Colonne1 Colonne2 Poitrine Cou Tete Tete_end Clavicule_$ Bras_$ AvantBras_$ Main_$ Index1_$ Cuisse_$ Mollet_$ Pied_$ Orteils_$ Orteils_end_$",
+    ),
+    "spanish": (
+        ("izq", "der"),
+        "Raiz Cadera Columna1 Columna2 Pecho Cuello Cabeza Cabeza_end Clavicula_$ Brazo_$ Antebrazo_$ Mano_$ Indice1_$ Muslo_$ Pantorrilla_$ Pie_$ Dedos_Pie_$ DedosFin_$",
+    ),
+    "latin": (
+        ("sinistra", "dextra"),
+        "origin pelvis lumbar thoracic sternum cervical cranium cranium_end clavicula_$ humerus_$ radius_$ carpus_$ digitus_$ femur_$ tibia_$ tarsus_$ metatarsal_$ phalanx_end_$",
+    ),
+    "mmd": (
+        ("左", "右"),
+        "全ての親 センター 上半身 上半身2 上半身3 首 頭 頭先 $肩 $腕 $ひじ $手首 $人指１ $足 $ひざ $足首 $つま先 $つま先先",
+    ),
+    "chinese": (
+        ("左", "右"),
+        "根 骨盆 脊椎1 脊椎2 胸 脖子 头 头末 $锁骨 $上臂 $前臂 $手掌 $食指1 $大腿 $小腿 $脚踝 $脚趾 $脚趾末",
+    ),
+    "mmd_english": (
+        ("_L", "_R"),
+        "master center upper_body upper_body2 upper_body3 neck head head_tip shoulder$ arm$ elbow$ wrist$ fore1$ leg$ knee$ ankle$ toe$ toe_tip$",
+    ),
+    "blender_dots": (
+        (".L", ".R"),
+        "root hip spine spine.001 chest neck head head.end shoulder$ upper_arm$ forearm$ hand$ f_index.01$ thigh$ shin$ foot$ toe$ toe$.001",
+    ),
+    "glued": (
+        ("l", "r"),
+        "rootjoint pelvis spinea spineb spinec neck head headend $clavicle $upperarm $lowerarm $hand $indexa $thigh $calf $foot $toe $toeend",
+    ),
+    "maya": (
+        ("L_", "R_"),
+        "root_jnt cog_jnt spine_01_jnt spine_02_jnt chest_jnt neck_jnt head_jnt headEnd_jnt $clav_jnt $shoulder_jnt $elbow_jnt $wrist_jnt $index_01_jnt $hip_jnt $knee_jnt $ankle_jnt $ball_jnt $toe_jnt",
+    ),
+    "bip01": (
+        ("L", "R"),
+        "Bip01 Bip01_Pelvis Bip01_Spine Bip01_Spine1 Bip01_Spine2 Bip01_Neck Bip01_Head Bip01_HeadNub Bip01_$_Clavicle Bip01_$_UpperArm Bip01_$_Forearm Bip01_$_Hand Bip01_$_Finger1 Bip01_$_Thigh Bip01_$_Calf Bip01_$_Foot Bip01_$_Toe0 Bip01_$_Toe0Nub",
+    ),
+    "cc": (
+        ("L", "R"),
+        "CC_Base_BoneRoot CC_Base_Hip CC_Base_Waist CC_Base_Spine01 CC_Base_Spine02 CC_Base_NeckTwist01 CC_Base_Head CC_Base_Head_End CC_Base_$_Clavicle CC_Base_$_Upperarm CC_Base_$_Forearm CC_Base_$_Hand CC_Base_$_Index1 CC_Base_$_Thigh CC_Base_$_Calf CC_Base_$_Foot CC_Base_$_ToeBase CC_Base_$_ToeBaseShareBone",
+    ),
+    "kinect": (
+        ("Left", "Right"),
+        "Root SpineBase SpineMid SpineChest SpineShoulder Neck Head HeadTip Clavicle$ Shoulder$ Elbow$ Wrist$ HandTip$ Hip$ Knee$ Ankle$ Foot$ FootTip$",
+    ),
+    "hdm": (
+        ("l", "r"),
+        "reference root lowerback upperback thorax upperneck head headsite $clavicle $humerus $radius $wrist $fingers $femur $tibia $foot $toes $toesend",
+    ),
+    "koikatsu": (
+        ("L", "R"),
+        "cf_j_root cf_j_hips cf_j_spine01 cf_j_spine02 cf_j_spine03 cf_j_neck cf_j_head cf_s_head cf_j_shoulder_$ cf_j_arm00_$ cf_j_forearm01_$ cf_j_hand_$ cf_j_index01_$ cf_j_thigh00_$ cf_j_leg01_$ cf_j_foot_$ cf_j_toes_$ cf_s_toes_$",
+    ),
+    "valve": (
+        ("L", "R"),
+        "ValveBiped.Bip01 ValveBiped.Bip01_Pelvis ValveBiped.Bip01_Spine ValveBiped.Bip01_Spine1 ValveBiped.Bip01_Spine2 ValveBiped.Bip01_Neck1 ValveBiped.Bip01_Head1 ValveBiped.forward ValveBiped.Bip01_$_Clavicle ValveBiped.Bip01_$_UpperArm ValveBiped.Bip01_$_Forearm ValveBiped.Bip01_$_Hand ValveBiped.Bip01_$_Finger1 ValveBiped.Bip01_$_Thigh ValveBiped.Bip01_$_Calf ValveBiped.Bip01_$_Foot ValveBiped.Bip01_$_Toe0 ValveBiped.Anim_$",
+    ),
+    "synty": (
+        ("L", "R"),
+        "Root Hips Spine_01 Spine_02 Spine_03 Neck Head Eyes Clavicle_$ Shoulder_$ Elbow_$ Hand_$ IndexFinger_01_$ UpperLeg_$ LowerLeg_$ Ankle_$ Ball_$ Toes_$",
+    ),
+    "namespaced": (
+        ("Left", "Right"),
+        "hero:rig:root hero:rig:Hips hero:rig:Spine hero:rig:Spine1 hero:rig:Spine2 hero:rig:Neck hero:rig:Head hero:rig:Head_end hero:rig:$Shoulder hero:rig:$Arm hero:rig:$ForeArm hero:rig:$Hand hero:rig:$HandIndex1 hero:rig:$UpLeg hero:rig:$Leg hero:rig:$Foot hero:rig:$ToeBase hero:rig:$Toe_End",
+    ),
+    "def_prefix": (
+        (".L", ".R"),
+        "root DEF-hips DEF-spine DEF-spine.001 DEF-chest DEF-neck DEF-head DEF-head_end DEF-shoulder$ DEF-upper_arm$ DEF-forearm$ DEF-hand$ DEF-f_index.01$ DEF-thigh$ DEF-shin$ DEF-foot$ DEF-toe$ DEF-toe_end$",
+    ),
+    "vrm0": (
+        ("L", "R"),
+        "Root J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Neck J_Bip_C_Head J_Sec_Hair1_01 J_Bip_$_Shoulder J_Bip_$_UpperArm J_Bip_$_LowerArm J_Bip_$_Hand J_Bip_$_Index1 J_Bip_$_UpperLeg J_Bip_$_LowerLeg J_Bip_$_Foot J_Bip_$_ToeBase J_Bip_$_ToeBase_end",
+    ),
+    "numbers in a chain": (
+        ("L", "R"),
+        "Skeleton_root Skeleton_torso_joint_1 Skeleton_torso_joint_2 Skeleton_torso_joint_3 Skeleton_torso_joint_4 Skeleton_neck_joint_1 Skeleton_neck_joint_2 Skeleton_end Skeleton_collar_joint_$ Skeleton_arm_joint_$__4_ Skeleton_arm_joint_$__3_ Skeleton_arm_joint_$__2_ Skeleton_prop_$ leg_joint_$_1 leg_joint_$_2 leg_joint_$_3 leg_joint_$_5 leg_joint_$_end",
+    ),
+    "second_life": (
+        ("Left", "Right"),
+        "mRoot mPelvis mTorso mSpine1 mChest mNeck mHead mSkull mCollar$ mShoulder$ mElbow$ mWrist$ mHandIndex1$ mHip$ mKnee$ mAnkle$ mFoot$ mToe$",
+    ),
+    "advanced": (
+        ("L", "R"),
+        "Main Root_M Spine1_M Spine2_M Chest_M Neck_M Head_M HeadEnd_M Scapula_$ Shoulder_$ Elbow_$ Wrist_$ IndexFinger1_$ Hip_$ Knee_$ Ankle_$ Toes_$ ToesEnd_$",
+    ),
 }
-EXPECTED = ("hips", "spine", "head", "neck", "shoulder", "upper_arm", "lower_arm", "hand", "upper_leg", "lower_leg", "foot", "toe")
-_OF = {"hips": "hips", "head": "head", "neck": "neck", "spine": "spine1", "shoulder": "clav", "upper_arm": "arm", "lower_arm": "elbow", "hand": "hand", "upper_leg": "thigh", "lower_leg": "knee", "foot": "ankle", "toe": "toe"}
+_OF = {
+    "hips": "hips",
+    "head": "head",
+    "neck": "neck",
+    "spine": "spine1",
+    "shoulder": "clav",
+    "upper_arm": "arm",
+    "lower_arm": "elbow",
+    "hand": "hand",
+    "upper_leg": "thigh",
+    "lower_leg": "knee",
+    "foot": "ankle",
+    "toe": "toe",
+}
 
 
 def human(name: str) -> tuple[RigShape, dict[str, str]]:
     """A skeleton by its maker's names, and the bone of each part with ``$`` for the side."""
     _, words = HUMANS[name]
-    parts = dict(zip(_PARTS, words.split(" "), strict=True)) if len(words.split(" ")) == len(_PARTS) else None
-    if parts is None:  # makers without a bone at the end of the hand
-        values = words.split(" ")
-        parts = dict(zip([p for p in _PARTS if p != "finger"], values, strict=True)) | {"finger": "Prop_$"}
+    parts = dict(zip(_PARTS, words.split(" "), strict=True))
     return human_shape(_BODY.format(**parts), HUMANS[name][0]), {part: parts[of] for part, of in _OF.items()}
 
 
 ANIMALS: dict[str, tuple[tuple[str, str], str, dict[str, str]]] = {
-    "leg numbers": ((".L", ".R"), """
+    "leg numbers": (
+        (".L", ".R"),
+        """
 root ground
   pelvis hips
     spine1 s1
@@ -150,8 +248,23 @@ root ground
       hind_leg2$ h2
         hind_leg3$ h3
           hind_foot$ h4
-""", {"hips": "pelvis", "head": "head", "hind_upper": "hind_leg1$", "hind_lower": "hind_leg2$", "hind_foot": "hind_leg3$", "hind_toe": "hind_foot$", "front_upper": "front_leg1$", "front_lower": "front_leg2$", "front_foot": "front_leg3$", "front_toe": "front_foot$"}),
-    "anatomy": (("L_", "R_"), """
+""",
+        {
+            "hips": "pelvis",
+            "head": "head",
+            "hind_upper": "hind_leg1$",
+            "hind_lower": "hind_leg2$",
+            "hind_foot": "hind_leg3$",
+            "hind_toe": "hind_foot$",
+            "front_upper": "front_leg1$",
+            "front_lower": "front_leg2$",
+            "front_foot": "front_leg3$",
+            "front_toe": "front_foot$",
+        },
+    ),
+    "anatomy": (
+        ("L_", "R_"),
+        """
 Root ground
   Hips hips
     Spine s1
@@ -172,8 +285,24 @@ Root ground
       $Tibia h2
         $Tarsus h3
           $Hind_Paw h4
-""", {"hips": "Hips", "head": "Head", "hind_upper": "$Femur", "hind_lower": "$Tibia", "hind_foot": "$Tarsus", "hind_toe": "$Hind_Paw", "front_upper": "$Humerus", "front_lower": "$Radius", "front_foot": "$Carpus", "front_toe": "$Front_Paw", "front_shoulder": "$Scapula"}),
-    "person's words": (("L", "R"), """
+""",
+        {
+            "hips": "Hips",
+            "head": "Head",
+            "hind_upper": "$Femur",
+            "hind_lower": "$Tibia",
+            "hind_foot": "$Tarsus",
+            "hind_toe": "$Hind_Paw",
+            "front_upper": "$Humerus",
+            "front_lower": "$Radius",
+            "front_foot": "$Carpus",
+            "front_toe": "$Front_Paw",
+            "front_shoulder": "$Scapula",
+        },
+    ),
+    "person's words": (
+        ("L", "R"),
+        """
 Bip01 ground
   Bip01_Pelvis hips
     Bip01_Spine s1
@@ -193,9 +322,21 @@ Bip01 ground
       Bip01_$_Calf h2
         Bip01_$_HorseLink h3
           Bip01_$_Foot h4
-""", {"hips": "Bip01_Pelvis", "head": "Bip01_Head", "hind_upper": "Bip01_$_Thigh", "hind_lower": "Bip01_$_Calf", "front_upper": "Bip01_$_UpperArm", "front_lower": "Bip01_$_Forearm", "front_foot": "Bip01_$_Hand"}),
+""",
+        {
+            "hips": "Bip01_Pelvis",
+            "head": "Bip01_Head",
+            "hind_upper": "Bip01_$_Thigh",
+            "hind_lower": "Bip01_$_Calf",
+            "front_upper": "Bip01_$_UpperArm",
+            "front_lower": "Bip01_$_Forearm",
+            "front_foot": "Bip01_$_Hand",
+        },
+    ),
 }
-BIRD = (("_L", "_R"), """
+BIRD = (
+    ("_L", "_R"),
+    """
 root ground
   hips hips
     spine s1
@@ -212,8 +353,11 @@ root ground
       shin$ h2
         foot$ h3
           toe$ h4
-""")
-RAPTOR = (("_L", "_R"), """
+""",
+)
+RAPTOR = (
+    ("_L", "_R"),
+    """
 root ground
   hips hips
     spine s1
@@ -232,8 +376,11 @@ root ground
       shin$ h2
         foot$ h3
           toe$ h4
-""")
-SPIDER = (("_L", "_R"), """
+""",
+)
+SPIDER = (
+    ("_L", "_R"),
+    """
 root ground
   body hips
     head head
@@ -247,4 +394,5 @@ root ground
     legC1$ w1
       legC2$ w2
         legC3$ w3
-""")
+""",
+)

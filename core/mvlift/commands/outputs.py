@@ -22,6 +22,7 @@ People = list[tuple[KeypointClip, LiftedMotion]]
 OWN_FORMATS: Final = (".npz", ".bvh", ".png")
 BLENDER_FORMATS: Final = (".blend", ".fbx", ".glb", ".usd")
 FORMATS: Final = (*OWN_FORMATS, *BLENDER_FORMATS)
+_BESIDE: Final = ".venv-bpy"
 _HOW: Final = (
     "pip install 'mvlift[blender]' (Python 3.11), or give --blender: a Python with bpy and MVLift, or a Blender with "
     "the extension."
@@ -79,13 +80,20 @@ def blender_command(blender: Path | None) -> list[str]:
     Raises:
         MvliftError: there is no Blender.
     """
-    if blender is None:
-        if find_spec("bpy") is None or find_spec("mvlift_blender") is None:
-            raise MvliftError("Blender's formats need Blender.", _HOW)
+    if blender is None and find_spec("bpy") is not None and find_spec("mvlift_blender") is not None:
         return [sys.executable, "-m", "mvlift_blender.headless"]
+    blender = blender or _installed_blender()
+    if blender is None:
+        raise MvliftError("Blender's formats need Blender.", _HOW)
     if "python" in blender.name.lower():
         return [str(blender), "-m", "mvlift_blender.headless"]
     return [str(blender), "--background", "--command", "mvlift"]
+
+
+def _installed_blender() -> Path | None:
+    """The environment with Blender that `make` sets up beside this one, else None."""
+    beside = Path(sys.prefix).with_name(_BESIDE) / "bin" / "python"
+    return beside if beside.is_file() else None
 
 
 def _write_by_blender(motions: People, output: Path, blender: Path | None, body: Path | None) -> None:

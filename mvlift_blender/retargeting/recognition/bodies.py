@@ -33,6 +33,8 @@ _LIMBS: Final = {
 _OPTIONAL: Final = frozenset({"shoulder", "toe", "hind_toe", "front_shoulder", "front_toe"})
 _ENDS: Final = frozenset({"hand", "foot", "front_foot", "hind_foot"})
 """Parts without which a limb can still be moved."""
+_LAST_OF_NECK: Final = 0.3
+"""What it counts that a head is not named so, but ends the neck."""
 _AT_END: Final = 0.05
 """Share of the rig's size within which a paw that hangs elsewhere belongs to a leg."""
 
@@ -118,7 +120,7 @@ def _whole(
     if root >= 0:
         bones["root"] = root
     scores = [max(min(s, 1.0), -1.0) for limb in (legs, arms) for r, s in limb.scores.items() if r not in _OPTIONAL]
-    scores += [float(np.clip(table[r][b], -1, 1)) for r, b in (("hips", hips), ("head", head))]
+    scores += [float(np.clip(table["hips"][hips], 0, 1)), max(float(table["head"][head]), _LAST_OF_NECK)]
     scores += [float(np.clip(table["spine"][b], -1, 1)) for b in spine[:1]]
     expected = [r for limb in _LIMBS[body] for r in limb if r not in _OPTIONAL]
     missing = tuple(r for r in expected if key(r, LEFT) not in bones)

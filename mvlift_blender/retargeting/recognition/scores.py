@@ -24,7 +24,7 @@ _EXTRA_PLACE: Final = -0.35
 _WRONG_END: Final = -1.0
 """A front leg for a hind one, or either for a person's."""
 _UNKNOWN: Final = -0.03
-_CONTINUED: Final = -0.3
+_CONTINUED: Final = -0.15
 _SAME_PLACE: Final = 0.002
 """Share of the rig's size below which two bones begin at one place."""
 
