@@ -36,6 +36,14 @@ class MVLIFT_OT_export(bpy.types.Operator):
     filepath: StringProperty(name="File", description="Where to write", subtype="FILE_PATH")
     form: EnumProperty(name="Format", description="For which program", items=_FORMATS)
     camera: BoolProperty(name="Camera", description="Write the scene's camera too", default=True)
+    bvh_up: EnumProperty(
+        name="Up",
+        description="Which axis of the file points up",
+        items=(
+            ("Y", "Y", "As in motion capture files and most programs"),
+            ("Z", "Z", "As in Blender"),
+        ),
+    )
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -51,11 +59,16 @@ class MVLIFT_OT_export(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
+    def draw(self, _context: Any) -> None:
+        """What the chosen format leaves open."""
+        self.layout.use_property_split = True
+        self.layout.prop(self, "bvh_up" if self.form == "BVH" else "camera")
+
     def execute(self, context: Any) -> set[str]:
         """Write."""
         path = Path(bpy.path.abspath(self.filepath))
         try:
-            path = export_rig(context, context.view_layer.objects.active, path, self.form, self.camera)
+            path = export_rig(context, context.view_layer.objects.active, path, self.form, self.camera, self.bvh_up)
         except Exception as error:
             return report_error(self, context, error, "exporting")
         self.report({"INFO"}, f"{path.name} written")

@@ -10,7 +10,16 @@ from bpy.props import BoolProperty, StringProperty
 from ..retargeting import live
 from ..retargeting.batch import actions_of, retarget_many
 from ..retargeting.retarget import retarget
-from ..retargeting.table import fill_by_detection, load_rows, map_of, mirror_row, options_of, save_rows, user_folder
+from ..retargeting.table import (
+    fill_by_detection,
+    is_unsure,
+    load_rows,
+    map_of,
+    mirror_row,
+    options_of,
+    save_rows,
+    user_folder,
+)
 from .reports import report_error
 
 __all__ = ["CLASSES"]
@@ -25,6 +34,10 @@ def why_not(context: Any) -> str:
         return "Choose the rig that is to move"
     if settings.source == settings.target:
         return "Source and rig are the same armature"
+    if settings.target.mode == "EDIT":
+        return f"{settings.target.name} is in Edit Mode: leave it first"
+    if is_unsure(settings):
+        return "The rig was not recognised with confidence: check its bone map below, and confirm it"
     animation = settings.source.animation_data
     if animation is None or animation.action is None:
         return f"{settings.source.name} has no Action"

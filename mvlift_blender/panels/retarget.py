@@ -8,6 +8,7 @@ import bpy
 
 from ..interface.text import paragraph
 from ..operators.retarget import why_not
+from ..retargeting.detect import LEAST_CONFIDENCE
 from .people import SidebarPanel
 
 __all__ = ["CLASSES"]
@@ -30,6 +31,18 @@ class MVLIFT_UL_bones(bpy.types.UIList):
             part = row.row()
             part.alert = lost
             part.prop_search(item, "bone", target.data, "bones", text="")
+
+
+def draw_bone_map(layout: Any, settings: Any) -> None:
+    """The table, and what can be done with it."""
+    layout.template_list("MVLIFT_UL_bones", "", settings, "rows", settings, "active", rows=8)
+    row = layout.row(align=True)
+    row.operator("mvlift.retarget_detect", text="Recognise", icon="VIEWZOOM")
+    row.operator("mvlift.map_mirror", text="Mirror", icon="MOD_MIRROR")
+    row.operator("mvlift.map_load", text="Load", icon="FILE_FOLDER")
+    row = layout.row(align=True)
+    row.prop(settings, "map_title", text="")
+    row.operator("mvlift.map_save", text="Save", icon="FILE_TICK")
 
 
 class MVLIFT_PT_retarget(SidebarPanel, bpy.types.Panel):
@@ -57,7 +70,11 @@ class MVLIFT_PT_retarget(SidebarPanel, bpy.types.Panel):
         part = row.row()
         part.enabled = settings.use_scale
         part.prop(settings, "scale", text="")
+        column.prop(settings, "keep_place")
         column.prop(settings, "result")
+        if settings.confidence < LEAST_CONFIDENCE and settings.target is not None:
+            draw_bone_map(layout, settings)
+            layout.prop(settings, "checked")
         paragraph(context, layout, why_not(context), "INFO")
         layout.operator("mvlift.retarget_preview", depress=settings.previewing, icon="HIDE_OFF")
         row = layout.row()
@@ -76,15 +93,7 @@ class MVLIFT_PT_bone_map(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         """Rows, and what can be done with them."""
-        layout, settings = self.layout, context.scene.mvlift_retarget
-        layout.template_list("MVLIFT_UL_bones", "", settings, "rows", settings, "active", rows=8)
-        row = layout.row(align=True)
-        row.operator("mvlift.retarget_detect", text="Recognise", icon="VIEWZOOM")
-        row.operator("mvlift.map_mirror", text="Mirror", icon="MOD_MIRROR")
-        row.operator("mvlift.map_load", text="Load", icon="FILE_FOLDER")
-        row = layout.row(align=True)
-        row.prop(settings, "map_title", text="")
-        row.operator("mvlift.map_save", text="Save", icon="FILE_TICK")
+        draw_bone_map(self.layout, context.scene.mvlift_retarget)
 
 
 CLASSES = (MVLIFT_UL_bones, MVLIFT_PT_retarget, MVLIFT_PT_bone_map)

@@ -108,9 +108,18 @@ class RetargetSettings(bpy.types.PropertyGroup):
         name="Scale", description="How much longer the path becomes", default=1.0, min=0.01, max=100.0, update=_changed
     )
     result: EnumProperty(name="Result", description="Where the motion goes", items=RESULTS)
+    keep_place: BoolProperty(
+        name="Keep Place",
+        description="Begin where the rig stands, facing as it does, instead of where the motion begins",
+        update=_changed,
+    )
     rows: CollectionProperty(type=BoneRow)
     active: IntProperty(name="Row", description="The selected row of the bone map")
     map_data: StringProperty(options={"HIDDEN"})
+    confidence: FloatProperty(options={"HIDDEN"}, default=1.0)
+    checked: BoolProperty(
+        name="Bone Map Is Right", description="You have looked at the bone map, and corrected it where it was wrong"
+    )
     found: StringProperty(name="Found", description="Which rig was recognised, and how surely")
     map_title: StringProperty(name="Map Name", description="Under which name the bone map is saved")
     previewing: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})

@@ -12,11 +12,21 @@ from mvlift.errors import MvliftError
 
 from ..settings.preferences import PACKAGE
 from .bone_map import RigMap, load_map, map_data, parse_map, read_maps, save_map
-from .detect import candidates, how_sure
+from .detect import LEAST_CONFIDENCE, candidates, how_sure
 from .rig import detect_rig, shape_of
 from .roles import SIDES, key, mirrored, ordered_keys, roles
 
-__all__ = ["fill", "fill_by_detection", "load_rows", "map_of", "mirror_row", "options_of", "save_rows", "user_folder"]
+__all__ = [
+    "fill",
+    "fill_by_detection",
+    "is_unsure",
+    "load_rows",
+    "map_of",
+    "mirror_row",
+    "options_of",
+    "save_rows",
+    "user_folder",
+]
 
 
 def user_folder() -> Path | None:
@@ -31,16 +41,24 @@ def fill_by_detection(settings: Any) -> None:
     """Recognise the target and fill the table."""
     settings.rows.clear()
     settings.map_data = settings.found = ""
+    settings.confidence, settings.checked = 1.0, False
     if settings.target is None:
         return
     try:
         rig = detect_rig(settings.target, read_maps(user_folder()))
     except MvliftError as error:
         settings.found = str(error)
+        settings.confidence = 0.0
         fill(settings, RigMap("human", {}))
         return
     fill(settings, rig)
-    settings.found = how_sure(rig)
+    settings.confidence = rig.confidence
+    settings.found = "\n".join([how_sure(rig), *rig.notes])
+
+
+def is_unsure(settings: Any) -> bool:
+    """Whether the user must look at the table before its map is used."""
+    return bool(settings.confidence < LEAST_CONFIDENCE and not settings.checked)
 
 
 def fill(settings: Any, rig: RigMap) -> None:
@@ -136,6 +154,7 @@ def load_rows(settings: Any, path: Path) -> None:
     if not found.bones:
         raise MvliftError(f"{settings.target.name} has none of the bones of {path.name}.", "Choose another map.")
     fill(settings, found)
+    settings.confidence = 1.0
     settings.found = f"{found.title}, loaded from {path.name}"
 
 
@@ -146,5 +165,7 @@ def options_of(settings: Any) -> Any:
 
     scale = settings.scale if settings.use_scale else None
     return RetargetOptions(
-        SolveOptions(settings.root, settings.feet, settings.directions, scale), settings.bake, settings.result
+        SolveOptions(settings.root, settings.feet, settings.directions, scale, settings.keep_place),
+        settings.bake,
+        settings.result,
     )

@@ -10,6 +10,7 @@ import pytest
 from retarget_checks import fingerprint, path_of, source_armature
 from rigs import build
 
+from mvlift_blender.operators.retarget import why_not
 from mvlift_blender.retargeting import table
 from mvlift_blender.retargeting.bone_map import (
     BoneMapError,
@@ -148,3 +149,15 @@ def test_saved_maps_keep_the_ik_controls(tmp_path):
         rig = RigMap(file.body, {k: n[0] for k, n in file.bones.items()}, {}, dict(file.ik), file.settings)
         save_map(rig, tmp_path / "own.json", "Own")
         assert load_map(tmp_path / "own.json").ik == file.ik, file.name
+
+
+def test_edit_mode_and_low_confidence_make_the_button_grey(settings):
+    assert not why_not(bpy.context)
+    settings.confidence = 0.3
+    assert "check its bone map" in why_not(bpy.context)
+    settings.checked = True
+    assert not why_not(bpy.context)
+    bpy.context.view_layer.objects.active = settings.target
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert "Edit Mode" in why_not(bpy.context)
+    bpy.ops.object.mode_set(mode="OBJECT")
