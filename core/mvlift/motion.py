@@ -97,8 +97,8 @@ class LiftedMotion:
         keypoint_names: (K,).
         keypoint_confidence: (T, K) in [0, 1], falls with the expected error of each 3D keypoint; 0 where none was seen.
         reprojection_error: (T, K) pixels between the lifted and the given 2D keypoint, NaN where none was given.
-        contacts: (T, C) probability that a contact joint rests on the floor or on something that does not move.
-        contact_names: (C,) keypoint names of the contact joints.
+        contacts: (T, C) probability that a part rests on the floor or on something that does not move.
+        contact_names: (C,) names of the parts that may rest: keypoints, "pelvis" (the seat) and "chest".
         camera: reproduces the video.
         fps: exact frame rate.
         first_frame: number in the video of row 0.

@@ -69,7 +69,7 @@ class MotionSystem:
         self.gradient += weight * residual
 
     def add_acceleration(self, residual: F64, weight: F64) -> None:
-        """Residuals r_t = x_{t+1} - 2 x_t + x_{t-1} (T - 2, D) with weights (D,)."""
+        """Residuals r_t = x_{t+1} - 2 x_t + x_{t-1} (T - 2, D) with weights (D,) or (T - 2, D)."""
         if self.frames < 3:
             return
         index = np.arange(self.dof)

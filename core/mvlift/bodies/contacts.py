@@ -6,12 +6,13 @@ from typing import Final
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d
+from scipy.special import expit
 
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.typing import F64
 
-__all__ = ["contact_probability", "floor_height", "level_up", "resting", "standing"]
+__all__ = ["contact_probability", "floor_height", "level_up", "point_speed", "resting", "standing"]
 
 SPEED: Final = 0.45
 """Metres a second at which a point is as likely moving as resting: lifted feet tremble."""
@@ -37,35 +38,48 @@ def floor_height(height: F64) -> float:
     return float(np.percentile(height.min(1), 10))
 
 
-def contact_probability(points: F64, up: F64, floor: float | F64, fps: float) -> F64:
+def contact_probability(
+    points: F64,
+    up: F64,
+    floor: float | F64,
+    fps: float,
+    height_limit: float | F64 = HEIGHT,
+    speed: F64 | None = None,
+) -> F64:
     """(T, C) probability that each point rests on the floor, from its speed and height.
 
     Args:
         points: (T, C, 3) metres.
         up: (3,) unit vector.
-        floor: height of the floor along ``up``, one for all or (T, 1).
+        floor: height of the floor along ``up``, one for all, (T, 1) or (T, C).
         fps: frames a second.
+        height_limit: metres above the floor at which a point is as likely to rest as not, one for all, (C,) or (T, C).
+        speed: (T, C) metres a second where it is known better than from the points.
     """
+    speed = point_speed(points, fps) if speed is None else speed
+    height = points @ up - floor
+    fast, high = (speed - SPEED) / SPEED_WIDTH, (np.abs(height) - height_limit) / HEIGHT_WIDTH
+    return np.asarray(expit(-fast) * expit(-high))
+
+
+def point_speed(points: F64, fps: float) -> F64:
+    """(T, C) metres a second of points (T, C, 3): the faster of the steps before and after, smoothed over a frame."""
     speed = np.zeros(points.shape[:2])
     if len(points) > 1:
         moved = np.linalg.norm(np.diff(points, axis=0), axis=-1) * fps
         speed[:-1] = moved
         speed[1:] = np.maximum(speed[1:], moved)
-    speed = gaussian_filter1d(speed, fps / 30, axis=0)
-    height = points @ up - floor
-    return np.asarray(
-        1 / (1 + np.exp((speed - SPEED) / SPEED_WIDTH)) / (1 + np.exp((np.abs(height) - HEIGHT) / HEIGHT_WIDTH))
-    )
+    return np.asarray(gaussian_filter1d(speed, fps / 30, axis=0))
 
 
-def resting(points: F64, up: F64, fps: float) -> F64:
+def resting(points: F64, up: F64, fps: float, speed: F64 | None = None) -> F64:
     """(T, C) probability that a point rests on the ground under it, wherever that is.
 
     Like ``contact_probability``, but heights count from the lowest point of the seconds around, so that a floor which
     still seems to slope does not hide its contacts.
     """
     lowest = minimum_filter1d((points @ up).min(1), 2 * round(0.6 * fps) + 1, mode="nearest")
-    return contact_probability(points, up, lowest[:, None], fps)
+    return contact_probability(points, up, lowest[:, None], fps, speed=speed)
 
 
 def standing(joints: F64, skeleton: BodySkeleton, kinematic_model: KinematicModel) -> F64 | None:

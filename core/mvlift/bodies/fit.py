@@ -11,14 +11,18 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mvlift.bodies.banded import MotionSystem
-from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting, standing
+from mvlift.bodies.contacts import level_up, resting, standing
 from mvlift.bodies.fit_problem import BodyFit, FitOptions, FitTargets, PosePrior
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
+from mvlift.bodies.grounding import CONTACT, Ground, find_anchors, find_ground, seen_speed, view_of
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics, Posed
+from mvlift.bodies.palms import lay_palms
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.bodies.supports import seen_supports, supports_on, with_supports
 from mvlift.errors import LiftError
 from mvlift.kinematics.rotations import log_map
 from mvlift.typing import F64
@@ -39,6 +43,18 @@ SHAPE_WEIGHT: Final = 1.0
 VELOCITY_SIGMA: Final = 0.015
 """Metres a frame at 30 fps, of the lifted velocity of the root."""
 CONTACT_HEIGHT: Final = 0.04
+"""Metres off the ground at which a resting part may seem to be, while the fit is still finding its way."""
+ANCHOR_SIGMA: Final = 0.003
+"""Metres from the place that a resting part keeps, in the last steps."""
+BELOW_SIGMA: Final = 0.01
+"""Metres below the floor that a part may be then."""
+PIN_STEPS: Final = 4
+"""Steps in which resting parts keep their places."""
+GRAVITY: Final = 9.81
+FLIGHT_ACCELERATION: Final = 0.003
+"""Metres a frame squared at 30 fps by which the root in flight may differ from free fall,"""
+FLIGHT_OUTLIER: Final = 0.01
+"""and from where on it counts less and less: flight was claimed in error."""
 PRIOR_SIGMA: Final = 0.15
 """Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
 LIMIT_SIGMA: Final = 0.1
@@ -61,7 +77,9 @@ class _Fit:
         options: FitOptions,
         prior: PosePrior | None,
     ) -> None:
-        self.kinematics = Kinematics(skeleton, kinematic_model)
+        self.supports = kinematic_model.supports or supports_on(skeleton, kinematic_model.contacts)
+        self.kinematics = Kinematics(with_supports(skeleton, self.supports), kinematic_model)
+        self.radius, self.keypoints = np.array([s.radius for s in self.supports]), len(skeleton.keypoint_names)
         self.skeleton, self.kinematic_model, self.targets, self.options, self.prior = (
             skeleton,
             kinematic_model,
@@ -71,15 +89,18 @@ class _Fit:
         )
         index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
         self.root_points = [index[n] for n in kinematic_model.root]
-        self.contact_points = [index[n] for n in kinematic_model.contacts if n in index]
         self.apart = [(index[a], index[b]) for a, b in kinematic_model.apart if a in index and b in index]
         joints = skeleton.joint_names
         spread = np.array([kinematic_model.spread(n) for n in joints])
         self.rest_weight = 1 / spread**2
         self.limits = [(joints.index(n), bounds) for n, bounds in kinematic_model.limits.items()]
         self.betas = np.zeros(len(skeleton.shape_sigma)) if options.betas is None else np.array(options.betas)
-        self.up, self.floor = targets.up / np.linalg.norm(targets.up), 0.0
-        self.contacts = np.zeros((len(targets.points3d), len(self.contact_points)))
+        self.up = targets.up / np.linalg.norm(targets.up)
+        frames = len(targets.points3d)
+        self.seen = seen_supports(self.supports, skeleton.keypoint_names, targets.confidence, frames, targets.fps)
+        self.view = view_of(targets)
+        self.ground: Ground | None = None
+        self.anchors: tuple[F64, F64] | None = None
         self.plausible: tuple[F64, F64] | None = None
         self.cost = 0.0
         if options.stature is not None and options.betas is None:
@@ -165,16 +186,29 @@ class _Fit:
             None if shape is None else shape.reshape(frames, -1, system.shared),
         )
 
-    def _add_contacts(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
-        points, j = posed.points[:, self.contact_points], jacobian[:, self.contact_points]
+    def _lowest(self, posed: Posed) -> F64:
+        """(T, C, 3) the lowest point of each support."""
+        return np.asarray(posed.points[:, self.keypoints :] - self.radius[:, None] * self.up)
+
+    def _add_contacts(self, system: MotionSystem, points: F64, jacobian: F64, ground: Ground) -> None:
+        """What rests does not move and is on the ground under it; nothing is below the floor."""
         frames = len(points)
-        still = 30 / self.targets.fps
-        both = np.minimum(self.contacts[1:], self.contacts[:-1]) / (CONTACT_SPEED * still) ** 2
-        moved = np.diff(points, axis=0).reshape(frames - 1, -1)
-        system.add_difference(moved, np.repeat(both, 3, axis=1), j.reshape(frames, -1, system.dof))
-        height = points @ self.up - self.floor
-        weight = (self.contacts + (height < 0)) / CONTACT_HEIGHT**2
-        system.add(height, weight, np.einsum("a,tkad->tkd", self.up, j))
+        along = np.einsum("a,tkad->tkd", self.up, jacobian)
+        height = points @ self.up
+        if self.anchors is not None:
+            places, weight = self.anchors
+            residual = (points - places).reshape(frames, -1)
+            weights = np.repeat(weight / ANCHOR_SIGMA**2, 3, axis=1)
+            system.add(residual, weights, jacobian.reshape(frames, -1, system.dof))
+        elif frames > 1:
+            still = 30 / self.targets.fps
+            both = np.minimum(ground.contacts[1:], ground.contacts[:-1]) / (CONTACT_SPEED * still) ** 2
+            moved = np.diff(points, axis=0).reshape(frames - 1, -1)
+            system.add_difference(moved, np.repeat(both, 3, axis=1), jacobian.reshape(frames, -1, system.dof))
+        system.add(height - ground.level, ground.contacts / CONTACT_HEIGHT**2, along)
+        below = np.minimum(height - ground.floor, 0) * self.seen
+        sigma = CONTACT_HEIGHT if self.anchors is None else BELOW_SIGMA
+        system.add(below, (below < 0) / sigma**2, along)
 
     def _add_sides(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
         """Limbs that do not cross, across the root joint's left (its x axis at rest), which one step holds."""
@@ -233,7 +267,20 @@ class _Fit:
         turned = log_map(self.rotations[1:, lead] @ self.rotations[:-1, lead].transpose(0, 1, 3, 2))
         shares = np.array([group[0][1] for group in self.kinematics.groups])
         steps[:, 3:] = (turned / shares[:, None]).reshape(len(steps), -1)
-        system.add_acceleration(np.diff(steps, axis=0), weight)
+        bend = np.diff(steps, axis=0)
+        weight = np.broadcast_to(weight, bend.shape).copy()
+        if self.ground is not None and self.ground.flight.any():
+            self._fall(bend, weight, self.ground.flight)
+        system.add_acceleration(bend, weight)
+
+    def _fall(self, bend: F64, weight: F64, flight: NDArray[np.bool_]) -> None:
+        """Put free fall in place of smoothness, in place, where the body is in flight: (T - 2, D) each."""
+        inside = flight[:-2] & flight[1:-1] & flight[2:]
+        per_frame = (30 / self.targets.fps) ** 2
+        fall = bend[inside, :3] + GRAVITY / self.targets.fps**2 * self.up
+        away = np.linalg.norm(fall, axis=-1, keepdims=True) / (FLIGHT_OUTLIER * per_frame)
+        bend[inside, :3] = fall
+        weight[inside, :3] = np.maximum(1 / (FLIGHT_ACCELERATION * per_frame) ** 2 / (1 + away**2), weight[inside, :3])
 
     def _add_shape(self, system: MotionSystem) -> None:
         # what is wrong with lifted bone lengths is wrong in every frame: a second counts as one observation
@@ -247,47 +294,73 @@ class _Fit:
 
     def _observe(self, posed: Posed, step: int) -> None:
         """Estimate anew what a step holds constant."""
-        if self.options.contacts and step >= 3 and step % 2 == 1 and self.contact_points:
-            points = posed.points[:, self.contact_points]
-            self.floor = floor_height(points @ self.up)
-            self.contacts = contact_probability(points, self.up, self.floor, self.targets.fps)
-            if self.options.up_sigma > 0 and step >= 5:
-                rest = resting(points, self.up, self.targets.fps)
-                t, sigma = self.targets, self.options.up_sigma
-                self.up = level_up(
-                    points, rest, t.up, sigma, t.fps, standing(posed.joints, self.skeleton, self.kinematic_model)
-                )
-                self.floor = floor_height(points @ self.up)
+        if self.options.contacts and step >= 3 and step % 2 == 1 and self.supports:
+            self._find_ground(posed, level=self.options.up_sigma > 0 and step >= 5)
         if self.prior is not None and step % 2 == 1:
             self.plausible = self.prior.target_pose(self.rotations[:, 1 : 1 + self.kinematic_model.prior_joints])
 
-    def run(self, progress: Callable[[float], None]) -> BodyFit:
-        """All steps."""
-        costs = []
+    def _find_ground(self, posed: Posed, *, level: bool) -> Ground:
+        points = self._lowest(posed)
+        t, sigma = self.targets, self.options.up_sigma
+        speed = seen_speed(self.supports, points, self.skeleton.keypoint_names, self.view, t.fps)
+        if level:
+            rest = resting(points, self.up, t.fps, speed) * self.seen
+            balance = standing(posed.joints, self.skeleton, self.kinematic_model)
+            self.up = level_up(points, rest, t.up, sigma, t.fps, balance)
+            points = self._lowest(posed)
+        self.ground = find_ground(self.supports, points, self.up, t.fps, self.seen, speed)
+        return self.ground
+
+    def _pin(self, posed: Posed) -> None:
+        """Settle for good what rests where; what rests too shortly to be held is not said to rest."""
+        ground = self._find_ground(posed, level=False)
+        places, weight = find_anchors(self._lowest(posed), ground, self.up, self.targets.fps)
+        self.anchors = places, weight
+        contacts = np.where(weight > 0, ground.contacts, np.minimum(ground.contacts, CONTACT))
+        self.ground = replace(ground, contacts=contacts)
+
+    def _system(self, posed: Posed, *, with_shape: bool) -> MotionSystem:
+        """The normal equations at a pose."""
         frames = len(self.root)
-        for step in range(self.options.iterations):
-            posed = self.kinematics.pose(self.betas, self.rotations, self.root)
-            self._observe(posed, step)
+        system = MotionSystem(frames, self.kinematics.dof, len(self.betas) if with_shape else 0)
+        every = self.kinematics.jacobian(posed)
+        jacobian = every[:, : self.keypoints]
+        shape = self.kinematics.shape_jacobian(posed)[:, : self.keypoints] if with_shape else None
+        own = replace(posed, points=posed.points[:, : self.keypoints])
+        self.cost = 0.0
+        self._add_points3d(system, own, jacobian, shape)
+        self._add_pixels(system, own, jacobian, shape)
+        if self.ground is not None:
+            self._add_contacts(system, self._lowest(posed), every[:, self.keypoints :], self.ground)
+        if self.apart:
+            self._add_sides(system, own, jacobian)
+        if frames > 1:
+            self._add_velocity(system, own, jacobian)
+        self._add_poses(system)
+        self._add_smoothness(system)
+        if with_shape:
+            self._add_shape(system)
+        return system
+
+    def _pose(self) -> Posed:
+        return self.kinematics.pose(self.betas, self.rotations, self.root)
+
+    def run(self, progress: Callable[[float], None]) -> BodyFit:
+        """All steps, then those in which resting parts keep their places."""
+        costs = []
+        pins = PIN_STEPS if self.options.pin and self.options.contacts and self.supports else 0
+        total = self.options.iterations + pins
+        for step in range(total):
+            posed = self._pose()
+            if step < self.options.iterations:
+                self._observe(posed, step)
+            elif step == self.options.iterations:
+                self._pin(posed)
             shape_now = self.options.shape and 1 <= step < self.options.iterations - 1 and step % 2 == 1
-            system = MotionSystem(frames, self.kinematics.dof, len(self.betas) if shape_now else 0)
-            jacobian = self.kinematics.jacobian(posed)
-            shape = self.kinematics.shape_jacobian(posed) if shape_now else None
-            self.cost = 0.0
-            self._add_points3d(system, posed, jacobian, shape)
-            self._add_pixels(system, posed, jacobian, shape)
-            if self.contacts.any() and frames > 1:
-                self._add_contacts(system, posed, jacobian)
-            if self.apart:
-                self._add_sides(system, posed, jacobian)
-            if frames > 1:
-                self._add_velocity(system, posed, jacobian)
-            self._add_poses(system)
-            self._add_smoothness(system)
-            if shape_now:
-                self._add_shape(system)
+            system = self._system(posed, with_shape=shape_now)
             costs.append(self.cost)
             self._move(*system.solve(1e-3))
-            progress((step + 1) / self.options.iterations)
+            progress((step + 1) / total)
         return self._result(costs)
 
     def _move(self, own: F64, shared: F64) -> None:
@@ -301,19 +374,22 @@ class _Fit:
             self.betas = self.betas + shared
 
     def _result(self, costs: list[float]) -> BodyFit:
-        posed = self.kinematics.pose(self.betas, self.rotations, self.root)
-        points = posed.points[:, self.contact_points]
-        if points.size:
-            self.floor = floor_height(points @ self.up)
-            self.contacts = contact_probability(points, self.up, self.floor, self.targets.fps)
+        posed = self._pose()
+        rotations, names = self.rotations, tuple(s.name for s in self.supports)
+        if self.supports and self.anchors is None:
+            self._find_ground(posed, level=False)
+        if self.ground is not None:
+            contacts, heights = self.ground.contacts, self._lowest(posed) @ self.up - self.ground.floor
+            rotations = lay_palms(self.skeleton, rotations, self.up, contacts, heights, names, self.targets.fps)
         return BodyFit(
             betas=self.betas,
-            rotations=self.rotations,
+            rotations=rotations,
             root=self.root,
-            points=posed.points,
+            points=posed.points[:, : self.keypoints],
             up=self.up,
-            floor=self.floor,
-            contacts=self.contacts,
+            floor=self.ground.floor if self.ground is not None else 0.0,
+            contacts=self.ground.contacts if self.ground is not None else np.zeros((len(self.root), 0)),
+            contact_names=names,
             size=self.size,
             cost=costs,
         )

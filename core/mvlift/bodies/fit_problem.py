@@ -58,6 +58,7 @@ class FitOptions:
         shape: find the clip's shape; False holds ``betas``.
         betas: (B,) to start from, zeros when None.
         points_weight: factor on the 3D targets.
+        pin: hold what rests at one place for as long as it rests, exactly (within millimetres).
     """
 
     iterations: int = 10
@@ -68,6 +69,7 @@ class FitOptions:
     shape: bool = True
     betas: tuple[float, ...] | None = None
     points_weight: float = 1.0
+    pin: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +83,8 @@ class BodyFit:
         points: (T, K, 3) keypoints.
         up: (3,) against gravity.
         floor: height of the floor along ``up``.
-        contacts: (T, C) probabilities.
+        contacts: (T, C) probabilities that parts of the body rest on something.
+        contact_names: (C,) of these parts.
         size: factor that was applied to ``points3d``.
         cost: of each step.
     """
@@ -95,3 +98,4 @@ class BodyFit:
     contacts: F64
     size: float
     cost: list[float] = field(default_factory=list)
+    contact_names: tuple[str, ...] = ()

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from mvlift.bodies.supports import Support
 from mvlift.errors import BodyFileError
 from mvlift.typing import F64
 
@@ -37,6 +38,7 @@ class KinematicModel:
         masses: joint -> share of the body's mass, for the balance of who stands on their soles; empty: not known.
         soles: joints under which the body stands.
         apart: keypoints (left, right) whose limbs walk side by side and do not cross.
+        supports: parts of the skin that may rest on something, feet first; empty: the contact keypoints themselves.
         height: joint whose height above the lowest joint, times a factor, is the standing height; None for a person.
     """
 
@@ -54,6 +56,7 @@ class KinematicModel:
     soles: tuple[str, ...] = ()
     apart: tuple[tuple[str, str], ...] = ()
     height: tuple[str, float] | None = None
+    supports: tuple[Support, ...] = ()
 
     __hash__ = object.__hash__
 
@@ -62,6 +65,19 @@ class KinematicModel:
         if joint in self.rest_spread:
             return self.rest_spread[joint]
         return next((s for ending, s in self.rest_spread.items() if joint.endswith("_" + ending)), float("inf"))
+
+
+def _support(row: Mapping[str, Any]) -> Support:
+    x, y, z = (float(v) for v in row["at"])
+    return Support(
+        name=str(row["name"]),
+        joint=str(row["joint"]),
+        at=(x, y, z),
+        radius=float(row.get("radius", 0.0)),
+        height=float(row.get("height", Support.height)),
+        seen=tuple(row.get("seen", ())),
+        raised=str(row.get("raised", "")),
+    )
 
 
 @cache
@@ -89,6 +105,7 @@ def get_kinematic_model(name: str | Path) -> KinematicModel:
             soles=tuple(data.get("soles", ())),
             apart=tuple((a, b) for a, b in data.get("apart", ())),
             height=(str(data["height"][0]), float(data["height"][1])) if "height" in data else None,
+            supports=tuple(_support(row) for row in data.get("supports", ())),
         )
     except OSError as error:
         raise BodyFileError(

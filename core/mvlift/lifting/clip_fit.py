@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from mvlift.bodies.contacts import contact_probability
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, PosePrior, fit_body
+from mvlift.bodies.grounding import find_ground, seen_speed, view_of
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.bodies.supports import seen_supports, supports_on, with_supports
 from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.typing import F64
 
@@ -99,16 +100,22 @@ def _whole(
     probes: list[BodyFit],
     size: float,
 ) -> BodyFit:
-    points = Kinematics(skeleton, kinematic_model).pose(betas, rotations, root).points
+    supports = kinematic_model.supports or supports_on(skeleton, kinematic_model.contacts)
+    posed = Kinematics(with_supports(skeleton, supports), kinematic_model).pose(betas, rotations, root).points
+    keypoints, frames = len(skeleton.keypoint_names), len(root)
+    lowest = posed[:, keypoints:] - np.array([[s.radius] for s in supports]).reshape(-1, 1) * targets.up
+    seen = seen_supports(supports, skeleton.keypoint_names, targets.confidence, frames, targets.fps)
+    speed = seen_speed(supports, lowest, skeleton.keypoint_names, view_of(targets), targets.fps)
     floor = float(np.median([p.floor for p in probes]))
-    columns = [skeleton.keypoint_names.index(n) for n in kinematic_model.contacts if n in skeleton.keypoint_names]
+    ground = find_ground(supports, lowest, targets.up, targets.fps, seen, speed) if supports else None
     return BodyFit(
         betas=betas,
         rotations=rotations,
         root=root,
-        points=points,
+        points=posed[:, :keypoints],
         up=targets.up,
-        floor=floor,
-        contacts=contact_probability(points[:, columns], targets.up, floor, targets.fps),
+        floor=ground.floor if ground is not None else floor,
+        contacts=ground.contacts if ground is not None else np.zeros((frames, 0)),
+        contact_names=tuple(s.name for s in supports),
         size=size,
     )

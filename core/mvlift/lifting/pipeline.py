@@ -243,9 +243,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, progress: LiftProgress) -> L
             clip, options.hands, (lifted_subject.alone, body), fitted, fitted_body[0], body_clip, smoothing
         )
     with timer.stage("write"):
-        motion = motion_in_world(
-            body_clip, lifted_hands.fitted, lifted.sigma, lifted_hands.skeleton, fitted_body[1].contacts
-        )
+        motion = motion_in_world(body_clip, lifted_hands.fitted, lifted.sigma, lifted_hands.skeleton)
         motion = replace(motion, joint_confidence=lifted_hands.joint_confidence(motion.keypoint_confidence))
         if beside is not None:
             motion = with_object(motion, found, beside.shape, beside.seen)

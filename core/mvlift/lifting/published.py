@@ -208,5 +208,6 @@ def _as_fit(
         up=lifted.up,
         floor=floor,
         contacts=contact_probability(feet, lifted.up, floor, fps),
+        contact_names=kinematic_model.contacts,
         size=size,
     )

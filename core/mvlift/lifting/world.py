@@ -32,9 +32,7 @@ def world_axes(up: F64) -> F64:
     return np.stack([np.cross(forward, up), forward, up])
 
 
-def motion_in_world(
-    given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton, contacts: tuple[str, ...]
-) -> LiftedMotion:
+def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton) -> LiftedMotion:
     """A fit in the camera's axes as motion in the world, its first root above the origin.
 
     Args:
@@ -42,7 +40,6 @@ def motion_in_world(
         fitted: body in the camera's axes.
         sigma: (T, K) metres, how sure the lifted keypoints are.
         skeleton: that was fitted.
-        contacts: names of the contact keypoints.
     """
     axes = world_axes(fitted.up)
     root = fitted.points.mean(1)[0] @ axes.T
@@ -73,7 +70,7 @@ def motion_in_world(
         keypoint_confidence=confidence.astype(np.float32),
         reprojection_error=np.where(given.raw.seen, error, np.nan).astype(np.float32),
         contacts=fitted.contacts.astype(np.float32),
-        contact_names=contacts,
+        contact_names=fitted.contact_names,
         camera=camera,
         fps=given.fps,
         first_frame=given.raw.first_frame,

@@ -104,7 +104,7 @@ def _lifted_by(setting: Setting, draw: Sampler, given: PreparedClip) -> LiftedMo
     lifted = lift_points(points, confidence, given.fps, given.K, setting.subject, draw, setting.device)
     body = body_of(setting.subject)
     fitted = fit_lifted(given, lifted, body, get_preset("quality"), None, 1.0)
-    return motion_in_world(given, fitted, lifted.sigma, body[0], body[1].contacts)
+    return motion_in_world(given, fitted, lifted.sigma, body[0])
 
 
 def _from_lines(setting: Setting, sampler: NetworkSampler) -> Method:
@@ -139,7 +139,7 @@ def fit_pixels(given: PreparedClip, subject: Subject) -> tuple[BodyFit, LiftedMo
         noise=given.noise,
     )
     fitted = fit_clip(skeleton, kinematic_model, targets, FitOptions(iterations=30), prior)
-    return fitted, motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton, kinematic_model.contacts)
+    return fitted, motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton)
 
 
 def _smplify(setting: Setting) -> Method:

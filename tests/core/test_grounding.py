@@ -1,0 +1,149 @@
+"""What a body rests on, on paths worked out by hand and on lifts of synthetic people whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from actions import make_action, project
+from mvlift.bodies import default_human_skeleton
+from mvlift.bodies.grounding import View, find_anchors, find_ground, seen_speed
+from mvlift.bodies.kinematic_model import get_kinematic_model
+from mvlift.bodies.kinematics import Kinematics
+from mvlift.bodies.palms import lay_palms
+from mvlift.bodies.supports import Support, seen_supports, with_supports
+from mvlift.kinematics.chains import world_rotations
+from mvlift.kinematics.rotations import exp_map
+from mvlift.lifting.pipeline import lift
+
+FPS = 30.0
+UP = np.array([0.0, 0.0, 1.0])
+FOOT = Support("l_heel", "left_ankle", (0, 0, 0), seen=("l_heel",), raised="step")
+OTHER = Support("r_heel", "right_ankle", (0, 0, 0), seen=("r_heel",), raised="step")
+FEET = (FOOT, OTHER)
+
+
+def stairs() -> np.ndarray:
+    """(90, 2, 3): the left foot stays on the floor, the right one goes up to 0.2 m in the middle and stays there."""
+    points = np.zeros((90, 2, 3))
+    points[:, 1, 0] = 0.3
+    rise = np.clip((np.arange(90) - 40) / 8, 0, 1)
+    points[:, 1, 2], points[:, 1, 1] = 0.2 * rise, 0.3 * rise
+    points[50:, 0, 2] = np.clip((np.arange(40)) / 5, 0, 1) * 0.5  # the left one leaves the floor
+    return points
+
+
+def test_feet_rest_on_the_floor_and_on_a_step_but_not_in_between() -> None:
+    ground = find_ground(FEET, stairs(), UP, FPS, np.ones((90, 2)))
+    assert ground.floor == pytest.approx(0, abs=0.01)
+    assert (ground.contacts[5:35] > 0.5).all()
+    assert (ground.contacts[42:46, 1] < 0.5).all()
+    assert (ground.contacts[60:, 1] > 0.5).all()
+    assert ground.level[70, 1] == pytest.approx(0.2, abs=0.01)
+    assert (ground.contacts[60:, 0] < 0.5).all()
+
+
+def test_nothing_is_claimed_of_what_was_never_seen() -> None:
+    seen = np.ones((90, 2))
+    seen[:, 1] = 0
+    ground = find_ground(FEET, stairs(), UP, FPS, seen)
+    assert ground.contacts[:, 1].max() == 0
+    confidence = np.ones((30, 2))
+    confidence[:, 1] = 0
+    assert seen_supports(FEET, ("l_heel", "r_heel"), confidence, 30, FPS).mean(0) == pytest.approx([1, 0])
+    confidence[15, 1] = 0.4  # seen once: a third of a second about then
+    assert seen_supports(FEET, ("l_heel", "r_heel"), confidence, 30, FPS)[:, 1].sum() == 19
+
+
+def test_a_jump_is_flight_and_a_walk_is_not() -> None:
+    time = np.arange(60) / FPS
+    points = np.zeros((60, 2, 3))
+    points[:, 1, 0] = 0.2
+    air = np.clip(time - 0.8, 0, 0.5)
+    points[..., 2] = (0.5 * 9.81 * air * (0.5 - air))[:, None]
+    ground = find_ground(FEET, points, UP, FPS, np.ones((60, 2)))
+    flying = (time > 0.86) & (time < 1.24)
+    assert ground.flight[flying].all()
+    assert not ground.flight[time < 0.75].any()
+    assert not ground.flight[time > 1.4].any()
+
+
+def test_anchors_hold_a_trembling_foot_at_one_place_and_let_a_sliding_one_slide() -> None:
+    random = np.random.default_rng(0)
+    points = np.zeros((60, 2, 3))
+    points[:, 0] += 0.001 * random.normal(size=(60, 3))
+    points[:, 1, 0] = 0.3 + 0.15 * np.arange(60) / FPS  # 0.15 m/s: slower than what counts as moving
+    ground = find_ground(FEET, points, UP, FPS, np.ones((60, 2)))
+    places, weight = find_anchors(points, ground, UP, FPS)
+    assert (weight[:, 0] == 1).all()
+    assert np.ptp(places[:, 0], axis=0).max() < 1e-9
+    assert places[0, 0, 2] == pytest.approx(ground.floor)
+    assert np.abs(places[:, 1] - points[:, 1]).max() < 0.2  # it is not held where it was two seconds ago
+
+
+def test_the_picture_tells_the_speed_across_and_the_path_the_speed_along() -> None:
+    frames = 40
+    points = np.tile(np.array([0.0, 0.0, 4.0]), (frames, 1, 1))
+    points[:, 0, 0] += 0.05 * np.random.default_rng(1).normal(size=frames)  # the lift trembles
+    still = View(np.full((frames, 1, 2), 500.0), np.ones((frames, 1)), 1000.0)
+    assert seen_speed((FOOT,), points, ("l_heel",), still, FPS).max() < 0.2
+    moving = View(still.pixels + 10 * np.arange(frames)[:, None, None] * [1.0, 0], np.ones((frames, 1)), 1000.0)
+    across = seen_speed((FOOT,), points, ("l_heel",), moving, FPS)[20, 0]
+    assert across == pytest.approx(10 * FPS * 4 / 1000 * 0.45 / 0.28, rel=0.1)  # 1.2 m/s, in units of 0.28 m/s
+    points[:, 0, 2] += 2.0 * np.arange(frames) / FPS  # away from the camera
+    assert seen_speed((FOOT,), points, ("l_heel",), still, FPS)[20, 0] > 1.0
+
+
+def test_supports_are_points_of_the_skin_that_turn_with_their_bones_and_grow_with_the_body() -> None:
+    model, skeleton = get_kinematic_model("human"), default_human_skeleton()
+    body = with_supports(skeleton, model.supports)
+    kinematics = Kinematics(body, model)
+    rotations = np.tile(np.eye(3), (1, 24, 1, 1))
+    rest = kinematics.pose(np.zeros(10), rotations, np.zeros((1, 3))).points[0, -len(model.supports) :]
+    names = [s.name for s in model.supports]
+    pelvis, ankle = skeleton.rest_joints[0], skeleton.rest_joints[skeleton.joint_names.index("left_ankle")]
+    assert rest[names.index("l_heel")] == pytest.approx(ankle - pelvis + [0, -0.094, -0.05])
+    taller = kinematics.pose(np.eye(10)[0], rotations, np.zeros((1, 3))).points[0, -len(model.supports) :]
+    assert taller[names.index("l_heel")] == pytest.approx(1.05 * rest[names.index("l_heel")])
+
+
+def test_a_palm_on_the_floor_lies_flat_with_its_fingers_towards_the_head() -> None:
+    skeleton = default_human_skeleton()
+    rotations = np.tile(np.eye(3), (20, 24, 1, 1))
+    rotations[:, 18] = exp_map(np.array([1.2, 0.3, 0.0]))  # the left forearm is twisted
+    contacts, heights = np.zeros((20, 2)), np.ones((20, 2))
+    contacts[:, 0], heights[:, 0] = 1.0, 0.0
+    up = np.array([0.0, 1.0, 0.0])
+    bent = lay_palms(skeleton, rotations, up, contacts, heights, ("l_wrist", "r_wrist"), FPS)
+    world = world_rotations(skeleton.parents, bent)
+    left, right = (skeleton.joint_names.index(n) for n in ("left_wrist", "right_wrist"))
+    assert world[10, left, :, 1] @ up == pytest.approx(np.cos(np.radians(15)), abs=1e-6)  # back of the hand upwards
+    assert world[10, left, :, 0] @ up == pytest.approx(np.sin(np.radians(15)), abs=1e-6)
+    assert bent[:, right] == pytest.approx(rotations[:, right])
+
+
+@pytest.mark.parametrize(
+    ("name", "resting"),
+    [
+        ("seated", ("l_heel", "r_big_toe", "pelvis")),
+        ("push-up", ("l_wrist", "r_wrist", "l_big_toe", "r_big_toe")),
+        ("hanging", ("l_wrist", "r_wrist")),
+    ],
+)
+def test_a_lift_knows_what_rests_and_holds_it(name: str, resting: tuple[str, ...]) -> None:
+    clip, _, _ = project(make_action(name, 90))
+    motion = lift(clip, preset="fast", seed=0)
+    for part in resting:
+        contact = motion.contacts[:, motion.contact_names.index(part)] > 0.5
+        assert contact.mean() > 0.75, part
+        if part in motion.keypoint_names:
+            path = motion.keypoints[:, motion.keypoint_names.index(part)]
+            assert np.linalg.norm(np.diff(path, axis=0), axis=-1).mean() < 0.004, part
+
+
+def test_heels_of_a_push_up_and_feet_of_somebody_seated_high_are_left_alone() -> None:
+    clip, _, _ = project(make_action("push-up", 90))
+    motion = lift(clip, preset="fast", seed=0)
+    for part in ("l_heel", "r_heel", "l_knee", "chest"):
+        assert (motion.contacts[:, motion.contact_names.index(part)] > 0.5).mean() < 0.2, part
+    palms = motion.keypoints[:, [motion.keypoint_names.index(n) for n in ("l_wrist", "r_wrist")], 2]
+    assert np.abs(palms).max() < 0.08
