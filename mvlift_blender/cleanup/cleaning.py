@@ -60,7 +60,8 @@ class _Lifted:
         rig = rig_data(self.record.body)
         try:
             legs, front = rig_legs(self.armature, self.record.body, rig.legs, rig.directions["front"])
-            return soles_of(self.curves.skeleton, legs, front)
+            whole = [leg for leg in legs if leg.hip and leg.knee and leg.ankle and leg.toe]  # a rig may lack some
+            return soles_of(self.curves.skeleton, whole, front)
         except KeyError as error:
             raise LiftError(
                 f"The armature has no bone {error.args[0]!r}.", "Its legs must keep their names."

@@ -93,6 +93,24 @@ def test_the_lifted_keypoints_cover_the_given_ones_in_the_written_camera(armatur
     np.testing.assert_allclose(np.concatenate(away), np.concatenate(said), atol=0.5)
 
 
+def test_the_paws_of_a_dog_are_planted(armature):
+    from mvlift_blender.cleanup import cleaning
+    from mvlift_blender.cleanup.curves import read_motion_curves
+    from mvlift_blender.motion.feet import FootOptions
+
+    before = read_motion_curves(armature)
+    said = cleaning.clean_feet(armature, FootOptions("ALWAYS"))
+    assert said.endswith("now 0.0 mm")
+    after = read_motion_curves(armature)
+    paw = after.skeleton.names.index("LFootBack")
+    heights = [curves.skeleton.forward(curves.rotations, curves.locations)[0][:, paw, 2] for curves in (before, after)]
+    assert np.abs(heights[1] - heights[0]).max() < 0.15
+    spine = after.skeleton.names.index("spine")
+    np.testing.assert_allclose(after.rotations[:, spine], before.rotations[:, spine], atol=1e-9)
+    assert cleaning.smooth(armature, 1.0).startswith("Joints moved")
+    assert "of the keys are left" in cleaning.reduce_keys(armature, 0.01)
+
+
 def test_headless_the_same_dog_becomes_a_blend(motion, tmp_path):
     from mvlift.cli import main
 
