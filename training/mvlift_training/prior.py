@@ -12,7 +12,8 @@ import numpy as np
 import torch
 import tyro
 from mvlift.bodies import default_human_skeleton
-from mvlift.bodies.pose_prior import PosePriorNetwork, VPoserPrior
+from mvlift.bodies.pose_prior import VPoserPrior
+from mvlift.bodies.pose_prior_network import PosePriorNetwork
 from mvlift.errors import KeypointError, MvliftError
 from mvlift.files import whole_file
 from mvlift.kinematics.rotations import exp_map, log_map
@@ -163,7 +164,7 @@ def _scores(network: PosePriorNetwork, poses: _Poses) -> tuple[float, dict[str, 
         repaired = network.decode(network.encode(_vectors(spoilt))[0])
         angle = _vectors(out @ held.transpose(-1, -2)).view(len(held), 21, 3).norm(dim=-1)
         scale = float(angle.pow(2).mean().sqrt())
-        prior = VPoserPrior(network, scale)
+        prior = VPoserPrior({k: v.numpy() for k, v in network.state_dict().items()}, scale)
         real = prior.energy(held.double().numpy())
         wrong = prior.energy(depth_flipped(held).double().numpy())
         return scale, {

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from mvlift.arrays import to_numpy
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.normalise import intrinsics, normalise
@@ -101,8 +102,8 @@ def lift_sequences(
             temporary = folder / f"{i:05d}.tmp.npz"
             np.savez(
                 temporary,
-                points=found.in_camera().cpu().numpy().astype(np.float32),
-                tilt=found.tilt.cpu().numpy(),
+                points=to_numpy(found.in_camera()).astype(np.float32),
+                tilt=to_numpy(found.tilt),
                 depth=motion.depth,
             )
             temporary.replace(lifted_path(folder, i))

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets, fit_body
 from mvlift.bodies.pose_prior import VPoserPrior
@@ -110,7 +109,7 @@ def _candidates(
         targets = FitTargets(
             points3d=hypothesis[:, :keypoints] * UNIT_METRES,
             sigma3d=np.full((len(hypothesis), keypoints), SIGMA),
-            up=-camera_tilt(torch.as_tensor(tilt))[:, 1].numpy(),
+            up=-camera_tilt(tilt)[:, 1],
             fps=fps,
             pixels=points,
             confidence=confidence,

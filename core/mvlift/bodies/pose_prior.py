@@ -7,122 +7,107 @@ A user's official folder loads through the same function.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
-from torch.nn import functional
 
+from mvlift.arrays import Array, array_namespace
 from mvlift.errors import ModelError
 from mvlift.kinematics.rotations import log_map
 from mvlift.models import model_path
-from mvlift.typing import F64
+from mvlift.typing import F32, F64
 
-__all__ = ["PosePriorNetwork", "VPoserPrior", "gram_schmidt", "load_prior"]
+__all__ = ["VPoserPrior", "decode_pose", "encode_pose", "gram_schmidt", "load_prior"]
 
 JOINTS: Final = 21
+_LEAK: Final = 0.01
+"""Slope of the leaky rectifiers below 0."""
+_EPSILON: Final = 1e-5
+"""Added to the variance in batch normalisation."""
 
 
-def gram_schmidt(columns: Tensor) -> Tensor:
+def gram_schmidt(columns: Array) -> Array:
     """(..., 3, 3) rotations whose first column is that of (..., 3, 2), and whose second lies in the plane of both."""
-    first = functional.normalize(columns[..., 0], dim=-1)
-    along = (first * columns[..., 1]).sum(-1, keepdim=True)
-    second = functional.normalize(columns[..., 1] - along * first, dim=-1)
-    return torch.stack([first, second, torch.linalg.cross(first, second)], -1)
+    xp = array_namespace(columns)
+
+    def unit(v: Array) -> Array:
+        return v / xp.clip(xp.sqrt((v * v).sum(-1)), 1e-12, None)[..., None]
+
+    first = unit(columns[..., 0])
+    along = (first * columns[..., 1]).sum(-1)[..., None]
+    second = unit(columns[..., 1] - along * first)
+    return xp.stack([first, second, xp.linalg.cross(first, second)], axis=-1)
 
 
-class _Normal(nn.Module):
-    """Mean and scale of the latent."""
-
-    def __init__(self, width: int, latent: int) -> None:
-        super().__init__()
-        self.mu = nn.Linear(width, latent)
-        self.logvar = nn.Linear(width, latent)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mu(x), functional.softplus(self.logvar(x))
+def _linear(weights: Mapping[str, Array], name: str, x: Array) -> Array:
+    return x @ array_namespace(x).matrix_transpose(weights[f"{name}.weight"]) + weights[f"{name}.bias"]
 
 
-class PosePriorNetwork(nn.Module):
-    """Encoder and decoder; parameter names are those of V02_05 checkpoints.
+def _leaky(x: Array) -> Array:
+    return array_namespace(x).where(x > 0, x, _LEAK * x)
+
+
+def _normalised(weights: Mapping[str, Array], name: str, x: Array) -> Array:
+    """Batch normalisation with the statistics of training."""
+    spread = (weights[f"{name}.running_var"] + _EPSILON) ** 0.5
+    return (x - weights[f"{name}.running_mean"]) / spread * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+
+def encode_pose(weights: Mapping[str, Array], pose: Array) -> tuple[Array, Array]:
+    """Mean and scale (N, latent) of the latent of axis-angle poses (N, 63).
 
     Args:
-        width: of the hidden layers.
-        latent: dimensions of the latent.
+        weights: name -> values, as in V02_05 checkpoints; arrays of the kind of ``pose``.
+        pose: axis-angle vectors of the 21 joints.
     """
+    xp = array_namespace(pose)
+    x = _linear(weights, "encoder_net.2", _normalised(weights, "encoder_net.1", pose))
+    x = _linear(weights, "encoder_net.6", _normalised(weights, "encoder_net.4", _leaky(x)))
+    x = _linear(weights, "encoder_net.7", x)
+    scale = _linear(weights, "encoder_net.8.logvar", x)
+    softplus = xp.log1p(xp.exp(-abs(scale))) + xp.clip(scale, 0, None)
+    return _linear(weights, "encoder_net.8.mu", x), softplus
 
-    def __init__(self, width: int = 512, latent: int = 32) -> None:
-        super().__init__()
-        self.encoder_net = nn.Sequential(
-            nn.Flatten(),
-            nn.BatchNorm1d(3 * JOINTS),
-            nn.Linear(3 * JOINTS, width),
-            nn.LeakyReLU(),
-            nn.BatchNorm1d(width),
-            nn.Dropout(0.1),
-            nn.Linear(width, width),
-            nn.Linear(width, width),
-            _Normal(width, latent),
-        )
-        self.decoder_net = nn.Sequential(
-            nn.Linear(latent, width),
-            nn.LeakyReLU(),
-            nn.Dropout(0.1),
-            nn.Linear(width, width),
-            nn.LeakyReLU(),
-            nn.Linear(width, 6 * JOINTS),
-        )
 
-    def encode(self, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and scale (N, latent) of axis-angle poses (N, 63)."""
-        mean, scale = self.encoder_net(pose)
-        return mean, scale
-
-    def decode(self, latent: Tensor) -> Tensor:
-        """(N, 21, 3, 3) rotations: two columns of each, made orthonormal by Gram-Schmidt."""
-        return gram_schmidt(self.decoder_net(latent).view(-1, JOINTS, 3, 2))
+def decode_pose(weights: Mapping[str, Array], latent: Array) -> Array:
+    """(N, 21, 3, 3) rotations of latents (N, latent): two columns of each, made orthonormal by Gram-Schmidt."""
+    x = _leaky(_linear(weights, "decoder_net.0", latent))
+    x = _leaky(_linear(weights, "decoder_net.3", x))
+    return gram_schmidt(_linear(weights, "decoder_net.5", x).reshape(-1, JOINTS, 3, 2))
 
 
 class VPoserPrior:
     """How plausible body poses are, and the nearest plausible one.
 
     Args:
-        network: trained weights, in evaluation mode.
+        weights: name -> values, single precision, as in V02_05 checkpoints.
         scale: radians, root mean square distance of ordinary poses to their reconstruction.
     """
 
-    def __init__(self, network: PosePriorNetwork, scale: float = 0.12) -> None:
-        self.network = network.eval().requires_grad_(False)
-        self.scale = scale
-
-    def _mean(self, rotations: F64) -> Tensor:
-        vector = log_map(np.asarray(rotations, dtype=np.float64)).reshape(len(rotations), -1)
-        with torch.inference_mode():
-            return self.network.encode(torch.as_tensor(vector, dtype=torch.float32))[0]
+    def __init__(self, weights: Mapping[str, F32], scale: float = 0.12) -> None:
+        self.weights, self.scale = weights, scale
 
     def encode(self, rotations: F64) -> tuple[F64, F64]:
         """Latent mean and scale, each (N, 32), of rotations (N, 21, 3, 3)."""
         vector = log_map(np.asarray(rotations, dtype=np.float64)).reshape(len(rotations), -1)
-        with torch.inference_mode():
-            mean, scale = self.network.encode(torch.as_tensor(vector, dtype=torch.float32))
-        return mean.double().numpy(), scale.double().numpy()
+        mean, scale = encode_pose(self.weights, vector.astype(np.float32))
+        return mean.astype(np.float64), scale.astype(np.float64)
 
     def decode(self, latent: F64) -> F64:
         """(N, 21, 3, 3) rotations of latents (N, 32)."""
-        with torch.inference_mode():
-            return np.asarray(self.network.decode(torch.as_tensor(latent, dtype=torch.float32)).double().numpy())
+        return np.asarray(decode_pose(self.weights, np.asarray(latent, np.float32)), dtype=np.float64)
 
     def target_pose(self, rotations: F64) -> tuple[F64, F64]:
         """The nearest plausible poses (N, 21, 3, 3) and how much to trust them (N,).
 
         A pose far from anything seen in training keeps most of its freedom: rare is not wrong.
         """
-        with torch.inference_mode():
-            plausible = self.network.decode(self._mean(rotations)).double().numpy()
+        plausible = self.decode(self.encode(rotations)[0])
         away = log_map(rotations @ plausible.transpose(0, 1, 3, 2))
         distance = np.sqrt((away**2).sum(-1).mean(-1))
         return plausible, 1 / (1 + (distance / (4 * self.scale)) ** 2)
@@ -130,41 +115,49 @@ class VPoserPrior:
     def energy(self, rotations: F64) -> F64:
         """(N,) how unlikely poses are: squared distance to the reconstruction and squared latent length, about 1 each
         half for ordinary poses, so about 1 in all."""
-        latent = self._mean(rotations)
-        with torch.inference_mode():
-            plausible = self.network.decode(latent).double().numpy()
+        latent, _ = self.encode(rotations)
+        plausible = self.decode(latent)
         away = log_map(rotations @ plausible.transpose(0, 1, 3, 2))
         distance = (away**2).sum(-1).mean(-1) / self.scale**2
-        length = (latent**2).mean(-1).double().numpy()
+        length = (latent**2).mean(-1)
         return np.asarray(0.5 * distance + 0.5 * length)
 
 
 def _from_safetensors(path: Path) -> VPoserPrior:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {}).get("mvlift", "{}"))
-            state = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 (not a dict)
+            state = {k: file.get_tensor(k).astype(np.float32) for k in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise ModelError(f"{path}: not a safetensors file ({error}).", "Install the weights again.") from error
     return _built(state, path, float(header.get("scale", 0.12)))
 
 
-def _built(state: dict[str, Any], path: Path, scale: float) -> VPoserPrior:
+def _shapes(width: int, latent: int) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every value of a prior."""
+    pose = 3 * JOINTS
+    linear = {
+        "encoder_net.2": (width, pose), "encoder_net.6": (width, width), "encoder_net.7": (width, width),
+        "encoder_net.8.mu": (latent, width), "encoder_net.8.logvar": (latent, width),
+        "decoder_net.0": (width, latent), "decoder_net.3": (width, width), "decoder_net.5": (6 * JOINTS, width),
+    }  # fmt: skip
+    shapes: dict[str, tuple[int, ...]] = {f"{name}.weight": shape for name, shape in linear.items()}
+    shapes |= {f"{name}.bias": shape[:1] for name, shape in linear.items()}
+    for name, size in (("encoder_net.1", pose), ("encoder_net.4", width)):
+        shapes |= {f"{name}.{part}": (size,) for part in ("weight", "bias", "running_mean", "running_var")}
+    return shapes
+
+
+def _built(state: Mapping[str, F32], path: Path, scale: float) -> VPoserPrior:
     try:
         width, latent = state["decoder_net.0.weight"].shape
-        network = PosePriorNetwork(int(width), int(latent))
-        state = {k: v for k, v in state.items() if k in network.state_dict()}
-        missing = (
-            set(network.state_dict())
-            - set(state)
-            - {k for k in network.state_dict() if k.endswith("num_batches_tracked")}
-        )
-        if missing:
-            raise KeyError(sorted(missing)[0])
-        network.load_state_dict(state, strict=False)
-    except (KeyError, RuntimeError, ValueError) as error:
+        shapes = _shapes(int(width), int(latent))
+        for name, shape in shapes.items():
+            if state[name].shape != shape:
+                raise ValueError(f"{name} is {state[name].shape}, not {shape}")
+    except (KeyError, ValueError) as error:
         raise ModelError(f"{path}: not a pose prior of VPoser's shape ({error}).", "Give a V02_05 folder.") from error
-    return VPoserPrior(network, scale)
+    return VPoserPrior({name: state[name] for name in shapes}, scale)
 
 
 def _from_folder(folder: Path) -> VPoserPrior:
@@ -173,6 +166,10 @@ def _from_folder(folder: Path) -> VPoserPrior:
     if not checkpoints:
         raise ModelError(f"{folder}: there is no snapshots/*.ckpt.", "Give the V02_05 folder of VPoser.")
     path = checkpoints[-1]
+    if find_spec("torch") is None:
+        raise ModelError(f"{path}: a checkpoint of torch, which is not installed.", "pip install 'mvlift[torch]'.")
+    import torch
+
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -182,7 +179,7 @@ def _from_folder(folder: Path) -> VPoserPrior:
         ) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else {}
     prefix = "vp_model."
-    tensors = {k.removeprefix(prefix): v for k, v in state.items() if isinstance(v, Tensor)}
+    tensors = {k.removeprefix(prefix): v.float().numpy() for k, v in state.items() if isinstance(v, torch.Tensor)}
     return _built(tensors, path, 0.12)
 
 

@@ -7,12 +7,13 @@ reads several noisy views and the given view, and attends across views after att
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mvlift.diffusion.denoiser import DenoiserConfig
 
 __all__ = ["CAMERA_OUTPUTS", "DenoiserConfig", "MotionDenoiser"]
 
@@ -21,39 +22,6 @@ CAMERA_OUTPUTS: Final = 6
 EXPLICIT_TOKENS: Final = 160
 """Up to so many tokens attention is two plain matrix products: on CPUs the fused kernel is several times slower in
 bfloat16 there, and on CUDA its grid limits the batch of cross-view attention."""
-
-
-@dataclass(frozen=True)
-class DenoiserConfig:
-    """Shape of a denoiser.
-
-    Attributes:
-        points: P, 2D points a frame (keypoints and the root's velocity).
-        features: features a point on input (noisy x, y and what the condition adds).
-        width: model width d.
-        layers: transformer blocks.
-        heads: attention heads.
-        patch: frames in one token.
-        cross_view: attend across views in every block (stage 4).
-        dropout: after attention and in the feed-forward part.
-        azimuths: of the views that a cross-view network generates, degrees from the input view; opposite parallel
-            views mirror each other, so the usual ones are a ring of six.
-        camera_head: also predict the input view's elevation, roll and distance with their uncertainties.
-    """
-
-    points: int
-    features: int
-    width: int = 384
-    layers: int = 8
-    heads: int = 6
-    patch: int = 4
-    cross_view: bool = False
-    dropout: float = 0.0
-    azimuths: tuple[float, ...] = (0.0, 60.0, 120.0)
-    camera_head: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "azimuths", tuple(float(a) for a in self.azimuths))  # a list in a JSON header
 
 
 def _sinusoid(values: Tensor, width: int, base: float = 10_000.0) -> Tensor:

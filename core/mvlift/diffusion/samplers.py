@@ -6,27 +6,23 @@ noise may come from 3D (``NoiseSource``), so that views stay consistent by const
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from mvlift.arrays import Array
 from mvlift.diffusion.schedule import CosineSchedule
 
-__all__ = ["Denoise", "NoiseSource", "SamplerName", "ancestral", "ddim", "dpm_solver_pp", "gaussian_noise", "sample"]
+__all__ = ["Denoise", "NoiseSource", "SamplerName", "ancestral", "ddim", "dpm_solver_pp", "sample"]
 
-Denoise = Callable[[Tensor, int], Tensor]
-NoiseSource = Callable[[], Tensor]
+Denoise = Callable[[Array, int], Array]
+NoiseSource = Callable[[], Array]
 SamplerName = Literal["ancestral", "ddim", "dpm++"]
 
 
-def gaussian_noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device | str) -> NoiseSource:
-    """Independent standard normal noise of a shape, from an explicit generator."""
-    return lambda: torch.randn(shape, generator=generator, device=generator.device).to(device)
-
-
-def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int]) -> Tensor:
+def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int]) -> Array:
     """DDPM ancestral sampling (Ho et al. 2020, eq. 6-7) from the posterior q(X_m | X_n, X_0), over given levels."""
     bar = schedule.alpha_bar().tolist()
     x = noise()
@@ -39,7 +35,7 @@ def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, le
     return x
 
 
-def ddim(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int], eta: float = 0.0) -> Tensor:
+def ddim(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int], eta: float = 0.0) -> Array:
     """DDIM (Song et al. 2021, eq. 12); eta 0 is deterministic, 1 has ancestral variance."""
     bar = schedule.alpha_bar().tolist()
     x = noise()
@@ -53,13 +49,13 @@ def ddim(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels:
     return x
 
 
-def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int]) -> Tensor:
+def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int]) -> Array:
     """DPM-Solver++(2M) for a clean-sample prediction (Lu et al. 2022, algorithm 2), first order at both ends."""
     bar = schedule.alpha_bar()
-    log_snr = (0.5 * (bar / (1 - bar).clamp(min=1e-20)).log()).tolist()  # λ_n
-    alpha, sigma = bar.sqrt().tolist(), (1 - bar).sqrt().tolist()
+    log_snr = (0.5 * np.log(bar / np.maximum(1 - bar, 1e-20))).tolist()  # λ_n
+    alpha, sigma = np.sqrt(bar).tolist(), np.sqrt(1 - bar).tolist()
     x = noise()
-    previous: Tensor | None = None
+    previous: Array | None = None
     previous_level = 0
     for n, m in zip(levels, [*levels[1:], 0], strict=True):
         clean = denoise(x, n)
@@ -70,12 +66,12 @@ def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource
         if previous is not None:
             r = (log_snr[n] - log_snr[previous_level]) / h
             direction = (1 + 1 / (2 * r)) * clean - 1 / (2 * r) * previous
-        x = sigma[m] / sigma[n] * x - alpha[m] * (torch.exp(torch.tensor(-h)).item() - 1) * direction
+        x = sigma[m] / sigma[n] * x - alpha[m] * math.expm1(-h) * direction
         previous, previous_level = clean, n
     return x
 
 
-def sample(name: SamplerName, denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, steps: int) -> Tensor:
+def sample(name: SamplerName, denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, steps: int) -> Array:
     """Draw a sample by name with evenly spaced levels.
 
     Args:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from mvlift.arrays import Array, array_like
+from mvlift.typing import F64
 
 __all__ = ["CosineSchedule"]
 
@@ -25,14 +27,13 @@ class CosineSchedule:
     steps: int = 1000
     offset: float = 0.008
 
-    def alpha_bar(self, device: torch.device | str = "cpu") -> Tensor:
-        """(N + 1,) float64 ā_n for n = 0 .. N, ā_0 = 1."""
-        n = torch.arange(self.steps + 1, dtype=torch.float64, device=device) / self.steps
-        f = torch.cos((n + self.offset) / (1 + self.offset) * math.pi / 2) ** 2
-        alpha = (f[1:] / f[:-1]).clamp(min=1e-3)
-        return torch.cat([torch.ones(1, dtype=torch.float64, device=device), alpha.cumprod(0)])
+    def alpha_bar(self) -> F64:
+        """(N + 1,) ā_n for n = 0 .. N, ā_0 = 1."""
+        n = np.arange(self.steps + 1) / self.steps
+        f = np.cos((n + self.offset) / (1 + self.offset) * math.pi / 2) ** 2
+        return np.concatenate([[1.0], np.cumprod(np.maximum(f[1:] / f[:-1], 1e-3))])
 
-    def add_noise(self, clean: Tensor, level: Tensor, noise: Tensor) -> Tensor:
+    def add_noise(self, clean: Array, level: Array, noise: Array) -> Array:
         """X_n from X_0.
 
         Args:
@@ -40,10 +41,9 @@ class CosineSchedule:
             level: (B,) integer n.
             noise: (B, ...) standard normal.
         """
-        place = "cpu" if clean.device.type == "mps" else clean.device  # Apple's devices have no float64
-        bar = self.alpha_bar(place).to(clean.dtype).to(clean.device)[level]
-        bar = bar.view(-1, *[1] * (clean.ndim - 1))
-        return bar.sqrt() * clean + (1 - bar).sqrt() * noise
+        bar = array_like(self.alpha_bar(), clean)[level]
+        bar = bar.reshape(-1, *[1] * (clean.ndim - 1))
+        return bar**0.5 * clean + (1 - bar) ** 0.5 * noise
 
     def levels(self, count: int) -> list[int]:
         """``count`` noise levels from N down to 1, evenly spaced, for a few-step sampler.

@@ -7,20 +7,21 @@ view k it lies on the line p + λ d with [p; ·] = R (x, 0), d = R_{:2,2}, R = M
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from mvlift.arrays import Array, array_namespace
 
 __all__ = ["line_through", "lines_from_view", "point_line_distance"]
 
 
-def _canonical(normal: Tensor) -> Tensor:
+def _canonical(normal: Array) -> Array:
     """Unit normals with b > 0 (a > 0 where b = 0), so that one line has one description."""
-    normal = normal / normal.norm(dim=-1, keepdim=True).clamp(min=1e-9)
-    sign = torch.where(normal[..., 1:].abs() > 1e-6, normal[..., 1:], normal[..., :1]).sign()
-    return normal * torch.where(sign == 0, torch.ones_like(sign), sign)
+    xp = array_namespace(normal)
+    length = xp.sqrt((normal * normal).sum(-1))[..., None]
+    normal = normal / xp.clip(length, 1e-9, None)
+    sign = xp.sign(xp.where(xp.abs(normal[..., 1:]) > 1e-6, normal[..., 1:], normal[..., :1]))
+    return normal * xp.where(sign == 0, xp.ones_like(sign), sign)
 
 
-def line_through(points: Tensor, direction: Tensor) -> Tensor:
+def line_through(points: Array, direction: Array) -> Array:
     """Lines a x + b y + c = 0 with a² + b² = 1.
 
     Args:
@@ -30,26 +31,29 @@ def line_through(points: Tensor, direction: Tensor) -> Tensor:
     Returns:
         (..., 3) coefficients (a, b, c).
     """
-    normal = _canonical(torch.stack([-direction[..., 1], direction[..., 0]], -1)).expand(points.shape)
-    return torch.cat([normal, -(normal * points).sum(-1, keepdim=True)], -1)
+    xp = array_namespace(points)
+    normal = _canonical(xp.stack([-direction[..., 1], direction[..., 0]], axis=-1))
+    normal = xp.broadcast_to(normal, points.shape)
+    return xp.concat([normal, -(normal * points).sum(-1)[..., None]], axis=-1)
 
 
-def lines_from_view(points: Tensor, given: Tensor, view: Tensor) -> Tensor:
-    """Epipolar lines in a view of points seen in the given view.
+def lines_from_view(points: Array, given: Array, view: Array) -> Array:
+    """Epipolar lines in a view of points seen in the input view.
 
     Args:
-        points: (..., T, P, 2) in the given view.
-        given: (..., T, 3, 3) rotation M_0 of the given view in each frame.
+        points: (..., T, P, 2) in the input view.
+        given: (..., T, 3, 3) rotation M_0 of the input view in each frame.
         view: (..., T, 3, 3) rotation M_k of the view.
 
     Returns:
         (..., T, P, 3) lines in the view.
     """
-    relative = view @ given.transpose(-1, -2)
-    seen = points @ relative[..., :2, :2].transpose(-1, -2)
-    return line_through(seen, relative[..., None, :2, 2].expand(seen.shape))
+    xp = array_namespace(points)
+    relative = view @ xp.matrix_transpose(given)
+    seen = points @ xp.matrix_transpose(relative[..., :2, :2])
+    return line_through(seen, xp.broadcast_to(relative[..., None, :2, 2], seen.shape))
 
 
-def point_line_distance(points: Tensor, lines: Tensor) -> Tensor:
+def point_line_distance(points: Array, lines: Array) -> Array:
     """(...,) perpendicular distance |a x + b y + c| (the paper's eq. 3)."""
-    return ((lines[..., :2] * points).sum(-1) + lines[..., 2]).abs()
+    return abs((lines[..., :2] * points).sum(-1) + lines[..., 2])

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from mvlift import version
+from mvlift.backends.choice import LoadedDenoiser, pick_backend
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
 from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.diffusion.network import MotionDenoiser
-from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.body_of import body_of
@@ -42,30 +40,11 @@ from mvlift.lifting.sampling.lift_points import LiftedPoints, lift_points, make_
 from mvlift.lifting.size import apply_height
 from mvlift.lifting.subjects import Subject, get_subject
 from mvlift.lifting.world import motion_in_world
-from mvlift.models import load_denoiser, model_names
+from mvlift.models import model_names
 from mvlift.motion import LiftedMotion
 from mvlift.threads import thread_limit
 
-__all__ = ["fit_lifted", "lift", "pick_device"]
-
-
-def pick_device(name: str | None = None) -> torch.device:
-    """The device of a name; "auto" or None takes CUDA, then Apple's, then the CPU.
-
-    Raises:
-        LiftError: it is not there.
-    """
-    if name in (None, "auto"):
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(str(name))
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise LiftError(f"Device {name!r} cannot be used: {reason}.", "Choose auto or cpu.") from error
-    return device
+__all__ = ["fit_lifted", "lift"]
 
 
 @dataclass
@@ -81,17 +60,15 @@ class StageTimer:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-def _network(
-    subject: Subject, models: dict[str, str] | None, device: torch.device
-) -> tuple[MotionDenoiser, CosineSchedule, str, Subject]:
+def _network(subject: Subject, options: LiftOptions, threads: int) -> tuple[LoadedDenoiser, str, Subject]:
     """The multi-view model, or else the line-conditioned one, or else that of the body without its object."""
+    backend = pick_backend(options.device, get_preset(options.preset).as_published)
     for who in dict.fromkeys([subject, subject.alone]):
-        names = {**who.models, **(models or {})} if who is subject else who.models
+        names = {**who.models, **(options.models or {})} if who is subject else who.models
         for kind in ("multiview", "line"):
             name = names.get(kind)
             if name is not None and (name.endswith(".safetensors") or name in model_names()):
-                network, schedule = load_denoiser(name, kind, device)
-                return network, schedule, name, who
+                return backend.load(name, kind, threads), name, who
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
 
 
@@ -132,10 +109,9 @@ def _sample_and_fit(
     prepared: PreparedClip,
     body_clip: PreparedClip,
     subjects: tuple[Subject, Subject],
-    model: tuple[MotionDenoiser, CosineSchedule],
+    model: LoadedDenoiser,
     body: tuple[BodySkeleton, Any, VPoserPrior | None],
     options: LiftOptions,
-    device: torch.device,
     progress: LiftProgress,
     timer: StageTimer,
 ) -> tuple[LiftedPoints, LiftedPoints, BodyFit]:
@@ -145,11 +121,11 @@ def _sample_and_fit(
         prepared: the clip with all keypoints that the model sees.
         body_clip: the keypoints of the body alone.
         subjects: what is lifted, and the subject that the model was trained for.
-        model, body: network with schedule, and the body to fit.
-        options, device, progress, timer: of the lift.
+        model, body: network where it runs, and the body to fit.
+        options, progress, timer: of the lift.
     """
     (subject, model_subject), preset = subjects, get_preset(options.preset)
-    generator = torch.Generator().manual_seed(options.seed)
+    generator = np.random.default_rng(options.seed)
     if preset.as_published:
         from mvlift.lifting.published import fit_as_published, make_published_sampler
 
@@ -160,10 +136,11 @@ def _sample_and_fit(
     refined: RefinedView | None = None
     passes = 1 + min(preset.refinement_passes, subject.refinement_passes)
     for number in range(passes):
-        sampler = make(*model, preset.sampling, generator, progress.part("sample", number, passes))
+        sampling = progress.part("sample", number, passes)
+        sampler = make(model.network, model.schedule, preset.sampling, generator, sampling)
         with timer.stage("sample"):
             everything = lift_points(
-                points, confidence, body_clip.fps, body_clip.K, model_subject, sampler, device, refined
+                points, confidence, body_clip.fps, body_clip.K, model_subject, sampler, model.device, refined
             )
             lifted = points_part(everything, model_subject)
         with timer.stage("fit"):
@@ -207,27 +184,26 @@ def lift(
     chosen = with_changes(options, changes)
     if chosen.frames is not None:
         clip = clip.restricted(*chosen.frames)
-    with thread_limit(chosen.threads):
-        return _lift(clip, chosen, LiftProgress(progress))
+    with thread_limit(chosen.threads) as threads:
+        return _lift(clip, chosen, threads, LiftProgress(progress))
 
 
-def _lift(clip: KeypointClip, options: LiftOptions, progress: LiftProgress) -> LiftedMotion:
+def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: LiftProgress) -> LiftedMotion:
     height, smoothing, body = options.height, options.smoothing, options.body
     timer, subject = StageTimer(), options.subject
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
     _check_height(height, lifted_subject)
     progress.at("prepare", 0.0)
     with timer.stage("load"):
-        on_device = pick_device(options.device)
-        network, schedule, name, model_subject = _network(lifted_subject, options.models, on_device)
+        model, name, model_subject = _network(lifted_subject, options, threads)
         fitted_body = body_of(lifted_subject.alone, body)
     with timer.stage("prepare"):
         prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing)
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
-    subjects, model = (lifted_subject, model_subject), (network, schedule)
+    subjects = (lifted_subject, model_subject)
     everything, lifted, fitted = _sample_and_fit(
-        prepared, body_clip, subjects, model, fitted_body, options, on_device, progress, timer
+        prepared, body_clip, subjects, model, fitted_body, options, progress, timer
     )
     if beside is not None:
         with timer.stage("fit"):
@@ -251,7 +227,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, progress: LiftProgress) -> L
         usual = lifted_subject.height if body is None else None
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     progress.at("write", 1.0)
-    metadata = _metadata(clip, body_clip, options, name, on_device, timer)
+    metadata = _metadata(clip, body_clip, options, name, model.where, timer)
     return replace(motion, metadata={**metadata, "hands": {"mode": options.hands, **lifted_hands.frames}})
 
 
@@ -260,7 +236,7 @@ def _metadata(
     prepared: PreparedClip,
     options: LiftOptions,
     model: str,
-    device: torch.device,
+    where: str,
     timer: StageTimer,
 ) -> dict[str, object]:
     return {
@@ -271,7 +247,7 @@ def _metadata(
         "smoothing": options.smoothing,
         "height": options.height,
         "body_file": options.body or "",
-        "device": str(device),
+        "device": where,
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,
         "assumptions": list(prepared.assumptions),

@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mvlift.arrays import Generator
 from mvlift.bodies.contacts import contact_probability, floor_height
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.model import BodyModel, load_body
-from mvlift.bodies.pose_prior import VPoserPrior, gram_schmidt
+from mvlift.bodies.pose_prior import VPoserPrior, decode_pose, gram_schmidt
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.diffusion.network import MotionDenoiser
+from mvlift.diffusion.denoiser import Denoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError
 from mvlift.lifting.sampling.in_loop import SampleOptions
@@ -66,10 +67,10 @@ def adam_triangulation(views: Tensor, points: Tensor, options: PublishedOptions)
 
 
 def make_published_sampler(
-    network: MotionDenoiser,
+    network: Denoiser,
     schedule: CosineSchedule,
     options: SampleOptions,
-    generator: torch.Generator,
+    generator: Generator,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Sampler:
     """Views sampled without regard for each other, then Adam; arguments as ``make_sampler``."""
@@ -163,9 +164,11 @@ def fit_as_published(
     scale = torch.ones(1, requires_grad=True)
     hands = torch.eye(3).expand(len(points), 2, 3, 3)
 
+    decoder = {name: torch.as_tensor(values) for name, values in prior.weights.items()}
+
     def pose() -> Tensor:
         root = gram_schmidt(orientation)
-        return torch.cat([root[:, None], prior.network.decode(latent), hands], 1)
+        return torch.cat([root[:, None], decode_pose(decoder, latent), hands], 1)
 
     adam = torch.optim.Adam([latent, orientation, translation, scale], options.fit_rate)
     for step in range(options.fit_steps):

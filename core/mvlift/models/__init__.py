@@ -7,17 +7,27 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
-from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
+from mvlift.diffusion.denoiser import DenoiserConfig
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import ModelError
+from mvlift.typing import F32
 
-__all__ = ["describe_model", "load_denoiser", "model_names", "model_path", "save_denoiser"]
+if TYPE_CHECKING:
+    import torch
+
+    from mvlift.diffusion.network import MotionDenoiser
+
+__all__ = ["ARCHITECTURES", "describe_model", "load_denoiser", "model_header", "model_names", "model_path",
+           "model_weights", "save_denoiser"]  # fmt: skip
+
+ARCHITECTURES: Final = {"motion-denoiser": DenoiserConfig}
+"""Name in the header of weights -> type of the network's config; files of 0.1 name none and hold the first."""
 
 _FOLDER = Path(__file__).parent
 
@@ -48,7 +58,7 @@ def describe_model(name: str | Path) -> dict[str, Any]:
     """
     path = model_path(name)
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             header = (file.metadata() or {}).get("mvlift")
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a safetensors file ({error}).", "Install the weights again.") from error
@@ -73,29 +83,58 @@ def save_denoiser(
         provenance: data, seed, scores; values that JSON can hold.
     """
     header = {
+        "architecture": next(iter(ARCHITECTURES)),
         "kind": kind,
         "config": asdict(network.config),
         "schedule": asdict(schedule),
         "provenance": dict(provenance),
     }
-    tensors = {k: v.detach().cpu().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
+    tensors = {k: v.detach().cpu().half().contiguous().numpy() for k, v in network.state_dict().items()}
     temporary = path.with_suffix(".tmp")
     save_file(tensors, temporary, metadata={"mvlift": json.dumps(header)})
     temporary.replace(path)
 
 
-@lru_cache(maxsize=4)
-def _load(path: Path, changed: int, kind: str, device: str) -> tuple[MotionDenoiser, CosineSchedule]:
+def model_header(path: Path, kind: str) -> tuple[DenoiserConfig, CosineSchedule]:
+    """Shape and noise schedule of the network in a weights file.
+
+    Args:
+        path: of the .safetensors file.
+        kind: "line" or "multiview", which it must be.
+
+    Raises:
+        ModelError: another kind, an architecture that is not known, or values that do not fit.
+    """
     header = describe_model(path)
     if header.get("kind") != kind:
         raise ModelError(f"{path}: a {header.get('kind')} model, expected a {kind} model.", "Choose other weights.")
+    architecture = header.get("architecture", next(iter(ARCHITECTURES)))
+    if architecture not in ARCHITECTURES:
+        raise ModelError(f"{path}: weights of a {architecture} network, which is not known.", "Update MVLift.")
     try:
-        network = MotionDenoiser(DenoiserConfig(**header["config"]))
-        schedule = CosineSchedule(**header["schedule"])
+        return ARCHITECTURES[architecture](**header["config"]), CosineSchedule(**header["schedule"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its header does not fit ({error!r}).", "Use weights of this version.") from error
-    with safe_open(path, framework="pt") as file:
-        state = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118 (not a dict)
+
+
+def model_weights(path: Path) -> dict[str, F32]:
+    """Name -> values of every weight of a file, in single precision."""
+    with safe_open(path, framework="np") as file:
+        return {k: file.get_tensor(k).astype(np.float32) for k in file.keys()}  # noqa: SIM118 (not a dict)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, changed: int, kind: str, device: str) -> tuple[MotionDenoiser, CosineSchedule]:
+    import torch
+
+    from mvlift.diffusion.network import MotionDenoiser
+
+    config, schedule = model_header(path, kind)
+    try:
+        network = MotionDenoiser(config)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise ModelError(f"{path}: its header does not fit ({error!r}).", "Use weights of this version.") from error
+    state = {k: torch.from_numpy(v) for k, v in model_weights(path).items()}
     try:
         missing, unknown = network.load_state_dict(state, strict=False)
     except RuntimeError as error:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
+from mvlift.arrays import Array, Generator, array_like, array_namespace, device, normal_noise, without_gradients
 from mvlift.diffusion.conditioning import line_features, view_code, view_features
-from mvlift.diffusion.samplers import SamplerName, gaussian_noise, sample
+from mvlift.diffusion.denoiser import Denoiser
+from mvlift.diffusion.samplers import SamplerName, sample
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.geometry.lines import lines_from_view
 from mvlift.lifting.sampling.tilt_prior import TiltPrior, camera_tilt, tilt_prior
@@ -53,10 +55,10 @@ class InputView:
         tilt_known: the guess is more than that: samplers keep it.
     """
 
-    x: Tensor
-    confidence: Tensor
-    turn: Tensor
-    tilt: Tensor
+    x: Array
+    confidence: Array
+    turn: Array
+    tilt: Array
     tilt_known: bool = False
 
 
@@ -69,12 +71,13 @@ class Sampled:
         tilt: (H, 2) elevation and roll of the given camera, radians.
     """
 
-    points: Tensor
-    tilt: Tensor
+    points: Array
+    tilt: Array
 
-    def in_camera(self) -> Tensor:
+    def in_camera(self) -> Array:
         """(H, T, P, 3) in the given camera's axes: x right, y down, z forward."""
-        return self.points @ camera_tilt(self.tilt)[:, None].transpose(-1, -2)
+        tilt = camera_tilt(self.tilt)[:, None, ...]
+        return self.points @ array_namespace(tilt).matrix_transpose(tilt)
 
 
 @dataclass(frozen=True)
@@ -96,86 +99,92 @@ class SampleOptions:
     hypotheses: int = 1
 
 
-Denoiser = Callable[[Tensor, int, Tensor, Tensor], Tensor]
-"""(views (W, V, S, P, 2) noisy, level, rows (W, S), inside (W, S)) -> (W, V, S, P, 2) clean."""
+ViewDenoiser: TypeAlias = Callable[[Array, int, NDArray[np.int64], NDArray[np.bool_]], Array]
+"""(views (W, V, S, P, 2) noisy, timestep, rows (W, S), inside (W, S)) -> (W, V, S, P, 2) clean."""
 
 
-def line_of_sight(turn: Tensor, tilt: Tensor) -> tuple[Tensor, Tensor]:
-    """The upright frame that follows the line of sight, so that the given view always has azimuth 0 in it.
+def line_of_sight(turn: Array, tilt: Array) -> tuple[Array, Array]:
+    """The upright frame that follows the line of sight, so that the input view always has azimuth 0 in it.
 
     Args:
         turn: (T, 3, 3).
         tilt: (H, 2).
 
     Returns:
-        Following frame to given view (H, T, 3, 3), and upright frame to following frame (H, T, 3, 3).
+        Following frame to input view (H, T, 3, 3), and upright frame to following frame (H, T, 3, 3).
     """
-    whole = turn @ camera_tilt(tilt)[:, None]
-    azimuth = -torch.atan2(whole[..., 2, 0], whole[..., 2, 2])
-    follow = ring(azimuth, torch.zeros_like(azimuth))
-    return whole @ follow.transpose(-1, -2), follow
+    xp = array_namespace(turn)
+    both = turn @ camera_tilt(tilt)[:, None, ...]
+    azimuth = -xp.atan2(both[..., 2, 0], both[..., 2, 2])
+    follow = ring(azimuth, xp.zeros_like(azimuth))
+    return both @ xp.matrix_transpose(follow), follow
 
 
-def _fit_tilt(points: Tensor, given: InputView, tilt: Tensor, known: TiltPrior) -> Tensor:
-    """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the given view."""
-    share = given.confidence / given.confidence.sum().clamp(min=1)
-    weight = (share * TILT_POINTS / TILT_SIGMA**2).sqrt()[..., None]
+def _fit_tilt(points: Array, given: InputView, tilt: Array, known: TiltPrior) -> Array:
+    """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the input view."""
+    xp = array_namespace(points)
+    share = given.confidence / xp.clip(given.confidence.sum(), 1, None)
+    weight = (share * TILT_POINTS / TILT_SIGMA**2)[..., None] ** 0.5
 
-    def residual(angles: Tensor) -> Tensor:
+    def residual(angles: Array) -> Array:
         rotation, _ = line_of_sight(given.turn, angles)
         data = weight * (project(rotation, points) - given.x)
-        prior = (angles - torch.tensor(known.mean).to(angles)) / torch.tensor(known.spread).to(angles)
-        return torch.cat([data.flatten(1), prior], 1)
+        prior = (angles - array_like(known.mean, angles)) / array_like(known.spread, angles)
+        return xp.concat([data.reshape(len(angles), -1), prior], axis=1)
 
     at = residual(tilt)
     step = 1e-3
-    jacobian = torch.stack([(residual(tilt + step * axis) - at) / step for axis in torch.eye(2).to(tilt)], -1)
-    normal = jacobian.transpose(1, 2) @ jacobian
+    axes = array_like([[step, 0.0], [0.0, step]], tilt)
+    jacobian = xp.stack([(residual(tilt + axis) - at) / step for axis in axes], axis=-1)
+    normal = xp.matrix_transpose(jacobian) @ jacobian
     move = solve(normal, (jacobian * at[..., None]).sum(1))
-    return (tilt - move.clamp(-0.2, 0.2)).clamp(-0.7, 0.9)
+    return xp.clip(tilt - xp.clip(move, -0.2, 0.2), -0.7, 0.9)
 
 
 def _run(
     given: InputView,
-    views: Tensor,
-    denoise: Denoiser,
+    views: Array,
+    denoise: ViewDenoiser,
     windows: Windows,
     options: SampleOptions,
     schedule: CosineSchedule,
-    generator: torch.Generator,
+    generator: Generator,
     *,
     held: float,
     find_tilt: TiltPrior | None,
     progress: Callable[[], None],
 ) -> Sampled:
-    """Sample X (H, T, P, 3): each step denoises the views' windows, averages and triangulates with the given view."""
-    count = options.hypotheses
-    shape = (count, *given.x.shape[:2], 3)
-    tilt = given.tilt.expand(count, 2)
-    given_x = given.x.expand(count, 1, *given.x.shape)
+    """Sample X (H, T, P, 3): each step denoises the views' windows, averages and triangulates with the input view."""
+    xp = array_namespace(given.x)
+    count, frames = options.hypotheses, len(given.x)
+    tilt = xp.broadcast_to(given.tilt, (count, 2))
+    given_x = xp.broadcast_to(given.x, (count, 1, *given.x.shape))
 
-    def step(state: Tensor, level: int) -> Tensor:
+    def step(state: Array, timestep: int) -> Array:
         nonlocal tilt
-        noisy = project(views[:, None], state[:, None])  # (H, V, T, P, 2)
+        noisy = project(views[:, None, ...], state[:, None, ...])  # (H, V, T, P, 2)
 
-        def evaluate(rows: Tensor, inside: Tensor) -> Tensor:
-            part = noisy[:, :, rows].permute(2, 0, 1, 3, 4, 5).flatten(0, 1)  # (W H, V, S, P, 2)
-            clean = denoise(part, level, rows.repeat_interleave(count, 0), inside.repeat_interleave(count, 0))
-            return clean.unflatten(0, (-1, count)).permute(0, 3, 1, 2, 4, 5)  # (W, S, H, V, P, 2)
+        def evaluate(rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
+            part = xp.permute_dims(noisy[:, :, rows], (2, 0, 1, 3, 4, 5))  # (W, H, V, S, P, 2)
+            shape = part.shape
+            part = part.reshape(-1, *shape[2:])
+            clean = denoise(part, timestep, np.repeat(rows, count, 0), np.repeat(inside, count, 0))
+            return xp.permute_dims(clean.reshape(*shape), (0, 3, 1, 2, 4, 5))  # (W, S, H, V, P, 2)
 
-        clean = windows.mean(evaluate).permute(1, 2, 0, 3, 4)  # (H, V, T, P, 2)
-        ones = torch.ones_like(clean[0, ..., 0])
+        clean = xp.permute_dims(windows.mean(evaluate), (1, 2, 0, 3, 4))  # (H, V, T, P, 2)
+        ones = xp.ones_like(clean[..., 0])
+        level = xp.broadcast_to(views[:, None, ...], (count, len(views), frames, 3, 3))
         if find_tilt is not None:
-            alone = triangulate(views[:, None].expand(count, -1, -1, -1, -1), clean, ones.expand(count, -1, -1, -1))
+            alone = triangulate(level, clean, ones)
             tilt = _fit_tilt(alone, given, _fit_tilt(alone, given, tilt, find_tilt), find_tilt)
         rotation, _ = line_of_sight(given.turn, tilt)
-        cameras = torch.cat([rotation[:, None], views[:, None].expand(count, -1, len(given.x), -1, -1)], 1)
-        weights = torch.cat([held * given.confidence[None], ones]).expand(count, -1, -1, -1)
+        cameras = xp.concat([rotation[:, None, ...], level], axis=1)
+        sure = xp.broadcast_to(held * given.confidence, (count, 1, *given.confidence.shape))
         progress()
-        return triangulate(cameras, torch.cat([given_x, clean], 1), weights)
+        return triangulate(cameras, xp.concat([given_x, clean], axis=1), xp.concat([sure, ones], axis=1))
 
-    noise = gaussian_noise(shape, generator, given.x.device)
-    with torch.inference_mode():
+    noise = normal_noise((count, *given.x.shape[:2], 3), generator, given.x)
+    with without_gradients(given.x):
         following = sample(options.sampler, step, schedule, noise, options.steps)
         _, follow = line_of_sight(given.turn, tilt)
         return Sampled(points=following @ follow, tilt=tilt)
@@ -187,50 +196,53 @@ def windows_of(frames: int, options: SampleOptions, patch: int) -> Windows:
 
 
 def line_denoiser(
-    network: nn.Module, given: InputView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
-) -> tuple[Tensor, Denoiser]:
+    network: Denoiser, given: InputView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
+) -> tuple[Array, ViewDenoiser]:
     """Generated views (V, 3, 3) of stage 1 and the function that denoises them, each view for itself."""
-    angle = torch.tensor([math.radians(a) for a in azimuths], device=given.x.device)
-    views = ring(angle, given.tilt[0])
-    rotation, _ = line_of_sight(given.turn, given.tilt[None])
-    lines = lines_from_view(given.x, rotation[0], views[:, None])  # (V, T, P, 3)
-    has_line = ((given.confidence > 0) & with_lines).expand(len(views), -1, -1)
+    xp = array_namespace(given.x)
+    views = ring(array_like([math.radians(a) for a in azimuths], given.x), given.tilt[0])
+    rotation, _ = line_of_sight(given.turn, given.tilt[None, ...])
+    lines = lines_from_view(given.x, rotation[0], views[:, None, ...])  # (V, T, P, 3)
+    has_line = xp.broadcast_to((given.confidence > 0) & with_lines, lines.shape[:-1])
 
-    def denoise(noisy: Tensor, level: int, rows: Tensor, inside: Tensor) -> Tensor:
-        features = line_features(noisy, lines[:, rows].transpose(0, 1), has_line[:, rows].transpose(0, 1))
+    def denoise(noisy: Array, timestep: int, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
+        here = xp.permute_dims(lines[:, rows], (1, 0, 2, 3, 4))
+        features = line_features(noisy, here, xp.permute_dims(has_line[:, rows], (1, 0, 2, 3)))
         w, v = features.shape[:2]
-        n = torch.full((w * v,), level, device=noisy.device)
-        code = noisy.new_zeros(w * v, 1, 8)
-        mask = inside.to(noisy.device).repeat_interleave(v, 0)
-        return network(features.flatten(0, 1)[:, None], n, code, mask)[:, 0].unflatten(0, (w, v)).to(noisy)
+        n = xp.full((w * v,), timestep, dtype=xp.int64, device=device(noisy))
+        code = xp.zeros((w * v, 1, 8), dtype=noisy.dtype, device=device(noisy))
+        mask = xp.asarray(np.repeat(inside, v, 0), device=device(noisy))
+        clean = network(features.reshape(w * v, 1, *features.shape[2:]), n, code, mask)
+        return xp.astype(clean, noisy.dtype).reshape(noisy.shape)
 
     return views, denoise
 
 
-def view_denoiser(network: nn.Module, given: InputView) -> tuple[Tensor, Denoiser]:
+def view_denoiser(network: Denoiser, given: InputView) -> tuple[Array, ViewDenoiser]:
     """Generated views (V, 3, 3) of stage 4 and the function that denoises them together."""
-    azimuths: tuple[float, ...] = network.config.azimuths  # type: ignore[union-attr, assignment]
-    angle = torch.tensor([math.radians(a) for a in azimuths], device=given.x.device)
-    views = ring(angle, torch.zeros_like(angle))
-    flags = torch.tensor([1.0] + [0.0] * len(views), device=given.x.device)
-    codes = view_code(torch.cat([angle[:1] * 0, angle]), torch.zeros_like(flags), flags)
+    xp = array_namespace(given.x)
+    angle = array_like([math.radians(a) for a in network.config.azimuths], given.x)
+    views = ring(angle, xp.zeros_like(angle))
+    flags = array_like([1.0] + [0.0] * len(views), given.x)
+    codes = view_code(xp.concat([angle[:1] * 0, angle]), xp.zeros_like(flags), flags)
 
-    def denoise(noisy: Tensor, level: int, rows: Tensor, inside: Tensor) -> Tensor:
+    def denoise(noisy: Array, timestep: int, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
         features = view_features(noisy, given.x[rows], given.confidence[rows])
         w = len(features)
-        n = torch.full((w,), level, device=noisy.device)
-        clean = network(features, n, codes.expand(w, -1, -1), inside.to(noisy.device))
-        return clean[:, 1:].to(noisy)
+        n = xp.full((w,), timestep, dtype=xp.int64, device=device(noisy))
+        told = xp.broadcast_to(codes, (w, *codes.shape))
+        clean = network(features, n, told, xp.asarray(inside, device=device(noisy)))
+        return xp.astype(clean[:, 1:], noisy.dtype)
 
     return views, denoise
 
 
 def sample_lines(
-    network: nn.Module,
+    network: Denoiser,
     given: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
-    generator: torch.Generator,
+    generator: Generator,
     *,
     azimuths: Sequence[float] = LINE_AZIMUTHS,
     with_lines: bool = True,
@@ -254,18 +266,18 @@ def sample_lines(
         The motion, with the given tilt: single views cannot tell it.
     """
     views, denoise = line_denoiser(network, given, azimuths, with_lines)
-    windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
+    windows = windows_of(len(given.x), options, network.config.patch)
     return _run(
         given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=None, progress=progress
     )
 
 
 def sample_views(
-    network: nn.Module,
+    network: Denoiser,
     given: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
-    generator: torch.Generator,
+    generator: Generator,
     *,
     held: float = INPUT_VIEW_WEIGHT,
     progress: Callable[[], None] = lambda: None,
@@ -275,7 +287,7 @@ def sample_views(
     Arguments and result as ``sample_lines``.
     """
     views, denoise = view_denoiser(network, given)
-    windows = windows_of(len(given.x), options, network.config.patch)  # type: ignore[union-attr, arg-type]
+    windows = windows_of(len(given.x), options, network.config.patch)
     prior = None
     if not given.tilt_known:
         prior = tilt_prior(network, given.x, given.confidence, given.turn, windows, schedule.steps)

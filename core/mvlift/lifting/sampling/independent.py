@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from mvlift.diffusion.network import MotionDenoiser
-from mvlift.diffusion.samplers import gaussian_noise, sample
+from mvlift.arrays import Array, Generator, array_namespace, normal_noise, without_gradients
+from mvlift.diffusion.denoiser import Denoiser
+from mvlift.diffusion.samplers import sample
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.sampling.in_loop import (
     InputView,
@@ -26,15 +27,15 @@ from mvlift.lifting.sampling.views import triangulate
 
 __all__ = ["Triangulation", "sample_independently"]
 
-Triangulation = Callable[[Tensor, Tensor, Tensor], Tensor]
+Triangulation = Callable[[Array, Array, Array], Array]
 
 
 def sample_independently(
-    network: MotionDenoiser,
+    network: Denoiser,
     given: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
-    generator: torch.Generator,
+    generator: Generator,
     *,
     solve: Triangulation = triangulate,
     progress: Callable[[], None] = lambda: None,
@@ -50,24 +51,25 @@ def sample_independently(
         solve: triangulation of views (V, T, 3, 3) and points (V, T, P, 2) with weights (V, T, P).
         progress: called after every step.
     """
+    xp = array_namespace(given.x)
     views, denoise = (view_denoiser if network.config.cross_view else line_denoiser)(network, given)
     windows = windows_of(len(given.x), options, network.config.patch)
-    shape = (len(views), *given.x.shape)
 
-    def step(state: Tensor, level: int) -> Tensor:
-        def evaluate(rows: Tensor, inside: Tensor) -> Tensor:
-            part = state[:, rows].transpose(0, 1)  # (W, V, S, P, 2)
-            return denoise(part, level, rows, inside).transpose(1, 2)  # (W, S, V, P, 2)
+    def step(state: Array, timestep: int) -> Array:
+        def evaluate(rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
+            part = xp.permute_dims(state[:, rows], (1, 0, 2, 3, 4))  # (W, V, S, P, 2)
+            return xp.permute_dims(denoise(part, timestep, rows, inside), (0, 2, 1, 3, 4))  # (W, S, V, P, 2)
 
         progress()
-        return windows.mean(evaluate).transpose(0, 1)
+        return xp.permute_dims(windows.mean(evaluate), (1, 0, 2, 3))
 
-    noise = gaussian_noise(shape, generator, given.x.device)
-    with torch.inference_mode():
+    noise = normal_noise((len(views), *given.x.shape), generator, given.x)
+    with without_gradients(given.x):
         generated = sample(options.sampler, step, schedule, noise, options.steps)
-        sight, follow = line_of_sight(given.turn, given.tilt[None])
-        cameras = torch.cat([sight, views[:, None].expand(-1, len(given.x), -1, -1)])
-        weights = torch.cat([given.confidence[None], torch.ones_like(generated[..., 0])])
-        seen = torch.cat([given.x[None], generated])
-    points = solve(cameras.clone(), seen.clone(), weights.clone())
-    return Sampled(points=(points @ follow[0].clone())[None], tilt=given.tilt[None])
+        sight, follow = line_of_sight(given.turn, given.tilt[None, ...])
+        level = xp.broadcast_to(views[:, None, ...], (len(views), len(given.x), 3, 3))
+        cameras = xp.concat([sight, level])
+        weights = xp.concat([given.confidence[None, ...], xp.ones_like(generated[..., 0])])
+        seen = xp.concat([given.x[None, ...], generated])
+    points = solve(cameras + 0, seen + 0, weights + 0)  # copies, of which torch may take gradients
+    return Sampled(points=(points @ (follow[0] + 0))[None, ...], tilt=given.tilt[None, ...])

@@ -9,10 +9,9 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from mvlift.diffusion.network import MotionDenoiser
+from mvlift.arrays import Array, Generator, to_numpy
+from mvlift.diffusion.denoiser import Denoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise
 from mvlift.lifting.refinement import RefinedView
@@ -58,7 +57,7 @@ class LiftedPoints:
 
 def input_view(
     motion: NormalisedMotion,
-    device: torch.device | str,
+    device: object,
     elevation: float | None = None,
     up: F64 | None = None,
 ) -> InputView:
@@ -66,43 +65,48 @@ def input_view(
 
     Args:
         motion: normalised keypoints.
-        device: of the samplers.
+        device: torch's, of the samplers; None: they compute with NumPy.
         elevation: of the camera in degrees, a guess; None: the prior's mean.
         up: (3,) against gravity in camera axes, known; it settles the camera's tilt.
     """
 
-    def tensor(values: object) -> Tensor:
-        return torch.as_tensor(values, dtype=torch.float32, device=device)
+    def array(values: object) -> Array:
+        single = np.asarray(values, dtype=np.float32)
+        if device is None:
+            return single
+        import torch
+
+        return torch.as_tensor(single, device=device)
 
     tilt = TILT_MEAN if elevation is None else (math.radians(elevation), 0.0)
     if up is not None:
         tilt = tilt_of(up)
     return InputView(
-        tensor(motion.x), tensor(motion.confidence), tensor(motion.turn), tensor(tilt), tilt_known=up is not None
+        array(motion.x), array(motion.confidence), array(motion.turn), array(tilt), tilt_known=up is not None
     )
 
 
-def _agreed(lifted: Sampled) -> tuple[Tensor, Tensor, Tensor]:
+def _agreed(lifted: Sampled) -> tuple[F64, F64, F64]:
     """Mean of the hypotheses that agree with the medoid (T, P, 3), their spread (T, P), tilt (2,).
 
     The medoid is the hypothesis with the least mean distance to the others; one that lies further from it than twice
-    the median is another reading of the same picture and would blur the mean.
+    the (lower) median is another reading of the same picture and would blur the mean.
     """
-    points = lifted.in_camera()
+    points, tilt = (to_numpy(a).astype(np.float64) for a in (lifted.in_camera(), lifted.tilt))
     if len(points) == 1:
-        return points[0], points.new_zeros(points.shape[1:3]), lifted.tilt[0]
-    distance = (points[:, None] - points[None]).norm(dim=-1).mean((-1, -2))  # (H, H)
+        return points[0], np.zeros(points.shape[1:3]), tilt[0]
+    distance = np.array([[np.linalg.norm(a - b, axis=-1).mean() for b in points] for a in points])  # (H, H)
     medoid = int(distance.sum(1).argmin())
-    near = distance[medoid] <= 2 * distance[medoid].median()
+    near = distance[medoid] <= 2 * np.sort(distance[medoid])[(len(points) - 1) // 2]
     kept = points[near]
-    return kept.mean(0), (kept - kept.mean(0)).norm(dim=-1).mean(0), lifted.tilt[near].mean(0)
+    return kept.mean(0), np.linalg.norm(kept - kept.mean(0), axis=-1).mean(0), tilt[near].mean(0)
 
 
 def make_sampler(
-    network: MotionDenoiser,
+    network: Denoiser,
     schedule: CosineSchedule,
     options: SampleOptions,
-    generator: torch.Generator,
+    generator: Generator,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Sampler:
     """The sampler that fits a network: its views if it is a stage-4 model, its lines if it is a stage-1 model.
@@ -131,11 +135,6 @@ def tilt_of(up: F64) -> tuple[float, float]:
     return math.atan2(-up[2], math.hypot(up[0], up[1])), math.atan2(up[0], -up[1])
 
 
-def _up(tilt: Tensor) -> F64:
-    """(3,) up in camera axes for a sampled tilt (2,)."""
-    return np.asarray(-camera_tilt(tilt)[:, 1].cpu().double().numpy())
-
-
 def lift_points(
     points: F64,
     confidence: F64,
@@ -143,7 +142,7 @@ def lift_points(
     K: F64,
     subject: Subject,
     draw: Sampler,
-    device: torch.device | str,
+    device: object,
     known: RefinedView | None = None,
 ) -> LiftedPoints:
     """Sample the 3D keypoints of a clip.
@@ -155,7 +154,7 @@ def lift_points(
         K: (3, 3) intrinsics.
         subject: what is lifted.
         draw: sampler, see ``make_sampler``.
-        device: where it runs.
+        device: torch's, where it runs; None: it computes with NumPy.
         known: distance and gravity from an earlier lift of the same clip.
     """
     model_points, model_confidence = to_model_rate(points, confidence, fps)
@@ -166,13 +165,13 @@ def lift_points(
         motion, up = normalise(model_points, model_confidence, subject, K, scale), known.up
     mean, spread, tilt = _agreed(draw(input_view(motion, device, up=up)))
     keypoints = len(subject.layout.names)
-    sampled = mean[:, :keypoints].cpu().double().numpy() * UNIT_METRES
-    velocity = mean[:, keypoints].cpu().double().numpy() * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
-    sigma = np.hypot(spread[:, :keypoints].cpu().double().numpy() * UNIT_METRES, SPREAD_FLOOR)
+    sampled = mean[:, :keypoints] * UNIT_METRES
+    velocity = mean[:, keypoints] * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
+    sigma = np.hypot(spread[:, :keypoints] * UNIT_METRES, SPREAD_FLOOR)
     return LiftedPoints(
         points=from_model_rate(sampled, len(points), fps),
         sigma=from_model_rate(sigma, len(points), fps),
-        up=_up(tilt),
+        up=-camera_tilt(tilt)[:, 1],
         depth=from_model_rate(motion.depth, len(points), fps),
         velocity=from_model_rate(velocity, len(points), fps),
     )

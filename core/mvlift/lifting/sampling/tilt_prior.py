@@ -7,10 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
+from mvlift.arrays import Array, array_like, array_namespace, device, normal_noise, to_numpy, without_gradients
 from mvlift.diffusion.conditioning import view_code, view_features
+from mvlift.diffusion.denoiser import Denoiser
 from mvlift.lifting.sampling.views import project, ring
 from mvlift.lifting.sampling.windows import Windows
 
@@ -40,23 +42,23 @@ class TiltPrior:
         return TiltPrior((means[0], means[1]), (spreads[0], spreads[1]))
 
 
-def camera_tilt(tilt: Tensor) -> Tensor:
+def camera_tilt(tilt: Array) -> Array:
     """(..., 3, 3) upright axes to camera axes for elevation and roll (..., 2)."""
-    upright = ring(torch.zeros_like(tilt[..., 0]), tilt[..., 0])
-    c, s = tilt[..., 1].cos(), tilt[..., 1].sin()
-    zero, one = torch.zeros_like(c), torch.ones_like(c)
-    return torch.stack([c, -s, zero, s, c, zero, zero, zero, one], -1).unflatten(-1, (3, 3)) @ upright
+    xp = array_namespace(tilt)
+    upright = ring(xp.zeros_like(tilt[..., 0]), tilt[..., 0])
+    c, s = xp.cos(tilt[..., 1]), xp.sin(tilt[..., 1])
+    zero, one = xp.zeros_like(c), xp.ones_like(c)
+    return xp.stack([c, -s, zero, s, c, zero, zero, zero, one], axis=-1).reshape(*c.shape, 3, 3) @ upright
 
 
-def _tilt_of(up: Tensor) -> tuple[float, float]:
+def _tilt_of(up: Array) -> tuple[float, float]:
     """Elevation and roll of a camera that sees the direction against gravity (3,) in its axes: x right, y down."""
-    x, y, z = (up / up.norm()).tolist()
+    direction = to_numpy(up).astype(np.float64)
+    x, y, z = (float(v) for v in direction / np.linalg.norm(direction))
     return math.asin(max(-1.0, min(1.0, -z))), math.atan2(x, -y)
 
 
-def tilt_prior(
-    network: nn.Module, x: Tensor, confidence: Tensor, turn: Tensor, windows: Windows, last: int
-) -> TiltPrior:
+def tilt_prior(network: Denoiser, x: Array, confidence: Array, turn: Array, windows: Windows, last: int) -> TiltPrior:
     """Prior of the input camera's tilt: the general one, sharpened by the camera head where the network has one.
 
     The head knows each window's camera turned towards the root; its up vectors are turned back and averaged.
@@ -70,31 +72,32 @@ def tilt_prior(
         last: the schedule's last timestep, at which the noisy views say nothing and the input view all.
     """
     config = network.config
-    if not config.camera_head:  # type: ignore[union-attr]
+    if not config.camera_head:
         return TiltPrior()
-    angle = torch.tensor([math.radians(a) for a in config.azimuths], device=x.device)  # type: ignore[union-attr]
-    flags = torch.tensor([1.0] + [0.0] * len(angle), device=x.device)
-    codes = view_code(torch.cat([angle[:1] * 0, angle]), torch.zeros_like(flags), flags)
+    xp = array_namespace(x)
+    angle = array_like([math.radians(a) for a in config.azimuths], x)
+    flags = array_like([1.0] + [0.0] * len(angle), x)
+    codes = view_code(xp.concat([angle[:1] * 0, angle]), xp.zeros_like(flags), flags)
     rotations = ring(angle, angle * 0)[:, None]
-    generator = torch.Generator().manual_seed(0)
-    spreads: list[Tensor] = []
+    generator = np.random.default_rng(0)
+    spreads: list[Array] = []
 
-    def up_vectors(rows: Tensor, inside: Tensor) -> Tensor:
+    def up_vectors(rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
         """(W, size, 3) against gravity in the camera's axes."""
-        noise = torch.randn(NOISE_DRAWS, len(rows), rows.shape[1], x.shape[1], 3, generator=generator).to(x)
-        views = project(rotations, noise.flatten(0, 1)[:, None])
-        features = view_features(
-            views, x[rows].repeat(NOISE_DRAWS, 1, 1, 1), confidence[rows].repeat(NOISE_DRAWS, 1, 1)
-        )
-        n = torch.full((len(features),), last, device=x.device)
-        mask = inside.to(x.device).repeat(NOISE_DRAWS, 1)
-        _, said = network(features, n, codes.expand(len(features), -1, -1), mask, with_camera=True)
-        said = said.to(x).unflatten(0, (NOISE_DRAWS, -1)).mean(0)
+        count = len(rows)
+        noise = normal_noise((NOISE_DRAWS * count, 1, *rows.shape[1:], x.shape[1], 3), generator, x)()
+        index = np.tile(rows, (NOISE_DRAWS, 1))
+        features = view_features(project(rotations, noise), x[index], confidence[index])
+        n = xp.full((len(features),), last, dtype=xp.int64, device=device(x))
+        mask = xp.asarray(np.tile(inside, (NOISE_DRAWS, 1)), device=device(x))
+        told = xp.broadcast_to(codes, (len(features), *codes.shape))
+        said = xp.astype(network(features, n, told, mask, with_camera=True)[1], x.dtype)
+        said = said.reshape(NOISE_DRAWS, count, -1).mean(0)
         spreads.append(said[:, 3:5])
         up = -camera_tilt(said[:, :2])[:, None, :, 1]  # (W, 1, 3) in the turned camera's axes
-        return (up[..., None, :] @ turn[rows].to(x))[..., 0, :]
+        return (up[..., None, :] @ turn[rows])[..., 0, :]
 
-    with torch.inference_mode():
+    with without_gradients(x):
         up = windows.mean(up_vectors).mean(0)
-    elevation, roll = torch.cat(spreads).mean(0).exp().tolist()
+    elevation, roll = (float(v) for v in xp.exp(xp.concat(spreads).mean(0)))
     return TiltPrior().product(_tilt_of(up), (elevation, roll))

@@ -7,41 +7,41 @@ normal noise in 3D is standard normal in every view and agrees between views: di
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from mvlift.arrays import Array, array_like, array_namespace, is_torch_array
 
 __all__ = ["project", "ring", "solve", "triangulate"]
 
 
-def ring(azimuth: Tensor, elevation: Tensor) -> Tensor:
+def ring(azimuth: Array, elevation: Array) -> Array:
     """Rotations of level cameras round the root.
 
     Args:
-        azimuth: (...) radians from the given camera; at 90 degrees what lies behind appears on the right.
+        azimuth: (...) radians from the input camera; at 90 degrees what lies behind appears on the right.
         elevation: (...) radians above the horizontal.
 
     Returns:
         (..., 3, 3) world to view.
     """
+    xp = array_namespace(azimuth)
     azimuth, elevation = azimuth + 0 * elevation, elevation + 0 * azimuth
-    ca, sa, ce, se = azimuth.cos(), azimuth.sin(), elevation.cos(), elevation.sin()
-    zero = torch.zeros_like(ca)
-    rows = [ca, zero, sa, sa * se, ce, -ca * se, -sa * ce, se, ca * ce]
-    return torch.stack(rows, -1).unflatten(-1, (3, 3))
+    ca, sa, ce, se = xp.cos(azimuth), xp.sin(azimuth), xp.cos(elevation), xp.sin(elevation)
+    rows = [ca, xp.zeros_like(ca), sa, sa * se, ce, -ca * se, -sa * ce, se, ca * ce]
+    return xp.stack(rows, axis=-1).reshape(*ca.shape, 3, 3)
 
 
-def project(views: Tensor, points: Tensor) -> Tensor:
+def project(views: Array, points: Array) -> Array:
     """(..., T, P, 2) of points (..., T, P, 3) in views (..., T or 1, 3, 3)."""
-    return points @ views[..., :2, :].transpose(-1, -2)
+    return points @ array_namespace(points).matrix_transpose(views[..., :2, :])
 
 
-def solve(matrix: Tensor, right: Tensor) -> Tensor:
+def solve(matrix: Array, right: Array) -> Array:
     """x of A x = b for A (..., N, N) and b (..., N); Apple's devices have no solver, so there the processor solves."""
-    place = "cpu" if right.device.type == "mps" else right.device
-    return torch.linalg.solve(matrix.to(place), right[..., None].to(place))[..., 0].to(right.device)
+    if is_torch_array(right) and right.device.type == "mps":
+        return solve(matrix.cpu(), right.cpu()).to(right.device)
+    return array_namespace(right).linalg.solve(matrix, right[..., None])[..., 0]
 
 
-def triangulate(views: Tensor, points: Tensor, weights: Tensor, prior: float = 1e-6) -> Tensor:
+def triangulate(views: Array, points: Array, weights: Array, prior: float = 1e-6) -> Array:
     """Closed-form weighted least squares: X = (Σ_v w_v A_v^T A_v)^-1 Σ_v w_v A_v^T x_v, A_v the first two rows of M_v.
 
     Args:
@@ -53,10 +53,11 @@ def triangulate(views: Tensor, points: Tensor, weights: Tensor, prior: float = 1
     Returns:
         (..., T, P, 3).
     """
+    xp = array_namespace(points)
     a = views[..., :2, :]
-    outer = a.transpose(-1, -2) @ a  # (..., V, T, 3, 3)
-    outer = outer.expand(*outer.shape[:-3], points.shape[-3], 3, 3)
-    normal = torch.einsum("...vtab,...vtp->...tpab", outer, weights)
-    normal = normal + prior * torch.eye(3, dtype=points.dtype, device=points.device)
+    outer = xp.matrix_transpose(a) @ a  # (..., V, T or 1, 3, 3)
+    outer = xp.broadcast_to(outer, (*outer.shape[:-3], points.shape[-3], 3, 3))
+    normal = xp.einsum("...vtab,...vtp->...tpab", outer, weights)
+    normal = normal + prior * array_like([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]], points)
     right = (weights[..., None] * (points @ a)).sum(-4)  # (..., T, P, 3)
     return solve(normal, right)

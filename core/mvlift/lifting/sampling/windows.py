@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+
+from mvlift.arrays import Array, array_like, array_namespace, device
 
 __all__ = ["Windows"]
 
@@ -34,7 +36,7 @@ class Windows:
         starts = list(range(0, self.frames - self.size, self.stride))
         return [*starts, self.frames - self.size]
 
-    def mean(self, evaluate: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def mean(self, evaluate: Callable[[NDArray[np.int64], NDArray[np.bool_]], Array]) -> Array:
         """Weighted mean of window estimates.
 
         Args:
@@ -43,22 +45,23 @@ class Windows:
         Returns:
             (T, ...) with weights that fall off towards a window's ends.
         """
-        starts = torch.tensor(self.starts())
-        rows = starts[:, None] + torch.arange(self.size)
+        starts = np.array(self.starts())
+        rows = starts[:, None] + np.arange(self.size)
         inside = rows < self.frames
-        rows = rows.clamp(max=self.frames - 1)
-        ramp = torch.minimum(torch.arange(1, self.size + 1), torch.arange(self.size, 0, -1)).float()
-        total: Tensor | None = None
-        weight = torch.zeros(self.frames)
+        rows = np.minimum(rows, self.frames - 1)
+        ramp = np.minimum(np.arange(1, self.size + 1), np.arange(self.size, 0, -1)).astype(np.float32)
+        total: Array | None = None
+        weight = np.zeros(self.frames, np.float32)
         for i in range(0, len(starts), self.chunk):
             part = evaluate(rows[i : i + self.chunk], inside[i : i + self.chunk])
-            w = ramp * inside[i : i + self.chunk]
-            flat = rows[i : i + self.chunk].reshape(-1)
             if total is None:
-                total = torch.zeros((self.frames, *part.shape[2:]), dtype=part.dtype, device=part.device)
-            w_part = w.to(part).view(*w.shape, *[1] * (part.ndim - 2))
-            total.index_add_(0, flat.to(part.device), (part * w_part).flatten(0, 1))
-            weight.index_add_(0, flat, w.reshape(-1))
+                shape = (self.frames, *part.shape[2:])
+                total = array_namespace(part).zeros(shape, dtype=part.dtype, device=device(part))
+                scale = array_like(ramp, part).reshape(-1, *[1] * (part.ndim - 2))
+            for window, first in zip(part, starts[i : i + self.chunk], strict=True):
+                count = min(self.size, self.frames - int(first))
+                total[first : first + count] += window[:count] * scale[:count]
+                weight[first : first + count] += ramp[:count]
         if total is None:
             raise ValueError("A clip without frames has no windows.")
-        return total / weight.to(total).view(-1, *[1] * (total.ndim - 1))
+        return total / array_like(weight, total).reshape(-1, *[1] * (total.ndim - 1))

@@ -1,0 +1,121 @@
+"""Denoisers in ONNX Runtime: on every processor without torch, and on graphics cards where a provider is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from mvlift.backends.onnx_graph import denoiser_graph
+from mvlift.diffusion.denoiser import DenoiserConfig
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.errors import LiftError, ModelError
+from mvlift.models import model_header, model_path, model_weights
+from mvlift.typing import F32
+
+__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "load_onnx"]
+
+PROVIDERS: Final = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+"""Device -> ONNX Runtime's execution provider."""
+
+
+def available_devices() -> list[str]:
+    """Devices for which this ONNX Runtime has a provider; the processor first."""
+    import onnxruntime
+
+    there = set(onnxruntime.get_available_providers())
+    return [device for device, provider in PROVIDERS.items() if provider in there]
+
+
+def _session(model: bytes, device: str, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3  # errors; warnings are about where nodes run
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device == "directml":
+        options.enable_mem_pattern = False  # which that provider does not have
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    providers = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
+    return onnxruntime.InferenceSession(model, options, providers=providers)
+
+
+class OnnxDenoiser:
+    """A denoiser for NumPy arrays.
+
+    Args:
+        config: shape of the network.
+        weights: name -> values.
+        device: "cpu", "cuda", "directml" or "coreml".
+        threads: of the processor.
+
+    Raises:
+        LiftError: the provider of the device cannot be used.
+        ModelError: the weights are of other shapes.
+    """
+
+    def __init__(self, config: DenoiserConfig, weights: Mapping[str, F32], device: str, threads: int) -> None:
+        self.config = config
+        model = denoiser_graph(config, weights)
+        try:
+            self._session = _session(model, device, threads)
+        except Exception as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            if device == "cpu":
+                raise ModelError(f"The weights do not fit: {reason}.", "Use weights of this version.") from error
+            raise LiftError(f"ONNX Runtime cannot use {device}: {reason}.", "Choose auto or cpu.") from error
+        if PROVIDERS[device] not in self._session.get_providers():
+            raise LiftError(f"ONNX Runtime cannot use {device} on this computer.", "Choose auto or cpu.")
+
+    def __call__(
+        self, features: F32, timestep: Any, views: F32, frames: Any = None, with_camera: bool = False
+    ) -> F32 | tuple[F32, F32]:
+        """As ``Denoiser``."""
+        if frames is None:
+            frames = np.ones((len(features), features.shape[2]), bool)
+        feed = {
+            "features": np.asarray(features, np.float32),
+            "timestep": np.asarray(timestep, np.int64),
+            "views": np.asarray(views, np.float32),
+            "frames": np.asarray(frames, np.bool_),
+        }
+        names = ["clean", "camera"] if with_camera else ["clean"]
+        found = self._session.run(names, feed)
+        return (found[0], found[1]) if with_camera else found[0]
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, changed: int, kind: str, device: str, threads: int) -> tuple[OnnxDenoiser, CosineSchedule]:
+    config, schedule = model_header(path, kind)
+    try:
+        return OnnxDenoiser(config, model_weights(path), device, threads), schedule
+    except KeyError as error:
+        raise ModelError(f"{path}: keys missing {[error.args[0]]}.", "Use weights of this version.") from error
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}.", "Use weights of this version.") from error
+
+
+def load_onnx(name: str | Path, kind: str, device: str, threads: int) -> tuple[OnnxDenoiser, CosineSchedule]:
+    """A denoiser ready to use, kept in memory for the next call.
+
+    Args:
+        name: shipped name or path of a .safetensors file.
+        kind: "line" or "multiview".
+        device: of ``PROVIDERS``.
+        threads: of the processor.
+
+    Raises:
+        ModelError: no such file, another kind, or weights that do not fit.
+        LiftError: the device cannot be used.
+    """
+    path = model_path(name).resolve()
+    return _load(path, path.stat().st_mtime_ns, kind, device, threads)

@@ -1,0 +1,170 @@
+"""ONNX Runtime and torch: the same network, the same motion; lifting without torch; which backend a device gets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import mvlift
+import numpy as np
+import pytest
+import torch
+from mvlift.backends import choice
+from mvlift.backends.choice import Backend, pick_backend
+from mvlift.backends.onnx_graph import denoiser_graph
+from mvlift.backends.onnx_runtime import OnnxDenoiser, available_devices, load_onnx
+from mvlift.diffusion.network import MotionDenoiser
+from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.errors import LiftError, ModelError
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.models import save_denoiser
+from scenes import ROOT, WALK, tiny_network
+
+
+def weights_of(network: MotionDenoiser) -> dict[str, Any]:
+    return {k: v.numpy() for k, v in network.state_dict().items()}
+
+
+def inputs(network: MotionDenoiser, batch: int, frames: int, outside: int = 0) -> tuple[Any, ...]:
+    c, random = network.config, np.random.default_rng(batch + frames)
+    streams = 1 + len(c.azimuths) if c.cross_view else 1
+    features = random.standard_normal((batch, streams, frames, c.points, c.features), dtype=np.float32)
+    codes = random.standard_normal((batch, streams, 8), dtype=np.float32)
+    inside = np.broadcast_to(np.arange(frames) < frames - outside, (batch, frames)).copy()
+    return features, random.integers(1, 1000, batch), codes, inside
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"cross_view": False}, {"camera_head": True}, {"layers": 3, "heads": 4, "patch": 2}, {"azimuths": (0.0, 90.0)},
+])  # fmt: skip
+@pytest.mark.parametrize(("batch", "frames", "outside"), [(1, 8, 0), (3, 20, 7), (2, 4, 3)])
+def test_the_graph_computes_what_the_network_does(
+    changes: dict[str, Any], batch: int, frames: int, outside: int
+) -> None:
+    network = tiny_network(**changes)
+    onnx = OnnxDenoiser(network.config, weights_of(network), "cpu", 1)
+    given = inputs(network, batch, frames, outside)
+    camera = network.config.camera_head
+    found = onnx(*given, with_camera=camera)
+    with torch.inference_mode():
+        expected = network(*map(torch.as_tensor, given), with_camera=camera)
+    for a, b in zip(found if camera else [found], expected if camera else [expected], strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(a, b.numpy(), atol=2e-5, rtol=0)
+    if not outside:  # nothing is padding unless it is said to be
+        np.testing.assert_array_equal(onnx(*given[:3]), found[0] if camera else found)
+
+
+def test_the_model_is_one_that_the_onnx_package_accepts() -> None:
+    onnx = pytest.importorskip("onnx")
+    network = tiny_network(camera_head=True)
+    model = onnx.load_from_string(denoiser_graph(network.config, weights_of(network)))
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.input] == ["features", "timestep", "views", "frames"]
+    assert [value.name for value in model.graph.output] == ["clean", "camera"]
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    network = tiny_network()
+    weights = weights_of(network)
+    with pytest.raises(KeyError, match="blocks"):
+        denoiser_graph(network.config, {k: v for k, v in weights.items() if k != "blocks.0.table"})
+    with pytest.raises(ValueError, match=r"more\.weight"):
+        denoiser_graph(network.config, {**weights, "more.weight": np.zeros(3, np.float32)})
+    with pytest.raises(ModelError, match="do not fit"):
+        OnnxDenoiser(network.config, {**weights, "head.weight": weights["head.weight"][:, :-1]}, "cpu", 1)
+    path = tmp_path / "a.safetensors"
+    save_denoiser(network, CosineSchedule(), "multiview", path, {})
+    with pytest.raises(ModelError, match="expected a line model"):
+        load_onnx(path, "line", "cpu", 1)
+
+
+def test_an_architecture_that_is_not_known_is_named(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    network = tiny_network()
+    header = {"architecture": "mamba", "kind": "multiview", "config": asdict(network.config), "schedule": {}}
+    path = tmp_path / "other.safetensors"
+    save_file(weights_of(network), path, metadata={"mvlift": json.dumps(header)})
+    with pytest.raises(ModelError, match="weights of a mamba network"):
+        load_onnx(path, "multiview", "cpu", 1)
+
+
+@pytest.mark.parametrize("preset", ["fast", "quality"])
+def test_both_backends_lift_alike(
+    preset: str, subject: str, walk40: KeypointClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same seed, the same motion, to a tenth of a millimetre."""
+    options: dict[str, Any] = {"subject": subject, "preset": preset, "seed": 3}
+    onnx = mvlift.lift(walk40, device="cpu", **options)
+    assert onnx.metadata["device"] == "cpu"
+    monkeypatch.setattr("mvlift.lifting.pipeline.pick_backend", lambda *_: Backend("torch", torch.device("cpu")))
+    own = mvlift.lift(walk40, **options)
+    assert np.abs(onnx.keypoints - own.keypoints).max() < 1e-4
+    assert np.abs(onnx.translation - own.translation).max() < 1e-4
+
+
+def test_lifting_needs_no_torch(tmp_path: Path) -> None:
+    """Every subject and the command line, in an interpreter that cannot import torch."""
+    code = f"""
+import sys
+sys.modules["torch"] = sys.modules["onnx"] = None
+import mvlift
+clip = mvlift.read_keypoints({str(WALK)!r}, fps=30, image_size=(1280, 720))[0].restricted(0, 23)
+for preset in ("fast", "quality"):
+    assert mvlift.lift(clip, preset=preset).metadata["device"] == "cpu"
+from mvlift.lifting.subjects import get_subject, subject_names
+from mvlift.models import model_names
+dog = mvlift.read_keypoints({str(ROOT / "examples" / "dog.csv")!r}, fps=30, image_size=(1280, 720))[0].restricted(0, 23)
+assert len(mvlift.lift(dog, subject="quadruped17", preset="fast")) == 24
+for wrong in ({{"preset": "paper"}}, {{"device": "cuda:1"}}):
+    try:
+        mvlift.lift(clip, **wrong)
+    except mvlift.MvliftError as error:
+        assert "torch" in str(error), error
+    else:
+        raise AssertionError(wrong)
+assert sys.modules["torch"] is None
+from mvlift.cli import main
+main(["lift", {str(WALK)!r}, "-o", {str(tmp_path / "a.npz")!r}, "--frames", "0-15", "--preset", "fast"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(mvlift.load_motion(tmp_path / "a.npz")) == 16
+
+
+def test_torch_is_not_loaded_where_it_is_installed_and_not_needed(tiny_subject: str) -> None:
+    code = f"""
+import sys, mvlift
+clip = mvlift.read_keypoints({str(WALK)!r}, fps=30, image_size=(1280, 720))[0].restricted(0, 15)
+mvlift.lift(clip, subject={tiny_subject!r}, preset="fast", device="cpu")
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_devices_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert available_devices()[0] == "cpu"
+    assert pick_backend("cpu") == Backend("onnx", "cpu")
+    assert pick_backend("cpu", needs_torch=True) == Backend("torch", torch.device("cpu"))
+    monkeypatch.setattr(choice, "_has_cuda_driver", lambda: False)
+    assert pick_backend() == pick_backend("auto") == Backend("onnx", "cpu")
+    assert pick_backend(None, needs_torch=True) == Backend("torch", torch.device("cpu"))
+    with pytest.raises(LiftError, match="abacus"):
+        pick_backend("abacus")
+    with pytest.raises(LiftError, match="cannot use directml; it has cpu"):
+        pick_backend("directml")
+    monkeypatch.setattr(choice, "available_devices", lambda: ["cpu", "directml", "cuda"])
+    assert pick_backend("directml") == Backend("onnx", "directml")
+    monkeypatch.setattr(choice, "_has_cuda_driver", lambda: True)
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
+    assert pick_backend() == pick_backend("cuda") == Backend("onnx", "cuda")
+    with pytest.raises(LiftError, match=r"pip install 'mvlift\[torch\]'"):
+        pick_backend("mps")
+    with pytest.raises(LiftError, match="paper"):
+        pick_backend("cpu", needs_torch=True)
