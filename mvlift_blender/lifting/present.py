@@ -7,9 +7,10 @@ from typing import Any
 
 import bpy
 
+from ..scene.scene_setup import PART
 from ..scene.write import WrittenMotion
 
-__all__ = ["frame_selected", "is_playing", "show_result"]
+__all__ = ["fill_retarget", "frame_selected", "is_playing", "show_result"]
 
 
 def show_result(context: Any, written: Sequence[WrittenMotion]) -> None:
@@ -26,6 +27,22 @@ def show_result(context: Any, written: Sequence[WrittenMotion]) -> None:
         other.select_set(other in armatures)
     layer.objects.active = armatures[0]
     frame_selected(context)
+
+
+def fill_retarget(context: Any, armature: Any) -> None:
+    """Fill in from and to which armature to retarget, where it is obvious: the lift, and the only other rig.
+
+    What the user has chosen stays; a source that is gone or that was lifted before gives way to the new lift.
+    """
+    settings = getattr(context.scene, "mvlift_retarget", None)
+    if settings is None:
+        return
+    source = settings.source
+    if source is None or source.name not in context.scene.objects or (source != armature and PART in source):
+        settings.source = armature
+    rigs = [o for o in context.scene.objects if o.type == "ARMATURE" and PART not in o and o.visible_get()]
+    if settings.target is None and len(rigs) == 1:
+        settings.target = rigs[0]
 
 
 def frame_selected(context: Any) -> None:

@@ -1,6 +1,7 @@
 """Lift to 3D, lift a part again, cancel, and test the engine."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +13,10 @@ from mvlift.errors import MvliftError
 from ..engine.process import shared_client
 from ..engine.queue import LiftRequest
 from ..importing.people import why_not
+from ..interface.sidebar import redraw_tab
 from ..lifting.jobs import EngineJob, running_job, why_busy
 from ..lifting.plan import plan_lift
-from ..lifting.present import is_playing, show_result
+from ..lifting.present import fill_retarget, is_playing, show_result
 from ..lifting.relift import plan_relift, write_relifted
 from ..lifting.write import Lifted, write_lifted
 from ..scene.selected import lifted_armature, why_no_record
@@ -121,6 +123,7 @@ class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
         """Armatures, bodies, camera."""
         written = write_lifted(context, self._plan.write, lifted)
         show_result(context, written)
+        fill_retarget(context, written[0].armature)
         frames = sum(w.timing.count for w in written)
         doubtful = sum(w.doubtful for w in written)
         marked = f"; {doubtful} doubtful parts are marked" if doubtful else ""
@@ -200,17 +203,51 @@ class MVLIFT_OT_test_engine(bpy.types.Operator):
         return not reason
 
     def execute(self, context: Any) -> set[str]:
-        """Ask the engine."""
-        preferences = preferences_of(context)
+        """Ask the engine and wait."""
         try:
             found = shared_client(engine_source(context)).describe()
         except MvliftError as error:
-            if preferences is not None:
-                preferences.engine_report = str(error)
-            return report_error(self, context, error, "testing the engine")
-        text = describe_engine(found)
+            return self._said(context, error)
+        return self._said(context, found)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask beside the user's work: an engine that starts takes seconds."""
+        if bpy.app.background:
+            return self.execute(context)
+        self._answer: list[Any] = []
+        client = shared_client(engine_source(context))
+
+        def ask() -> None:
+            try:
+                self._answer.append(client.describe())
+            except BaseException as error:  # handed to the main thread by modal
+                self._answer.append(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        job = context.window_manager.mvlift_job
+        job.running, job.stage = True, "Starting the engine"
+        self._timer = context.window_manager.event_timer_add(0.1, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: Any, event: Any) -> set[str]:
+        """Wait for the answer."""
+        if event.type != "TIMER" or not self._answer:
+            return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self._timer)
+        job = context.window_manager.mvlift_job
+        job.running, job.stage = False, ""
+        redraw_tab(context.window_manager)
+        return self._said(context, self._answer[0])
+
+    def _said(self, context: Any, answer: Any) -> set[str]:
+        """Report the answer, and keep it in the preferences."""
+        preferences = preferences_of(context)
+        text = str(answer) if isinstance(answer, BaseException) else describe_engine(answer)
         if preferences is not None:
             preferences.engine_report = text
+        if isinstance(answer, BaseException):
+            return report_error(self, context, answer, "testing the engine")
         self.report({"INFO"}, text.replace("\n", "; "))
         return {"FINISHED"}
 

@@ -10,7 +10,7 @@ from mvlift.errors import LiftError
 from .animation import current_curves
 from .record import LiftRecord, read_record
 
-__all__ = ["lifted_armature", "record_of", "still_there", "why_no_record"]
+__all__ = ["lifted_armature", "pushed_down", "record_of", "still_there", "why_no_record"]
 
 
 def record_of(armature: Any) -> LiftRecord | None:
@@ -32,6 +32,16 @@ def lifted_armature(context: Any) -> Any | None:
     return result if result is not None and result.name in context.scene.objects and record_of(result) else None
 
 
+def pushed_down(armature: Any) -> bool:
+    """Whether a lifted Action of an armature lies in its NLA and none is active."""
+    if armature is None or armature.type != "ARMATURE" or armature.animation_data is None:
+        return False
+    animation = armature.animation_data
+    if animation.action is not None:
+        return False
+    return any(read_record(strip.action) is not None for track in animation.nla_tracks for strip in track.strips)
+
+
 def why_no_record(context: Any, with_source: bool = False) -> str:
     """Why there is nothing lifted to work on, or "".
 
@@ -39,11 +49,18 @@ def why_no_record(context: Any, with_source: bool = False) -> str:
         context: of Blender.
         with_source: the keypoints that it came from must be known too.
     """
+    active = context.view_layer.objects.active
+    if pushed_down(active):
+        return f"The Action of {active.name} was pushed down to the NLA: make it the active Action again"
     armature = lifted_armature(context)
     if armature is None:
         return "Lift a person first, or select a lifted armature"
     if armature.library is not None:
         return "The armature is linked from another file: make it a library override first"
+    if armature.mode == "EDIT":
+        return f"{armature.name} is in Edit Mode: leave it first"
+    if armature.animation_data.use_tweak_mode:
+        return f"{armature.name} is in the NLA's tweak mode: press Tab there to leave it first"
     record = record_of(armature)
     if with_source and (record is None or not record.source):
         return "The Action does not know which keypoints it was lifted from"

@@ -174,3 +174,57 @@ def test_a_box_without_keypoints_of_it_is_not_lifted():
     assert not bpy.ops.mvlift.lift.poll()
     settings.rigid_object_source = str(WALK.with_name("box.zip"))
     assert why_not(settings) == ""
+
+
+def test_from_and_to_are_filled_when_they_are_obvious():
+    from mvlift_blender.lifting.present import fill_retarget
+
+    retarget = bpy.context.scene.mvlift_retarget
+    first = lifted().armature
+    fill_retarget(bpy.context, first)
+    assert (retarget.source, retarget.target) == (first, None)
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    second = lifted("Ben", "1").armature
+    fill_retarget(bpy.context, second)
+    assert (retarget.source, retarget.target) == (second, rig)
+    retarget.source, retarget.target = rig, first  # the user's own choice
+    fill_retarget(bpy.context, second)
+    assert (retarget.source, retarget.target) == (rig, first)
+
+
+def test_a_pushed_down_action_edit_mode_and_tweak_mode_are_said():
+    from mvlift_blender.scene.selected import why_no_record
+
+    armature = lifted().armature
+    assert why_no_record(bpy.context) == ""
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert "Edit Mode" in why_no_record(bpy.context)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    animation, action = armature.animation_data, armature.animation_data.action
+    slot = getattr(animation, "action_slot", None)
+    strip = animation.nla_tracks.new().strips.new("lifted", 1, action)
+    animation.action = None
+    assert "pushed down" in why_no_record(bpy.context)
+    assert not bpy.ops.mvlift.smooth.poll()
+    animation.nla_tracks[0].select = strip.select = True
+    animation.use_tweak_mode = True
+    if animation.use_tweak_mode:
+        assert "tweak mode" in why_no_record(bpy.context)
+        animation.use_tweak_mode = False
+    animation.action = action
+    if slot is not None:
+        animation.action_slot = slot
+    assert why_no_record(bpy.context) == ""
+    assert bpy.ops.mvlift.smooth() == {"FINISHED"}  # beside the strip
+
+
+def test_clean_up_works_in_rest_position_and_under_a_solo_track():
+    armature = lifted().armature
+    armature.data.pose_position = "REST"
+    track = armature.animation_data.nla_tracks.new()
+    track.is_solo = True
+    before = armature.animation_data.action
+    assert bpy.ops.mvlift.smooth() == {"FINISHED"}
+    assert armature.animation_data.action != before
+    assert (armature.data.pose_position, track.is_solo) == ("REST", True)
