@@ -13,7 +13,7 @@ _FOLDER: Final = Path(__file__).parent / "translations"
 LANGUAGES: Final = {"de_DE": ("de_DE",), "ja_JP": ("ja_JP",), "zh_HANS": ("zh_HANS", "zh_CN")}
 """File -> names of the language in the versions of Blender."""
 UNTRANSLATED: Final = frozenset(
-    {"AMASS, SMPL", "AMASS, SMPL-H", "AMASS, SMPL-X", "BVH", "CUDA", "FK", "MVLift", "Metal", "USD", "X", "Y"}
+    {"AMASS, SMPL", "AMASS, SMPL-H", "AMASS, SMPL-X", "BVH", "CUDA", "FK", "MVLift", "Metal", "USD", "X", "Y", "Z"}
 )
 """Labels that are names or the same in every language."""
 _CONTEXTS: Final = ("*", "Operator")

@@ -84,70 +84,87 @@ class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
         buttons.menu(MVLIFT_MT_correct.bl_idname, text="", icon="DOWNARROW_HLT")
         person = settings.person()
         if person is not None and not context.window_manager.mvlift_job.running:
-            _facts(context, layout, settings, person)
+            _video(context, layout, settings, person)
         layout.prop(settings, "overlay", text="Show Keypoints in Viewport", icon="OVERLAY")
 
 
-def _facts(context: Any, layout: Any, settings: Any, person: Any) -> None:
-    paragraph(context, layout, "\n".join(describe(settings, person)))
-    for note in person.notes.splitlines():
-        paragraph(context, layout, note, "INFO")
+def _video(context: Any, layout: Any, settings: Any, person: Any) -> None:
+    """The video of the active person's file, what was assumed of it, and what does not fit."""
+    source = settings.source_of(person)
+    if source is None:
+        return
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(source, "video")
+    paragraph(context, layout, source.video_problem, "ERROR")
+    paragraph(context, layout, assumed(settings, person), "INFO")
+    for index, finding in enumerate(source.findings):
+        box = layout.box()
+        paragraph(context, box, finding.text, "ERROR")
+        if finding.fix:
+            box.operator("mvlift.mend_source", text=finding.fix, icon="CHECKMARK").index = index
 
 
-class MVLIFT_PT_video(SidebarPanel, bpy.types.Panel):
-    """What the keypoint files do not say about the video."""
+class _OfPerson(SidebarPanel):
+    """A part that is closed at first, once there are people, and while no lift runs."""
 
-    bl_idname = "MVLIFT_PT_video"
-    bl_label = "Video"
-    bl_parent_id = "MVLIFT_PT_people"
-
-    @classmethod
-    def poll(cls, context: Any) -> bool:
-        """Once there are people, and while no lift runs."""
-        return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
-
-    def draw(self, context: Any) -> None:
-        """Video file, size, rate of the active person's keypoint file, and what does not fit."""
-        layout, settings = self.layout, context.scene.mvlift
-        person = settings.person()
-        source = settings.source_of(person)
-        if source is None:
-            layout.label(text="Select a person in the list", icon="INFO")
-            return
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(source, "video")
-        paragraph(context, layout, source.video_problem, "ERROR")
-        paragraph(context, layout, assumed(settings, person), "INFO")
-        size = settings.clip_size(person) or (0, 0)
-        sizes = layout.column(align=True)
-        sizes.prop(source, "image_width")
-        sizes.prop(source, "image_height")
-        if min(source.image_width, source.image_height) <= 0:
-            sizes.label(text=f"0: {size[0]} x {size[1]} is used")
-        rate = layout.column()
-        rate.alert = bool(source.fps_problem)
-        rate.prop(source, "fps", placeholder=f"{float(settings.clip_fps(person)):.5g}")
-        paragraph(context, layout, source.fps_problem, "ERROR")
-        for index, finding in enumerate(source.findings):
-            box = layout.box()
-            paragraph(context, box, finding.text, "ERROR")
-            if finding.fix:
-                box.operator("mvlift.mend_source", text=finding.fix, icon="CHECKMARK").index = index
-
-
-class MVLIFT_PT_correct(SidebarPanel, bpy.types.Panel):
-    """Corrections of the active person's keypoints."""
-
-    bl_idname = "MVLIFT_PT_correct"
-    bl_label = "Correct Keypoints"
     bl_parent_id = "MVLIFT_PT_people"
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        """Once there are people, and while no lift runs."""
-        return bool(context.scene.mvlift.people) and not context.window_manager.mvlift_job.running
+        """There is an active person."""
+        return context.scene.mvlift.person() is not None and not context.window_manager.mvlift_job.running
+
+
+class MVLIFT_PT_details(_OfPerson, bpy.types.Panel):
+    """What was recognised."""
+
+    bl_idname = "MVLIFT_PT_details"
+    bl_label = "Details"
+
+    def draw(self, context: Any) -> None:
+        """Facts of the active person, and what the file did not say."""
+        settings = context.scene.mvlift
+        person = settings.person()
+        paragraph(context, self.layout, "\n".join(describe(settings, person)))
+        for note in person.notes.splitlines():
+            paragraph(context, self.layout, note, "INFO")
+
+
+class MVLIFT_PT_video(_OfPerson, bpy.types.Panel):
+    """What the keypoint files do not say about the video."""
+
+    bl_idname = "MVLIFT_PT_video"
+    bl_label = "Size and Rate"
+
+    def draw(self, context: Any) -> None:
+        """Size and rate of the active person's keypoint file."""
+        layout, settings = self.layout, context.scene.mvlift
+        person = settings.person()
+        source = settings.source_of(person)
+        if source is None:
+            return
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        size = settings.clip_size(person) or (0, 0)
+        sizes = layout.column(align=True)
+        sizes.prop(source, "image_width")
+        sizes.prop(source, "image_height")
+        if min(source.image_width, source.image_height) <= 0:
+            sizes.label(text=f"0: {size[0]} x {size[1]}", translate=False)
+        rate = layout.column()
+        rate.alert = bool(source.fps_problem)
+        rate.prop(source, "fps", placeholder=f"{float(settings.clip_fps(person)):.5g}")
+        paragraph(context, layout, source.fps_problem, "ERROR")
+
+
+class MVLIFT_PT_correct(_OfPerson, bpy.types.Panel):
+    """Corrections of the active person's keypoints."""
+
+    bl_idname = "MVLIFT_PT_correct"
+    bl_label = "Correct Keypoints"
 
     def draw(self, context: Any) -> None:
         """What can be done to keypoints, and the lift of what was corrected."""
@@ -166,4 +183,4 @@ class MVLIFT_PT_correct(SidebarPanel, bpy.types.Panel):
         layout.operator("mvlift.export_keypoints", icon="EXPORT")
 
 
-CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_video, MVLIFT_PT_correct)
+CLASSES = (MVLIFT_UL_people, MVLIFT_MT_correct, MVLIFT_PT_people, MVLIFT_PT_details, MVLIFT_PT_video, MVLIFT_PT_correct)

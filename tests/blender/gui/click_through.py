@@ -180,6 +180,61 @@ def show_result(window: Window) -> None:
     window.picture("lift-camera-view", "VIEW_3D")
 
 
+# where a keypoint of the active person is on the screen, from the top left
+WRIST = """
+from bl_ext.user_default.mvlift.viewport.preview import shown_at
+from bl_ext.user_default.mvlift.viewport.overlay import screen_frame
+win, area, _ = window()
+region = next(r for r in area.regions if r.type == "WINDOW")
+with bpy.context.temp_override(window=win, area=area, region=region):
+    shown = shown_at(bpy.context)
+    frame = screen_frame(bpy.context, shown.size, shown.inset)
+x, y = shown.clip.points[shown.row, shown.clip.layout.index("l_wrist")].astype(float) @ frame[:, :2].T + frame[:, 2]
+answer = [float(region.x + x), float(win.height - region.y - y)]
+"""
+CORRECTED = "answer = bpy.context.scene.mvlift.person().corrections"
+
+
+def correct_by_mouse(window: Window) -> None:
+    """Drag a wrist over the video with the tool, hide it by key, and take both back by key."""
+    window.ask(
+        "win, area, _ = window()\nregion = next(r for r in area.regions if r.type == 'WINDOW')\n"
+        "with bpy.context.temp_override(window=win, area=area, region=region):\n"
+        "    bpy.ops.wm.tool_set_by_id(name='mvlift.keypoint_tool')"
+    )
+    window.away()
+    x, y = window.ask(WRIST)
+    window.move(x, y)
+    window.drag([(x + 4 * i, y - 5 * i) for i in range(1, 9)])
+    window.wait(CORRECTED + "\nanswer = 'l_wrist' in answer")
+    window.away()
+    window.picture("correct-keypoints", "VIEW_3D")
+    window.move(x + 32, y - 40)
+    window.key("x")
+    window.wait(CORRECTED + "\nanswer = 'null' in answer")
+    window.move(400, 560)
+    for _ in range(2):
+        window.key("ctrl+z")
+    window.wait(CORRECTED + "\nanswer = not answer")
+    window.ask(
+        "win, area, _ = window()\nregion = next(r for r in area.regions if r.type == 'WINDOW')\n"
+        "with bpy.context.temp_override(window=win, area=area, region=region):\n"
+        "    bpy.ops.wm.tool_set_by_id(name='builtin.select_box')"
+    )
+
+
+def show_doubts(window: Window) -> None:
+    """The list of doubtful parts, with two made-up ones where the clip has none."""
+    window.ask(
+        "rows = bpy.context.scene.mvlift.result.animation_data.action.mvlift_doubts\n"
+        "for kind, first, joint in (('JUMP', 20, 'left_wrist'), ('FLOOR', 40, 'right_foot')):\n"
+        "    row = rows.add()\n    row.kind, row.first, row.last, row.worst = kind, first, first + 4, first + 2\n"
+        "    row.joint, row.value = joint, 0.08"
+    )
+    window.away()
+    window.picture("doubtful-parts", "VIEW_3D", "UI")
+
+
 def cancel_by_key(window: Window) -> float:
     """Lift again, press Esc, and time until the lift is over; the scene is as it was."""
     before = window.ask(SCENE)
@@ -263,6 +318,8 @@ def carried_out(window: Window) -> dict[str, Any]:
     lift_by_mouse(window)
     report["keyed"] = window.ask(KEYED)
     show_result(window)
+    correct_by_mouse(window)
+    show_doubts(window)
     late["at rest"] = blocked.at_rest(window, "at rest")
     late["lift"] = lift_counted(window)
     report["seconds until Esc is heard"] = round(cancel_by_key(window), 2)

@@ -100,6 +100,15 @@ class Window:
         subprocess.run(["xdotool", "click", "1"], check=True)
         self.ask("")
 
+    def drag(self, places: Sequence[tuple[float, float]]) -> None:
+        """Hold the left button where the mouse is, move along places, and let go."""
+        subprocess.run(["xdotool", "mousedown", "1"], check=True)
+        self.ask("")
+        for x, y in places:
+            self.move(x, y)
+        subprocess.run(["xdotool", "mouseup", "1"], check=True)
+        self.ask("")
+
     def key(self, name: str) -> None:
         """Press a key."""
         subprocess.run(["xdotool", "key", name], check=True)
