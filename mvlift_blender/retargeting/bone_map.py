@@ -36,6 +36,9 @@ __all__ = [
 SCHEMA: Final = "mvlift-bone-map"
 VERSION: Final = 1
 _FOLDER: Final = Path(__file__).with_name("maps")
+_LARGEST: Final = 4 << 20
+_LONGEST_PREFIX: Final = 80
+_REPEATS: Final = 3
 Names = tuple[str, ...]
 
 
@@ -210,6 +213,22 @@ def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where: 
     return found
 
 
+def _checked_prefix(text: str, where: str) -> str:
+    r"""A pattern that is matched in no time whatever the bones are called: letters, classes such as ``\d`` and
+    ``[:_]``, and at most three of ``? * +``.
+
+    Raises:
+        BoneMapError: it is another pattern.
+    """
+    plain = re.sub(r"\\.|\[[^\]]*\]", "x", text)
+    if len(text) > _LONGEST_PREFIX or re.search(r"[(){}|]", plain) or len(re.findall(r"[?*+]", plain)) > _REPEATS:
+        raise BoneMapError(
+            f"{where}: the prefix {text[:40]!r} is too intricate.", r"Write letters, \d, [:_], at most three of ? * +."
+        )
+    re.compile(text)
+    return text
+
+
 def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
     """A map from JSON data.
 
@@ -218,19 +237,21 @@ def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise BoneMapError(f"{where} is no bone map of MVLift.", f'It should say "schema": "{SCHEMA}".')
-    if int(data.get("version", 0)) > VERSION:
+    if not isinstance(data.get("version", 0), int):
+        raise BoneMapError(f"{where}: version is {data['version']!r}.", f"It should be {VERSION}, a whole number.")
+    if data.get("version", 0) > VERSION:
         raise BoneMapError(f"{where} is a bone map of version {data['version']}.", "Update MVLift to read it.")
     body = data.get("body")
     if body not in BODIES:
         raise BoneMapError(f"{where}: body is {body!r}.", f"Use one of {', '.join(BODIES)}.")
-    sides = {s: str(data.get("sides", {}).get(s, s)) for s in SIDES}
     try:
+        sides = {s: str(data.get("sides", {}).get(s, s)) for s in SIDES}
         evidence = [_names(e) for e in data.get("evidence", ())]
         return MapFile(
             name=str(data["name"]),
             title=str(data.get("title", data["name"])),
             body=body,
-            prefixes=_names(data.get("prefixes", ())),
+            prefixes=tuple(_checked_prefix(p, where) for p in _names(data.get("prefixes", ()))),
             bones=_expand(body, data["bones"], sides, where),
             optional=_names(data.get("optional", ())),
             evidence=tuple(
@@ -240,7 +261,7 @@ def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
             ik=_limbs(body, data.get("ik", {}), sides, where),
             settings=_settings(data.get("settings", ()), sides.values()),
         )
-    except (KeyError, TypeError, AttributeError, ValueError, re.error) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError, re.error) as error:
         raise BoneMapError(f"{where} is no complete bone map ({error!r}).", "Compare it with the schema.") from error
 
 
@@ -251,10 +272,12 @@ def load_map(path: Path) -> MapFile:
         BoneMapError: it cannot be read or is no map.
     """
     try:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            raise BoneMapError(f"{path.name} is no bone map: no file, or one of megabytes.", "Choose a bone map.")
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BoneMapError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BoneMapError(f"{path.name} is no JSON ({error}).", "Choose a bone map.") from error
     return parse_map(data, path.name)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from mvlift.bodies.supports import Support
-from mvlift.errors import BodyFileError
+from mvlift.errors import BodyFileError, DamagedFileError
+from mvlift.safe_reading import read_json
 from mvlift.typing import F64
 
 __all__ = ["KinematicModel", "get_kinematic_model"]
@@ -89,7 +89,7 @@ def get_kinematic_model(name: str | Path) -> KinematicModel:
     """
     path = Path(name) if str(name).endswith(".json") else _DATA / f"{name}_kinematics.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, dict[str, Any])
         return KinematicModel(
             groups=tuple(dict(group) for group in data["groups"]),
             rest_spread=dict(data["rest_spread"]),
@@ -107,11 +107,11 @@ def get_kinematic_model(name: str | Path) -> KinematicModel:
             height=(str(data["height"][0]), float(data["height"][1])) if "height" in data else None,
             supports=tuple(_support(row) for row in data.get("supports", ())),
         )
-    except OSError as error:
+    except DamagedFileError as error:
         raise BodyFileError(
-            f"There is no kinematic model {str(name)!r}: {error}.", "Name a file such as human_kinematics.json."
+            f"There is no kinematic model {str(name)!r}: {error.message}", "Name a file such as human_kinematics.json."
         ) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BodyFileError(
             f"{path}: not a kinematic model ({error!r}).", "Compare it with human_kinematics.json."
         ) from error

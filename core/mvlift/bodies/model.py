@@ -246,9 +246,9 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
         problems.append(f"kintree_table is {tree.shape} for {count} joints")
     if shapes.ndim != 3 or shapes.shape[:2] != template.shape:
         problems.append(f"shapedirs are {shapes.shape}")
-    if not all(np.isfinite(a).all() for a in (template, regressor, weights, shapes)):
+    if not all(np.isfinite(a).all() for a in (template, regressor, weights, shapes, tree, arrays["f"])):
         problems.append("it holds NaN")
-    faces = np.asarray(arrays["f"])
+    faces = np.nan_to_num(np.asarray(arrays["f"], np.float64), nan=-1).astype(np.int64)
     if (
         faces.ndim != 2
         or faces.shape[1] != 3
@@ -260,7 +260,7 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
         problems.append(f"{count} joints are those of no body that MVLift knows (SMPL has 24)")
     if problems:
         raise BodyFileError(f"{name}: {'; '.join(problems)}.", "Choose an SMPL, SMPL-H, SMPL-X or SMAL model file.")
-    parents = tree[0].astype(np.int64)
+    parents = np.clip(tree[0].astype(np.float64), -1, 1 << 40).astype(np.int64)
     parents = np.where((parents < 0) | (parents >= count), -1, parents)
     parents[0] = -1
     if (parents[1:] < 0).any() or (parents >= np.arange(count)).any():

@@ -6,7 +6,6 @@ A user's official folder loads through the same function.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,9 +16,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from mvlift.arrays import Array, array_namespace
-from mvlift.errors import ModelError
+from mvlift.errors import DamagedFileError, ModelError
 from mvlift.kinematics.rotations import log_map
 from mvlift.models import model_path
+from mvlift.safe_reading import checked, decode_json
 from mvlift.typing import F32, F64
 
 __all__ = ["VPoserPrior", "decode_pose", "encode_pose", "gram_schmidt", "load_prior"]
@@ -126,11 +126,14 @@ class VPoserPrior:
 def _from_safetensors(path: Path) -> VPoserPrior:
     try:
         with safe_open(path, framework="np") as file:
-            header = json.loads((file.metadata() or {}).get("mvlift", "{}"))
+            header = decode_json((file.metadata() or {}).get("mvlift", "{}"), path.name)
             state = {k: file.get_tensor(k).astype(np.float32) for k in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        scale = checked(header.get("scale", 0.12) if isinstance(header, dict) else 0.0, float, path.name)
+    except (SafetensorError, OSError, DamagedFileError) as error:
         raise ModelError(f"{path}: not a safetensors file ({error}).", "Install the weights again.") from error
-    return _built(state, path, float(header.get("scale", 0.12)))
+    if not 1e-6 < scale < 1e6:
+        raise ModelError(f"{path}: its header gives no scale.", "Install the weights again.")
+    return _built(state, path, scale)
 
 
 def _shapes(width: int, latent: int) -> dict[str, tuple[int, ...]]:

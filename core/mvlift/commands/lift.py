@@ -115,6 +115,8 @@ def _lift_task(
             outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
     motions = _together(motions, command)
     outcome.people, outcome.frames = len(motions), sum(len(m) for _, m in motions)
+    assumed = [str(n) for _, m in motions for n in m.metadata.get("assumptions", ())]  # type: ignore[attr-defined]
+    outcome.notes = list(dict.fromkeys(assumed))
     return motions
 
 

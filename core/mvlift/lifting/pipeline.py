@@ -17,6 +17,7 @@ from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.completing import repeated_to
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.feet import bend_toes
@@ -32,7 +33,7 @@ from mvlift.lifting.objects.solve import (
     with_object,
 )
 from mvlift.lifting.options import LiftOptions, takes_options, with_changes
-from mvlift.lifting.prepared import PreparedClip, prepare_clip
+from mvlift.lifting.prepared import MIN_FRAMES, STILL_FRAMES, PreparedClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.progress import LiftProgress, Progress
 from mvlift.lifting.refinement import RefinedView, refined_view
@@ -184,6 +185,8 @@ def lift(
     chosen = with_changes(options, changes)
     if chosen.frames is not None:
         clip = clip.restricted(*chosen.frames)
+    if len(clip) < MIN_FRAMES:
+        clip = repeated_to(clip, STILL_FRAMES)
     with thread_limit(chosen.threads) as threads:
         return _lift(clip, chosen, threads, LiftProgress(progress))
 

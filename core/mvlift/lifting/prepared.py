@@ -11,14 +11,18 @@ import numpy as np
 from mvlift.errors import LiftError
 from mvlift.keypoints import clean_clip, map_clip
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.completing import never_seen, with_guessed_hips
 from mvlift.keypoints.rates import checked_rate
 from mvlift.lifting.normalise import intrinsics
 from mvlift.lifting.subjects import Subject
 from mvlift.typing import F64
 
-__all__ = ["PreparedClip", "prepare_clip"]
+__all__ = ["MIN_FRAMES", "STILL_FRAMES", "PreparedClip", "prepare_clip"]
 
 MIN_FRAMES: Final = 4
+STILL_FRAMES: Final = 30
+"""Frames to which a clip of fewer than ``MIN_FRAMES``, such as one picture, is repeated."""
+LEGS: Final = ("l_knee", "r_knee", "l_ankle", "r_ankle")
 TREMBLE: Final = 0.5
 """Noise of detections over the median distance to the cleaned ones, half of which is what cleaning smooths away."""
 MIN_SEEN: Final = 3
@@ -94,8 +98,12 @@ def prepare_clip(
         KeypointError: the layout does not fit the subject, or there is no such frame rate.
     """
     mapped = map_clip(clip, subject.layout)
+    if subject.body == "smpl":
+        mapped = with_guessed_hips(mapped)
     _check(mapped, subject)
-    assumed = list(clip.assumptions)
+    assumed = list(mapped.assumptions)
+    if never_seen(mapped, LEGS):
+        assumed.append("Knees and ankles are never seen: the legs are only guessed, as of somebody who stands.")
     rate = checked_rate(fps) or clip.fps
     if rate is None:
         rate = Fraction(30)

@@ -15,7 +15,9 @@ from safetensors.numpy import save_file
 
 from mvlift.diffusion.denoiser import DenoiserConfig
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.errors import ModelError
+from mvlift.errors import DamagedFileError, ModelError
+from mvlift.files import whole_file
+from mvlift.safe_reading import checked, decode_json
 from mvlift.typing import F32
 
 if TYPE_CHECKING:
@@ -65,9 +67,9 @@ def describe_model(name: str | Path) -> dict[str, Any]:
     if header is None:
         raise ModelError(f"{path}: these are not weights of MVLift.", "Export them with `mvlift-train`.")
     try:
-        return dict(json.loads(header))
-    except ValueError as error:
-        raise ModelError(f"{path}: its header is damaged ({error}).", "Install the weights again.") from error
+        return checked(decode_json(header, path.name), dict[str, Any], path.name)
+    except DamagedFileError as error:
+        raise ModelError(f"{path}: its header is damaged ({error.message})", "Install the weights again.") from error
 
 
 def save_denoiser(
@@ -90,9 +92,22 @@ def save_denoiser(
         "provenance": dict(provenance),
     }
     tensors = {k: v.detach().cpu().half().contiguous().numpy() for k, v in network.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"mvlift": json.dumps(header)})
-    temporary.replace(path)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"mvlift": json.dumps(header)})
+
+
+def _check_extent(config: DenoiserConfig, schedule: CosineSchedule) -> None:
+    """Refuses networks that no memory holds, before they are made.
+
+    Raises:
+        ValueError: a number is that of no network.
+    """
+    most = {"points": 4096, "features": 4096, "width": 16_384, "layers": 512, "heads": 512, "patch": 1024}
+    wrong = [f"{k} {getattr(config, k)}" for k, high in most.items() if not 1 <= getattr(config, k, 1) <= high]
+    if wrong or config.layers * config.width**2 > 1 << 32:
+        raise ValueError(f"no network has {', '.join(wrong) or 'so many weights'}")
+    if not 1 <= schedule.steps <= 100_000:
+        raise ValueError(f"no schedule has {schedule.steps} steps")
 
 
 def model_header(path: Path, kind: str) -> tuple[DenoiserConfig, CosineSchedule]:
@@ -109,10 +124,15 @@ def model_header(path: Path, kind: str) -> tuple[DenoiserConfig, CosineSchedule]
     if header.get("kind") != kind:
         raise ModelError(f"{path}: a {header.get('kind')} model, expected a {kind} model.", "Choose other weights.")
     architecture = header.get("architecture", next(iter(ARCHITECTURES)))
-    if architecture not in ARCHITECTURES:
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise ModelError(f"{path}: weights of a {architecture} network, which is not known.", "Update MVLift.")
     try:
-        return ARCHITECTURES[architecture](**header["config"]), CosineSchedule(**header["schedule"])
+        config = checked(header["config"], ARCHITECTURES[architecture], path.name)
+        schedule = checked(header["schedule"], CosineSchedule, path.name)
+        _check_extent(config, schedule)
+        return config, schedule
+    except DamagedFileError as error:
+        raise ModelError(f"{path}: its header is wrong ({error.message})", "Use weights of this version.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path}: its header does not fit ({error!r}).", "Use weights of this version.") from error
 
@@ -132,7 +152,7 @@ def _load(path: Path, changed: int, kind: str, device: str) -> tuple[MotionDenoi
     config, schedule = model_header(path, kind)
     try:
         network = MotionDenoiser(config)
-    except (TypeError, ValueError, ZeroDivisionError) as error:
+    except (TypeError, ValueError, ArithmeticError, AssertionError, RuntimeError) as error:
         raise ModelError(f"{path}: its header does not fit ({error!r}).", "Use weights of this version.") from error
     state = {k: torch.from_numpy(v) for k, v in model_weights(path).items()}
     try:

@@ -6,6 +6,7 @@ bounded (`memory_limit`) before they are unpacked. Whatever is wrong becomes a `
 
 from mvlift.safe_reading.archives import list_zip, read_zip, unpack_gzip
 from mvlift.safe_reading.hdf5 import Hdf5
+from mvlift.safe_reading.json_files import checked, decode_json, read_json, read_text
 from mvlift.safe_reading.limits import TEXT_FACTOR, MemoryBudget, memory_limit
 from mvlift.safe_reading.numpy_files import load_npy, load_npz, unpickle
 from mvlift.safe_reading.plain_values import named_arrays, plain_document
@@ -17,6 +18,8 @@ __all__ = [
     "TEXT_FACTOR",
     "Hdf5",
     "MemoryBudget",
+    "checked",
+    "decode_json",
     "list_zip",
     "load_npy",
     "load_npz",
@@ -26,6 +29,8 @@ __all__ = [
     "parse_fraction",
     "parse_xml",
     "plain_document",
+    "read_json",
+    "read_text",
     "read_zip",
     "unpack_gzip",
     "unpickle",

@@ -37,6 +37,7 @@ class Outcome:
         skipped: every output was there already.
         outputs: files that are there now.
         timings: seconds of each stage.
+        notes: what had to be assumed, for the user.
     """
 
     source: Path
@@ -48,6 +49,7 @@ class Outcome:
     skipped: bool = False
     outputs: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -120,6 +122,8 @@ def say_one(outcome: Outcome, console: Console, timings: bool) -> None:
             markup=False,
             soft_wrap=True,
         )
+        for note in outcome.notes:
+            console.print(f"  {note}", markup=False, soft_wrap=True)
 
 
 def say_all(outcomes: Sequence[Outcome], total: int, console: Console) -> int:

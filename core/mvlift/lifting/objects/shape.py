@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mvlift.errors import LiftError
+from mvlift.errors import DamagedFileError, LiftError
 from mvlift.lifting.subjects import Subject
+from mvlift.safe_reading import checked, decode_json, read_text
 from mvlift.typing import F64
 
 __all__ = ["ObjectShape", "box_shape", "load_shape", "shape_of"]
@@ -143,10 +143,10 @@ def load_shape(path: str | Path, name: str = "") -> ObjectShape:
     """
     source = Path(path)
     try:
-        text = source.read_text(encoding="utf-8")
+        text = read_text(source)
         if source.suffix.lower() == ".json":
-            data = json.loads(text)
-            points = {str(k): v for k, v in data.get("points", data).items()}
+            data = checked(decode_json(text, source.name), dict[str, Any], source.name)
+            points = checked(data.get("points", data), dict[str, tuple[float, float, float]], source.name)
         elif source.suffix.lower() == ".obj":
             points = _from_obj(text)
         else:
@@ -157,7 +157,9 @@ def load_shape(path: str | Path, name: str = "") -> ObjectShape:
         named = {keypoint_name(k): v for k, v in points.items()}
         array = np.array(list(named.values()), dtype=np.float64)
         return ObjectShape(name or source.stem, tuple(named), array, "points", np.ones(3))
-    except (OSError, ValueError, AttributeError, TypeError, IndexError) as error:
+    except DamagedFileError as error:
+        raise LiftError(error.message, 'Give {"name": [x, y, z], ...} as JSON, or name,x,y,z.') from error
+    except (OSError, ValueError, AttributeError, TypeError, IndexError, csv.Error, OverflowError) as error:
         raise LiftError(
             f"{source}: no object with named points ({error}).", 'Give {"name": [x, y, z], ...} as JSON, or name,x,y,z.'
         ) from error

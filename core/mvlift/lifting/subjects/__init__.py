@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from mvlift.bodies.skeleton import KeypointOffset
-from mvlift.errors import LiftError
+from mvlift.errors import LiftError, MvliftError
 from mvlift.keypoints.layouts import Layout, get_layout, layout_of
+from mvlift.safe_reading import checked, read_json
 
 __all__ = ["Bone", "RigidObject", "Subject", "get_subject", "subject_names"]
 
@@ -133,14 +133,52 @@ def _with_present_keys(data: Any) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     """A subject file, with what it leaves out taken from the subject that it extends."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise TypeError("not a mapping")
-    own = _with_present_keys(content)
+    own = _with_present_keys(read_json(path, dict[str, Any]))
     if "extends" not in own:
         return dict(own)
+    if own["extends"] not in subject_names():
+        raise ValueError(f"it extends {own['extends']!r}, which is none of {', '.join(subject_names())}")
     base = _read(_FOLDER / f"{own['extends']}.json")
-    return {**base, **own, "tree": {**base["tree"], **own.get("tree", {})}}
+    tree = checked(own.get("tree", {}), dict[str, str], path.name)
+    return {**base, **own, "tree": {**base["tree"], **tree}}
+
+
+@dataclass(frozen=True)
+class _SubjectFile:
+    """What must be in a subject file, and of which type; see `Subject`."""
+
+    name: str
+    title: str
+    body: str
+    layout: str | dict[str, Any]
+    root: list[str]
+    scale_bones: list[tuple[str, str, float]]
+    tree: dict[str, str]
+    score_keypoints: list[str]
+    contacts: list[str]
+    body_keypoints: dict[str, Any]
+    models: dict[str, str]
+    scale_fallback_bones: list[tuple[str, str, float]] = field(default_factory=list)
+    contact_fallback: dict[str, str] = field(default_factory=dict)
+    keypoint_offsets: list[dict[str, Any]] = field(default_factory=list)
+    kinematic_model: str = "human"
+    height: float | None = None
+    refinement_passes: int = 3
+    object: dict[str, Any] | None = None
+
+    def check(self, layout: Layout) -> None:
+        """Names that the layout has not.
+
+        Raises:
+            ValueError: there are some.
+        """
+        bones = [n for a, b, _ in (*self.scale_bones, *self.scale_fallback_bones) for n in (a, b)]
+        named = {*self.root, *bones, *self.tree, *self.tree.values(), *self.score_keypoints, *self.contacts}
+        unknown = sorted(named - {"root", "ground", ""} - set(layout.names) - set(layout.derived))
+        if unknown or not self.root:
+            raise ValueError(f"layout {layout.name} has no {', '.join(unknown[:6]) or 'root'}")
+        if not 0 <= self.refinement_passes <= 20:
+            raise ValueError(f"{self.refinement_passes} refinement passes")
 
 
 @cache
@@ -155,11 +193,13 @@ def get_subject(name: str | Path) -> Subject:
         raise LiftError(f"There is no subject {str(name)!r}.", f"Known subjects: {', '.join(subject_names())}.")
     try:
         data = _read(path)
+        layout = get_layout(data["layout"]) if isinstance(data.get("layout"), str) else layout_of(data["layout"])
+        checked(data, _SubjectFile, path.name).check(layout)
         return Subject(
             name=data["name"],
             title=data["title"],
             body=data["body"],
-            layout=get_layout(data["layout"]) if isinstance(data["layout"], str) else layout_of(data["layout"]),
+            layout=layout,
             root=tuple(data["root"]),
             scale_bones=tuple((a, b, float(m)) for a, b, m in data["scale_bones"]),
             scale_fallback_bones=tuple((a, b, float(m)) for a, b, m in data.get("scale_fallback_bones", [])),
@@ -176,5 +216,7 @@ def get_subject(name: str | Path) -> Subject:
             rigid_object=_rigid_object(data.get("object")),
             base=data.get("extends", ""),
         )
-    except (KeyError, ValueError, TypeError, OSError) as error:
+    except MvliftError as error:
+        raise LiftError(f"{path}: not a subject file ({error.message})", "Compare it with human.json.") from error
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise LiftError(f"{path}: not a subject file ({error}).", "Compare it with human.json.") from error
