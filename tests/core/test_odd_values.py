@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from keypoint_files import SIZE, people_of
-from mvlift.keypoints import Inspection, inspect_keypoints
+from mvlift.keypoints import Inspection, inspect_keypoints, map_clip
+from mvlift.keypoints.completing import repeated_to, with_guessed_hips
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.mirror import handedness
 from mvlift.keypoints.missing import normalised_confidence
@@ -180,3 +182,30 @@ def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     clip = found.clips[0]
     np.testing.assert_allclose(clip.points, points * [64 / 45, 1], rtol=1e-5)
     assert clip.image_size == (1024, 576)
+
+
+def test_one_picture_is_repeated() -> None:
+    clip = inspect_keypoints(WALK, image_size=SIZE).clips[0].restricted(3, 3)
+    still = repeated_to(clip, 30)
+    assert len(still) == 30
+    assert (still.points == clip.points[0]).all()
+    assert "one picture" in still.assumptions[-1]
+    assert repeated_to(still, 30) is still
+
+
+def test_hips_that_are_never_seen_are_guessed_below_the_shoulders() -> None:
+    """Walking people: the guess is right to a third of the trunk, and those who have hips keep them."""
+    clip = map_clip(inspect_keypoints(WALK, image_size=SIZE).clips[0], "openpose24")
+    assert with_guessed_hips(clip) is clip
+    hips = [clip.layout.index(n) for n in ("l_hip", "r_hip")]
+    confidence = clip.confidence.copy()
+    confidence[:, hips] = 0
+    guessed = with_guessed_hips(replace(clip, confidence=confidence))
+    seen = clip.seen[:, hips].all(1) & guessed.seen[:, hips].all(1)
+    assert seen.mean() > 0.9
+    shoulders = [clip.layout.index(n) for n in ("l_shoulder", "r_shoulder")]
+    trunk = np.linalg.norm(clip.points[:, hips].mean(1) - clip.points[:, shoulders].mean(1), axis=1)
+    error = np.linalg.norm(guessed.points[:, hips].mean(1) - clip.points[:, hips].mean(1), axis=1)
+    assert np.median(error[seen] / trunk[seen]) < 0.33
+    assert 0 < guessed.confidence[:, hips].max() < 0.5
+    assert "hips are never seen" in guessed.assumptions[-1]
