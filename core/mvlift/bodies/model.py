@@ -248,7 +248,7 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
         problems.append(f"shapedirs are {shapes.shape}")
     if not all(np.isfinite(a).all() for a in (template, regressor, weights, shapes, tree, arrays["f"])):
         problems.append("it holds NaN")
-    faces = np.nan_to_num(np.asarray(arrays["f"], np.float64), nan=-1).astype(np.int64)
+    faces = np.clip(np.nan_to_num(np.asarray(arrays["f"], np.float64), nan=-1), -1, 1 << 40).astype(np.int64)
     if (
         faces.ndim != 2
         or faces.shape[1] != 3
