@@ -28,11 +28,13 @@ class BodyMesh:
         vertices: (V, 3) at the motion's shape, in its units.
         faces: (F, 3) vertex numbers.
         weights: (V, J) skinning weights in the motion's joint order.
+        texture: (F, 3, 2) texture coordinates of the faces' corners, or None.
     """
 
     vertices: F64
     faces: NDArray[np.int64]
     weights: F64
+    texture: F64 | None = None
 
     def lowest(self, body: str) -> float:
         """Height of the lowest vertex in the body's own axes."""
@@ -57,6 +59,9 @@ def new_body(mesh: BodyMesh, motion: LiftedMotion, armature: Any, name: str, col
     data = bpy.data.meshes.new(name)
     vertices = mesh.vertices @ rig_data(motion.body).to_armature.T + np.array([0.0, 0.0, lift])
     _fill(data, vertices, mesh.faces)
+    if mesh.texture is not None:
+        layer = data.uv_layers.new(name="UVMap")
+        layer.data.foreach_set("uv", np.ascontiguousarray(mesh.texture, dtype=np.float32).ravel())
     data.materials.append(_material())
     target = bpy.data.objects.new(name, data)
     collection.objects.link(target)

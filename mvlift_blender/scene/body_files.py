@@ -42,7 +42,7 @@ def body_mesh(motion: LiftedMotion, file: Path | None = None) -> BodyMesh | None
     vertices, joints = model.shaped(np.asarray(motion.betas, np.float64))
     # a lift scales its body through the shape; what is left is the file's own rounding
     vertices = vertices + (motion.rest_joints[0] - joints[0])
-    return BodyMesh(vertices, model.faces, np.asarray(model.weights, dtype=np.float64))
+    return BodyMesh(vertices, model.faces, np.asarray(model.weights, dtype=np.float64), model.texture)
 
 
 def describe_body_file(path: str) -> tuple[bool, str]:

@@ -242,3 +242,18 @@ def test_a_part_without_numbers_is_named() -> None:
 
     with pytest.raises(BodyFileError, match=r"'tail'.*radii"):
         field_of([{"name": "tail", "centre": [0, 0, 0], "blend": 0.01}], "cat.json")
+
+
+def test_texture_covers_the_skin_without_overlap(shipped: BodyModel) -> None:
+    """Charts lie in the unit square, each triangle has its place, and few lie on one another."""
+    assert shipped.texture is not None
+    assert shipped.texture.shape == (len(shipped.faces), 3, 2)
+    assert 0 <= shipped.texture.min() <= shipped.texture.max() <= 1
+    a, b, c = shipped.texture.transpose(1, 0, 2)
+    area = ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
+    assert 0.4 < np.abs(area).sum() < 1
+    assert (area < 0).mean() < 0.02  # hardly any is turned over
+    grid = np.zeros((256, 256), int)
+    middle = np.floor(shipped.texture.mean(1) * 256).astype(int).clip(0, 255)
+    np.add.at(grid, (middle[:, 1], middle[:, 0]), 1)
+    assert (grid > 0).sum() > 3500  # spread over the square, not heaped

@@ -45,6 +45,7 @@ class BodyModel:
         regressor: (J, V) joints from vertices.
         shape_directions: (V, 3, B).
         pose_directions: (V, 3, 9 (J - 1)) corrective shapes, or None.
+        texture: (F, 3, 2) places in the unit square of the faces' corners, or None.
         own: the keypoints of a default body, which knows them; None for a file.
     """
 
@@ -58,6 +59,7 @@ class BodyModel:
     regressor: F64
     shape_directions: F64
     pose_directions: F64 | None = None
+    texture: F64 | None = None
     own: BodySkeleton | None = None
 
     def shaped(self, betas: F64) -> tuple[F64, F64]:
@@ -280,8 +282,20 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
         regressor=regressor,
         shape_directions=shapes[..., :_MOST_BETAS],
         pose_directions=posed,
+        texture=_texture(arrays, len(faces)),
     )
     return _turned(body) if body.kind == "smal" else body
+
+
+def _texture(arrays: dict[str, NDArray[Any]], faces: int) -> F64 | None:
+    """(F, 3, 2) from SMPL-X's keys vt (N, 2) and ft (F, 3); None where a file has none that fit its faces."""
+    places, corners = arrays.get("vt"), arrays.get("ft")
+    if places is None or corners is None or places.ndim != 2 or places.shape[1] != 2 or corners.shape != (faces, 3):
+        return None
+    corners = corners.astype(np.int64)
+    if corners.min(initial=0) < 0 or corners.max(initial=0) >= len(places):
+        return None
+    return np.asarray(places, np.float64)[corners]
 
 
 def _turned(body: BodyModel) -> BodyModel:
