@@ -18,7 +18,7 @@ class EngineSource:
     """Which Python the engine runs in.
 
     Attributes:
-        python: an interpreter that has torch, or None for Blender's own with the bundled packages.
+        python: an interpreter of the user's, or None for Blender's own with the bundled packages.
         pythonpath: folders that it finds packages in.
     """
 

@@ -40,6 +40,6 @@ def explain(error: BaseException) -> str | None:
         missing = error.message.rpartition("No module named")[2].strip(" ').")
         return (
             f"The engine's Python has no {missing}. In the extension's preferences choose an interpreter that has "
-            "torch, or install the edition of MVLift that brings it."
+            "it, or Blender's Python; Test Engine says what is missing."
         )
     return str(error) if isinstance(error, MvliftError) else None

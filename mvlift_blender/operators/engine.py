@@ -190,7 +190,7 @@ class MVLIFT_OT_cancel(bpy.types.Operator):
 
 
 class MVLIFT_OT_test_engine(bpy.types.Operator):
-    """Start the engine and say what it has: torch, CUDA, graphics cards and their memory"""
+    """Start the engine and say what it has, and what it lacks: ONNX Runtime, torch, graphics cards"""
 
     bl_idname = "mvlift.test_engine"
     bl_label = "Test Engine"
@@ -260,15 +260,24 @@ def describe_engine(found: dict[str, Any]) -> str:
     ]
     if found.get("mps"):
         cards.append("Apple graphics (Metal)")
-    threads = found.get("threads")
-    processor = f"the processor, {threads} {'thread' if threads == 1 else 'threads'}"
-    cuda = f"CUDA {found['cuda']}" if found.get("cuda") else "no CUDA"
+    cards += [name for device, name in _PROVIDERS.items() if device in found.get("devices", [])]
+    torch = f"torch {found['torch']}" if found.get("torch") else "no torch (needed for CUDA and As Published only)"
+    if found.get("torch_problem"):
+        torch = f"torch cannot be loaded: {found['torch_problem']}"
+    runtime = f"ONNX Runtime {found.get('onnxruntime')}"
     return "\n".join(
         [
-            f"MVLift {found.get('mvlift')}, Python {found.get('python')}, torch {found.get('torch')}, {cuda}",
-            *(cards or [f"No graphics card: computes on {processor}"]),
+            f"MVLift {found.get('mvlift')}, Python {found.get('python')}, {runtime}, {torch}",
+            *(cards or ["No graphics card: computes on the processor"]),
         ]
     )
+
+
+_PROVIDERS = {
+    "directml": "Any graphics card, by DirectML",
+    "coreml": "Apple graphics and neural engine, by Core ML",
+    "cuda": "An NVIDIA card, by ONNX Runtime",
+}
 
 
 class MVLIFT_OT_preferences(bpy.types.Operator):

@@ -28,6 +28,8 @@ DEVICES = (
     ("AUTO", "Automatic", "The graphics card where the engine can use one, otherwise the processor"),
     ("cuda", "CUDA", "An NVIDIA graphics card"),
     ("mps", "Metal", "An Apple graphics processor"),
+    ("directml", "DirectML", "Any graphics card on Windows"),
+    ("coreml", "Core ML", "Apple graphics and neural engine, through ONNX Runtime"),
     ("cpu", "Processor", "The processor only"),
 )
 LENSES = (

@@ -42,13 +42,14 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
         description="Which Python the engine runs in",
         items=(
             ("BUNDLED", "Blender's Python", "Blender's own Python, with the packages that came with this extension"),
-            ("OTHER", "Another Python", "A Python of your own that has torch, such as one set up for your GPU"),
+            ("OTHER", "Another Python", "A Python of your own, such as one with torch set up for your GPU"),
         ),
         update=_engine_changed,
     )
     interpreter: StringProperty(
         name="Interpreter",
-        description="The Python program that has torch, scipy and safetensors; MVLift itself is handed to it",
+        description="A Python program with numpy, scipy, safetensors and onnxruntime, and torch for CUDA; MVLift "
+        "itself is handed to it",
         subtype="FILE_PATH",
         update=_engine_changed,
     )

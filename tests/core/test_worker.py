@@ -88,6 +88,8 @@ def test_it_describes_its_interpreter(engine: EngineClient) -> None:
 
     about = engine.describe()
     assert about["torch"] == torch.__version__
+    assert about["devices"][0] == "cpu"
+    assert about["onnxruntime"]
     assert about["threads"] == 1
     assert len(about["gpus"]) == (torch.cuda.device_count() if torch.cuda.is_available() else 0)
     assert about["mvlift"] == mvlift.version()
@@ -310,6 +312,39 @@ def test_other_interpreters(tmp_path: Path, body: str, message: str, remedy: str
         client.start()
     assert remedy in caught.value.remedy
     assert not client.alive
+
+
+def test_what_an_interpreter_prints_while_it_starts_does_no_harm(tmp_path: Path, walk40: KeypointClip) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('welcome to our studio')\nprint('{}', end='')")
+    with EngineClient(pythonpath=[tmp_path]) as client:
+        client.start()
+        assert client.hello["protocol"] == PROTOCOL
+        assert "welcome to our studio" in client.log
+
+
+def test_an_interpreter_without_a_module_names_it(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "gone = ('safetensors', 'array_api_compat', 'torch')\n"
+        "PathFinder.find_spec = lambda n, *a: None if n.split('.')[0] in gone else find(n, *a)\n"
+    )
+    client = EngineClient(pythonpath=[tmp_path])
+    with pytest.raises(EngineError, match="has no safetensors, array_api_compat") as caught:
+        client.start()
+    assert "-m pip install safetensors array-api-compat" in caught.value.remedy
+    assert not client.alive
+
+
+def test_a_crash_is_named(tiny_subject: str, walk: KeypointClip) -> None:
+    with EngineClient() as client:
+        client.start()
+        client.submit_lift(walk, endless(tiny_subject))
+        until_progress(client, "Generating views")
+        os.kill(int(client.hello["pid"]), signal.SIGSEGV)
+        found = until_done(client)[-1]
+        assert isinstance(found, Failure)
+        assert "crashed with SIGSEGV" in found.error.message
 
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path, walk40: KeypointClip) -> None:

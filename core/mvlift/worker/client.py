@@ -82,7 +82,7 @@ class EngineClient:
     """One engine process, started on demand and kept warm.
 
     Args:
-        python: interpreter that has torch; None for the running one.
+        python: interpreter of the engine; None for the running one.
         pythonpath: folders in which it finds packages, before its own.
         behind: the engine gives way to other programs that want the processor, such as the window that waits for it.
     """
@@ -114,7 +114,7 @@ class EngineClient:
         """Start the process and wait for its greeting (its networks load in the background).
 
         Raises:
-            EngineError: the interpreter is not there, lacks MVLift or torch, or is of another version.
+            EngineError: the interpreter is not there, lacks MVLift or modules that it needs, or is of another version.
         """
         self.close()
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -167,12 +167,15 @@ class EngineClient:
                 f"The engine in {self._python} speaks protocol {hello.get('protocol')}, this is {PROTOCOL}.",
                 "Install the same version of MVLift there.",
             )
+        if hello.get("missing"):
+            self.close()
+            raise EngineError(*_lacking(self._python, hello["missing"]))
         self.hello = hello
 
     def _read(self, process: subprocess.Popen[bytes], inbox: queue.Queue[dict[str, Any] | None]) -> None:
         assert process.stdout is not None
         try:
-            for message in read_messages(process.stdout):  # type: ignore[arg-type]
+            for message in read_messages(process.stdout, self._log.append):  # type: ignore[arg-type]
                 inbox.put(message)
         except (ValueError, OSError) as error:
             self._log.append(f"unreadable: {error}")
@@ -289,8 +292,7 @@ class EngineClient:
             return []
         if cancelled:
             return [Cancelled(job)]
-        killed = code in (-signal.SIGTERM, -9)
-        why = "it was killed; memory may have run out" if killed else f"exit code {code}, {text}"
+        why = _end(code, text)
         return [Failure(job, EngineError(f"The engine process ended ({why}).", "Lift again: a new one starts."))]
 
     def cancel(self) -> None:
@@ -300,7 +302,7 @@ class EngineClient:
             self._send({"do": "cancel", "job": self._running})
 
     def describe(self, timeout: float = 180.0) -> dict[str, Any]:
-        """What the engine's interpreter has: versions of torch and CUDA, graphics cards and their memory.
+        """What the engine's interpreter has: ONNX Runtime and its devices, torch, CUDA, graphics cards.
 
         Raises:
             EngineError: it does not answer.
@@ -322,7 +324,7 @@ class EngineClient:
                 raise _error(message)
         text = _last_line(self.log)
         self.close()
-        raise EngineError(f"The engine in {self._python} does not answer: {text}.", "Is torch installed there?")
+        raise EngineError(f"The engine in {self._python} does not answer: {text}.", "Restart it; the log says more.")
 
     def run(
         self, clip: KeypointClip, options: LiftOptions | None = None, tell: Callable[[str, float], None] | None = None
@@ -391,6 +393,28 @@ def _tidy(process: subprocess.Popen[bytes] | None, folder: Path | None) -> None:
                     stream.close()
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lacking(python: str, modules: list[str]) -> tuple[str, str]:
+    """What to say of an interpreter without modules that the engine needs, and how to get them."""
+    names = ", ".join(modules)
+    packages = " ".join(name.replace("_", "-") for name in modules)
+    return (
+        f"The engine's Python {python} has no {names}.",
+        f"Install what is missing: {python} -m pip install {packages}",
+    )
+
+
+def _end(code: int, last: str) -> str:
+    """Why a process ended, in words."""
+    if code in (-signal.SIGTERM, -9):
+        return "it was killed; memory may have run out"
+    if code < 0:
+        try:
+            return f"it crashed with {signal.Signals(-code).name}; its last words: {last}"
+        except ValueError:
+            return f"it crashed with signal {-code}; its last words: {last}"
+    return f"exit code {code}, {last}"
 
 
 def _last_line(log: str) -> str:

@@ -7,11 +7,13 @@ import queue
 import sys
 import threading
 import traceback
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from mvlift.errors import MvliftError
 from mvlift.lifting.options import LiftOptions
+from mvlift.threads import SMALL_WORK
 from mvlift.worker.protocol import PROTOCOL, read_messages, write_message
 
 __all__ = ["main"]
@@ -66,19 +68,12 @@ class _Engine:
 
     def describe(self) -> dict[str, object]:
         """What this interpreter has."""
-        import torch
+        import onnxruntime
 
-        cuda = torch.cuda.is_available()
-        return {
-            "torch": torch.__version__,
-            "cuda": torch.version.cuda or "",
-            "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if cuda else [],
-            "gpu_memory": [torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())]
-            if cuda
-            else [],
-            "mps": torch.backends.mps.is_available(),
-            "threads": torch.get_num_threads(),
-        }
+        from mvlift.backends.onnx_runtime import available_devices
+
+        found = {"onnxruntime": onnxruntime.__version__, "devices": available_devices(), "threads": SMALL_WORK}
+        return {**found, **_about_torch()}
 
     def work(self) -> None:
         """Jobs, one after the other."""
@@ -117,8 +112,37 @@ class _Engine:
         )
 
 
-_NO_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
-"""How torch says it on graphics cards, on the processor, and on Windows."""
+_NO_MEMORY: Final = (
+    "out of memory", "can't allocate memory", "not enough memory", "failed to allocate memory", "bad allocation",
+    "bad_alloc",
+)  # fmt: skip
+"""How torch says it on graphics cards, on the processor, and on Windows; ONNX Runtime; C++."""
+NEEDED: Final = ("numpy", "scipy", "safetensors", "onnxruntime", "array_api_compat", "threadpoolctl")
+"""Modules without which nothing can be lifted."""
+
+
+def _missing() -> list[str]:
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
+def _about_torch() -> dict[str, object]:
+    """torch and the cards that it reaches; an empty version where it is not installed or is broken."""
+    if find_spec("torch") is None:
+        return {"torch": "", "cuda": "", "gpus": [], "gpu_memory": [], "mps": False}
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return {"torch": "", "torch_problem": str(error), "cuda": "", "gpus": [], "gpu_memory": [], "mps": False}
+    cards = range(torch.cuda.device_count()) if torch.cuda.is_available() else range(0)
+    return {
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda or "",
+        "gpus": [torch.cuda.get_device_name(i) for i in cards],
+        "gpu_memory": [torch.cuda.get_device_properties(i).total_memory for i in cards],
+        "mps": torch.backends.mps.is_available(),
+    }
+
+
 _SHORTER: Final = "Lift a shorter frame range, or choose the processor as device."
 
 
@@ -130,6 +154,16 @@ def main() -> None:
     engine = _Engine(out)
     from mvlift import version
 
-    engine.say("hello", protocol=PROTOCOL, mvlift=version(), python=sys.version.split()[0], pid=os.getpid())
+    missing = _missing()
+    out.write(b"\0")  # ends what the interpreter printed before
+    facts = {"mvlift": version(), "python": sys.version.split()[0], "pid": os.getpid(), "missing": missing}
+    engine.say("hello", protocol=PROTOCOL, **facts)
+    if missing:
+        return
     threading.Thread(target=engine.listen, args=(sys.stdin.buffer,), daemon=True).start()
-    engine.work()
+    try:
+        engine.work()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # the listening thread would keep the process alive, or break while the interpreter ends
