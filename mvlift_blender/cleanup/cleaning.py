@@ -21,7 +21,7 @@ from ..motion.soles import Soles, resting, slide, sole_points, soles_of
 from ..motion.thinning import thin_motion
 from ..motion.timing import resample_values
 from ..motion.weights import any_of, blend_weights, smoothed, smoothed_rotations
-from ..retargeting.cleanable import ik_ends, joint_named, rig_legs, rig_record, thin_rig_keys
+from ..retargeting.rig_cleanup import ik_ends, joint_named, rig_legs, rig_record, thin_rig_keys
 from ..scene.motion_curves import write_thinned
 from ..scene.record import LiftRecord
 from ..scene.selected import record_of

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..motion.curves import MotionCurves
-from ..retargeting.cleanable import read_rig_motion, rig_record, write_rig_motion
+from ..retargeting.rig_cleanup import read_rig_motion, rig_record, write_rig_motion
 from ..scene.motion_curves import read_bone_curves, write_bone_curves
 from ..scene.units import metres_per_unit
 

@@ -11,7 +11,7 @@ from mvlift.errors import LiftError
 from mvlift.typing import F64
 
 from ..motion.rotations import continuous, slerp
-from ..retargeting.cleanable import rig_record
+from ..retargeting.rig_cleanup import rig_record
 from ..scene.animation import current_curves
 from ..scene.keyframes import location_path, rotation_path
 from ..scene.motion_curves import FULL, LIFTED, read_bone_curves

@@ -12,7 +12,7 @@ from ..cleanup.curves import unit_of
 from ..cleanup.repair import mix
 from ..lifting.jobs import why_busy
 from ..motion.feet import FootOptions
-from ..retargeting.cleanable import rig_joints
+from ..retargeting.rig_cleanup import rig_joints
 from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
 from ..scene.selected import lifted_armature, why_no_record

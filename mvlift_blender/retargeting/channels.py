@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..motion.rotations import conjugate, continuous, multiply, rotate, to_matrix
 from .motion import Solved, TargetParts
-from .probe import Control
+from .response import Control
 
 __all__ = ["Channel", "constant", "euler", "fk_channels", "location", "rotation", "rotation_channel"]
 

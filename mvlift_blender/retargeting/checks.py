@@ -27,7 +27,7 @@ def usable(armature: Any, rig: RigMap, confirmed: bool = False) -> RigMap:
     Args:
         armature: the rig.
         rig: its bone map.
-        confirmed: a user has made or seen the map: its confidence does not matter.
+        confirmed: a user has made or response the map: its confidence does not matter.
 
     Raises:
         RetargetError: the map cannot work, or its confidence is too low.

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from ..motion.rotations import conjugate, continuous, multiply
 from .bone_map import RigMap
 from .channels import Channel, rotation, rotation_channel
-from .eye import Eye
 from .motion import Solved
-from .probe import Probe, all_settings, as_it_was, on_ik
+from .pose_sampler import PoseSampler
+from .response import RigResponse, all_settings, on_ik
+from .rig_state import as_it_was
 from .roles import limb_keys
 
 __all__ = ["heel_channels", "heel_turns"]
@@ -23,7 +24,7 @@ Limb = tuple[str, str]
 
 
 def heel_turns(
-    context: Any, armature: Any, rig: RigMap, seen: Probe, limbs: Sequence[Limb], channels: Sequence[Channel]
+    context: Any, armature: Any, rig: RigMap, response: RigResponse, limbs: Sequence[Limb], channels: Sequence[Channel]
 ) -> dict[Limb, Array]:
     """What the heels of some limbs hang on: for each limb that has one, (T, 4) its turn from rest in the world.
 
@@ -33,11 +34,11 @@ def heel_turns(
         context: its view layer evaluates the rig, which is left as it was.
         armature: the rig.
         rig: its bone map.
-        seen: the rig, looked at.
+        response: the rig, looked at.
         limbs: whose IK controls are keyed.
         channels: (T, C) each, of locations and rotations; those of heels are passed over.
     """
-    limbs = [limb for limb in limbs if rig.ik[limb].heel in seen.extra]
+    limbs = [limb for limb in limbs if rig.ik[limb].heel in response.extra]
     if not limbs or not channels:
         return {}
     heels = [rig.ik[limb].heel for limb in limbs]
@@ -45,26 +46,26 @@ def heel_turns(
     with as_it_was(context, armature, all_settings(rig)):
         on_ik(armature, rig, limbs)
         bones = armature.pose.bones
-        eye = Eye(context, armature, heels)
+        sampler = PoseSampler(context, armature, heels)
         still = [rotation_channel(heel, bones[heel].rotation_mode, np.array([[1.0, 0, 0, 0]])) for heel in heels]
         moving = [c for c in channels if c.bone in bones and c.bone not in heels]
         targets = [(bones[c.bone], c.path.rpartition(".")[2], c.values) for c in (*still, *moving)]
         for t in range(len(channels[0].values)):
             for bone, name, values in targets:
                 setattr(bone, name, values[min(t, len(values) - 1)])
-            found.append(eye.look()[0])
+            found.append(sampler.sample()[0])
     axes = np.array(found)
     return {
-        limb: continuous(multiply(axes[:, i], conjugate(seen.extra[heel].axes)))
+        limb: continuous(multiply(axes[:, i], conjugate(response.extra[heel].axes)))
         for i, (limb, heel) in enumerate(zip(limbs, heels, strict=True))
     }
 
 
-def heel_channels(rig: RigMap, seen: Probe, solved: Solved, turns: Mapping[Limb, Array]) -> list[Channel]:
+def heel_channels(rig: RigMap, response: RigResponse, solved: Solved, turns: Mapping[Limb, Array]) -> list[Channel]:
     """Channels of the heels that turn the feet as they are solved, on what ``heel_turns`` says they hang on."""
     found = []
     for limb, above in turns.items():
-        heel = seen.extra[rig.ik[limb].heel]
-        turn = solved.turns[:, seen.parts.index[limb_keys(rig.body, limb)[2]]]
+        heel = response.extra[rig.ik[limb].heel]
+        turn = solved.turns[:, response.parts.index[limb_keys(rig.body, limb)[2]]]
         found.append(rotation_channel(heel.bone, heel.mode, rotation(heel, turn, above)))
     return found

@@ -12,7 +12,7 @@ from ..motion.rotations import from_vector, rotate
 from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts
-from .probe import Bend, Control
+from .response import Bend, Control
 from .roles import limb_keys, toe_key
 
 __all__ = ["carried", "ik_channels", "limbs_with_ik", "setting_channels"]

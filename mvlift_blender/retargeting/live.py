@@ -8,9 +8,10 @@ from typing import Any, Final
 import bpy
 from mvlift.errors import MvliftError
 
-from .probe import RigState, all_settings, restore_state, take_state
+from .response import all_settings
 from .retarget import retarget
 from .rig import detect_rig
+from .rig_state import RigState, restore_state, take_state
 from .table import map_of, options_of
 
 __all__ = ["forget", "refresh", "start", "stop"]

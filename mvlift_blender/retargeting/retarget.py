@@ -20,9 +20,10 @@ from .holds import Hold, hold_channels, release
 from .ik import ik_channels, limbs_with_ik, setting_channels
 from .motion import Solved, SourceMotion
 from .override import editable
-from .probe import Probe, all_settings, as_it_was, probe
 from .record import RigRecord, write_rig_record
+from .response import RigResponse, all_settings, measure_response
 from .rig import detect_rig
+from .rig_state import as_it_was
 from .roles import FINGERS, limb_keys, split_key, toe_key
 from .solve import RetargetError, RootMode, SolveOptions, solve
 from .source import sample_source
@@ -128,20 +129,22 @@ def retarget_motion(
         if options.bake == "IK" and not limbs:
             notes.append("The bone map knows no IK controls of this rig: its FK bones are keyed")
         with prepared(context, target, rig) as (holds, said):
-            rig, how, seen = _looked_at(context, motion, target, rig, options.solve, limbs, holds, notes)
-            notes += [*said, *(f"{a} follows {b} only partly" for a, b in seen.soft[:3])]
-            solved = solve(motion, seen.parts, how)
+            rig, how, response = _response_of(context, motion, target, rig, options.solve, limbs, holds, notes)
+            notes += [*said, *(f"{a} follows {b} only partly" for a, b in response.soft[:3])]
+            solved = solve(motion, response.parts, how)
             if solved.planted > _PLANTED:
                 notes.append(f"Plant Feet turned the legs by up to {solved.planted:.0f} degrees")
-            channels = motion_channels(rig, seen, solved, limbs)
-            channels += heel_channels(rig, seen, solved, heel_turns(context, target, rig, seen, limbs, channels))
+            channels = motion_channels(rig, response, solved, limbs)
+            channels += heel_channels(
+                rig, response, solved, heel_turns(context, target, rig, response, limbs, channels)
+            )
             channels += [*setting_channels(rig, limbs), *hold_channels(holds)]
             action = bake(target, channels, motion.frames, options.name or target.name, options.result)
             context.view_layer.update()
     return Retargeted(target, action, rig, solved, solved.scale, how.root, tuple(notes))
 
 
-def _looked_at(
+def _response_of(
     context: Any,
     motion: SourceMotion,
     target: Any,
@@ -150,7 +153,7 @@ def _looked_at(
     limbs: Sequence[tuple[str, str]],
     holds: Sequence[Hold],
     notes: list[str],
-) -> tuple[RigMap, SolveOptions, Probe]:
+) -> tuple[RigMap, SolveOptions, RigResponse]:
     """The rig's response, with the map and options that it needs: hips that cannot move give the path to a bone above.
 
     Raises:
@@ -159,10 +162,10 @@ def _looked_at(
     keys, said = _keys(rig, motion, options)
     with as_it_was(context, target, all_settings(rig)):
         release(target, holds)
-        seen = probe(context, target, rig, keys, limbs)
-        if not seen.parts.fixed_hips:
+        response = measure_response(context, target, rig, keys, limbs)
+        if not response.parts.fixed_hips:
             notes += said
-            return rig, options, seen
+            return rig, options, response
         hips = rig.bones["hips"]
         carrier = _carrier(target, rig)
         if not carrier:
@@ -174,7 +177,7 @@ def _looked_at(
         options = replace(options, root="IN_PLACE" if options.root == "IN_PLACE" else "ROOT")
         keys, said = _keys(rig, motion, options, with_root=True)
         notes += [f"{hips} cannot move, being connected: {carrier} carries the path", *said]
-        return rig, options, probe(context, target, rig, keys, limbs)
+        return rig, options, measure_response(context, target, rig, keys, limbs)
 
 
 def _carrier(target: Any, rig: RigMap) -> str:
@@ -199,17 +202,19 @@ def _keys(
     return keys, notes
 
 
-def motion_channels(rig: RigMap, seen: Probe, solved: Solved, limbs: Sequence[tuple[str, str]]) -> list[Channel]:
+def motion_channels(
+    rig: RigMap, response: RigResponse, solved: Solved, limbs: Sequence[tuple[str, str]]
+) -> list[Channel]:
     """Channels of the parts' own controls, and of the IK controls of some limbs instead of theirs, without heels.
 
     Raises:
         RetargetError: a value is no number.
     """
     skip = {k for limb in limbs for k in limb_keys(rig.body, limb)}
-    skip |= {toe_key(rig.body, limb) for limb in limbs if rig.ik[limb].heel or rig.ik[limb].toe in seen.extra}
-    channels = fk_channels(seen.controls, seen.parts, solved, frozenset(skip))
+    skip |= {toe_key(rig.body, limb) for limb in limbs if rig.ik[limb].heel or rig.ik[limb].toe in response.extra}
+    channels = fk_channels(response.controls, response.parts, solved, frozenset(skip))
     for limb in limbs:
-        channels += ik_channels(rig, limb, seen.extra, seen.parts, solved, seen.bends[limb])
+        channels += ik_channels(rig, limb, response.extra, response.parts, solved, response.bends[limb])
     bad = [c.path for c in channels if not np.isfinite(c.values).all()]
     if bad:
         raise RetargetError(f"{bad[0]} would get values that are not numbers.", "Check the rig's scale and the map.")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..motion.thinning import fewest, hermite, slopes_of, thin
 from .bone_map import RigMap
 from .channels import Channel
-from .played import played
-from .probe import Control, Probe
+from .evaluate_keys import evaluate_keys
+from .response import Control, RigResponse
 from .roles import limb_keys
 
 __all__ = ["Kept", "ThinnedRig", "thin_rig"]
@@ -67,7 +67,7 @@ class _Measure:
 
 def thin_rig(
     rig: RigMap,
-    seen: Probe,
+    response: RigResponse,
     limbs: Sequence[Limb],
     channels: Sequence[Channel],
     frames: Array,
@@ -80,20 +80,20 @@ def thin_rig(
 
     Args:
         rig: its bone map.
-        seen: the rig, looked at.
+        response: the rig, looked at.
         limbs: whose IK controls are keyed.
         channels: (T, C) each.
         frames: (T,) scene frames.
         bound: metres, positive.
         heels: (T, 4) what the heels of paws hang on.
     """
-    measures = _measures(rig, seen, limbs)
+    measures = _measures(rig, response, limbs)
     slopes = [slopes_of(c.values, frames) for c in channels]
     whole = np.arange(len(frames))
     bones = {rig.ik[limb].heel for limb in heels}
 
     def places(values: dict[str, Array]) -> Array:
-        return played(rig, seen, limbs, lambda path, _: values.get(path), len(frames), heels).heads
+        return evaluate_keys(rig, response, limbs, lambda path, _: values.get(path), len(frames), heels).heads
 
     truth = places({c.path: c.values for c in channels})
 
@@ -117,15 +117,15 @@ def _rows(channel: Channel, slopes: Array, frames: Array, tolerance: float, meas
     return thin(values, slopes, frames, tolerance, 1.0, rotation=False)
 
 
-def _measures(rig: RigMap, seen: Probe, limbs: Sequence[Limb]) -> dict[str, _Measure]:
+def _measures(rig: RigMap, response: RigResponse, limbs: Sequence[Limb]) -> dict[str, _Measure]:
     """How each channel is judged, by its path."""
-    reach = dict(zip((c.bone for c in seen.controls), _reaches(seen), strict=True))
-    controls = list(seen.controls)
-    for control in seen.extra.values():
+    reach = dict(zip((c.bone for c in response.controls), _reaches(response), strict=True))
+    controls = list(response.controls)
+    for control in response.extra.values():
         controls.append(control)
         reach.setdefault(control.bone, _SKIN)
     for limb in limbs:
-        bend, (_, lower, end) = seen.bends[limb], (seen.parts.head(k) for k in limb_keys(rig.body, limb))
+        bend, (_, lower, end) = response.bends[limb], (response.parts.head(k) for k in limb_keys(rig.body, limb))
         if bend.bone:
             controls.append(Control(bend.bone, bend.mode, np.array([1.0, 0, 0, 0]), lower, np.zeros((3, 3)), -1))
             reach[bend.bone] = float(np.linalg.norm(end - lower))
@@ -140,9 +140,9 @@ def _measures(rig: RigMap, seen: Probe, limbs: Sequence[Limb]) -> dict[str, _Mea
     return found
 
 
-def _reaches(seen: Probe) -> Array:
+def _reaches(response: RigResponse) -> Array:
     """(N,) metres: the longest way along parts from each to one that hangs on it."""
-    parts = seen.parts
+    parts = response.parts
     reach = np.zeros(len(parts.keys))
     for i in reversed(range(len(parts.keys))):
         parent = parts.parents[i]

@@ -161,7 +161,7 @@ def test_failure_leaves_everything(monkeypatch):
     bpy.context.scene.frame_set(5)
     before, actions = fingerprint(target), sorted(a.name for a in bpy.data.actions)
     pose = [tuple(map(tuple, p.matrix_basis)) for p in target.pose.bones]
-    for place in ("bake", "motion_channels", "solve", "probe"):
+    for place in ("bake", "motion_channels", "solve", "measure_response"):
         with monkeypatch.context() as patch:
             patch.setattr(f"mvlift_blender.retargeting.retarget.{place}", lambda *a: 1 / 0)
             with pytest.raises(ZeroDivisionError):

@@ -16,8 +16,8 @@ from mvlift_blender.cleanup import cleaning
 from mvlift_blender.cleanup.curves import read_motion_curves, write_motion_curves
 from mvlift_blender.exchange.importing import import_motion
 from mvlift_blender.motion.feet import FootOptions
-from mvlift_blender.retargeting.cleanable import rig_joints, rig_record
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
+from mvlift_blender.retargeting.rig_cleanup import rig_joints, rig_record
 from mvlift_blender.retargeting.solve import SolveOptions
 from mvlift_blender.scene.animation import current_curves, select_bones
 from mvlift_blender.scene.selected import record_of

@@ -19,13 +19,14 @@ from ..scene.animation import Curves, current_curves
 from ..scene.motion_curves import editable_curves
 from .bone_map import RigMap, shipped_maps
 from .channels import Channel
+from .evaluate_keys import Reader, evaluate_keys
 from .heels import heel_channels, heel_turns
 from .ik import carried, limbs_with_ik
 from .motion import Solved
-from .played import Reader, played
-from .probe import Probe, all_settings, as_it_was, probe
 from .record import RigRecord, read_rig_record
+from .response import RigResponse, all_settings, measure_response
 from .retarget import motion_channels
+from .rig_state import as_it_was
 from .solve import with_root
 from .thin_keys import thin_rig
 
@@ -57,7 +58,7 @@ class _Rig:
 
     armature: Any
     map: RigMap
-    seen: Probe
+    response: RigResponse
     limbs: tuple[tuple[str, str], ...]
     curves: Curves
 
@@ -73,7 +74,7 @@ class _Rig:
 
     def heels(self, channels: Sequence[Channel]) -> dict[tuple[str, str], Array]:
         """What the heels of paws hang on under some channels."""
-        return heel_turns(bpy.context, self.armature, self.map, self.seen, self.limbs, channels)
+        return heel_turns(bpy.context, self.armature, self.map, self.response, self.limbs, channels)
 
     def channels(self, frames: Array) -> list[Channel]:
         """The keyed locations and rotations, read at frames (T,)."""
@@ -88,7 +89,7 @@ class _Rig:
     def motion(self, frames: Array, channels: Sequence[Channel]) -> tuple[Solved, dict[tuple[str, str], Array]]:
         """What the keys make of the parts at frames (T,), and what the heels of paws hang on."""
         heels = self.heels(channels)
-        return played(self.map, self.seen, self.limbs, self.reader(frames), len(frames), heels), heels
+        return evaluate_keys(self.map, self.response, self.limbs, self.reader(frames), len(frames), heels), heels
 
 
 def _rig(armature: Any) -> _Rig:
@@ -99,17 +100,17 @@ def _rig(armature: Any) -> _Rig:
     keys = tuple(k for k in rig.keys if k != "root" or record.root == "ROOT")
     limbs = limbs_with_ik(rig) if record.bake == "IK" else ()
     with as_it_was(bpy.context, armature, all_settings(rig)):
-        seen = probe(bpy.context, armature, rig, keys, limbs)
-    return _Rig(armature, rig, seen, limbs, curves)
+        response = measure_response(bpy.context, armature, rig, keys, limbs)
+    return _Rig(armature, rig, response, limbs, curves)
 
 
-def _skeleton(seen: Probe, rig: RigMap) -> RestSkeleton:
+def _skeleton(response: RigResponse, rig: RigMap) -> RestSkeleton:
     """The parts without the root bone, upright in the world, named as their bones."""
-    keys = [k for k in seen.parts.keys if k != "root"]
-    skip = len(seen.parts.keys) - len(keys)
-    parents = tuple(max(p - skip, -1) for p in seen.parts.parents[skip:])
+    keys = [k for k in response.parts.keys if k != "root"]
+    skip = len(response.parts.keys) - len(keys)
+    parents = tuple(max(p - skip, -1) for p in response.parts.parents[skip:])
     axes = np.repeat(np.eye(3)[None], len(keys), axis=0)
-    return RestSkeleton(tuple(rig.bones[k] for k in keys), parents, axes, seen.parts.heads[skip:])
+    return RestSkeleton(tuple(rig.bones[k] for k in keys), parents, axes, response.parts.heads[skip:])
 
 
 def read_rig_motion(armature: Any) -> MotionCurves | None:
@@ -117,9 +118,9 @@ def read_rig_motion(armature: Any) -> MotionCurves | None:
     rig = _rig(armature)
     if not list(rig.curves):
         return None
-    skeleton, frames = _skeleton(rig.seen, rig.map), rig.frames()
+    skeleton, frames = _skeleton(rig.response, rig.map), rig.frames()
     motion, _ = rig.motion(frames, rig.channels(frames))
-    skip = len(rig.seen.parts.keys) - len(skeleton.names)
+    skip = len(rig.response.parts.keys) - len(skeleton.names)
     turns, heads = motion.turns[:, skip:], motion.heads[:, skip:]
     rotations = turns.copy()
     for j, parent in enumerate(skeleton.parents):
@@ -132,13 +133,13 @@ def write_rig_motion(armature: Any, motion: MotionCurves, what: str) -> Any:
     """Key a changed motion on the bones that the retargeting keyed; returns the Action."""
     rig = _rig(armature)
     places, turns = motion.skeleton.forward(motion.rotations, motion.locations)
-    extra = len(rig.seen.parts.keys) - turns.shape[1]
+    extra = len(rig.response.parts.keys) - turns.shape[1]
     turns = np.concatenate([np.tile([1.0, 0, 0, 0], (len(turns), extra, 1)), turns], axis=1)
     heads = np.concatenate([np.zeros((len(turns), extra, 3)), places], axis=1)
     solved = Solved(turns, heads, 1.0, np.ones(turns.shape[1], bool))
-    solved = with_root(rig.seen.parts, solved, "ROOT" if extra else "HIPS")
-    channels = motion_channels(rig.map, rig.seen, solved, rig.limbs)
-    channels += heel_channels(rig.map, rig.seen, solved, rig.heels(channels))
+    solved = with_root(rig.response.parts, solved, "ROOT" if extra else "HIPS")
+    channels = motion_channels(rig.map, rig.response, solved, rig.limbs)
+    channels += heel_channels(rig.map, rig.response, solved, rig.heels(channels))
     curves = editable_curves(armature, what)
     for channel in channels:
         if curves.find(channel.path) is not None:
@@ -158,13 +159,13 @@ def thin_rig_keys(armature: Any, bound: float, what: str) -> tuple[float, float]
     frames = rig.frames()
     keyed = rig.channels(frames)
     motion, heels = rig.motion(frames, keyed)
-    paths = {c.path for c in motion_channels(rig.map, rig.seen, motion, rig.limbs)}
+    paths = {c.path for c in motion_channels(rig.map, rig.response, motion, rig.limbs)}
     bones = {rig.map.ik[limb].heel for limb in heels}
     channels = [c for c in keyed if c.path in paths or c.bone in bones]
-    thinned = thin_rig(rig.map, rig.seen, rig.limbs, channels, frames, bound, heels)
+    thinned = thin_rig(rig.map, rig.response, rig.limbs, channels, frames, bound, heels)
     if heels:  # what they hang on is turned otherwise by fewer keys
         shown = [replace(k.channel, values=k.shown(frames)) for k in thinned.kept]
-        again = {c.path: c for c in heel_channels(rig.map, rig.seen, motion, rig.heels(shown))}
+        again = {c.path: c for c in heel_channels(rig.map, rig.response, motion, rig.heels(shown))}
         thinned = replace(thinned, kept=tuple(k.with_values(again.get(k.channel.path), frames) for k in thinned.kept))
     curves = editable_curves(armature, what)
     for kept in thinned.kept:
@@ -219,5 +220,5 @@ def rig_legs(armature: Any, body: str, legs: tuple[Leg, ...], front: Array) -> t
                 toe=bones.get(leg.toe, ""))
         for leg in legs
     ]  # fmt: skip
-    parts = _rig(armature).seen.parts
+    parts = _rig(armature).response.parts
     return tuple(renamed), np.cross(parts.left, parts.up)

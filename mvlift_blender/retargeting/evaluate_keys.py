@@ -14,10 +14,10 @@ from ..motion.rotations import conjugate, continuous, from_matrix, from_vector, 
 from .bone_map import RigMap
 from .ik import carried
 from .motion import Solved, TargetParts
-from .probe import Control, Probe
+from .response import Control, RigResponse
 from .roles import limb_keys, toe_key
 
-__all__ = ["Reader", "played", "quaternions"]
+__all__ = ["Reader", "evaluate_keys", "quaternions"]
 
 Array = NDArray[np.float64]
 Limb = tuple[str, str]
@@ -26,20 +26,20 @@ Reader = Callable[[str, int], Array | None]
 _AXES = {axis: np.eye(3)[i] for i, axis in enumerate("XYZ")}
 
 
-def played(
-    rig: RigMap, seen: Probe, limbs: Sequence[Limb], read: Reader, count: int, heels: Mapping[Limb, Array]
+def evaluate_keys(
+    rig: RigMap, response: RigResponse, limbs: Sequence[Limb], read: Reader, count: int, heels: Mapping[Limb, Array]
 ) -> Solved:
     """How the parts of a rig move under its keys; parts without keys follow what they hang on.
 
     Args:
         rig: its bone map.
-        seen: the rig, looked at.
+        response: the rig, looked at.
         limbs: whose IK controls are keyed.
         read: the keyed values.
         count: T, of frames.
         heels: (T, 4) what the heels of paws hang on, as ``heel_turns`` says.
     """
-    parts = seen.parts
+    parts = response.parts
     moving = Solved(
         np.tile([1.0, 0, 0, 0], (count, len(parts.keys), 1)), np.zeros((count, len(parts.keys), 3)), 1.0,
         np.ones(len(parts.keys), bool),
@@ -48,13 +48,13 @@ def played(
     toes = {parts.index[k]: rig.ik[limb].toe for limb in limbs if (k := toe_key(rig.body, limb)) in parts.index}
     paws = {parts.index[toe_key(rig.body, limb)] for limb in limbs if rig.ik[limb].heel}
     bones = {parts.index[k] for limb in limbs for k in limb_keys(rig.body, limb)}
-    for i, control in enumerate(seen.controls):
+    for i, control in enumerate(response.controls):
         if i in ends:
-            _reach(rig, seen, ends[i], moving, read, heels)
+            _reach(rig, response, ends[i], moving, read, heels)
         if i in ends or i in paws:
             continue
         above = _turns_above(control.parent, moving)
-        control = seen.extra.get(toes.get(i, ""), control)
+        control = response.extra.get(toes.get(i, ""), control)
         moving.turns[:, i] = above if i in bones else _turned(control, above, read)
         step = _step(control, read) if i not in bones else None
         if step is None:
@@ -65,34 +65,36 @@ def played(
     return moving
 
 
-def _reach(rig: RigMap, seen: Probe, limb: Limb, moving: Solved, read: Reader, heels: Mapping[Limb, Array]) -> None:
+def _reach(
+    rig: RigMap, response: RigResponse, limb: Limb, moving: Solved, read: Reader, heels: Mapping[Limb, Array]
+) -> None:
     """Turns and heads of a limb whose end is where its IK control puts it, by the law of cosines."""
-    parts, ik = seen.parts, rig.ik[limb]
+    parts, ik = response.parts, rig.ik[limb]
     upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
     held = parts.index[carried(rig, limb)]
-    turn, goal = _held(seen.extra[ik.control], held, parts, moving, read)
+    turn, goal = _held(response.extra[ik.control], held, parts, moving, read)
     if ik.heel:
         moving.heads[:, held] = goal
-        moving.turns[:, held] = _turned(seen.extra[ik.toe], turn, read) if ik.toe in seen.extra else turn
-        turn = _turned(seen.extra[ik.heel], heels[limb], read)
+        moving.turns[:, held] = _turned(response.extra[ik.toe], turn, read) if ik.toe in response.extra else turn
+        turn = _turned(response.extra[ik.heel], heels[limb], read)
         goal = goal + rotate(turn, parts.heads[end] - parts.heads[held])
     hip = moving.heads[:, upper]
     lengths = [_length(parts.heads[b] - parts.heads[a]) for a, b in ((upper, lower), (lower, end))]
     way = goal - hip
     distance = np.clip(_length(way), np.abs(lengths[0] - lengths[1]) + 1e-9, sum(lengths))
     line = way / np.maximum(_length(way), 1e-9)
-    pole = seen.extra.get(ik.pole)
+    pole = response.extra.get(ik.pole)
     if pole is None:
         front = rotate(_turns_above(parts.parents[upper], moving), parts.heads[lower] - parts.heads[upper])
     else:
         front = _carried_control(pole, parts, moving, _step(pole, read)) - hip
-        front = rotate(_about(line, seen.bends[limb].turned), _across(front, line))
+        front = rotate(_about(line, response.bends[limb].turned), _across(front, line))
     side = _across(front, line)
     side = side / np.maximum(_length(side), 1e-9)
     cosine = np.clip((lengths[0] ** 2 + distance**2 - lengths[1] ** 2) / (2 * lengths[0] * distance), -1, 1)
     knee = hip + lengths[0] * (cosine * line + np.sqrt(1 - cosine**2) * side)
     hinge = np.cross(line, side)
-    rest_hinge = _rest_hinge(seen, pole, seen.bends[limb].turned, (upper, lower, end))
+    rest_hinge = _rest_hinge(response, pole, response.bends[limb].turned, (upper, lower, end))
     for i, a, b in ((upper, hip, knee), (lower, knee, hip + distance * line)):
         rest = parts.heads[lower if i == upper else end] - parts.heads[i]
         moving.turns[:, i] = continuous(multiply(_frame(b - a, hinge), conjugate(_frame(rest, rest_hinge))))
@@ -113,9 +115,9 @@ def _turned(control: Control, above: Array, read: Reader) -> Array:
     return above if q is None else multiply(above, _in_world(control, q))
 
 
-def _rest_hinge(seen: Probe, pole: Control | None, turned: float, joints: tuple[int, int, int]) -> Array:
+def _rest_hinge(response: RigResponse, pole: Control | None, turned: float, joints: tuple[int, int, int]) -> Array:
     """(3,) about which a limb bends, at rest."""
-    hip, knee, end = (seen.parts.heads[i] for i in joints)
+    hip, knee, end = (response.parts.heads[i] for i in joints)
     line = (end - hip) / _length(end - hip)
     front = knee - hip if pole is None else rotate(_about(line, turned), _across(pole.head - hip, line))
     hinge = np.cross(line, front)

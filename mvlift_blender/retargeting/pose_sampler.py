@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from ..motion.rotations import from_matrix, multiply
 from .rig import world_matrix
 
-__all__ = ["Eye"]
+__all__ = ["PoseSampler"]
 
 Array = NDArray[np.float64]
 
 
-class Eye:
+class PoseSampler:
     """Reads where named bones are in the world."""
 
     def __init__(self, context: Any, armature: Any, names: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ class Eye:
         self._scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
         self._world, self._matrix = from_matrix(matrix[:3, :3] / self._scale), matrix
 
-    def look(self) -> tuple[Array, Array]:
+    def sample(self) -> tuple[Array, Array]:
         """Orientations (B, 4) and heads (B, 3)."""
         self._context.view_layer.update()
         posed = self._armature.evaluated_get(self._context.evaluated_depsgraph_get())

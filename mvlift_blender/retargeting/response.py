@@ -6,22 +6,19 @@ for plain skeletons and control rigs alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import bpy
 import numpy as np
 from mathutils import Quaternion
 from numpy.typing import NDArray
 
 from ..motion.rotations import conjugate, multiply, rotate, to_vector
-from ..scene.animation import assign_action, slot_name
 from .bone_map import IkLimb, RigMap, Setting
-from .eye import Eye
 from .ground import ground_under
 from .motion import TargetParts
+from .pose_sampler import PoseSampler
 from .rig import world_matrix
 from .roles import key, legs, limb_keys, roles, split_key
 from .solve import RetargetError
@@ -29,14 +26,10 @@ from .solve import RetargetError
 __all__ = [
     "Bend",
     "Control",
-    "Probe",
-    "RigState",
+    "RigResponse",
     "all_settings",
-    "as_it_was",
+    "measure_response",
     "on_ik",
-    "probe",
-    "restore_state",
-    "take_state",
 ]
 
 Array = NDArray[np.float64]
@@ -88,7 +81,7 @@ class Bend:
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
+class RigResponse:
     """A target rig, looked at.
 
     Attributes:
@@ -106,78 +99,9 @@ class Probe:
     bends: Mapping[tuple[str, str], Bend]
 
 
-@dataclass(frozen=True, eq=False)
-class RigState:
-    """An armature's pose, properties and animation, by names, so that it outlives an undo step."""
-
-    channels: dict[str, Array]
-    values: tuple[tuple[str, str, Any], ...]
-    action: str
-    slot: str
-    use_nla: bool
-    influences: tuple[tuple[str, str, float], ...] = ()
-
-
-def take_state(armature: Any, settings: Iterable[Setting] = ()) -> RigState:
-    """What ``restore_state`` needs; ``settings`` name the properties that will be changed."""
-    bones, animation = armature.pose.bones, armature.animation_data
-    channels = {n: _read(bones, n, c) for n, c in _CHANNELS.items()}
-    values = tuple((s.bone, s.property, bones[s.bone].get(s.property)) for s in settings if s.bone in bones)
-    action = animation.action if animation is not None else None
-    return RigState(
-        channels,
-        values,
-        action.name if action is not None else "",
-        slot_name(animation) if animation is not None else "",
-        animation.use_nla if animation is not None else True,
-        tuple((b.name, c.name, c.influence) for b in bones for c in b.constraints),
-    )
-
-
-def restore_state(context: Any, armature: Any, state: RigState) -> None:
-    """Put an armature back as it was."""
-    bones = armature.pose.bones
-    for name, flat in state.channels.items():
-        if len(flat) == len(bones) * _CHANNELS[name]:
-            bones.foreach_set(name, flat)
-    for bone, name, value in state.influences:
-        if bone in bones and name in bones[bone].constraints:
-            bones[bone].constraints[name].influence = value
-    for bone, name, value in state.values:
-        if value is not None and bone in bones:
-            bones[bone][name] = value
-    animation = armature.animation_data
-    if animation is not None:
-        action = bpy.data.actions.get(state.action)
-        slot = action.slots.get(state.slot) if action is not None and state.slot else None
-        assign_action(animation, action, slot)
-        animation.use_nla = state.use_nla
-    armature.update_tag()
-    context.view_layer.update()
-
-
-@contextmanager
-def as_it_was(context: Any, armature: Any, settings: Iterable[Setting] = ()) -> Iterator[None]:
-    """Take the animation off an armature for a while; afterwards its pose, properties and animation are as before."""
-    state = take_state(armature, settings)
-    if armature.animation_data is not None:
-        armature.animation_data.action, armature.animation_data.use_nla = None, False
-    try:
-        yield
-    finally:
-        restore_state(context, armature, state)
-
-
-_CHANNELS: Final = {"location": 3, "rotation_quaternion": 4, "rotation_euler": 3, "rotation_axis_angle": 4, "scale": 3}
-
-
-def _read(bones: Any, name: str, channels: int) -> Any:
-    flat = np.empty(len(bones) * channels, dtype=np.float32)
-    bones.foreach_get(name, flat)
-    return flat
-
-
-def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Sequence[tuple[str, str]]) -> Probe:
+def measure_response(
+    context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Sequence[tuple[str, str]]
+) -> RigResponse:
     """Look how a rig moves. Call it inside ``as_it_was``: it leaves the pose changed.
 
     Args:
@@ -196,18 +120,18 @@ def probe(context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Seq
     if not armature.visible_get(view_layer=context.view_layer):
         raise RetargetError(f"{armature.name} is hidden.", "Show it: Blender does not move what is hidden.")
     _apply(armature, [*rig.settings, *_switches(rig, ())])
-    controls, parts, soft = _look(context, armature, rig, keys)
+    controls, parts, soft = _response_of_parts(context, armature, rig, keys)
     extra: dict[str, Control] = {}
     bends: dict[tuple[str, str], Bend] = {}
     if ik:
         on_ik(armature, rig, ik)
         names = [n for limb in ik for n in rig.ik[limb].controls if n]
-        extra = _look_extra(context, armature, [n for n in names if n in armature.pose.bones], keys, controls)
+        extra = _response_of_extra(context, armature, [n for n in names if n in armature.pose.bones], keys, controls)
         bends = {
             limb: _bend(context, armature, [rig.where(k) for k in limb_keys(rig.body, limb)], rig.ik[limb], extra)
             for limb in ik
         }
-    return Probe(parts, tuple(controls), extra, soft, bends)
+    return RigResponse(parts, tuple(controls), extra, soft, bends)
 
 
 def all_settings(rig: RigMap) -> list[Setting]:
@@ -262,7 +186,7 @@ def _followers(after: Array, before: Array, own: int) -> tuple[NDArray[np.bool_]
     return moved & ~differs, moved & differs
 
 
-def _look(
+def _response_of_parts(
     context: Any, armature: Any, rig: RigMap, keys: Sequence[str]
 ) -> tuple[list[Control], TargetParts, tuple[tuple[str, str], ...]]:
     count = len(keys)
@@ -272,13 +196,13 @@ def _look(
     moving = [move or free for move, free in zip(moving, loose, strict=True)]
     for bone, move in zip(bones, moving, strict=True):
         _zero(bone, move)
-    eye = Eye(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
-    axes, heads = eye.look()
+    sampler = PoseSampler(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
+    axes, heads = sampler.sample()
     above = np.zeros((count, count), bool)  # [i, j]: part i follows part j
     soft = []
     for j, bone in enumerate(bones):
         _turned(bone)
-        follow, partly = _followers(eye.look()[0], axes, j)
+        follow, partly = _followers(sampler.sample()[0], axes, j)
         _zero(bone, moving[j])
         above[:, j] = follow[:count]
         above[j, j] = False
@@ -287,7 +211,7 @@ def _look(
     parents = [max(np.flatnonzero(row), key=lambda j: depth[j], default=-1) for row in above]
     controls = []
     for i, bone in enumerate(bones):
-        moves = _moves(eye, bone, i, heads) if moving[i] else np.zeros((3, 3))
+        moves = _moves(sampler, bone, i, heads) if moving[i] else np.zeros((3, 3))
         controls.append(Control(bone.name, bone.rotation_mode, axes[i], heads[i], moves, int(parents[i])))
     origin = world_matrix(armature)[:3, 3]
     # a part that hangs beside the body is moved to where the body's would be
@@ -319,45 +243,45 @@ def _body_parent(rig: RigMap, keys: Sequence[str], i: int) -> int:
     return list(keys).index(name) if name in keys else -1
 
 
-def _moves(eye: Eye, bone: Any, row: int, heads: Array) -> Array:
+def _moves(sampler: PoseSampler, bone: Any, row: int, heads: Array) -> Array:
     columns = []
     for axis in range(3):
         place = [0.0, 0.0, 0.0]
         place[axis] = _STEP
         bone.location = place
-        columns.append((eye.look()[1][row] - heads[row]) / _STEP)
+        columns.append((sampler.sample()[1][row] - heads[row]) / _STEP)
     bone.location = (0, 0, 0)
     return np.stack(columns, -1)
 
 
-def _look_extra(
+def _response_of_extra(
     context: Any, armature: Any, names: Sequence[str], keys: Sequence[str], controls: Sequence[Control]
 ) -> dict[str, Control]:
     """IK controls: what they follow of the parts, and how they move."""
     bones = [armature.pose.bones[n] for n in names]
     for bone in bones:
         _zero(bone, True)
-    eye = Eye(context, armature, [*names, *(c.bone for c in controls)])
-    axes, heads = eye.look()
+    sampler = PoseSampler(context, armature, [*names, *(c.bone for c in controls)])
+    axes, heads = sampler.sample()
     count = len(names)
     above = np.zeros((count, len(keys)), bool)
     for j, control in enumerate(controls):
         bone = armature.pose.bones[control.bone]
         _turned(bone)
-        above[:, j] = _followers(eye.look()[0], axes, count + j)[0][:count]
+        above[:, j] = _followers(sampler.sample()[0], axes, count + j)[0][:count]
         _zero(bone, keys[j] in ("hips", "root"))
     depth = [_depth(controls, j) for j in range(len(keys))]
     found = {}
     for i, bone in enumerate(bones):
         parent = max(np.flatnonzero(above[i]), key=lambda j: depth[j], default=-1)
         found[bone.name] = Control(
-            bone.name, bone.rotation_mode, axes[i], heads[i], _moves(eye, bone, i, heads), int(parent)
+            bone.name, bone.rotation_mode, axes[i], heads[i], _moves(sampler, bone, i, heads), int(parent)
         )
     return found
 
 
 def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra: Mapping[str, Control]) -> Bend:
-    """Bend a limb by its IK control and look where the joint goes, seen from the pole, and about which axis."""
+    """Bend a limb by its IK control and look where the joint goes, response from the pole, and about which axis."""
     control = extra.get(ik.control)
     if control is None:
         return Bend()
@@ -365,12 +289,12 @@ def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra:
     if lower is not None:
         _zero(lower, False)
     pole_bone = ik.pole if ik.pole in extra else ik.control
-    eye = Eye(context, armature, [*joints, pole_bone, lower.name if lower is not None else joints[1]])
-    axes, (root, joint, end, *_) = eye.look()
+    sampler = PoseSampler(context, armature, [*joints, pole_bone, lower.name if lower is not None else joints[1]])
+    axes, (root, joint, end, *_) = sampler.sample()
     rest_axes, rest_bones = axes[-1], (joint - root, end - joint)
     bone = armature.pose.bones[control.bone]
     bone.location = np.linalg.pinv(control.moves) @ (_SHORTER * (root - end))
-    axes, (root, joint, end, pole, _) = eye.look()
+    axes, (root, joint, end, pole, _) = sampler.sample()
     bone.location = (0, 0, 0)
     line = (end - root) / max(float(np.linalg.norm(end - root)), 1e-9)
     to_pole, to_joint = (v - (v @ line) * line for v in (pole - root, joint - root))
