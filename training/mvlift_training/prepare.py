@@ -1,14 +1,19 @@
-"""`mvlift-train prepare`: a folder of keypoint files of any supported format becomes a 2D data set."""
+"""`mvlift-train prepare`: a folder of videos or of keypoint files of any format becomes a 2D data set."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from mvlift.errors import KeypointError, LiftError
+from mvlift.commands.detect import keypoints_of_video
+from mvlift.detection import DetectionOptions, is_video
+from mvlift.detection.video import VIDEO_SUFFIXES
+from mvlift.errors import DetectionError, KeypointError, LiftError
 from mvlift.files import whole_file
 from mvlift.keypoints import clean_clip, map_clip, read_keypoints
 from mvlift.keypoints.clip import KeypointClip
@@ -72,7 +77,10 @@ def _inputs(path: Path) -> Iterator[Path]:
         yield path
         return
     entries = sorted(p for p in path.iterdir() if not p.name.startswith("."))
-    files = [p for p in entries if p.is_file() and p.suffix.lower() in (*SUFFIXES, ".zip")]
+    if is_video(path):  # a folder of pictures
+        yield path
+        return
+    files = [p for p in entries if p.is_file() and p.suffix.lower() in (*SUFFIXES, ".zip", *VIDEO_SUFFIXES)]
     if len(files) > 1 and len({p.suffix for p in files}) == 1 and _shows_one_frame(files):
         yield path
     else:
@@ -81,8 +89,18 @@ def _inputs(path: Path) -> Iterator[Path]:
         yield from _inputs(folder)
 
 
-def _clips(source: Path, options: PrepareOptions) -> list[KeypointClip]:
-    """The people of a file; the size given by the user counts where the file does not say its own."""
+def _clips(source: Path, options: PrepareOptions, detected: Path) -> list[KeypointClip]:
+    """The people of a file; the size given by the user counts where the file does not say its own.
+
+    Args:
+        source: keypoint file, video or folder of pictures.
+        options: what becomes training data.
+        detected: folder in which the keypoints of videos are kept, so that another run does not detect again.
+    """
+    if is_video(source):
+        detection = DetectionOptions(fps=None if source.is_file() else Fraction(options.fps).limit_denominator(1001))
+        kept = detected / f"{source.stem}-{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]}.npz"
+        return keypoints_of_video(source, detection, kept)
     clips = read_keypoints(source)
     unknown = any(c.image_size is None or c.metadata.get("image_size_assumed") for c in clips)
     return read_keypoints(source, image_size=options.image_size) if unknown and options.image_size else clips
@@ -158,8 +176,8 @@ def prepare(inputs: list[Path], output: Path, subject: Subject, options: Prepare
     read = 0
     for source in (entry for given in inputs for entry in _inputs(given)):
         try:
-            clips = _clips(source, options)
-        except KeypointError as error:
+            clips = _clips(source, options, output.with_name(f"{output.stem}-keypoints"))
+        except (KeypointError, DetectionError) as error:
             console.print(f"passed over {source}: {error}", style="yellow", markup=False)
             continue
         read += 1

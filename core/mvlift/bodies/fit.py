@@ -136,7 +136,10 @@ class _Fit:
         if t.pixels is None or t.confidence is None or t.K is None:
             return np.asarray(self.points3d[:, self.root_points].mean(1) - posed.points[:, self.root_points].mean(1))
         own = -posed.points[:, self.root_points].mean(1)
-        return own + camera_path(self.points3d, t.pixels, t.confidence, t.K, t.fps)
+        if t.camera is None:
+            return own + camera_path(self.points3d, t.pixels, t.confidence, t.K, t.fps)
+        turned = np.einsum("tab,tkb->tka", t.camera.R, self.points3d)
+        return own + t.camera.from_camera(camera_path(turned, t.pixels, t.confidence, t.K, t.fps))
 
     def _add_points3d(self, system: MotionSystem, posed: Posed, jacobian: F64, shape: F64 | None) -> None:
         points, sigma = posed.points, self.targets.sigma3d
@@ -154,14 +157,18 @@ class _Fit:
         t = self.targets
         if t.pixels is None or t.confidence is None or t.K is None:
             return
-        focal = t.K[0, 0]
-        depth = np.maximum(posed.points[..., 2:], 0.2)
-        residual = focal * posed.points[..., :2] / depth + t.K[:2, 2] - t.pixels
+        focal, points = t.K[0, 0], posed.points
+        if t.camera is not None:
+            points = t.camera.to_camera(points)
+            jacobian = t.camera.R[:, None] @ jacobian
+            shape = None if shape is None else t.camera.R[:, None] @ shape
+        depth = np.maximum(points[..., 2:], 0.2)
+        residual = focal * points[..., :2] / depth + t.K[:2, 2] - t.pixels
         sigma = np.hypot(REPROJECTION_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True), t.noise)
         away = np.linalg.norm(residual, axis=-1) / (4 * sigma)
         weight = t.confidence / sigma**2 / (1 + away**2)
         scale = (focal / depth)[..., None]
-        slope = -(posed.points[..., :2] / depth)[..., None]
+        slope = -(points[..., :2] / depth)[..., None]
 
         def seen(j: F64) -> F64:
             return np.asarray(scale * (j[..., :2, :] + slope * j[..., 2:, :]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mvlift.cameras.moving import MovingView
 from mvlift.typing import F64
 
 __all__ = ["BodyFit", "FitOptions", "FitTargets", "PosePrior"]
@@ -30,6 +31,7 @@ class FitTargets:
         confidence: (T, K) of the pixels, 0 = missing.
         K: (3, 3) intrinsics.
         noise: pixels, how far detections tremble.
+        camera: of a camera that moves: the axes are its scene axes, and ``pixels`` those of its reference lens ``K``.
         velocity: (T, 3) metres a frame, lifted velocity of the root to the next frame (the last row is not used), of
             the same size as ``points3d``; or None.
     """
@@ -43,6 +45,7 @@ class FitTargets:
     K: F64 | None = None
     noise: float = 0.0
     velocity: F64 | None = None
+    camera: MovingView | None = None
 
 
 @dataclass(frozen=True)

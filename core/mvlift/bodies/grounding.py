@@ -50,24 +50,49 @@ FLIGHT_HEIGHT: Final = 0.04
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Where a still camera sees keypoints.
+    """Where a camera sees keypoints.
 
     Attributes:
         pixels: (T, K, 2).
         confidence: (T, K), 0 = missing.
         focal: pixels.
+        rays: (T, K, 3) unit directions in scene axes, of a camera that moves.
+        path: (T, 3) its places, metres.
     """
 
     pixels: F64
     confidence: F64
     focal: float
+    rays: F64 | None = None
+    path: F64 | None = None
+
+    def across(self, points: F64, column: int, here: NDArray[np.bool_], fps: float) -> F64:
+        """(T,) metres a second across the line of sight of what is seen as a keypoint and is at ``points`` (T, 3)."""
+        frames, sigma = np.arange(len(points)), SMOOTH_SECONDS * fps
+        seen = self.pixels[:, column] if self.rays is None else self.rays[:, column]
+        smooth = [gaussian_filter1d(np.interp(frames, frames[here], v[here]), sigma, mode="nearest") for v in seen.T]
+        if self.rays is None or self.path is None:
+            return np.asarray(
+                np.hypot(*(np.gradient(v) for v in smooth)) * fps * np.maximum(points[:, 2], 0.2) / self.focal
+            )
+        rate = np.stack([np.gradient(v) for v in smooth], 1) * fps
+        sight = np.stack(smooth, 1)
+        sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+        distance = np.linalg.norm(points - self.path, axis=1, keepdims=True)
+        moved = np.gradient(self.path, axis=0) * fps + distance * rate
+        return np.asarray(np.linalg.norm(moved - (moved * sight).sum(1, keepdims=True) * sight, axis=1))
 
 
 def view_of(targets: FitTargets) -> View | None:
     """The view of a fit's targets; None of a fit to 3D alone."""
     if targets.pixels is None or targets.confidence is None or targets.K is None:
         return None
-    return View(targets.pixels, targets.confidence, float(targets.K[0, 0]))
+    focal, camera = float(targets.K[0, 0]), targets.camera
+    if camera is None:
+        return View(targets.pixels, targets.confidence, focal)
+    rays = camera.rays(targets.pixels)
+    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
+    return View(targets.pixels, targets.confidence, focal, rays, camera.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +137,8 @@ def seen_speed(
     if view is None or len(points) < 3:
         return speed
     step = np.gradient(gaussian_filter1d(points, SMOOTH_SECONDS * fps, axis=0, mode="nearest"), axis=0) * fps
-    ray = points / np.maximum(np.linalg.norm(points, axis=-1, keepdims=True), 1e-6)
+    offset = points if view.path is None else points - view.path[:, None]
+    ray = offset / np.maximum(np.linalg.norm(offset, axis=-1, keepdims=True), 1e-6)
     along = np.abs((step * ray).sum(-1))
     for c, support in enumerate(supports):
         column = next((names.index(n) for n in (support.name, *support.seen) if n in names), None)
@@ -121,10 +147,7 @@ def seen_speed(
         here = view.confidence[:, column] > 0
         if here.sum() < 3:
             continue
-        frames = np.arange(len(points))
-        path = [np.interp(frames, frames[here], view.pixels[here, column, axis]) for axis in range(2)]
-        path = [gaussian_filter1d(p, SMOOTH_SECONDS * fps, mode="nearest") for p in path]
-        across = np.hypot(*(np.gradient(p) for p in path)) * fps * np.maximum(points[:, c, 2], 0.2) / view.focal
+        across = view.across(points[:, c], column, here, fps)
         both = np.hypot(across, np.maximum(along[:, c] - DEPTH_SPEED, 0))
         speed[:, c] = np.where(here, SPEED / IMAGE_SPEED * both, speed[:, c])
     return speed

@@ -106,7 +106,8 @@ def own_track(values: Mapping[str, Any], name: str) -> CameraTrack:
     frames = np.asarray(values.get("frames", first + np.arange(count)), dtype=np.int64)
     up = np.asarray(values["up"], dtype=np.float64) if "up" in values else None
     checked: Scale = "metric" if scale == "metric" else "none" if scale == "none" else "unknown"
-    return CameraTrack(frames, R, t, K, _size(values), checked, up, fps, name)
+    floor = bool(np.asarray(values.get("floor_known", False)).reshape(-1)[0])
+    return CameraTrack(frames, R, t, K, _size(values), checked, up, fps, name, floor)
 
 
 def _lens(values: Mapping[str, Any], count: int) -> F64 | None:

@@ -39,6 +39,7 @@ class CameraTrack:
         up: (3,) against gravity in the track's world, None when unknown.
         fps: of the track, None when unknown.
         source: file or program.
+        floor_known: the floor is at height 0 of the track's world (of a level scene).
 
     Raises:
         CameraError: a shape or value is outside the above.
@@ -53,6 +54,7 @@ class CameraTrack:
     up: F64 | None = None
     fps: Fraction | None = None
     source: str = ""
+    floor_known: bool = False
 
     def __post_init__(self) -> None:
         name = self.source or "the camera track"

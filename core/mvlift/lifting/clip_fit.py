@@ -35,6 +35,7 @@ def _part(targets: FitTargets, rows: slice) -> FitTargets:
         pixels=None if targets.pixels is None else targets.pixels[rows],
         confidence=None if targets.confidence is None else targets.confidence[rows],
         velocity=None if targets.velocity is None else targets.velocity[rows],
+        camera=None if targets.camera is None else targets.camera.rows(rows),
     )
 
 

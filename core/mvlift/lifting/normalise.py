@@ -14,11 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from mvlift.cameras.moving import rays_of_angles
 from mvlift.errors import LiftError
 from mvlift.lifting.subjects import Bone, Subject
 from mvlift.typing import F64
 
-__all__ = ["UNIT_METRES", "VELOCITY_GAIN", "NormalisedMotion", "default_focal", "intrinsics", "normalise"]
+__all__ = [
+    "UNIT_METRES",
+    "VELOCITY_GAIN",
+    "NormalisedMotion",
+    "default_focal",
+    "intrinsics",
+    "normalise",
+    "normalise_rays",
+]
 
 
 UNIT_METRES: Final = 0.5
@@ -143,7 +152,7 @@ def normalise(
     K: F64,
     pixels_per_metre: F64 | None = None,
 ) -> NormalisedMotion:
-    """Root-centred, scaled motion of a clip whose keypoints are in the subject's layout.
+    """Root-centred, scaled motion of a clip whose keypoints are in the subject's layout, seen by a still camera.
 
     Args:
         points: (T, K, 2) pixels.
@@ -161,22 +170,73 @@ def normalise(
     root = _root(points_px, seen, subject)
     rays = np.concatenate([(points_px - centre) / focal, np.ones((*points_px.shape[:2], 1))], -1)  # (T, K, 3)
     root_rays = np.concatenate([(root - centre) / focal, np.ones((len(root), 1))], -1)  # (T, 3)
-    turn = _turn(root_rays)
-    local = np.einsum("tab,tkb->tka", turn, rays)
-    flat = focal * local[..., :2] / np.maximum(local[..., 2:], 0.1)  # (T, K, 2) pixels about the root
-    scale = _apparent_scale(flat, seen, subject) if pixels_per_metre is None else pixels_per_metre
-    if scale.max() < 4:
-        raise LiftError(
-            f"The {subject.name} is about {scale.max() * 1.7:.0f} pixels tall.", "Use a video in which it is larger."
-        )
-    scale = np.maximum(scale, 0.05 * scale.max())
+    turn, flat, scale = _flat(rays, root_rays, seen, subject, focal, pixels_per_metre)
     per_unit = scale[:, None] * UNIT_METRES
     step = np.zeros_like(root)
     if len(root) > 1:
         moved = np.einsum("tab,tb->ta", turn[:-1], np.diff(root_rays, axis=0))[:, :2] * focal
         step[:-1], step[-1] = moved / per_unit[:-1], moved[-1] / per_unit[-1]
-    x = np.concatenate([flat / per_unit[:, None], VELOCITY_GAIN * step[:, None]], 1)
+    x, weights = _features(flat / per_unit[:, None], step, confidence, seen, subject)
+    return NormalisedMotion(x=x, confidence=weights, turn=turn, root=root, pixels_per_metre=scale, K=K)
+
+
+def normalise_rays(
+    angles: F64,
+    confidence: NDArray[np.floating],
+    subject: Subject,
+    K: F64,
+    path: F64,
+    pixels_per_metre: F64 | None = None,
+) -> NormalisedMotion:
+    """The same of a camera that moves: keypoints are rays in the scene's axes, and the root's step is the person's own.
+
+    Args:
+        angles: (T, K, 2) azimuth and elevation of the keypoints' rays (``cameras.moving.angles_of``).
+        confidence: (T, K) in [0, 1], 0 = missing.
+        subject: see ``normalise``.
+        K: (3, 3) the reference lens; its focal length is the unit of ``pixels_per_metre``.
+        path: (T, 3) places of the camera, metres.
+        pixels_per_metre: see ``normalise``.
+
+    Returns:
+        ``turn`` goes from the scene's axes, ``root`` is (T, 2) its angles.
+
+    Raises:
+        LiftError: see ``normalise``.
+    """
+    seen: NDArray[np.bool_] = np.asarray(confidence, dtype=np.float64) > 0
+    focal, root = K[0, 0], _root(angles, seen, subject)
+    rays, root_rays = rays_of_angles(angles), rays_of_angles(root)
+    turn, flat, scale = _flat(rays, root_rays, seen, subject, focal, pixels_per_metre)
+    place = path + (focal / scale)[:, None] * root_rays  # (T, 3) metres
+    step = np.zeros_like(root)
+    if len(root) > 1:
+        moved = np.einsum("tab,tb->ta", turn[:-1], np.diff(place, axis=0))[:, :2] / UNIT_METRES
+        step[:-1], step[-1] = moved, moved[-1]
+    x, weights = _features(flat / (scale[:, None, None] * UNIT_METRES), step, confidence, seen, subject)
+    return NormalisedMotion(x=x, confidence=weights, turn=turn, root=root, pixels_per_metre=scale, K=K)
+
+
+def _flat(
+    rays: F64, root_rays: F64, seen: NDArray[np.bool_], subject: Subject, focal: float, known: F64 | None
+) -> tuple[F64, F64, F64]:
+    """Turns towards the root (T, 3, 3), pixels about it (T, K, 2), and pixels a metre (T,)."""
+    turn = _turn(root_rays)
+    local = np.einsum("tab,tkb->tka", turn, rays)
+    flat = focal * local[..., :2] / np.maximum(local[..., 2:], 0.1)
+    scale = _apparent_scale(flat, seen, subject) if known is None else known
+    if scale.max() < 4:
+        raise LiftError(
+            f"The {subject.name} is about {scale.max() * 1.7:.0f} pixels tall.", "Use a video in which it is larger."
+        )
+    return turn, flat, np.maximum(scale, 0.05 * scale.max())
+
+
+def _features(
+    units: F64, step: F64, confidence: NDArray[np.floating], seen: NDArray[np.bool_], subject: Subject
+) -> tuple[F64, F64]:
+    """(T, K + 1, 2) points in the networks' units with the root's velocity last, and their confidence (T, K + 1)."""
+    x = np.concatenate([units, VELOCITY_GAIN * step[:, None]], 1)
     root_seen = np.asarray(seen[:, [subject.layout.index(n) for n in subject.root]].any(1))
     weights = np.concatenate([confidence, root_seen[:, None].astype(np.float64)], 1)
-    x = np.where(weights[..., None] > 0, np.clip(x, -8, 8), 0.0)
-    return NormalisedMotion(x=x, confidence=weights, turn=turn, root=root, pixels_per_metre=scale, K=K)
+    return np.where(weights[..., None] > 0, np.clip(x, -8, 8), 0.0), weights

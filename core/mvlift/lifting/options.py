@@ -59,6 +59,8 @@ class LiftOptions:
     hands: Literal["auto", "off", "relaxed"] = "auto"
     """"auto": wrists turn and fingers bend where hands are seen; "off": SMPL's 24 joints, wrists in line with the
     forearm; "relaxed": SMPL-H's 52 joints, fingers at rest."""
+    camera: str | None = None
+    """Where the camera was: "static", or the file of a camera track; None for a still camera."""
     frames: tuple[int, int] | None = None
     """First and last frame number of the video to lift (120-480); None for all."""
     threads: int | None = None

@@ -22,6 +22,15 @@ from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.feet import bend_toes
 from mvlift.lifting.hands import hands_of_clip
+from mvlift.lifting.moving_camera import (
+    camera_axes,
+    first_path_size,
+    fitted_path_size,
+    hands_seen,
+    scene_axes,
+    track_of,
+    unknown_size,
+)
 from mvlift.lifting.objects.fit import ObjectOptions
 from mvlift.lifting.objects.solve import (
     body_part,
@@ -100,9 +109,12 @@ def fit_lifted(
         K=prepared.K,
         noise=prepared.noise,
         velocity=lifted.velocity,
+        camera=prepared.view,
     )
     stature = height if kinematic_model.height is None else None  # an animal takes its size afterwards
     options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=stature)
+    if prepared.view is not None and prepared.view.up is not None:
+        options = replace(options, up_sigma=0.0)
     return fit_clip(skeleton, kinematic_model, targets, options, prior, progress)
 
 
@@ -115,8 +127,10 @@ def _sample_and_fit(
     options: LiftOptions,
     progress: LiftProgress,
     timer: StageTimer,
-) -> tuple[LiftedPoints, LiftedPoints, BodyFit]:
+) -> tuple[LiftedPoints, LiftedPoints, BodyFit, PreparedClip]:
     """All lifted keypoints, those of the body, and the fitted body, after as many refinement passes as are needed.
+
+    Last comes ``body_clip`` with the unit of the camera's path as it was found.
 
     Args:
         prepared: the clip with all keypoints that the model sees.
@@ -136,12 +150,22 @@ def _sample_and_fit(
     points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
     refined: RefinedView | None = None
     passes = 1 + min(preset.refinement_passes, subject.refinement_passes)
+    if unknown_size(body_clip.view):
+        body_clip = _with_path_size(body_clip, first_path_size(body_clip, subject.alone))
     for number in range(passes):
         sampling = progress.part("sample", number, passes)
         sampler = make(model.network, model.schedule, preset.sampling, generator, sampling)
         with timer.stage("sample"):
             everything = lift_points(
-                points, confidence, body_clip.fps, body_clip.K, model_subject, sampler, model.device, refined
+                points,
+                confidence,
+                body_clip.fps,
+                body_clip.K,
+                model_subject,
+                sampler,
+                model.device,
+                refined,
+                body_clip.view,
             )
             lifted = points_part(everything, model_subject)
         with timer.stage("fit"):
@@ -151,10 +175,19 @@ def _sample_and_fit(
                 fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, fitting)
             else:
                 fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting)
-        refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject)
+            if unknown_size(body_clip.view):
+                body_clip = _with_path_size(body_clip, fitted_path_size(body_clip, fitted))
+                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting)
+        path = None if body_clip.view is None else body_clip.view.path
+        refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject, path)
         if not refined.differs(lifted.depth, lifted.up, first=number == 0):
             break
-    return everything, lifted, fitted
+    return everything, lifted, fitted, body_clip
+
+
+def _with_path_size(prepared: PreparedClip, size: float) -> PreparedClip:
+    assert prepared.view is not None
+    return replace(prepared, view=prepared.view.sized(size))
 
 
 @takes_options
@@ -201,11 +234,12 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         model, name, model_subject = _network(lifted_subject, options, threads)
         fitted_body = body_of(lifted_subject.alone, body)
     with timer.stage("prepare"):
-        prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing)
+        track = track_of(options.camera, options.image_size or clip.image_size)
+        prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing, track)
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
     subjects = (lifted_subject, model_subject)
-    everything, lifted, fitted = _sample_and_fit(
+    everything, lifted, fitted, body_clip = _sample_and_fit(
         prepared, body_clip, subjects, model, fitted_body, options, progress, timer
     )
     if beside is not None:
@@ -218,11 +252,15 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
             fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
     with timer.stage("fit"):
         fitted = bend_toes(fitted, fitted_body[0], fitted_body[1].contacts, float(body_clip.fps))
+        view = body_clip.view
         lifted_hands = hands_of_clip(
-            clip, options.hands, (lifted_subject.alone, body), fitted, fitted_body[0], body_clip, smoothing
-        )
+            hands_seen(clip, view), options.hands, (lifted_subject.alone, body), camera_axes(fitted, view),
+            fitted_body[0], body_clip, smoothing
+        )  # fmt: skip
     with timer.stage("write"):
-        motion = motion_in_world(body_clip, lifted_hands.fitted, lifted.sigma, lifted_hands.skeleton)
+        motion = motion_in_world(
+            body_clip, scene_axes(lifted_hands.fitted, view, fitted), lifted.sigma, lifted_hands.skeleton
+        )
         motion = replace(motion, joint_confidence=lifted_hands.joint_confidence(motion.keypoint_confidence))
         if beside is not None:
             motion = with_object(motion, found, beside.shape, beside.seen)

@@ -8,6 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.cameras.moving import MovingView, angles_of, moving_view, rays_of_angles
+from mvlift.cameras.track import CameraTrack
 from mvlift.errors import LiftError
 from mvlift.keypoints import clean_clip, map_clip
 from mvlift.keypoints.clip import KeypointClip
@@ -41,6 +43,7 @@ class PreparedClip:
         K: (3, 3) intrinsics.
         noise: pixels, how far detections tremble about the cleaned ones.
         assumptions: sentences for the user.
+        view: of a camera that moves; points are then those of its reference lens ``K``.
     """
 
     raw: KeypointClip
@@ -50,6 +53,7 @@ class PreparedClip:
     K: F64
     noise: float
     assumptions: tuple[str, ...]
+    view: MovingView | None = None
 
 
 def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
@@ -82,6 +86,7 @@ def prepare_clip(
     image_size: tuple[int, int] | None,
     focal: float | None,
     smoothing: float,
+    camera: CameraTrack | None = None,
 ) -> PreparedClip:
     """Map, check and clean a clip.
 
@@ -92,9 +97,11 @@ def prepare_clip(
         image_size: overrides the clip's size.
         focal: in pixels, or None for the default.
         smoothing: strength of the cleaning, 0 for none.
+        camera: of a camera that moves.
 
     Raises:
         LiftError: too short, too empty, or a focal length that cannot be.
+        CameraError: the camera's track does not fit the clip.
         KeypointError: the layout does not fit the subject, or there is no such frame rate.
     """
     mapped = map_clip(clip, subject.layout)
@@ -112,13 +119,37 @@ def prepare_clip(
     if size is None:
         size = _guessed_size(mapped)
         assumed.append(f"The image size is unknown; {size[0]}x{size[1]} was assumed.")
-    if focal is None:
+    if focal is None and (camera is None or camera.K is None):
         assumed.append("The focal length is unknown; 1.1 times the longer side of the picture was assumed.")
-    elif not 0.1 * max(size) < focal < 50 * max(size):
+    elif focal is not None and not 0.1 * max(size) < focal < 50 * max(size):
         raise LiftError(f"A focal length of {focal:g} pixels does not fit {size[0]}x{size[1]}.", "Give it in pixels.")
     mapped = replace(mapped, fps=rate, image_size=size)
+    lens = intrinsics(size, focal)
+    if camera is not None:
+        return _seen_by_moving(mapped, subject, camera, lens, smoothing, tuple(assumed))
     clean = clean_clip(mapped, smoothing=smoothing) if smoothing > 0 else mapped
     _check(clean, subject)
     away = np.linalg.norm(mapped.points - clean.points, axis=-1)[mapped.seen & clean.seen]
     noise = TREMBLE * float(np.median(away))
-    return PreparedClip(mapped, clean, rate, size, intrinsics(size, focal), noise, tuple(assumed))
+    return PreparedClip(mapped, clean, rate, size, lens, noise, tuple(assumed))
+
+
+def _seen_by_moving(
+    clip: KeypointClip, subject: Subject, camera: CameraTrack, lens: F64, smoothing: float, assumed: tuple[str, ...]
+) -> PreparedClip:
+    """A clip through the camera's reference lens, cleaned where the camera's own turns do not show: in its rays."""
+    assert clip.fps is not None
+    assert clip.image_size is not None
+    track = camera.aligned(clip.first_frame, len(clip), clip.fps).for_picture(clip.image_size)
+    view = moving_view(track, lens)
+    raw = replace(clip, points=view.without_zoom(clip.points.astype(np.float64)).astype(np.float32))
+    focal, clean = float(view.reference[0, 0]), raw
+    if smoothing > 0:
+        rays = view.rays(raw.points.astype(np.float64))
+        steady = clean_clip(replace(raw, points=(focal * angles_of(rays)).astype(np.float32)), smoothing=smoothing)
+        back = view.pixels_of_rays(rays_of_angles(steady.points.astype(np.float64) / focal))
+        clean = replace(steady, points=back.astype(np.float32))
+    _check(clean, subject)
+    away = np.linalg.norm(raw.points - clean.points, axis=-1)[raw.seen & clean.seen]
+    noise = TREMBLE * float(np.median(away))
+    return PreparedClip(raw, clean, clip.fps, clip.image_size, view.reference, noise, assumed, view)

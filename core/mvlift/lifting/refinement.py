@@ -58,7 +58,9 @@ class RefinedView:
         return bool(size > CONVERGED_SCALE or turn > CONVERGED_TILT)
 
 
-def refined_view(points: F64, names: tuple[str, ...], up: F64, subject: Subject) -> RefinedView:
+def refined_view(
+    points: F64, names: tuple[str, ...], up: F64, subject: Subject, path: F64 | None = None
+) -> RefinedView:
     """From a fitted body.
 
     Args:
@@ -66,10 +68,12 @@ def refined_view(points: F64, names: tuple[str, ...], up: F64, subject: Subject)
         names: of the keypoints.
         up: (3,) unit vector against gravity.
         subject: whose bones measure size.
+        path: (T, 3) places of a camera that moves, in the axes of ``points``; its depth is the distance to the root.
     """
     at = {name: points[:, i] for i, name in enumerate(names)}
     at["root"] = np.mean([at[name] for name in subject.root], axis=0)
     bones = [*subject.scale_bones, *subject.scale_fallback_bones]
     own = sum(float(np.median(np.linalg.norm(at[a] - at[b], axis=1))) for a, b, _ in bones)
     average = sum(metres for _, _, metres in bones)
-    return RefinedView(np.maximum(at["root"][:, 2], NEAREST) * average / max(own, 1e-6), up)
+    depth = at["root"][:, 2] if path is None else np.linalg.norm(at["root"] - path, axis=1)
+    return RefinedView(np.maximum(depth, NEAREST) * average / max(own, 1e-6), up)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.kinematics.rotations import log_map
+from mvlift.kinematics.rotations import log_map, rotation_between
 from mvlift.lifting.keypoint_confidence import expected_error, keypoint_confidence
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.typing import F64
 
 if TYPE_CHECKING:  # Blender puts people together with numpy alone
     from mvlift.bodies.fit import BodyFit
+    from mvlift.cameras.moving import MovingView
     from mvlift.lifting.prepared import PreparedClip
 
 __all__ = ["motion_in_world", "world_axes"]
@@ -41,20 +42,14 @@ def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: 
         sigma: (T, K) metres, how sure the lifted keypoints are.
         skeleton: that was fitted.
     """
-    axes = world_axes(fitted.up)
-    root = fitted.points.mean(1)[0] @ axes.T
-    origin = np.array([root[0], root[1], fitted.floor])
+    axes, origin = _placed(given.view, fitted)
     rest, _ = skeleton.shaped(fitted.betas)
     rotations = fitted.rotations.copy()
     rotations[:, 0] = axes @ rotations[:, 0]
-    camera = Camera(
-        K=given.K.astype(np.float32),
-        R=axes.T.astype(np.float32),
-        t=(axes.T @ origin).astype(np.float32),
-        image_size=given.image_size,
-    )
+    camera = _camera(given, axes, origin)
     points = fitted.points @ axes.T - origin
-    error = np.linalg.norm(camera.project(points.astype(np.float32)) - given.raw.points, axis=-1)
+    seen = given.raw.points if given.view is None else given.view.with_zoom(given.raw.points.astype(np.float64))
+    error = np.linalg.norm(camera.project(points.astype(np.float32)) - seen, axis=-1)
     expected = expected_error(fitted.points, fitted.root, float(given.fps))
     confidence = keypoint_confidence(given.clip.confidence.astype(np.float64), sigma, expected)
     return LiftedMotion(
@@ -75,3 +70,30 @@ def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: 
         fps=given.fps,
         first_frame=given.raw.first_frame,
     )
+
+
+def _placed(view: MovingView | None, fitted: BodyFit) -> tuple[F64, F64]:
+    """Rotation (3, 3) of the fit's axes into the world, and what is then subtracted (3,).
+
+    The first root comes above the origin, unless a camera of known size and gravity has a world of its own.
+    """
+    if view is None or view.up is None or view.scale != "metric":
+        axes = world_axes(fitted.up)
+        root = fitted.points.mean(1)[0] @ axes.T
+        return axes, np.array([root[0], root[1], fitted.floor])
+    level = rotation_between(view.to_world @ view.up, np.array([0.0, 0.0, 1.0]))
+    origin = -level @ view.origin
+    if not view.floor_known:
+        origin[2] = fitted.floor
+    return level @ view.to_world, origin
+
+
+def _camera(given: PreparedClip, axes: F64, origin: F64) -> Camera:
+    """The camera that sees the world as the clip shows it."""
+    view = given.view
+    if view is None:
+        K, R, t = given.K, axes.T, axes.T @ origin
+    else:
+        K, R = view.K, view.R @ axes.T
+        t = np.einsum("tab,tb->ta", view.R, axes.T @ origin - view.path)
+    return Camera(K.astype(np.float32), R.astype(np.float32), t.astype(np.float32), given.image_size)

@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 
 from mvlift.arrays import Array, Generator, to_numpy
+from mvlift.cameras.moving import MovingView, angles_of
 from mvlift.diffusion.denoiser import Denoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise
+from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN, NormalisedMotion, normalise, normalise_rays
 from mvlift.lifting.refinement import RefinedView
 from mvlift.lifting.sampling.in_loop import (
     InputView,
@@ -144,6 +145,7 @@ def lift_points(
     draw: Sampler,
     device: object,
     known: RefinedView | None = None,
+    view: MovingView | None = None,
 ) -> LiftedPoints:
     """Sample the 3D keypoints of a clip.
 
@@ -156,13 +158,16 @@ def lift_points(
         draw: sampler, see ``make_sampler``.
         device: torch's, where it runs; None: it computes with NumPy.
         known: distance and gravity from an earlier lift of the same clip.
+        view: of a camera that moves; ``points`` are those of its reference lens ``K``, results are in scene axes.
     """
-    model_points, model_confidence = to_model_rate(points, confidence, fps)
-    if known is None:
-        motion, up = normalise(model_points, model_confidence, subject, K), None
+    scale = None if known is None else K[0, 0] / track_to_model_rate(known.depth, fps)
+    up = None if known is None else known.up
+    if view is None:
+        motion = normalise(*to_model_rate(points, confidence, fps), subject, K, scale)
     else:
-        scale = K[0, 0] / track_to_model_rate(known.depth, fps)
-        motion, up = normalise(model_points, model_confidence, subject, K, scale), known.up
+        up = view.up if known is None else up
+        angles, sure = to_model_rate(angles_of(view.rays(points)), confidence, fps)
+        motion = normalise_rays(angles, sure, subject, K, track_to_model_rate(view.path, fps), scale)
     mean, spread, tilt = _agreed(draw(input_view(motion, device, up=up)))
     keypoints = len(subject.layout.names)
     sampled = mean[:, :keypoints] * UNIT_METRES

@@ -1,0 +1,97 @@
+"""What a lift does where the camera moves: the unit of its path, and results in the camera's axes and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from mvlift.bodies.fit_problem import BodyFit
+from mvlift.cameras.moving import MovingView, angles_of, rays_of_angles
+from mvlift.cameras.track import CameraTrack
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.lifting.camera_scale import path_size
+from mvlift.lifting.normalise import normalise_rays
+from mvlift.lifting.prepared import PreparedClip
+from mvlift.lifting.subjects import Subject
+
+__all__ = ["camera_axes", "first_path_size", "fitted_path_size", "hands_seen", "scene_axes", "track_of", "unknown_size"]
+
+_FEET: Final = ("heel", "big_toe", "ankle", "paw", "hoof", "foot")
+
+
+def unknown_size(view: MovingView | None) -> bool:
+    """Whether the camera travels by a path of unknown unit."""
+    return view is not None and view.scale == "unknown" and view.travels
+
+
+def _feet(names: tuple[str, ...]) -> list[int]:
+    return [i for i, name in enumerate(names) if name.endswith(_FEET)]
+
+
+def first_path_size(prepared: PreparedClip, subject: Subject) -> float:
+    """Metres in a unit of the camera's path, from apparent size and the rays of the feet; 1 where nothing tells."""
+    view = prepared.view
+    assert view is not None
+    clip = prepared.clip
+    angles, confidence = angles_of(view.rays(clip.points.astype(np.float64))), clip.confidence.astype(np.float64)
+    still = normalise_rays(angles, confidence, subject, prepared.K, np.zeros((len(clip), 3)))
+    root, rays = rays_of_angles(still.root), rays_of_angles(angles)
+    feet = _feet(clip.layout.names)
+    ahead = np.maximum((rays[:, feet] * root[:, None]).sum(-1, keepdims=True), 0.1)
+    depth = still.depth[:, None]
+    points = rays[:, feet] / ahead * depth[..., None]
+    found = path_size(view.centre, points, root * depth, confidence[:, feet], float(prepared.fps))
+    return 1.0 if found is None else found
+
+
+def fitted_path_size(prepared: PreparedClip, fitted: BodyFit) -> float:
+    """The same from a fitted body, whose distance to the camera is known better."""
+    view = prepared.view
+    assert view is not None
+    feet = _feet(prepared.clip.layout.names)
+    offset = fitted.points - view.path[:, None]
+    confidence = prepared.clip.confidence[:, feet].astype(np.float64)
+    found = path_size(view.centre, offset[:, feet], offset.mean(1), confidence, float(prepared.fps))
+    return view.size if found is None else found
+
+
+def camera_axes(fitted: BodyFit, view: MovingView | None) -> BodyFit:
+    """A fit in scene axes as each frame's camera sees it."""
+    if view is None:
+        return fitted
+    rotations = fitted.rotations.copy()
+    rotations[:, 0] = view.R @ rotations[:, 0]
+    return replace(fitted, rotations=rotations, root=view.to_camera(fitted.root), points=view.to_camera(fitted.points))
+
+
+def scene_axes(fitted: BodyFit, view: MovingView | None, before: BodyFit) -> BodyFit:
+    """Inverse of ``camera_axes`` for a fit whose limbs were changed; ``before`` is the fit in scene axes."""
+    if view is None:
+        return fitted
+    rotations = fitted.rotations.copy()
+    rotations[:, 0] = view.R.transpose(0, 2, 1) @ rotations[:, 0]
+    return replace(fitted, rotations=rotations, root=before.root, points=view.from_camera(fitted.points))
+
+
+def hands_seen(clip: KeypointClip, view: MovingView | None) -> KeypointClip:
+    """A clip with all of its keypoints, the hands' too, as the reference lens has them."""
+    if view is None:
+        return clip
+    points = view.without_zoom(clip.points.astype(np.float64)).astype(np.float32)
+    hands = clip.hands
+    if hands is not None:
+        frames = len(clip)
+        flat = view.without_zoom(hands.points.reshape(frames, -1, 2).astype(np.float64))
+        hands = replace(hands, points=flat.reshape(hands.points.shape).astype(np.float32))
+    return replace(clip, points=points, hands=hands)
+
+
+def track_of(camera: str | CameraTrack | None, prepared_size: tuple[int, int] | None) -> CameraTrack | None:
+    """The track that an option names; None for a still camera."""
+    if camera is None or camera == "static" or isinstance(camera, CameraTrack):
+        return None if isinstance(camera, str) else camera
+    from mvlift.cameras.reading import read_camera_track
+
+    return read_camera_track(camera, image_size=prepared_size)
