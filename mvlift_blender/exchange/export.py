@@ -166,7 +166,7 @@ def _usd(context: Any, armature: Any, path: str, options: ExportOptions) -> None
     operator: Any = bpy.ops.wm.usd_export
     scene = context.scene
     frames = scene.frame_start, scene.frame_end
-    with stand_in(context, armature, camera=options.camera) as twin, _selected(context, twin):
+    with stand_in(context, armature, camera=options.camera, strip=False) as twin, _selected(context, twin):
         scene.frame_start, scene.frame_end = int(twin.frames[0]), int(twin.frames[-1])
         try:
             operator(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import bpy
@@ -15,7 +15,7 @@ from mvlift.typing import F64
 from ..motion.rotations import continuous, from_matrix
 from ..retargeting.detect import detect
 from ..retargeting.rig import shape_of
-from ..scene.animation import assign_action, new_curves
+from ..scene.animation import assign_action, current_curves, new_curves
 from ..scene.preserve import active_only
 from .pose_samples import PoseSamples, sample_pose
 from .root_path import ROOT, root_path
@@ -30,10 +30,10 @@ class StandIn:
     """What is made for an export and removed after it.
 
     Attributes:
-        armature: the copy, at the world's origin, with one NLA strip that is called after the motion.
+        armature: the copy, at the world's origin, keyed from frame 0 on, with the motion's name.
         objects: the copy, its meshes and, where one was wanted, the camera.
         name: of the motion.
-        frames: (T,) scene frames of it.
+        frames: (T,) scene frames of it, from 0 on.
     """
 
     armature: Any
@@ -44,7 +44,14 @@ class StandIn:
 
 @contextmanager
 def stand_in(
-    context: Any, armature: Any, *, scale: float = 1.0, root_bone: bool = False, name: str = "", camera: bool = True
+    context: Any,
+    armature: Any,
+    *,
+    scale: float = 1.0,
+    root_bone: bool = False,
+    name: str = "",
+    camera: bool = True,
+    strip: bool = True,
 ) -> Iterator[StandIn]:
     """A copy of an armature and of the meshes that it moves, for the time of an export.
 
@@ -58,8 +65,10 @@ def stand_in(
         root_bone: a root bone on the floor carries the path, where the rig has none.
         name: of the copy, "" for the original's.
         camera: the scene's camera is copied too.
+        strip: the keys are on an NLA strip; else in the copy's own Action.
     """
     samples = sample_pose(context, armature)
+    samples = replace(samples, frames=samples.frames - samples.frames[0])  # a clip of a file begins at 0
     root = _needs_root(armature) if root_bone else ""
     meshes = [o for o in context.view_layer.objects if o.type == "MESH" and o.find_armature() == armature]
     made: list[Any] = []
@@ -67,22 +76,32 @@ def stand_in(
     try:
         copy = _armature_copy(context, armature, scale, root, made)
         objects = [copy, *(_mesh_copy(context, mesh, armature, copy, scale, made) for mesh in meshes)]
-        _bake(copy, samples, scale, root, made)
+        baked = _bake(copy, samples, scale, root, strip, made)
         if camera and context.scene.camera is not None:
             objects.append(_camera_copy(context, context.scene.camera, samples, scale, made))
         originals = [armature, *meshes, *([context.scene.camera] if len(objects) > len(meshes) + 1 else [])]
         for original, twin in zip(originals, objects, strict=True):
-            renamed.append((original, original.name))
             wanted = name if name and twin == copy else original.name
-            original.name = _HIDDEN + original.name
-            twin.name = wanted
+            _take_name(original, twin, wanted, renamed)
+            _take_name(original.data, twin.data, original.data.name, renamed)
+        curves = current_curves(armature)
+        if curves is not None:
+            _take_name(curves.action, baked, curves.action.name, renamed)
         context.view_layer.update()
         yield StandIn(copy, tuple(objects), samples.name, samples.frames)
     finally:
         bpy.data.batch_remove(made)
-        for original, before in renamed:
-            original.name = before
+        for block, before in renamed:
+            block.name = before
         context.view_layer.update()
+
+
+def _take_name(block: Any, twin: Any, name: str, renamed: list[tuple[Any, str]]) -> None:
+    """Give a copy the name, and the original another one for the time."""
+    if block != twin:
+        renamed.append((block, block.name))
+        block.name = _HIDDEN + block.name
+        twin.name = name
 
 
 def _needs_root(armature: Any) -> str:
@@ -169,8 +188,8 @@ def _camera_copy(context: Any, camera: Any, samples: PoseSamples, scale: float, 
     return twin
 
 
-def _bake(copy: Any, samples: PoseSamples, scale: float, hips: str, made: list[Any]) -> None:
-    """Key every bone of the copy, and put the keys on an NLA strip that is called after the motion."""
+def _bake(copy: Any, samples: PoseSamples, scale: float, hips: str, strip: bool, made: list[Any]) -> Any:
+    """Key every bone of the copy, in an Action or on an NLA strip, called after the motion."""
     bones = list(copy.data.bones)
     number = {name: i for i, name in enumerate(samples.names)}
     rest = {b.name: np.array(b.matrix_local, dtype=np.float64) for b in bones}
@@ -194,16 +213,19 @@ def _bake(copy: Any, samples: PoseSamples, scale: float, hips: str, made: list[A
         curves.write(stem + "rotation_quaternion", samples.frames, turns, group=bone.name)
         if np.abs(size - 1).max() > 1e-4:
             curves.write(stem + "scale", samples.frames, size, group=bone.name)
+    if not strip:
+        return curves.action
     animation = copy.animation_data
     action, first, last = curves.action, float(samples.frames[0]), float(samples.frames[-1])
     animation.action = None
     track = animation.nla_tracks.new()
     track.name = samples.name
-    strip = track.strips.new(samples.name, round(first), action)
-    assign_action(strip, action)
-    strip.name = samples.name
-    strip.action_frame_start, strip.action_frame_end = first, last
-    strip.frame_start, strip.frame_end = first, last
+    made_strip = track.strips.new(samples.name, round(first), action)
+    assign_action(made_strip, action)
+    made_strip.name = samples.name
+    made_strip.action_frame_start, made_strip.action_frame_end = first, last
+    made_strip.frame_start, made_strip.frame_end = first, last
+    return action
 
 
 def _scaled(matrices: F64, scale: float, size: float) -> F64:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import struct
+
 import bpy
 import numpy as np
 import pytest
@@ -141,3 +144,62 @@ def test_bad_amass_files_are_refused(tmp_path):
         np.savez(path, **arrays)
         with pytest.raises(MotionFileError, match=text):
             read_any_motion(path)
+
+
+def _glb_document(path):
+    data = path.read_bytes()
+    (size,) = struct.unpack_from("<I", data, 12)
+    return json.loads(data[20 : 20 + size])
+
+
+def test_gltf_times_are_exact_at_a_fractional_rate_and_the_clip_has_the_motions_name(tmp_path):
+    armature = source_armature(walk(30))
+    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 30, 1.001
+    document = _glb_document(export_rig(bpy.context, armature, tmp_path / "walk", "GLB"))
+    (animation,) = document["animations"]
+    assert animation["name"] == armature.animation_data.action.name
+    for sampler in animation["samplers"]:
+        accessor = document["accessors"][sampler["input"]]
+        assert accessor["min"] == [0.0]
+        if accessor["count"] > 2:
+            assert abs(accessor["max"][0] - 29 * 1.001 / 30) < 1e-6
+    assert not [n["name"] for n in document["nodes"] if n.get("name", "").endswith(".001")]
+
+
+def test_unreal_gets_its_own_hierarchy_at_scale_one_from_time_zero(tmp_path):
+    from io_scene_fbx import parse_fbx
+
+    source, target = source_armature(walk(30)), build("mixamo")
+    result = retarget(bpy.context, source, target, RetargetOptions())
+    path = export_rig(bpy.context, target, tmp_path / "hero", "FBX_UNREAL")
+    objects = next(e for e in parse_fbx.parse(str(path))[0].elems if e.id == b"Objects")
+    nodes, takes, times = {}, [], []
+    for element in objects.elems:
+        name = element.props[1].split(b"\0")[0].decode() if len(element.props) > 1 else ""
+        if element.id == b"Model" and element.props[2] in (b"Null", b"LimbNode"):
+            scale = [p.props[4:7] for q in element.elems for p in q.elems if p.props[:1] == [b"Lcl Scaling"]]
+            nodes[name] = scale[0] if scale else (1.0, 1.0, 1.0)
+        if element.id == b"AnimationStack":
+            takes.append(name)
+        times += [q.props[0][0] for q in element.elems if q.id == b"KeyTime"]
+    assert {"Armature", "root", "mixamorig:Hips"} <= nodes.keys()
+    assert all(abs(v - 1) < 1e-4 for scale in nodes.values() for v in scale)
+    assert takes == [result.action.name]
+    assert min(times) == 0
+    # the copy is gone, and nothing of the scene has another name
+    assert target.name == "mixamo"
+    assert not [o.name for o in bpy.data.objects if o.name.endswith(".001")]
+
+
+def test_bvh_is_y_up_in_centimetres_where_the_object_stands(tmp_path):
+    armature = source_armature(grounded_walk(10))
+    armature.location = (1, 2, 0.5)
+    bpy.context.view_layer.update()
+    expected = path_of(armature, ["pelvis"], [1, 10])[:, 0]
+    text = export_rig(bpy.context, armature, tmp_path / "walk", "BVH").read_text()
+    rows = [list(map(float, line.split())) for line in text.splitlines() if line[:1] in "-0123456789" and " " in line]
+    for row, place in ((rows[0], expected[0]), (rows[-1], expected[1])):
+        np.testing.assert_allclose(row[:3], [100 * place[0], 100 * place[2], -100 * place[1]], atol=1e-2)
+    z_up = export_rig(bpy.context, armature, tmp_path / "walk", "BVH", bvh_up="Z").read_text()
+    row = next(line for line in z_up.splitlines() if line[:1] in "-0123456789" and " " in line)
+    np.testing.assert_allclose(list(map(float, row.split()))[:3], 100 * expected[0], atol=1e-2)
