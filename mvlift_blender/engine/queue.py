@@ -1,4 +1,4 @@
-"""Lifts handed to the engine one after the other, polled without ever blocking the window."""
+"""Lifts and detections handed to the engine one after the other, polled without ever blocking the window."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.options import LiftOptions
-from mvlift.motion import LiftedMotion
 from mvlift.worker.client import (
     Cancelled,
+    DetectionResult,
     EngineClient,
     EngineWarning,
     Failure,
@@ -20,7 +22,7 @@ from mvlift.worker.client import (
     Progress,
 )
 
-__all__ = ["LiftQueue", "LiftRequest", "QueueState"]
+__all__ = ["EngineQueue", "LiftRequest", "QueueState", "Request", "VideoRequest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,27 @@ class LiftRequest:
         """What is lifted."""
         return self.options.subject
 
+    def submit(self, client: EngineClient) -> int:
+        """Hand it to the engine; the number of the job."""
+        return client.submit_lift(self.clip, self.options)
+
+
+@dataclass(frozen=True)
+class VideoRequest:
+    """A video whose people are to be detected: a name for people, the file, where its keypoints are kept, and hands."""
+
+    name: str
+    video: Path
+    keypoints: Path
+    hands: bool = False
+
+    def submit(self, client: EngineClient) -> int:
+        """Hand it to the engine; the number of the job."""
+        return client.submit_detection(self.video, self.keypoints, hands=self.hands)
+
+
+Request: TypeAlias = LiftRequest | VideoRequest
+
 
 @dataclass
 class QueueState:
@@ -50,17 +73,17 @@ class QueueState:
     warnings: list[str] = field(default_factory=list)
 
 
-class LiftQueue:
-    """Lifts requests one after the other; ``poll`` never blocks.
+class EngineQueue:
+    """Has the engine serve requests one after the other; ``poll`` never blocks.
 
     Attributes:
         state: for the panel.
-        done: requests with their motions so far.
+        done: requests with what came of them so far: motions, or files of keypoints.
     """
 
-    def __init__(self, client: EngineClient, requests: Sequence[LiftRequest]) -> None:
+    def __init__(self, client: EngineClient, requests: Sequence[Request]) -> None:
         self.state = QueueState()
-        self.done: list[tuple[LiftRequest, LiftedMotion]] = []
+        self.done: list[tuple[Any, Any]] = []
         self._client, self._requests = client, list(requests)
         self._error: BaseException | None = None
         self._job: int | None = None
@@ -105,7 +128,7 @@ class LiftQueue:
         request = self._requests[len(self.done)]
         if self._job is None:
             self._began = time.monotonic()
-        self._job = self._client.submit_lift(request.clip, request.options)
+        self._job = request.submit(self._client)
 
     def _take(self, message: Message) -> bool:
         """True when the message ends the current request."""
@@ -123,6 +146,9 @@ class LiftQueue:
         elif isinstance(message, LiftResult):
             self.done.append((request, message.motion))
             return True
+        elif isinstance(message, DetectionResult):
+            self.done.append((request, message.file))
+            return True
         return False
 
     def _estimate(self) -> None:
@@ -138,10 +164,8 @@ class LiftQueue:
         else:  # nothing was handed over yet; an engine that is starting goes on, for the next lift
             self.state.cancelled = True
 
-    def run(
-        self, on_change: Callable[[QueueState], None] = lambda _state: None
-    ) -> list[tuple[LiftRequest, LiftedMotion]]:
-        """Block until everything is lifted; for background mode and scripts.
+    def run(self, on_change: Callable[[QueueState], None] = lambda _state: None) -> list[tuple[Any, Any]]:
+        """Block until everything is done; for background mode and scripts.
 
         Raises:
             MvliftError: a lift failed, or the engine did.

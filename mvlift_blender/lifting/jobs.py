@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import bpy
-from mvlift.motion import LiftedMotion
 
 from ..engine.process import shared_client
-from ..engine.queue import LiftQueue, LiftRequest
+from ..engine.queue import EngineQueue, Request
 from ..interface.sidebar import redraw_tab
 from ..settings.preferences import engine_source
 
@@ -30,7 +29,7 @@ def running_job() -> EngineJob | None:
 def why_busy(context: Any) -> str:
     """Why what a lift uses cannot be changed now, or ""."""
     running = context.window_manager.mvlift_job.running
-    return "A lift is running: wait for it, or press Esc to cancel it" if running else ""
+    return "The engine is busy: wait for it, or press Esc to cancel" if running else ""
 
 
 def stop_running_job() -> None:
@@ -50,14 +49,14 @@ class EngineJob:
         warnings: what the engine wants the user to know.
     """
 
-    def __init__(self, context: Any, requests: Sequence[LiftRequest]) -> None:
-        self._queue = LiftQueue(shared_client(engine_source(context)), requests)
+    def __init__(self, context: Any, requests: Sequence[Request]) -> None:
+        self._queue = EngineQueue(shared_client(engine_source(context)), requests)
         self._timer: Any = None
         self._shown: tuple[object, ...] = ()
         self._shown_at = 0.0
 
     @property
-    def lifted(self) -> list[tuple[LiftRequest, LiftedMotion]]:
+    def lifted(self) -> list[tuple[Any, Any]]:
         """What is done so far."""
         return self._queue.done
 
@@ -71,7 +70,7 @@ class EngineJob:
         """What the engine wants the user to know."""
         return self._queue.state.warnings
 
-    def run(self) -> list[tuple[LiftRequest, LiftedMotion]]:
+    def run(self) -> list[tuple[Any, Any]]:
         """Block until all is lifted.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cleanup, doubts, engine, exchange, keypoints, people, reports, result, retarget, start, tracks
+from . import cleanup, doubts, engine, exchange, keypoints, people, reports, result, retarget, start, tracks, video
 
 __all__ = ["CLASSES"]
 
@@ -13,6 +13,7 @@ CLASSES = (
     *tracks.CLASSES,
     *keypoints.CLASSES,
     *engine.CLASSES,
+    *video.CLASSES,
     *result.CLASSES,
     *doubts.CLASSES,
     *cleanup.CLASSES,

@@ -11,7 +11,7 @@ from bpy.props import FloatProperty, IntProperty
 from mvlift.errors import MvliftError
 
 from ..engine.process import shared_client
-from ..engine.queue import LiftRequest
+from ..engine.queue import Request
 from ..importing.people import why_not
 from ..interface.sidebar import redraw_tab
 from ..lifting.jobs import EngineJob, running_job, why_busy
@@ -23,10 +23,10 @@ from ..scene.selected import lifted_armature, why_no_record
 from ..settings.preferences import PACKAGE, engine_source, preferences_of
 from .reports import report_error
 
-__all__ = ["CLASSES"]
+__all__ = ["CLASSES", "EngineOperator"]
 
 
-class _EngineOperator:
+class EngineOperator:
     """An operator that waits for the engine: blocking when called from a script, otherwise beside the user's work.
 
     Subclasses give ``requests`` and ``write``.
@@ -34,7 +34,7 @@ class _EngineOperator:
 
     doing = ""
 
-    def requests(self, context: Any) -> Sequence[LiftRequest]:
+    def requests(self, context: Any) -> Sequence[Request]:
         """What to lift; raises MvliftError when it cannot be lifted."""
         raise NotImplementedError
 
@@ -97,7 +97,7 @@ class _EngineOperator:
         return {"FINISHED"}
 
 
-class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
+class MVLIFT_OT_lift(EngineOperator, bpy.types.Operator):
     """Lift the selected people to 3D: an armature with the body, keyed, and the camera of the video"""
 
     bl_idname = "mvlift.lift"
@@ -114,7 +114,7 @@ class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
         cls.poll_message_set(reason)
         return not reason
 
-    def requests(self, context: Any) -> Sequence[LiftRequest]:
+    def requests(self, context: Any) -> Sequence[Request]:
         """The selected people."""
         self._plan = plan_lift(context)
         return self._plan.requests
@@ -131,7 +131,7 @@ class MVLIFT_OT_lift(_EngineOperator, bpy.types.Operator):
         return f"{len(written)} lifted, {frames} frames{marked}. {said}. Written"
 
 
-class MVLIFT_OT_relift(_EngineOperator, bpy.types.Operator):
+class MVLIFT_OT_relift(EngineOperator, bpy.types.Operator):
     """Lift a part of a lifted motion again and blend it into the rest"""
 
     bl_idname = "mvlift.relift"
@@ -156,7 +156,7 @@ class MVLIFT_OT_relift(_EngineOperator, bpy.types.Operator):
         cls.poll_message_set(reason)
         return not reason
 
-    def requests(self, context: Any) -> Sequence[LiftRequest]:
+    def requests(self, context: Any) -> Sequence[Request]:
         """The range, with room to blend."""
         self._plan = plan_relift(
             context, lifted_armature(context), (self.first, self.last), self.blend, self.seed, self.smoothing

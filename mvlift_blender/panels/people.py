@@ -66,6 +66,7 @@ class MVLIFT_PT_people(SidebarPanel, bpy.types.Panel):
         layout, settings = self.layout, context.scene.mvlift
         row = layout.row(align=True)
         row.scale_y = 1.3
+        row.operator("mvlift.import_video", icon="FILE_MOVIE")
         row.operator("mvlift.import_keypoints", icon="IMPORT")
         row.operator("mvlift.preferences", text="", icon="PREFERENCES")
         if not settings.people:

@@ -102,7 +102,7 @@ def test_running_out_of_memory_is_one_clear_error_and_the_next_lift_works(settin
 
 def test_a_script_that_lifts_while_busy_is_refused(settings):
     job = started_job()
-    with pytest.raises(RuntimeError, match="A lift is running"):
+    with pytest.raises(RuntimeError, match="The engine is busy"):
         bpy.ops.mvlift.lift()
     job.abandon()
 
@@ -170,10 +170,10 @@ def test_undo_while_the_engine_works_does_no_harm(settings):
 def engine_motion(plan):
     """What the engine makes of a plan."""
     from mvlift_blender.engine.process import shared_client
-    from mvlift_blender.engine.queue import LiftQueue
+    from mvlift_blender.engine.queue import EngineQueue
     from mvlift_blender.settings.preferences import engine_source
 
-    ((_, motion),) = LiftQueue(shared_client(engine_source(bpy.context)), [plan.request]).run()
+    ((_, motion),) = EngineQueue(shared_client(engine_source(bpy.context)), [plan.request]).run()
     return motion
 
 

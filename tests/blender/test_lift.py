@@ -97,10 +97,10 @@ def test_a_lift_comes_into_the_scene_that_it_was_started_in(settings):
 def mvlift_motion(request):
     """What the engine makes of one request."""
     from mvlift_blender.engine.process import shared_client
-    from mvlift_blender.engine.queue import LiftQueue
+    from mvlift_blender.engine.queue import EngineQueue
     from mvlift_blender.settings.preferences import engine_source
 
-    ((_, motion),) = LiftQueue(shared_client(engine_source(bpy.context)), [request]).run()
+    ((_, motion),) = EngineQueue(shared_client(engine_source(bpy.context)), [request]).run()
     return motion
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from mvlift.detection import DetectionOptions, DetectionProgress, detect_keypoints, is_video, probe_video
+from mvlift.detection.kept import keypoints_of_video, resume_file
 from mvlift.detection.overlay import write_overlay
-from mvlift.detection.pipeline import KEY, detection_key
-from mvlift.errors import DetectionError, KeypointError, MvliftError
-from mvlift.keypoints.clip import KeypointClip
-from mvlift.keypoints.clip_file import load_clips, save_clips
+from mvlift.errors import DetectionError, MvliftError
 from mvlift.keypoints.rates import checked_rate
 from mvlift.keypoints.writing import write_keypoints
 from mvlift.lifting.options import parse_frames
@@ -39,38 +36,6 @@ def detection_options(choice: DetectorChoice, fps: str, frames: str = "") -> Det
         fps=checked_rate(fps),
         threads=choice.detector_threads,
     )
-
-
-def keypoints_of_video(
-    video: Path, options: DetectionOptions, kept: Path, tell: Callable[[DetectionProgress], None] | None = None
-) -> list[KeypointClip]:
-    """The people of a video; they are kept in a file, from which they come the next time.
-
-    Args:
-        video: a video or a folder of pictures.
-        options: of the detection.
-        kept: npz to read where it holds this video's keypoints, else to write; a run that was stopped goes on.
-        tell: is told how far the detection is.
-
-    Raises:
-        DetectionError: the video cannot be read, or shows nobody.
-    """
-    if not video.exists():
-        raise DetectionError(f"{video} is not there.", "Check the path.")
-    if kept.is_file():
-        try:
-            clips = load_clips(kept)
-            if clips and clips[0].metadata.get(KEY) == detection_key(video, options):
-                return clips
-        except KeypointError:
-            pass  # it is written anew
-    clips = detect_keypoints(video, options, progress=tell, resume_file=_resume_file(kept))
-    save_clips(clips, kept)
-    return clips
-
-
-def _resume_file(output: Path) -> Path:
-    return output.with_name(f".{output.stem}.detecting.npz")
 
 
 def _outputs(command: Detect) -> list[tuple[Path, Path]]:
@@ -121,7 +86,7 @@ def _detect_one(command: Detect, video: Path, output: Path, options: DetectionOp
         last[:] = [progress]
         bars.update(bar, completed=progress.fraction, state=describe_progress(progress))
 
-    clips = detect_keypoints(video, options, progress=tell, resume_file=_resume_file(output))
+    clips = detect_keypoints(video, options, progress=tell, resume_file=resume_file(output))
     write_keypoints(clips, output)
     bars.remove_task(bar)
     for note in dict.fromkeys(note for clip in clips for note in clip.assumptions):

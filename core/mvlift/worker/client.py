@@ -26,7 +26,17 @@ from mvlift.lifting.options import LiftOptions
 from mvlift.motion import LiftedMotion
 from mvlift.worker.protocol import PROTOCOL, read_messages, write_message
 
-__all__ = ["Cancelled", "EngineClient", "EngineWarning", "Failure", "LiftOptions", "LiftResult", "Message", "Progress"]
+__all__ = [
+    "Cancelled",
+    "DetectionResult",
+    "EngineClient",
+    "EngineWarning",
+    "Failure",
+    "LiftOptions",
+    "LiftResult",
+    "Message",
+    "Progress",
+]
 
 _START_SECONDS: Final = 90.0
 _CANCEL_SECONDS: Final = 0.7
@@ -61,6 +71,14 @@ class LiftResult:
 
 
 @dataclass(frozen=True)
+class DetectionResult:
+    """A video whose keypoints are in a file."""
+
+    job: int
+    file: Path
+
+
+@dataclass(frozen=True)
 class Failure:
     """A job that failed."""
 
@@ -75,7 +93,7 @@ class Cancelled:
     job: int
 
 
-Message = Progress | EngineWarning | LiftResult | Failure | Cancelled
+Message = Progress | EngineWarning | LiftResult | DetectionResult | Failure | Cancelled
 
 
 class EngineClient:
@@ -206,13 +224,7 @@ class EngineClient:
         Raises:
             EngineError: the engine is not running, or is busy.
         """
-        if self._running:
-            raise EngineError("The engine is busy.", "Wait for the running lift, or cancel it.")
-        folder = self._folder
-        if not self.alive or folder is None:
-            raise EngineError("The engine is not running.", "Start it again.")
-        self._job += 1
-        self._running = self._job
+        folder = self._take_job()
         try:
             source, target = folder / f"{self._job}.clip.npz", folder / f"{self._job}.motion.npz"
             save_clip(clip, source)
@@ -223,6 +235,36 @@ class EngineClient:
             {"do": "lift", "job": self._job, "clip": str(source), "out": str(target), "options": options.to_json()}
         )
         return self._job
+
+    def submit_detection(self, video: Path, keypoints: Path, **options: object) -> int:
+        """Hand over a video; `DetectionResult` comes through ``poll``.
+
+        Args:
+            video: the file, or a folder of pictures.
+            keypoints: npz that the people's keypoints are kept in; where it holds them already, nothing is detected.
+            options: of `mvlift.detection.DetectionOptions`, values that JSON can hold.
+
+        Returns:
+            Number of the job.
+
+        Raises:
+            EngineError: the engine is not running, or is busy.
+        """
+        self._take_job()
+        request = {"video": str(video), "out": str(keypoints), "options": options}
+        self._send({"do": "detect", "job": self._job, **request})
+        return self._job
+
+    def _take_job(self) -> Path:
+        """Begin a job; the folder for its files."""
+        if self._running:
+            raise EngineError("The engine is busy.", "Wait for what is running, or cancel it.")
+        folder = self._folder
+        if not self.alive or folder is None:
+            raise EngineError("The engine is not running.", "Start it again.")
+        self._job += 1
+        self._running = self._job
+        return folder
 
     def _send(self, message: dict[str, Any]) -> None:
         process = self._process
@@ -268,6 +310,8 @@ class EngineClient:
         if kind == "error":
             self._forget(job)
             return Failure(job, _error(message))
+        if message.get("what") == "keypoints":
+            return DetectionResult(job, Path(message["file"]))
         try:
             return LiftResult(job, LiftedMotion.load(message["file"]))
         except MvliftError as error:

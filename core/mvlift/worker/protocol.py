@@ -2,8 +2,9 @@
 
 The engine begins with a NUL byte, which ends whatever its interpreter printed before.
 
-Client to engine: ``{"do": "lift", "job", "clip", "out", "options"}``, ``{"do": "cancel", "job"}`` and
-``{"do": "describe", "job"}``; options are those of `mvlift.lifting.options.LiftOptions`.
+Client to engine: ``{"do": "lift", "job", "clip", "out", "options"}``, ``{"do": "detect", "job", "video", "out",
+"options"}``, ``{"do": "cancel", "job"}`` and ``{"do": "describe", "job"}``; options are those of
+`mvlift.lifting.options.LiftOptions` and `mvlift.detection.DetectionOptions`.
 Engine to client: ``hello`` once, then ``progress``, ``warning``, ``result``, ``error``, ``cancelled``, ``description``,
 each under the key ``"is"``. Arrays go through files that the client names.
 """

@@ -66,6 +66,26 @@ class _Engine:
             self.say("warning", job=job, message=sentence)
         self.say("result", job=job, file=message["out"])
 
+    def detect(self, message: dict[str, Any]) -> None:
+        """The people of a video, as keypoints in the file that the client names."""
+        from mvlift.detection import DetectionOptions, DetectionProgress
+        from mvlift.detection.kept import keypoints_of_video
+
+        job = int(message["job"])
+
+        def progress(state: DetectionProgress) -> None:
+            if job in self._cancelled:
+                raise _Cancelled
+            self.say("progress", job=job, stage="Detecting people", fraction=state.fraction)
+
+        progress(DetectionProgress(0, None, 0, 0.0, None))
+        clips = keypoints_of_video(
+            Path(message["video"]), DetectionOptions(**message["options"]), Path(message["out"]), progress
+        )
+        for sentence in dict.fromkeys(note for clip in clips for note in clip.assumptions):
+            self.say("warning", job=job, message=sentence)
+        self.say("result", job=job, file=message["out"], what="keypoints")
+
     def describe(self) -> dict[str, object]:
         """What this interpreter has."""
         import onnxruntime
@@ -84,6 +104,8 @@ class _Engine:
             try:
                 if message.get("do") == "lift":
                     self.lift(message)
+                elif message.get("do") == "detect":
+                    self.detect(message)
                 elif message.get("do") == "describe":
                     self.say("description", job=job, **self.describe())
                 else:
