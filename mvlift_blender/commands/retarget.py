@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -131,16 +132,24 @@ def _stem(rig: str) -> str:
 @contextmanager
 def _only_ours_on_stdout() -> Iterator[Any]:
     """A function that writes a line to standard output; what Blender and its importers say goes to standard error."""
-    sys.stdout.flush()
+    _flush()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out:
+        # what Python prints may go another way than file number 1
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as out, redirect_stdout(sys.stderr):
             yield lambda text: print(text, file=out, flush=True)
     finally:
-        sys.stdout.flush()
+        _flush()
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _flush() -> None:
+    """Write out what Python and C still hold for standard output."""
+    sys.stdout.flush()
+    library = ctypes.CDLL(None) if os.name == "posix" else ctypes.CDLL("ucrtbase")
+    library.fflush(None)
 
 
 def _inspect(command: Retarget, rig: str, write: Any, console: Any) -> int:

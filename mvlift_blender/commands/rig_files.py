@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,7 +79,9 @@ def _import(path: Path, suffix: str) -> None:
             f"This Blender has no importer for {suffix} files.", "Install its add-on, or save the rig as .blend."
         ) from error
     try:
-        operator(filepath=str(path))
+        # the importers print a traceback of their own of a damaged file
+        with redirect_stderr(io.StringIO()):
+            operator(filepath=str(path))
     except Exception as error:  # importers let every kind of error of a damaged file through
         raise MvliftError(
             f"{path.name} cannot be imported: {_sentence(error)}", "Import it in Blender, save it as .blend, give that."
@@ -100,6 +104,8 @@ def _armature(path: Path, name: str) -> Any:
         if not found:
             raise MvliftError(f"{path.name} holds no armature {name!r}.", f"It holds: {names}.")
     shown = [o for o in found if o.visible_get()] or found
+    if path.suffix.lower() != ".blend":  # props that come with a character are small armatures of their own
+        shown = [max(shown, key=lambda o: len(o.data.bones))]
     if len(shown) > 1:
         raise MvliftError(f"{path.name} holds several rigs: {names}.", f"Choose one: {path.name}:{shown[0].name}")
     return shown[0]

@@ -203,3 +203,56 @@ def test_bvh_is_y_up_in_centimetres_where_the_object_stands(tmp_path):
     z_up = export_rig(bpy.context, armature, tmp_path / "walk", "BVH", bvh_up="Z").read_text()
     row = next(line for line in z_up.splitlines() if line[:1] in "-0123456789" and " " in line)
     np.testing.assert_allclose(list(map(float, row.split()))[:3], 100 * expected[0], atol=1e-2)
+
+
+def _bvh_joints(text):
+    """Places (T, 3) of every joint by name, by an own reader: rotations multiplied as they are written."""
+    lines = text.split("MOTION")
+    stack, joints, channels = [], {}, []
+    name = ""
+    for words in (line.split() for line in lines[0].splitlines()):
+        if words[:1] in (["ROOT"], ["JOINT"], ["End"]):
+            name = words[1] if words[0] != "End" else f"{stack[-1]} end"
+            joints[name] = [stack[-1] if stack else "", None, []]
+        elif words[:1] == ["{"]:
+            stack.append(name)
+        elif words[:1] == ["}"]:
+            stack.pop()
+        elif words[:1] == ["OFFSET"]:
+            joints[name][1] = np.array(words[1:], float)
+        elif words[:1] == ["CHANNELS"]:
+            joints[name][2] = words[2:]
+            channels += [(name, c) for c in words[2:]]
+    rows = np.array([line.split() for line in lines[1].splitlines()[3:] if line.strip()], float)
+    column = {c: i for i, c in enumerate(channels)}
+    turns, places = {}, {}
+    for joint, (parent, offset, own) in joints.items():
+        step, turn = np.tile(offset, (len(rows), 1)), np.tile(np.eye(3), (len(rows), 1, 1))
+        for channel in own:
+            values = rows[:, column[joint, channel]]
+            axis = "XYZ".index(channel[0])
+            if channel.endswith("position"):
+                step[:, axis] = values
+                continue
+            c, s = np.cos(np.radians(values)), np.sin(np.radians(values))
+            one = np.tile(np.eye(3), (len(rows), 1, 1))
+            a, b = (axis + 1) % 3, (axis + 2) % 3
+            one[:, a, a], one[:, a, b], one[:, b, a], one[:, b, b] = c, -s, s, c
+            turn = turn @ one
+        above, at = (turns[parent], places[parent]) if parent else (np.eye(3)[None], np.zeros((1, 3)))
+        turns[joint] = above @ turn
+        places[joint] = at + (above @ step[..., None])[..., 0]
+    return places
+
+
+@pytest.mark.parametrize("root", ["HIPS", "ROOT"])
+def test_bvh_joints_are_within_a_tenth_of_a_millimetre(root, tmp_path):
+    source, target = source_armature(walk(12)), build("unreal5")
+    rig = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root=root))).rig
+    bones = [rig.where(k) for k in ("hips", "head", "hand.L", "lower_leg.R", "foot.L")]
+    expected = path_of(target, bones, np.arange(1, 13))
+    places = _bvh_joints(export_rig(bpy.context, target, tmp_path / "rig", "BVH").read_text())
+    got = np.stack([places[b] for b in bones], 1)
+    np.testing.assert_allclose(
+        got, 100 * np.stack([expected[..., 0], expected[..., 2], -expected[..., 1]], -1), atol=0.01
+    )
