@@ -46,6 +46,7 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
         part.prop(settings, "stature", text="")
         column.prop(settings, "preset")
         column.prop(settings, "hands")
+        column.prop(settings, "pin_contacts")
         if has_earlier_lifts(context.scene):
             layout.row().prop(settings, "previous", expand=True)
         row = layout.row()

@@ -18,7 +18,7 @@ from mvlift.lifting.subjects import get_subject
 from scenes import WALK
 
 NAMES = [f.name for f in option_fields()]
-SPELT_OTHERWISE = {"models": "--weights", "rigid_object": "--object-shape"}
+SPELT_OTHERWISE = {"pin_contacts": "--pin-contacts", "models": "--weights", "rigid_object": "--object-shape"}
 """Options that the command line asks for in its own way."""
 
 

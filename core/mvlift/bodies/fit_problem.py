@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mvlift.cameras.moving import MovingView
 from mvlift.typing import F64
 
@@ -88,6 +91,7 @@ class BodyFit:
         floor: height of the floor along ``up``.
         contacts: (T, C) probabilities that parts of the body rest on something.
         contact_names: (C,) of these parts.
+        bridged: (T, K) True where targets made the body jump and were bridged; None: nowhere.
         size: factor that was applied to ``points3d``.
         cost: of each step.
     """
@@ -102,3 +106,4 @@ class BodyFit:
     size: float
     cost: list[float] = field(default_factory=list)
     contact_names: tuple[str, ...] = ()
+    bridged: NDArray[np.bool_] | None = None

@@ -11,10 +11,11 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from mvlift.bodies.contacts import SPEED, contact_probability, floor_height, point_speed, resting
 from mvlift.bodies.fit_problem import FitTargets
+from mvlift.bodies.runs import runs
 from mvlift.bodies.supports import Support
 from mvlift.typing import F64
 
-__all__ = ["Ground", "View", "find_anchors", "find_ground", "runs", "seen_speed", "view_of"]
+__all__ = ["Ground", "View", "find_anchors", "find_ground", "seen_speed", "view_of"]
 
 RAISED: Final = 0.14
 """Metres above the floor from which a part that rests has something else under it."""
@@ -110,12 +111,6 @@ class Ground:
     level: F64
     floor: float
     flight: NDArray[np.bool_]
-
-
-def runs(flags: NDArray[np.bool_], shortest: int = 1) -> list[slice]:
-    """Stretches of at least so many frames in which flags (T,) are True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2) if b - a >= shortest]
 
 
 def seen_speed(

@@ -74,6 +74,7 @@ def fit_clip(
     level = replace(targets, up=up / np.linalg.norm(up))
     root = np.empty((frames, 3))
     rotations = np.empty((frames, len(skeleton.joint_names), 3, 3))
+    bridged = np.zeros(targets.points3d.shape[:2], dtype=bool)
     done = 0
     size = 1.0
     while done < frames:
@@ -87,8 +88,11 @@ def fit_clip(
         both = slice(start, done)
         root[both], rotations[both] = _blend(root[both], rotations[both], part, done - start)
         root[done:stop], rotations[done:stop] = part.root[done - start :], part.rotations[done - start :]
+        if part.bridged is not None:
+            bridged[start:stop] |= part.bridged
         done, size = stop, part.size
-    return _whole(skeleton, kinematic_model, level, betas, root, rotations, probes, size)
+    whole = _whole(skeleton, kinematic_model, level, betas, root, rotations, probes, size)
+    return replace(whole, bridged=bridged)
 
 
 def _whole(

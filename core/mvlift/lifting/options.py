@@ -61,6 +61,8 @@ class LiftOptions:
     forearm; "relaxed": SMPL-H's 52 joints, fingers at rest."""
     camera: str | None = None
     """Where the camera was: "static", or the file of a camera track; None for a still camera."""
+    pin_contacts: bool = True
+    """Hold feet, hands, knees and seat at one place for as long as they rest."""
     frames: tuple[int, int] | None = None
     """First and last frame number of the video to lift (120-480); None for all."""
     threads: int | None = None

@@ -49,7 +49,7 @@ from mvlift.lifting.refinement import RefinedView, refined_view
 from mvlift.lifting.sampling.lift_points import LiftedPoints, lift_points, make_sampler
 from mvlift.lifting.size import apply_height
 from mvlift.lifting.subjects import Subject, get_subject
-from mvlift.lifting.world import motion_in_world
+from mvlift.lifting.world import bridged_stretches, motion_in_world
 from mvlift.models import model_names
 from mvlift.motion import LiftedMotion
 from mvlift.threads import thread_limit
@@ -96,6 +96,7 @@ def fit_lifted(
     height: float | None,
     smoothing: float,
     progress: Callable[[float], None] = lambda _: None,
+    pin: bool = True,
 ) -> BodyFit:
     """Fit a subject's body to a prepared clip and its lifted keypoints; arguments as ``lift``."""
     skeleton, kinematic_model, prior = body
@@ -112,7 +113,8 @@ def fit_lifted(
         camera=prepared.view,
     )
     stature = height if kinematic_model.height is None else None  # an animal takes its size afterwards
-    options = FitOptions(iterations=preset.fit_iterations, smoothing=max(smoothing, 0.05), stature=stature)
+    strength = max(smoothing, 0.05)
+    options = FitOptions(iterations=preset.fit_iterations, smoothing=strength, stature=stature, pin=pin)
     if prepared.view is not None and prepared.view.up is not None:
         options = replace(options, up_sigma=0.0)
     return fit_clip(skeleton, kinematic_model, targets, options, prior, progress)
@@ -149,7 +151,7 @@ def _sample_and_fit(
         make = make_sampler
     points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
     refined: RefinedView | None = None
-    passes = 1 + min(preset.refinement_passes, subject.refinement_passes)
+    passes, pin = 1 + min(preset.refinement_passes, subject.refinement_passes), options.pin_contacts
     if unknown_size(body_clip.view):
         body_clip = _with_path_size(body_clip, first_path_size(body_clip, subject.alone))
     for number in range(passes):
@@ -174,10 +176,10 @@ def _sample_and_fit(
                 seen = body_clip.clip.points.astype(np.float64), body_clip.clip.confidence.astype(np.float64)
                 fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, fitting)
             else:
-                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting)
+                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting, pin)
             if unknown_size(body_clip.view):
                 body_clip = _with_path_size(body_clip, fitted_path_size(body_clip, fitted))
-                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting)
+                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting, pin)
         path = None if body_clip.view is None else body_clip.view.path
         refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject, path)
         if not refined.differs(lifted.depth, lifted.up, first=number == 0):
@@ -251,7 +253,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
             )
             fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
     with timer.stage("fit"):
-        fitted = bend_toes(fitted, fitted_body[0], fitted_body[1].contacts, float(body_clip.fps))
+        fitted = bend_toes(fitted, fitted_body[0], fitted.contact_names, float(body_clip.fps))
         view = body_clip.view
         lifted_hands = hands_of_clip(
             hands_seen(clip, view), options.hands, (lifted_subject.alone, body), camera_axes(fitted, view),
@@ -269,7 +271,9 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     progress.at("write", 1.0)
     metadata = _metadata(clip, body_clip, options, name, model.where, timer)
-    return replace(motion, metadata={**metadata, "hands": {"mode": options.hands, **lifted_hands.frames}})
+    bridged = bridged_stretches(fitted.bridged, body_clip.clip.layout.names, motion.first_frame)
+    hands = {"mode": options.hands, **lifted_hands.frames}
+    return replace(motion, metadata={**metadata, "bridged": bridged, "hands": hands})
 
 
 def _metadata(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mvlift.bodies.runs import runs
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.kinematics.rotations import log_map, rotation_between
 from mvlift.lifting.keypoint_confidence import expected_error, keypoint_confidence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:  # Blender puts people together with numpy alone
     from mvlift.cameras.moving import MovingView
     from mvlift.lifting.prepared import PreparedClip
 
-__all__ = ["motion_in_world", "world_axes"]
+__all__ = ["bridged_stretches", "motion_in_world", "world_axes"]
 
 
 def world_axes(up: F64) -> F64:
@@ -31,6 +33,30 @@ def world_axes(up: F64) -> F64:
         forward = np.array([0.0, -1.0, 0.0]) + up[1] * up
     forward /= np.linalg.norm(forward)
     return np.stack([np.cross(forward, up), forward, up])
+
+
+BRIDGED_CONFIDENCE: Final = 0.2
+"""Factor on the confidence of keypoints whose detections made the body jump and were bridged."""
+
+
+def bridged_stretches(
+    bridged: NDArray[np.bool_] | None, names: tuple[str, ...], first_frame: int
+) -> list[dict[str, object]]:
+    """What was bridged, as a list for people: keypoint, first and last frame of the video, in order of time.
+
+    Args:
+        bridged: (T, K), or None for nothing.
+        names: (K,) of the keypoints.
+        first_frame: number of row 0.
+    """
+    if bridged is None:
+        return []
+    found = [
+        {"keypoint": name, "first": first_frame + rows.start, "last": first_frame + rows.stop - 1}
+        for k, name in enumerate(names)
+        for rows in runs(bridged[:, k])
+    ]
+    return sorted(found, key=lambda row: (row["first"], row["last"]))
 
 
 def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton) -> LiftedMotion:
@@ -52,6 +78,8 @@ def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: 
     error = np.linalg.norm(camera.project(points.astype(np.float32)) - seen, axis=-1)
     expected = expected_error(fitted.points, fitted.root, float(given.fps))
     confidence = keypoint_confidence(given.clip.confidence.astype(np.float64), sigma, expected)
+    if fitted.bridged is not None:
+        confidence = np.where(fitted.bridged, BRIDGED_CONFIDENCE * confidence, confidence)
     return LiftedMotion(
         body=skeleton.kind,
         joint_names=skeleton.joint_names,

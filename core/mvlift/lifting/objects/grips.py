@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.bodies.runs import runs
 from mvlift.typing import F64
 
-__all__ = ["find_grips", "runs"]
+__all__ = ["find_grips"]
 
 BoolArray = NDArray[np.bool_]
 ACROSS_SIGMA: Final = 0.03
@@ -23,12 +24,6 @@ HOLD_SPREAD: Final = 0.07
 SHIFTS: Final = np.linspace(-0.8, 0.8, 33)
 """Errors of depth between person and object that are tried, metres."""
 ROUNDS: Final = 4
-
-
-def runs(flags: BoolArray) -> list[slice]:
-    """Stretches in which flags (T,) are True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [slice(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _outside(points: F64, low: F64, high: F64) -> F64:

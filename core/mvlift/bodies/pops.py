@@ -1,0 +1,42 @@
+"""Jumps of a fitted motion that no body makes: where they are, so that neighbours bridge them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+
+from mvlift.typing import F64
+
+__all__ = ["MAX_ACCELERATION", "find_pops"]
+
+MAX_ACCELERATION: Final = 110.0
+"""Metres a second squared. Wrists of fighters and dancers reach 60, kicks and throws 90."""
+BESIDE_SECONDS: Final = 0.07
+"""Frames so near to a jump are bridged with it."""
+MAX_SHARE: Final = 0.25
+"""A keypoint that jumps more often than this is fast, or hopeless; bridging would leave nothing of it."""
+
+
+def find_pops(points: F64, fps: float) -> NDArray[np.bool_]:
+    """(T, K) True where a keypoint jumps, and just beside.
+
+    The second difference is taken over a thirtieth of a second at least, so that a high frame rate does not turn
+    tremble into jumps.
+
+    Args:
+        points: (T, K, 3) metres.
+        fps: frames a second.
+    """
+    step = max(1, round(fps / 30))
+    bad = np.zeros(points.shape[:2], dtype=bool)
+    if len(points) < 2 * step + 1:
+        return bad
+    bend = points[2 * step :] - 2 * points[step:-step] + points[: -2 * step]
+    bad[step:-step] = np.linalg.norm(bend, axis=-1) * (fps / step) ** 2 > MAX_ACCELERATION
+    beside = max(1, round(BESIDE_SECONDS * fps))
+    bad = np.asarray(binary_dilation(bad, np.ones((2 * beside + 1, 1), dtype=bool)))
+    bad[:, bad.mean(0) > MAX_SHARE] = False
+    return bad
