@@ -1,6 +1,7 @@
-"""Mutates valid keypoint files of every family and reads them: a clip or a KeypointError with a remedy, nothing else.
+"""Mutates valid files of every kind that MVLift opens and reads them: a value or an error with a remedy, nothing else.
 
     python tests/fuzz_readers.py --inputs 1000000 [--seed 0] [--seconds 3600] [--state fuzz.json] [--keep FOLDER]
+        [--only "body file"]
 
 Input ``n`` of a seed is always the same while the files that are mutated stay the same, so a failure is repeated alone
 with ``--first n --inputs 1``. Detections that a reader found before, to the last bit, are not told apart into people
@@ -36,15 +37,14 @@ sys.path.insert(0, str(Path(__file__).parent / "core"))
 os.environ.setdefault("MVLIFT_TEST_FRAMES", "6")
 
 import keypoint_archives  # noqa: F401 (registers its families; the path is set above)
-from keypoint_files import FAMILIES
+from fuzz_targets import TARGETS, Target
 from mutations import mutate
-from mvlift.errors import KeypointError
+from mvlift.errors import MvliftError
 from mvlift.keypoints import reading
 from mvlift.keypoints.assemble import Assembled
 from mvlift.keypoints.detections import Detections
-from mvlift.keypoints.reading import inspect_keypoints
 
-SECONDS: Final = 20
+SECONDS: Final = 10
 """An input that takes more processor time hangs."""
 MEMORY: Final = 6 << 30
 REMEMBERED: Final = 4000
@@ -93,16 +93,16 @@ class Count:
         return sum(map(sum, (self.read.values(), self.refused.values(), self.failed.values())))
 
 
-def complaint(path: Path) -> tuple[str | None, bool]:
+def complaint(target: Target) -> tuple[str | None, bool]:
     """What is wrong with how a file is read (None when nothing is), and whether it was read."""
     try:
-        found = inspect_keypoints(path)
-    except KeypointError as error:
+        found = target.read(target.path)
+    except MvliftError as error:
         good = len(error.message) > 10 and error.remedy.endswith(".")
         return (None if good else f"no remedy: {error}"), False
     except (Exception, Hang):
         return traceback.format_exc(), False
-    if not found.clips or not all(np.isfinite(c.points).all() and c.seen.any() for c in found.clips):
+    if not target.check(found):
         return "an empty clip, or one with numbers that are none", True
     return None, True
 
@@ -139,16 +139,17 @@ def limits() -> Iterator[None]:
         yield
 
 
-def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None) -> None:
+def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None, only: str = "") -> None:
     """Reads inputs until number ``stop`` or until the time is over; counts them."""
     memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="mvlift-fuzz-", dir=memory if memory.is_dir() else None))
     written = {}
-    for name, writer in FAMILIES.items():
-        own = folder / str(len(written))
-        own.mkdir()
-        written[name] = writer(own).path
-    files = {n: sorted(p.iterdir()) if p.is_dir() else [p] for n, p in written.items()}
+    for name, make in TARGETS.items():
+        if only in name:
+            own = folder / str(len(written))
+            own.mkdir()
+            written[name] = make(own)
+    files = {n: sorted(t.path.iterdir()) if t.path.is_dir() else [t.path] for n, t in written.items()}
     content = {file: file.read_bytes() for group in files.values() for file in group}
     names, seen, start, begun = list(files), set[str](), time.monotonic(), count.total
     try:
@@ -192,9 +193,9 @@ def report(wrong: str, title: str, seen: set[str], file: Path, data: bytes, keep
 
 def table(count: Count) -> str:
     """A line for each family."""
-    width = max(map(len, FAMILIES))
+    width = max(map(len, TARGETS))
     lines = [f"{'family':{width}} {'inputs':>9} {'read':>9} {'refused':>9} {'failed':>7}"]
-    for name in FAMILIES:
+    for name in TARGETS:
         read, refused, failed = (getattr(count, k).get(name, 0) for k in ("read", "refused", "failed"))
         lines.append(f"{name:{width}} {read + refused + failed:9} {read:9} {refused:9} {failed:7}")
     return "\n".join(lines)
@@ -208,13 +209,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--state", type=Path)
+    parser.add_argument("--only", default="", help="targets whose name has this in it")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "mvlift-fuzz")
     given = parser.parse_args()
     given.keep.mkdir(parents=True, exist_ok=True)
     count = Count.load(given.state, given.seed, given.first)
     reading.assemble = remembered(reading.assemble)
     with limits():
-        work(count, given.first + given.inputs, given.seconds, given.keep, given.state)
+        work(count, given.first + given.inputs, given.seconds, given.keep, given.state, given.only)
     print(table(count))
     failures = sum(count.failed.values())
     print(f"{count.total} inputs, {failures} failures; failing files are in {given.keep}")

@@ -195,10 +195,32 @@ def mutate_hdf5(data: bytes, random: Random) -> bytes:
     return stream.getvalue()
 
 
+def mutate_header(data: bytes, random: Random) -> bytes:
+    """The JSON at the beginning of a safetensors file, or what its metadata hold."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    if random.random() < 0.7 and "mvlift" in header.get("__metadata__", {}):
+        inner = mutate_json(header["__metadata__"]["mvlift"].encode(), random)
+        header["__metadata__"]["mvlift"] = inner.decode()
+        text = json.dumps(header).encode()
+    else:
+        text = mutate_json(data[8 : 8 + size], random)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+def mutate_boxes(data: bytes, random: Random) -> bytes:
+    """Bytes of a video's headers, which stand at its beginning or end."""
+    edge = min(len(data) // 2, 4096)
+    if random.random() < 0.5:
+        return mutate_bytes(data[:edge], random) + data[edge:]
+    return data[:-edge] + mutate_bytes(data[-edge:], random)
+
+
 def mutate(path: Path, data: bytes, random: Random) -> bytes:
     """A changed file of its kind; sometimes only bytes of it."""
     if random.random() < 0.25:
         return mutate_bytes(data, random)
     kinds = {".json": mutate_json, ".npz": mutate_npz, ".zip": mutate_npz, ".npy": mutate_npy, ".h5": mutate_hdf5,
-             ".slp": mutate_hdf5, ".pkl": mutate_pickle, ".pickle": mutate_pickle}  # fmt: skip
+             ".slp": mutate_hdf5, ".pkl": mutate_pickle, ".pickle": mutate_pickle, ".mp4": mutate_boxes,
+             ".safetensors": mutate_header, ".pt": mutate_bytes, ".pth": mutate_bytes}  # fmt: skip
     return kinds.get(path.suffix, mutate_text)(data, random)

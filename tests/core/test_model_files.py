@@ -129,7 +129,7 @@ def body_arrays() -> dict[str, Any]:
 
 
 BAD_VALUES: tuple[Any, ...] = (
-    3.0, None, "x", np.zeros(0), np.zeros((0, 0)), np.zeros((2, 2, 2, 2)), np.full((10, 3), np.nan),
+    3.0, None, "x", np.zeros(0), np.zeros((0, 0)), np.zeros((0, 24)), np.zeros((2, 2, 2, 2)), np.full((10, 3), np.nan),
     np.array([{"a": 1}], dtype=object), np.array(["x"]), np.array(1j), [[1], [2, 3]], np.full((24, 10), 1e300),
 )  # fmt: skip
 

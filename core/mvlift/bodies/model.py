@@ -230,7 +230,8 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
     template = np.asarray(arrays["v_template"], np.float64)
     regressor, weights = np.asarray(arrays["J_regressor"], np.float64), np.asarray(arrays["weights"], np.float64)
     tree, shapes = arrays["kintree_table"], np.asarray(arrays["shapedirs"], np.float64)
-    flat = [k for k in ("v_template", "J_regressor", "weights", "kintree_table", "shapedirs") if arrays[k].ndim < 2]
+    tables = ("v_template", "J_regressor", "weights", "kintree_table", "shapedirs")
+    flat = [k for k in tables if arrays[k].ndim < 2 or not arrays[k].size]
     if flat:
         raise BodyFileError(
             f"{name}: {', '.join(flat)} {'is' if len(flat) == 1 else 'are'} no table of numbers.",

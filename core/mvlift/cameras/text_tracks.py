@@ -31,7 +31,9 @@ def _table(path: Path) -> F64:
             rows.append([float(v) for v in parts])
         except ValueError:
             if rows:
-                raise CameraError(f"{path.name}, line {number + 1}: {line[:60]!r} is not numbers.") from None
+                raise CameraError(
+                    f"{path.name}, line {number + 1}: {line[:60]!r} is not numbers.", "Export one pose a line."
+                ) from None
     if not rows or len({len(r) for r in rows}) > 1:
         raise CameraError(f"{path.name} is no table of numbers.", "Export one pose a line.")
     return np.array(rows)

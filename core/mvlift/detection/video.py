@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.errors import DetectionError
+from mvlift.keypoints.numbering import number_files
 from mvlift.keypoints.rates import exact_rate
-from mvlift.keypoints.sources import number_files
 
 __all__ = [
     "IMAGE_SUFFIXES",

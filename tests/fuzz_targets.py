@@ -1,0 +1,264 @@
+"""What `fuzz_readers` mutates: keypoint files of every family, and the other files that MVLift opens.
+
+Each target is a small valid file in a folder of its own, and the public function that reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from keypoint_files import FAMILIES
+from mvlift import models
+from mvlift.amass import load_amass
+from mvlift.bodies import model, pose_prior
+from mvlift.bodies.kinematic_model import get_kinematic_model
+from mvlift.bodies.model import load_body
+from mvlift.bodies.pose_prior import load_prior
+from mvlift.cameras.reading import read_camera_track
+from mvlift.commands.batch.planning import plan_tasks
+from mvlift.detection.video import probe_video
+from mvlift.keypoints.clip_file import load_clip, save_clip
+from mvlift.keypoints.reading import inspect_keypoints
+from mvlift.lifting import subjects
+from mvlift.lifting.objects.shape import load_shape
+from mvlift.lifting.subjects import get_subject
+from mvlift.models import load_denoiser
+from mvlift.motion_files import load_motion
+from scenes import WALK, small_motion
+
+from mvlift_blender.retargeting import bone_map
+
+__all__ = ["TARGETS", "Target"]
+
+_VIDEO: Final = Path(__file__).parent.parent / "examples" / "walk.mp4"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file or folder, and what reads it; ``check`` says whether what came out is as it should be."""
+
+    path: Path
+    read: Callable[[Path], Any]
+    check: Callable[[Any], bool] = lambda _: True
+
+
+Maker = Callable[[Path], Target]
+TARGETS: dict[str, Maker] = {}
+
+
+def _whole_clips(found: Any) -> bool:
+    clips = found.clips
+    return bool(clips) and all(np.isfinite(c.points).all() and c.seen.any() for c in clips)
+
+
+def _keypoints(name: str) -> Maker:
+    return lambda folder: Target(FAMILIES[name](folder).path, inspect_keypoints, _whole_clips)
+
+
+TARGETS |= {name: _keypoints(name) for name in FAMILIES}
+
+
+def target(name: str) -> Callable[[Maker], Maker]:
+    """Register a maker."""
+
+    def register(maker: Maker) -> Maker:
+        TARGETS[name] = maker
+        return maker
+
+    return register
+
+
+def _written(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def _body() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    return {
+        "v_template": rng.normal(size=(12, 3)),
+        "f": rng.integers(0, 12, (6, 3)),
+        "J_regressor": np.full((24, 12), 1 / 12),
+        "weights": np.full((12, 24), 1 / 24),
+        "kintree_table": np.stack([np.arange(24) - 1, np.arange(24)]),
+        "shapedirs": rng.normal(size=(12, 3, 10)),
+        "posedirs": np.zeros((12, 3, 207)),
+    }
+
+
+def _anew(read: Callable[[Path], Any], *modules: ModuleType) -> Callable[[Path], Any]:
+    """The function without its memory: what it read before of a path says nothing about the file that is there now."""
+
+    def again(path: Path) -> Any:
+        for function in (f for m in modules for f in vars(m).values() if hasattr(f, "cache_clear")):
+            if "load" in function.__name__:
+                function.cache_clear()
+        return read(path)
+
+    return again
+
+
+_read_body = _anew(lambda path: load_body(str(path)), model)
+
+
+@target("body file, pkl")
+def _body_pickle(folder: Path) -> Target:
+    path = folder / "body.pkl"
+    path.write_bytes(pickle.dumps(_body(), protocol=2))
+    return Target(path, _read_body)
+
+
+@target("body file, npz")
+def _body_npz(folder: Path) -> Target:
+    np.savez(folder / "body.npz", **_body())
+    return Target(folder / "body.npz", _read_body)
+
+
+@target("body file with a sparse matrix")
+def _body_sparse(folder: Path) -> Target:
+    from scipy.sparse import csc_matrix
+
+    path = folder / "body.pkl"
+    path.write_bytes(pickle.dumps({**_body(), "J_regressor": csc_matrix(_body()["J_regressor"])}, protocol=2))
+    return Target(path, _read_body)
+
+
+@target("weights")
+def _weights(folder: Path) -> Target:
+    from safetensors.numpy import save_file
+
+    header = {"kind": "line", "config": {"points": 3, "features": 6, "width": 12, "layers": 1, "heads": 2},
+              "schedule": {"steps": 10, "offset": 0.008}}  # fmt: skip
+    path = folder / "mine.safetensors"
+    save_file({"a": np.zeros(3, np.float32)}, path, metadata={"mvlift": json.dumps(header)})
+    return Target(path, _anew(lambda p: load_denoiser(p, "line", "cpu"), models))
+
+
+@target("pose prior")
+def _prior(folder: Path) -> Target:
+    from safetensors.numpy import save_file
+
+    path = folder / "prior.safetensors"
+    save_file({"decoder_net.0.weight": np.zeros((4, 2), np.float32)}, path, metadata={"mvlift": '{"scale": 0.1}'})
+    return Target(path, _anew(load_prior, pose_prior))
+
+
+_POINTS: Final = {f"object_{i}": [0.1 * i, 0.2 * (i % 3), 0.3 * (i % 2)] for i in range(6)}
+
+
+@target("object shape, json")
+def _shape_json(folder: Path) -> Target:
+    return Target(_written(folder / "box.json", {"points": _POINTS}), load_shape)
+
+
+@target("object shape, csv")
+def _shape_csv(folder: Path) -> Target:
+    path = folder / "box.csv"
+    path.write_text("name,x,y,z\n" + "\n".join(f"{n},{x},{y},{z}" for n, (x, y, z) in _POINTS.items()))
+    return Target(path, load_shape)
+
+
+@target("object shape, obj")
+def _shape_obj(folder: Path) -> Target:
+    path = folder / "box.obj"
+    path.write_text("\n".join(f"v {x} {y} {z}" for x, y, z in _POINTS.values()) + "\nf 1 2 3\n")
+    return Target(path, load_shape)
+
+
+@target("subject")
+def _subject(folder: Path) -> Target:
+    shutil.copy(Path(subjects.__file__).parent / "human.json", folder / "mine.json")
+    return Target(folder / "mine.json", lambda p: get_subject.__wrapped__(p))  # type: ignore[attr-defined]
+
+
+@target("kinematic model")
+def _kinematic_model(folder: Path) -> Target:
+    import mvlift.bodies.kinematic_model as module
+
+    data = next(p for p in Path(module.__file__).parent.rglob("human_kinematics.json"))
+    shutil.copy(data, folder / "mine.json")
+    return Target(folder / "mine.json", lambda p: get_kinematic_model.__wrapped__(p))  # type: ignore[attr-defined]
+
+
+@target("bone map")
+def _bone_map(folder: Path) -> Target:
+    shutil.copy(Path(bone_map.__file__).parent / "maps" / "mixamo.json", folder / "mine.json")
+    return Target(folder / "mine.json", bone_map.load_map)
+
+
+@target("motion")
+def _motion(folder: Path) -> Target:
+    return Target(Path(small_motion(6).save(folder / "motion.npz")), load_motion)
+
+
+@target("amass")
+def _amass(folder: Path) -> Target:
+    np.savez(
+        folder / "amass.npz",
+        poses=np.zeros((5, 156)),
+        trans=np.zeros((5, 3)),
+        betas=np.zeros(16),
+        gender="neutral",
+        mocap_framerate=60.0,
+    )
+    return Target(folder / "amass.npz", load_amass)
+
+
+@target("clip file")
+def _clip(folder: Path) -> Target:
+    save_clip(inspect_keypoints(WALK).clips[0].restricted(0, 5), folder / "clip.npz")
+    return Target(folder / "clip.npz", load_clip)
+
+
+def _camera(name: str, write: Callable[[Path], None]) -> None:
+    def make(folder: Path) -> Target:
+        write(folder / name)
+        return Target(folder / name, lambda p: read_camera_track(p, fps=Fraction(30), image_size=(1280, 720)))
+
+    TARGETS[f"camera, {name}"] = make
+
+
+def _poses(count: int = 6) -> Any:
+    poses = np.tile(np.eye(4), (count, 1, 1))
+    poses[:, 0, 3] = 0.1 * np.arange(count)
+    return poses
+
+
+_camera("own.npz", lambda p: np.savez(p, R=_poses()[:, :3, :3], t=_poses()[:, :3, 3], K=np.diag([900, 900, 1.0])))
+_camera("extrinsic.npz", lambda p: np.savez(p, extrinsic=_poses()[:, :3], intrinsic=np.diag([900, 900, 1.0])))
+_camera("droid.npy", lambda p: np.save(p, np.tile([0, 0, 0, 0, 0, 0, 1.0], (6, 1))))
+_camera("tum.txt", lambda p: p.write_text("\n".join(f"{t / 30} 0.1 0 {t} 0 0 0 1" for t in range(6))) and None)
+_camera("kitti.txt", lambda p: np.savetxt(p, _poses()[:, :3].reshape(6, 12)))
+_camera("nuke.chan", lambda p: p.write_text("\n".join(f"{t} 0 1 {t} 0 5 0 40" for t in range(1, 7))) and None)
+_camera(
+    "transforms.json",
+    lambda p: _written(
+        p,
+        {"w": 1280, "h": 720, "fl_x": 900.0, "frames": [
+            {"file_path": f"images/{i:04d}.png", "transform_matrix": m.tolist()} for i, m in enumerate(_poses())
+        ]},
+    ) and None,
+)  # fmt: skip
+
+
+@target("batch folder")
+def _batch(folder: Path) -> Target:
+    (folder / "a.csv").write_text("x")
+    return Target(folder / "a.csv", lambda p: plan_tasks([p], [p.parent / "out"], ["npz"], True, (".npz",)))
+
+
+if _VIDEO.is_file():
+
+    @target("video")
+    def _video(folder: Path) -> Target:
+        shutil.copy(_VIDEO, folder / "walk.mp4")
+        return Target(folder / "walk.mp4", probe_video)
