@@ -27,23 +27,12 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         return not context.window_manager.mvlift_job.running and lifted_armature(context) is not None
 
     def draw(self, context: Any) -> None:
-        """Facts, and the clean-up."""
+        """Facts, and what can be done with the whole."""
         layout, armature = self.layout, lifted_armature(context)
         record = record_of(armature)
         layout.label(text=armature.name, icon="ARMATURE_DATA")
         paragraph(context, layout, record.summary)
         paragraph(context, layout, context.scene.mvlift.said, "INFO")
-        if can_mix(armature):
-            layout.prop(armature.animation_data.action, "mvlift_strength", slider=True)
-        column = layout.column(align=True)
-        column.operator("mvlift.clean_feet", icon="CON_FLOOR")
-        column.operator("mvlift.snap_floor", icon="TRIA_DOWN_BAR")
-        column.operator("mvlift.smooth", icon="MOD_SMOOTH")
-        row = column.row(align=True)
-        row.operator("mvlift.hold_joints", icon="PINNED")
-        row.operator("mvlift.lock_joint", icon="LOCKED")
-        column.operator("mvlift.reduce_keys", icon="KEYFRAME")
-        layout.operator("mvlift.relift_range", icon="FILE_REFRESH")
         layout.operator("mvlift.play_overlay", icon="PLAY")
         row = layout.row(align=True)
         row.operator("mvlift.match_scene", icon="SCENE_DATA")
@@ -104,4 +93,27 @@ class MVLIFT_PT_doubts(SidebarPanel, bpy.types.Panel):
         column.operator("mvlift.doubt_good", icon="CHECKMARK")
 
 
-CLASSES = (MVLIFT_PT_result, MVLIFT_UL_doubts, MVLIFT_PT_doubts)
+class MVLIFT_PT_clean_up(SidebarPanel, bpy.types.Panel):
+    """The clean-up of the result."""
+
+    bl_idname = "MVLIFT_PT_clean_up"
+    bl_label = "Clean-up"
+    bl_parent_id = "MVLIFT_PT_result"
+
+    def draw(self, context: Any) -> None:
+        """How much of it is shown, and the buttons."""
+        layout, armature = self.layout, lifted_armature(context)
+        if armature is not None and can_mix(armature):
+            layout.prop(armature.animation_data.action, "mvlift_strength", slider=True)
+        column = layout.column(align=True)
+        column.operator("mvlift.clean_feet", icon="CON_FLOOR")
+        column.operator("mvlift.snap_floor", icon="TRIA_DOWN_BAR")
+        column.operator("mvlift.smooth", icon="MOD_SMOOTH")
+        row = column.row(align=True)
+        row.operator("mvlift.hold_joints", icon="PINNED")
+        row.operator("mvlift.lock_joint", icon="LOCKED")
+        column.operator("mvlift.reduce_keys", icon="KEYFRAME")
+        layout.operator("mvlift.relift_range", icon="FILE_REFRESH")
+
+
+CLASSES = (MVLIFT_PT_result, MVLIFT_UL_doubts, MVLIFT_PT_doubts, MVLIFT_PT_clean_up)

@@ -92,8 +92,8 @@ def time_mvlift():
     """All that MVLift does in the window while its engine works: looks at the engine, panels, keypoints."""
     from importlib import import_module
 
-    timed(import_module(f"{PACKAGE}.jobs").EngineJob, "step")
-    timed(import_module(f"{PACKAGE}.scene.overlay").Overlay, "_draw")
+    timed(import_module(f"{PACKAGE}.lifting.jobs").EngineJob, "step")
+    timed(import_module(f"{PACKAGE}.viewport.overlay").Overlay, "_draw")
     for panel in import_module(f"{PACKAGE}.panels").CLASSES:
         if "draw" in vars(panel):
             timed(panel, "draw")
