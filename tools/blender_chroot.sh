@@ -55,11 +55,11 @@ make_chroot() {
     inside python3 -m venv --without-pip --system-site-packages /opt/engine
     # what Debian does not have; these wheels fit every Python 3
     "$ROOT/.venv/bin/python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.13 \
-        --platform manylinux2014_x86_64 --dest "$C/opt/engine/wheels" roma==1.5.7 safetensors==0.8.0 threadpoolctl==3.6.0
+        --platform manylinux2014_x86_64 --dest "$C/opt/engine/wheels" roma==1.5.7 safetensors==0.8.0 threadpoolctl==3.8.0 array-api-compat==1.16.0
     for wheel in "$C"/opt/engine/wheels/*.whl; do
         "$ROOT/.venv/bin/python" -m zipfile -e "$wheel" "$C"/opt/engine/lib/python3.*/site-packages
     done
-    inside /opt/engine/bin/python -c 'import torch, scipy, roma, safetensors, threadpoolctl'
+    inside /opt/engine/bin/python -c 'import torch, scipy, roma, safetensors, threadpoolctl, array_api_compat'
     touch "$C/opt/engine/ready"
 }
 

@@ -51,7 +51,7 @@ def interpolate(armature: Any, frames: tuple[float, float], joints: Sequence[str
     rotations, locations = curves.rotations.copy(), curves.locations.copy()
     start, end = (np.broadcast_to(rotations[i, which], (len(rows), len(which), 4)) for i in (a, b))
     even = np.broadcast_to(share[:, None], (len(rows), len(which)))
-    rotations[np.ix_(rows, which)] = slerp(start, end, even)
+    rotations[np.ix_(rows, np.array(which))] = slerp(start, end, even)
     if not joints:
         locations[rows] = _bridge(curves.frames, curves.locations, (int(a), int(b)), share)
     write_motion_curves(armature, curves.changed(continuous(rotations), locations), "cleaned")

@@ -38,7 +38,7 @@ class LiftRequest:
     @property
     def subject(self) -> str:
         """What is lifted."""
-        return self.options.subject
+        return str(self.options.subject)
 
     def submit(self, client: EngineClient) -> int:
         """Hand it to the engine; the number of the job."""

@@ -62,7 +62,8 @@ def armature_bvh(armature: Any, samples: PoseSamples, fps: Fraction, up: BvhUp =
     moving = [
         j.parent < 0 or np.abs(offsets[:, i] - offsets[:1, i]).max() > _MOVES * span for i, j in enumerate(joints)
     ]
-    lines, order = ["HIERARCHY"], []
+    lines = ["HIERARCHY"]
+    order: list[Any] = []
     single = len(tops) == 1
     if not single:
         lines += [f"ROOT {_word(armature.name)}", "{", "  OFFSET 0 0 0", f"  CHANNELS 6 {_POSITION} {_ROTATION}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["LANGUAGES", "UNTRANSLATED", "add_translations", "remove_translations", "translations"]
 
@@ -30,7 +30,7 @@ def add_translations() -> None:
     """Hand the labels to Blender, which shows those of the language in its preferences."""
     import bpy
 
-    table = {}
+    table: dict[str, Any] = {}
     for file, names in LANGUAGES.items():
         labels = {(context, text): other for text, other in translations(file).items() for context in _CONTEXTS}
         table.update(dict.fromkeys(names, labels))

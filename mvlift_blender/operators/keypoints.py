@@ -68,7 +68,7 @@ class _Correction:
         frame = current_video_frame(context)
         if frame is not None and hasattr(self, "frame") and not self.properties.is_property_set("frame"):
             self.frame = frame
-        if hasattr(self, "keypoint") and not self.keypoint:
+        if hasattr(self, "keypoint") and not getattr(self, "keypoint", ""):
             name = _named_under_mouse(context, event)
             if name is None:
                 self.report({"INFO"}, "No keypoint is under the mouse: show the keypoints in the viewport")

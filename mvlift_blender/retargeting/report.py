@@ -43,7 +43,7 @@ def rig_report(rig: RigMap) -> dict[str, Any]:
 
 
 def _chain(rig: RigMap, role: str, side: str) -> list[str]:
-    found = []
+    found: list[str] = []
     while (name := key(role, side, len(found))) in rig.bones:
         found.append(rig.bones[name])
     return found

@@ -46,13 +46,15 @@ def _label(name: str) -> str:
 
 def _property(name: str, default: Any) -> Any:
     kind, _ = option_type(name)
-    stated = {"name": _label(name), "description": option_help()[name].rstrip(".") or _label(name)}
+    stated: dict[str, Any] = {"name": _label(name), "description": option_help()[name].rstrip(".") or _label(name)}
     if get_origin(kind) is Literal:
         items = [(key, *CHOICES.get(key, (key.title(), ""))) for key in get_args(kind)]
         return EnumProperty(items=items, default=default, **stated)
     if kind is bool:
         return BoolProperty(default=bool(default), **stated)
-    numbers = {"default": default or 0, "min": 0} | ({"soft_max": SOFT_MAX[name]} if name in SOFT_MAX else {})
+    numbers: dict[str, Any] = {"default": default or 0, "min": 0} | (
+        {"soft_max": SOFT_MAX[name]} if name in SOFT_MAX else {}
+    )
     if kind is int:
         return IntProperty(**numbers, **stated)
     if kind is float:

@@ -196,7 +196,7 @@ def nearest_person(shown: Shown, frame: F64, mouse: F64, reach: float) -> int | 
 
 def to_video(frame: F64, mouse: F64) -> F64:
     """(2,) pixels of the video under a place of the region."""
-    return np.linalg.solve(frame[:, :2], mouse - frame[:, 2])
+    return np.asarray(np.linalg.solve(frame[:, :2], mouse - frame[:, 2]), np.float64)
 
 
 class Overlay:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,7 @@ __all__ = [
     "Progress",
 ]
 
+_ERROR: Final = re.compile(r"[\w.]*(Error|Exception): ")
 _START_SECONDS: Final = 90.0
 _CANCEL_SECONDS: Final = 0.7
 """After which an engine that does not let go of a job is ended."""
@@ -463,6 +465,9 @@ def _end(code: int, last: str) -> str:
 
 def _last_line(log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line)]  # what follows is the interpreter's own end
+    if errors:
+        return errors[-1]
     return lines[-1] if lines else "it said nothing"
 
 

@@ -130,7 +130,7 @@ def _whole(
 
 def _with_feet(shape: RigShape, names: Sequence[BoneName], bones: Mapping[str, int]) -> dict[str, int]:
     """Legs of three parts named upper and lower, with a bone of the leg above: each name is one part too low."""
-    found = {}
+    found: dict[str, int] = {}
     for end in ("hind", "front"):
         for side in SIDES:
             upper, lower, foot = (key(f"{end}_{part}", side) for part in ("upper", "lower", "foot"))

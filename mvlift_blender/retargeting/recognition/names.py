@@ -196,7 +196,8 @@ def _weak_sides(rows: list[list[str]]) -> dict[str, str]:
 
 
 def _one(text: str, row: list[str], extra: dict[str, str]) -> BoneName:
-    side, atoms, stem, key, unknown, number = "", set(), [], [], [], None
+    side, stem, key, unknown, number = "", [], [], [], None
+    atoms: set[Any] = set()
     for word in row:
         of = extra.get(word) or _sides().get(word)
         if of in ("L", "R") and not side:
