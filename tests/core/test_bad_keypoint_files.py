@@ -30,7 +30,17 @@ def _refused(folder: Path) -> dict[str, Path]:
     titles = ",".join(f"{n}_{a}" for n in names[11:28] for a in "xyz")
     rows = [",".join(map(str, p.reshape(-1).tolist())) for p in millimetres]
     (folder / "wide.csv").write_text("\n".join([titles, *rows]))
-    (folder / "markers.trc").write_text("PathFileType\t4\t(X/Y/Z)\ta.trc\n")
+    markers = names[11:28]
+    head = [
+        "PathFileType\t4\t(X/Y/Z)\ta.trc",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"60\t60\t{len(depth)}\t{len(markers)}\tm\t60\t1\t{len(depth)}",
+        "Frame#\tTime\t" + "\t\t\t".join(markers) + "\t\t",
+        "\t\t" + "\t".join(f"{a}{i + 1}" for i in range(len(markers)) for a in "XYZ"),
+        "",
+    ]
+    cells = ["\t".join(map(str, [t + 1, t / 60, *(p.reshape(-1) / 1000).tolist()])) for t, p in enumerate(millimetres)]
+    (folder / "markers.trc").write_text("\n".join([*head, *cells]) + "\n")
     (folder / "angles.mot").write_text(
         "Coordinates\nversion=1\nnRows=1\ninDegrees=yes\nendheader\ntime\tpelvis_tx\n0\t1\n"
     )

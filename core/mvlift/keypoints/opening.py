@@ -19,13 +19,13 @@ __all__ = ["SUFFIXES", "open_source"]
 _BESIDE: Final = (*PICKLES, ".yml", ".yaml")
 """What also lies beside keypoints, as facts about the model: read where nothing else is there."""
 SUFFIXES: Final = (
-    *(".json", ".jsonl", ".npz", ".npy", ".h5", ".hdf5", ".slp", ".csv", ".tsv", ".txt", ".xml", ".nk"),
+    *(".json", ".jsonl", ".npz", ".npy", ".h5", ".hdf5", ".slp", ".csv", ".tsv", ".trc", ".txt", ".xml", ".nk"),
     *_BESIDE,
 )
 _IGNORED: Final = re.compile(
     r"^(\.|__MACOSX)|^(readme|classes|labels|licen[cs]e|requirements)[^/]*\.txt$", re.IGNORECASE
 )
-_TEXTS: Final = (".json", ".jsonl", ".csv", ".tsv", ".txt", ".xml", ".nk", ".yml", ".yaml")
+_TEXTS: Final = (".json", ".jsonl", ".csv", ".tsv", ".trc", ".txt", ".xml", ".nk", ".yml", ".yaml")
 
 
 def _by_content(head: bytes) -> str:
