@@ -10,7 +10,7 @@ from mvlift_blender.retargeting.rig import detect_rig
 from mvlift_blender.retargeting.roles import SIDES, key
 from mvlift_blender.retargeting.source import sample_source
 from mvlift_blender.scene.animation import curves_of
-from mvlift_blender.scene.write import write_motion
+from mvlift_blender.scene.write import WriteOptions, write_motion
 
 SEGMENTS = (("upper_arm", "lower_arm"), ("lower_arm", "hand"), ("upper_leg", "lower_leg"), ("lower_leg", "foot"))
 ANIMAL_SEGMENTS = tuple(
@@ -70,7 +70,9 @@ def _log(R):
 
 
 def source_armature(motion=None):
-    return write_motion(bpy.context, motion if motion is not None else grounded_walk()).armature
+    # the motion's own frames, whatever the rate of the scene
+    options = WriteOptions(rate="CLIP")
+    return write_motion(bpy.context, motion if motion is not None else grounded_walk(), options).armature
 
 
 def sampled(source):
