@@ -172,3 +172,13 @@ def test_a_devices_backend(monkeypatch: pytest.MonkeyPatch) -> None:
         pick_backend("mps")
     with pytest.raises(LiftError, match="paper"):
         pick_backend("cpu", needs_torch=True)
+
+
+def test_an_interpreter_with_torch_alone_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mvlift.backends import choice
+
+    found = choice.find_spec
+    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "onnxruntime" else found(name))
+    assert (choice.pick_backend("cpu").name, str(choice.pick_backend("cpu").device)) == ("torch", "cpu")
+    monkeypatch.setattr(choice, "find_spec", found)
+    assert choice.pick_backend("cpu").name == "onnx"

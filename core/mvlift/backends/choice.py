@@ -104,6 +104,13 @@ def _automatic() -> Backend:
                 return Backend("torch", torch.device("cuda"))
         if "cuda" in available_devices():
             return Backend("onnx", "cuda")
+    return _processor()
+
+
+def _processor() -> Backend:
+    """The processor: by ONNX Runtime, or by torch in an interpreter of the user's that has only that."""
+    if find_spec("onnxruntime") is None:
+        return Backend("torch", _torch_device("cpu"))
     return Backend("onnx", "cpu")
 
 
@@ -129,7 +136,7 @@ def pick_backend(device: str | None = None, needs_torch: bool = False) -> Backen
     if name == "auto":
         return _automatic()
     if name == "cpu":
-        return Backend("onnx", "cpu")
+        return _processor()
     if name in ("directml", "coreml") or (name == "cuda" and find_spec("torch") is None):
         there = available_devices()
         if name not in there:
