@@ -53,9 +53,14 @@ unit: $(STAMP)
 blender: $(BPY_STAMP)
 	$(BPY_VENV)/bin/python -m pytest tests/blender
 
-# The bundled clip, lifted: out/walk.npz, out/walk.bvh, out/walk.blend, and pictures: out/walk.png out/walk-blender.png
+# The bundled video, lifted: out/video.npz .bvh .blend, pictures out/video.png video-blender.png, skeletons over the frames
+# out/video.mp4; and the bundled keypoint files: out/walk.npz .bvh .blend, pictures out/walk.png walk-blender.png
 lift: $(STAMP) $(BPY_STAMP)
 	mkdir -p out
+	$(BIN)/mvlift detect examples/walk.mp4 -o out/video-keypoints.npz --preview out/video.mp4
+	$(BIN)/mvlift lift examples/walk.mp4 -o out/video.npz out/video.bvh out/video.png out/video.blend \
+		--blender $(BPY_VENV)/bin/python
+	$(BPY_VENV)/bin/python -m mvlift_blender.headless write out/video.npz -o out/video-blender.png >/dev/null
 	$(BIN)/mvlift lift examples/walk.zip -o out/walk.npz out/walk.bvh out/walk.png out/walk.blend \
 		--fps 30 --image-size 1280x720 --blender $(BPY_VENV)/bin/python
 	$(BPY_VENV)/bin/python -m mvlift_blender.headless write out/walk.npz -o out/walk-blender.png >/dev/null

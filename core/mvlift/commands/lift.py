@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,6 +108,7 @@ def _lift_task(
         return []
     if options.frames is not None:
         people = [c.restricted(*options.frames) for c in people]
+    options = _with_camera(task, options, clips, tell)
     motions: People = []
     for i, clip in enumerate(people):
         motion = _lift(clip, client, options, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
@@ -118,6 +120,26 @@ def _lift_task(
     assumed = [str(n) for _, m in motions for n in m.metadata.get("assumptions", ())]  # type: ignore[attr-defined]
     outcome.notes = list(dict.fromkeys(assumed))
     return motions
+
+
+def _with_camera(task: Task, options: LiftOptions, people: Sequence[KeypointClip], tell: Tell) -> LiftOptions:
+    """The options with the camera of the video where it is to be estimated; its track is kept beside the outputs.
+
+    Raises:
+        MvliftError: there is no video, or its camera cannot be estimated.
+    """
+    if options.camera != "estimate":
+        return options
+    from mvlift.cameras.estimate import estimate_rotation
+    from mvlift.cameras.writing import save_track
+    from mvlift.detection.video import is_video
+
+    named = people[0].metadata.get("video") if people else None
+    video = task.source if is_video(task.source) else Path(str(named)) if named else None
+    if video is None or not video.exists():
+        raise MvliftError(f"{task.source.name}: estimating the camera needs its video.", "Lift the video itself.")
+    track, _ = estimate_rotation(video, people, options.focal, lambda share: tell("Estimating the camera", 0.1 * share))
+    return replace(options, camera=str(save_track(track, task.outputs[0].with_name(f"{task.source.stem}.camera.npz"))))
 
 
 def _files_of(output: Path, people: Sequence[KeypointClip]) -> list[Path]:
@@ -139,9 +161,9 @@ def _together(people: People, command: Lift) -> People:
     """One camera, one floor and one scale for everybody in the video."""
     from mvlift.lifting.multi_person import align_people, body_for_size
 
-    if len(people) < 2:
-        return people
     motions = [motion for _, motion in people]
+    if len(people) < 2 or any(motion.camera.moves for motion in motions):
+        return people  # one track is one world already
     bodies = [body_for_size(m, str(command.body) if command.body else None) for m in motions]
     placed = align_people(motions, bodies)
     return [(clip, motion) for (clip, _), motion in zip(people, placed, strict=True)]

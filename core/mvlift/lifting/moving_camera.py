@@ -9,14 +9,25 @@ import numpy as np
 
 from mvlift.bodies.fit_problem import BodyFit
 from mvlift.cameras.moving import MovingView, angles_of, rays_of_angles
+from mvlift.cameras.reading import read_camera_track
 from mvlift.cameras.track import CameraTrack
+from mvlift.errors import CameraError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.camera_scale import path_size
 from mvlift.lifting.normalise import normalise_rays
 from mvlift.lifting.prepared import PreparedClip
 from mvlift.lifting.subjects import Subject
 
-__all__ = ["camera_axes", "first_path_size", "fitted_path_size", "hands_seen", "scene_axes", "track_of", "unknown_size"]
+__all__ = [
+    "camera_axes",
+    "camera_notes",
+    "first_path_size",
+    "fitted_path_size",
+    "hands_seen",
+    "scene_axes",
+    "track_of",
+    "unknown_size",
+]
 
 _FEET: Final = ("heel", "big_toe", "ankle", "paw", "hoof", "foot")
 
@@ -57,6 +68,19 @@ def fitted_path_size(prepared: PreparedClip, fitted: BodyFit) -> float:
     return view.size if found is None else found
 
 
+def camera_notes(view: MovingView | None) -> list[str]:
+    """What was taken from the camera's track and what was solved, for the user."""
+    if view is None:
+        return []
+    if not view.travels:
+        notes = ["The camera only turns and zooms; its track was taken as it is."]
+    elif view.scale == "metric":
+        notes = ["The camera's path was taken in metres from its track."]
+    else:
+        notes = [f"The unit of the camera's path was solved: {view.size:.4g} metres, from feet that rest."]
+    return [*notes, "Gravity was taken from the track." if view.up is not None else "Gravity was estimated."]
+
+
 def camera_axes(fitted: BodyFit, view: MovingView | None) -> BodyFit:
     """A fit in scene axes as each frame's camera sees it."""
     if view is None:
@@ -88,10 +112,15 @@ def hands_seen(clip: KeypointClip, view: MovingView | None) -> KeypointClip:
     return replace(clip, points=points, hands=hands)
 
 
-def track_of(camera: str | CameraTrack | None, prepared_size: tuple[int, int] | None) -> CameraTrack | None:
-    """The track that an option names; None for a still camera."""
-    if camera is None or camera == "static" or isinstance(camera, CameraTrack):
-        return None if isinstance(camera, str) else camera
-    from mvlift.cameras.reading import read_camera_track
+def track_of(camera: str | None, clip: KeypointClip, size: tuple[int, int] | None) -> CameraTrack | None:
+    """The track that an option names; None for a still camera.
 
-    return read_camera_track(camera, image_size=prepared_size)
+    Raises:
+        CameraError: the file is no track, or the camera would have to be estimated from a video that is not at hand.
+    """
+    if camera is None or camera == "static":
+        return None
+    if camera == "estimate":
+        raise CameraError("A clip of keypoints has no picture to estimate a camera from.",
+                          "Lift the video (`mvlift lift VIDEO --camera estimate`), or give a track.")  # fmt: skip
+    return read_camera_track(camera, fps=clip.fps, image_size=size or clip.image_size)

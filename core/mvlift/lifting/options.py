@@ -60,7 +60,7 @@ class LiftOptions:
     """"auto": wrists turn and fingers bend where hands are seen; "off": SMPL's 24 joints, wrists in line with the
     forearm; "relaxed": SMPL-H's 52 joints, fingers at rest."""
     camera: str | None = None
-    """Where the camera was: "static", or the file of a camera track; None for a still camera."""
+    """Where the camera was: the file of a camera track, "estimate" (of a video that pans or zooms), or "static"."""
     pin_contacts: bool = True
     """Hold feet, hands, knees and seat at one place for as long as they rest."""
     frames: tuple[int, int] | None = None

@@ -24,6 +24,7 @@ from mvlift.lifting.feet import bend_toes
 from mvlift.lifting.hands import hands_of_clip
 from mvlift.lifting.moving_camera import (
     camera_axes,
+    camera_notes,
     first_path_size,
     fitted_path_size,
     hands_seen,
@@ -236,7 +237,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         model, name, model_subject = _network(lifted_subject, options, threads)
         fitted_body = body_of(lifted_subject.alone, body)
     with timer.stage("prepare"):
-        track = track_of(options.camera, options.image_size or clip.image_size)
+        track = track_of(options.camera, clip, options.image_size)
         prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing, track)
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
@@ -295,6 +296,6 @@ def _metadata(
         "device": where,
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,
-        "assumptions": list(prepared.assumptions),
+        "assumptions": [*prepared.assumptions, *camera_notes(prepared.view)],
         "timings": {k: round(v, 4) for k, v in timer.seconds.items()},
     }
