@@ -139,7 +139,7 @@ class _Denoiser:
         away = views - out[:, 0, :frames].float().clone().view_as(views)
         if self.options.weighting == "clean":
             return away
-        bar = self.schedule.alpha_bar().to(views)[torch.cat(drawn).to(views.device)]
+        bar = torch.as_tensor(self.schedule.alpha_bar()).to(views)[torch.cat(drawn).to(views.device)]
         return away * (bar / (1 - bar)).sqrt().view(-1, 1, 1, 1, 1)
 
     def results(self, points: Tensor, givens: Sequence[InputView]) -> list[Sampled]:

@@ -20,6 +20,9 @@ def _cut_log(path: Path, step: int) -> None:
     if path.is_file():
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
         kept = [line for line in lines if json.loads(line)["step"] <= step]
+        if not kept:
+            path.unlink()
+            return
         with whole_file(path) as part:
             part.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
