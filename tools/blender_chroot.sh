@@ -1,7 +1,7 @@
 #!/bin/bash
 # A real Blender with a window, from Debian, in a folder of its own. Needs root, and a Debian package mirror.
 #   tools/blender_chroot.sh make   trixie|sid         Blender 4.3 or 5.2, with Debian's torch for the engine (2 GB)
-#   tools/blender_chroot.sh gui    trixie|sid OUTPUT  install the light zip, click through a lift, keep the pictures
+#   tools/blender_chroot.sh gui    trixie|sid OUTPUT  install the zip, click through a lift, keep the pictures
 #   tools/blender_chroot.sh command trixie|sid        install it, and lift by blender --command mvlift
 #   tools/blender_chroot.sh tests  trixie|sid [pytest arguments]
 #   tools/blender_chroot.sh remove trixie|sid
@@ -41,7 +41,7 @@ make_chroot() {
         apt-get install -y -qq --no-install-recommends mmdebstrap
     fi
     packages=ca-certificates,blender,libgl1-mesa-dri,libgl1,libglx-mesa0,libegl1,python3-numpy,python3-requests
-    packages+=,python3-zstandard,python3-pytest,python3-torch,python3-scipy,python3-venv,libopenblas0-pthread
+    packages+=,python3-zstandard,python3-pytest,libopenblas0-pthread
     packages+=,xvfb,xdotool,x11-utils,imagemagick,unzip
     [ "$SUITE" = trixie ] || packages+=,python3-cattr # Blender 5.2's extension system imports it
     if [ ! -x "$C/usr/bin/blender" ]; then
@@ -52,28 +52,18 @@ make_chroot() {
             --dpkgopt=path-exclude='/usr/share/doc/*' --include="$packages" "$SUITE" "$C" "$mirror"
     fi
     mounted
-    inside python3 -m venv --without-pip --system-site-packages /opt/engine
-    # what Debian does not have; these wheels fit every Python 3
-    "$ROOT/.venv/bin/python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.13 \
-        --platform manylinux2014_x86_64 --dest "$C/opt/engine/wheels" roma==1.5.7 safetensors==0.8.0 threadpoolctl==3.8.0 array-api-compat==1.16.0
-    for wheel in "$C"/opt/engine/wheels/*.whl; do
-        "$ROOT/.venv/bin/python" -m zipfile -e "$wheel" "$C"/opt/engine/lib/python3.*/site-packages
-    done
-    inside /opt/engine/bin/python -c 'import torch, scipy, roma, safetensors, threadpoolctl, array_api_compat'
+    mkdir -p "$C/opt/engine"
     touch "$C/opt/engine/ready"
 }
 
+# The zip for this Blender's Python; a chroot that is made anew has no torch
 install_extension() {
-    zip=$(ls -t "$ROOT"/dist/mvlift-*-any-py3-light.zip | head -1)
+    tag=$(inside python3 -c 'import sys; print(f"cp{sys.version_info[0]}{sys.version_info[1]}")')
+    zip=$(ls -t "$ROOT"/dist/mvlift-*-linux-x64-"$tag".zip | head -1)
     cp "$zip" "$C/tmp/mvlift.zip"
     rm -rf "$C/tmp/mvlift-resources"
     inside blender --command extension validate /tmp/mvlift.zip
     inside blender --command extension install-file -r user_default --enable /tmp/mvlift.zip
-    inside blender --background --python-exit-code 1 --python-expr "
-import bpy
-p = bpy.context.preferences.addons['bl_ext.user_default.mvlift'].preferences
-p.engine, p.interpreter = 'OTHER', '/opt/engine/bin/python'
-bpy.ops.wm.save_userpref()"
 }
 
 case $DO in

@@ -1,4 +1,4 @@
-"""Build an extension zip: `python wheels/build.py cpu --platform linux-x64 --python cp311 --blender BLENDER`.
+"""Build an extension zip: `python wheels/build.py --platform linux-x64 --python cp311 --blender BLENDER`.
 
 The wheels come from lock.toml; Blender's own tool builds and validates the zip.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from fetch import ROOT, WheelError, check, fetch, own_wheel
-from targets import ANYWHERE, FLAVOURS, Target, all_targets
+from targets import Target, all_targets
 
 __all__ = ["build", "main"]
 
@@ -69,7 +69,7 @@ def _stage(target: Target, folder: Path) -> None:
         shutil.copy(wheel, bundled)
     own_wheel(bundled)
     names = sorted(f"./wheels/{p.name}" for p in bundled.glob("*.whl"))
-    lines = [] if target.platform == "any" else [f'platforms = ["{target.platform}"]']
+    lines = [f'platforms = ["{target.platform}"]']
     lines += ["wheels = [", *(f'  "{name}",' for name in names), "]", ""]
     # before the first table: these are keys of the top level
     head, table, tail = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8").partition("\n[permissions]\n")
@@ -78,7 +78,7 @@ def _stage(target: Target, folder: Path) -> None:
 
 
 def build(target: Target, blender: Path, output: Path) -> Path:
-    """Build and validate the zip of an edition.
+    """Build and validate the zip.
 
     Args:
         target: which.
@@ -106,7 +106,6 @@ def build(target: Target, blender: Path, output: Path) -> Path:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("flavour", choices=FLAVOURS)
     parser.add_argument("--platform", default="linux-x64", help="linux-x64, windows-x64 or macos-arm64")
     parser.add_argument("--python", default="cp311", help="cp311 (Blender 4.2 to 5.0) or cp313 (5.1 onwards)")
     parser.add_argument("--blender", type=Path, default=Path(sys.executable), help="a Blender, or a Python with bpy")
@@ -118,8 +117,7 @@ def _parse() -> argparse.Namespace:
 def main() -> None:
     """Command line."""
     options = _parse()
-    place = ANYWHERE if options.flavour == "light" else (options.platform, options.python)
-    target = Target(options.flavour, *place)
+    target = Target(options.platform, options.python)
     if target not in all_targets():
         sys.exit(f"There is no {target}; there are: {', '.join(map(str, all_targets()))}")
     try:

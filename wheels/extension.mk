@@ -1,12 +1,16 @@
-# make extension FLAVOUR=light|cpu|cuda [PLATFORM=linux-x64|windows-x64|macos-arm64] [PYTAG=cp311|cp313]
-FLAVOUR  ?= light
+# make extension [PLATFORM=linux-x64|windows-x64|macos-arm64] [PYTAG=cp311|cp313]; make extensions builds all six
 PLATFORM ?= linux-x64
 PYTAG    ?= cp311
 
-.PHONY: extension lock
+.PHONY: extension extensions lock
 
 extension: $(STAMP) $(BPY_STAMP)
-	$(BIN)/python wheels/build.py $(FLAVOUR) --platform $(PLATFORM) --python $(PYTAG) --blender $(BPY_VENV)/bin/python
+	$(BIN)/python wheels/build.py --platform $(PLATFORM) --python $(PYTAG) --blender $(BPY_VENV)/bin/python
+
+extensions: $(STAMP) $(BPY_STAMP)
+	for platform in linux-x64 windows-x64 macos-arm64; do for tag in cp311 cp313; do \
+		$(MAKE) extension PLATFORM=$$platform PYTAG=$$tag || exit 1; \
+	done; done
 
 # After a change of wheels/packages.toml
 lock: $(STAMP)
@@ -20,9 +24,10 @@ test-blender-5:
 test-blender-4.2:
 	$(MAKE) blender BPY=4.2.23 BPY_VENV=.venv-bpy42
 
-# Debian's Blender 4.3 and 5.2, with the light zip installed: the suite, and a lift by mouse in a window (root only)
+# Debian's Blender 4.3 and 5.2, with the zip installed, whose Python has no torch: the suite, and a lift by mouse in a window (root only)
 test-blender-gui: $(STAMP) $(BPY_STAMP)
-	$(MAKE) extension FLAVOUR=light
+	$(MAKE) extension PYTAG=cp311
+	$(MAKE) extension PYTAG=cp313
 	for suite in trixie sid; do \
 		tools/blender_chroot.sh make $$suite && tools/blender_chroot.sh tests $$suite \
 		&& tools/blender_chroot.sh command $$suite \

@@ -1,4 +1,4 @@
-"""Bring the locked wheels of an edition into wheels/cache, and build MVLift's own."""
+"""Bring the locked wheels of a zip into wheels/cache, and build MVLift's own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WheelError(Exception):
 
 
 def fetch(target: Target) -> list[Path]:
-    """Paths of the locked wheels of an edition; those that are not in the cache come through pip.
+    """Paths of the locked wheels of a zip; those that are not in the cache come through pip.
 
     Raises:
         WheelError: the lock lacks a package for this target, or a file is not what was locked.
@@ -40,7 +40,7 @@ def fetch(target: Target) -> list[Path]:
 
 
 def check(target: Target) -> int:
-    """See that the index has every locked wheel of an edition, without bringing them; how many there are.
+    """See that the index has every locked wheel of a zip, without bringing them; how many there are.
 
     Raises:
         WheelError: one is missing.
@@ -88,11 +88,12 @@ def _pip(arguments: list[str], wheels: list[Wheel], target: Target, folder: Path
 
 
 def own_wheel(folder: Path) -> Path:
-    """Build the wheel of the engine package, without training, from this repository into ``folder``."""
+    """Build the wheel of the engine package, without what only training needs, from this repository into ``folder``."""
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch)
         # a copy: setuptools leaves its build folder beside what it builds
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        # stage 1 is for training: whoever lifts has stage 4
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*-stage1.safetensors", "*-stage1.md")
         shutil.copytree(ROOT / "core", source / "core", ignore=ignored)
         try:
             bundle(source / "core" / "mvlift" / "detection" / "weights")

@@ -18,7 +18,7 @@ def pip_target(target: Target) -> list[str]:
     """pip's options for wheels of a platform and Python other than the running one."""
     options = ["--only-binary=:all:", "--no-deps", "--implementation=cp"]
     options += [f"--platform={tag}" for tag in platform_tags(target.platform)]
-    return [*options, f"--python-version={'311' if target.python == 'py3' else target.python.removeprefix('cp')}"]
+    return [*options, f"--python-version={target.python.removeprefix('cp')}"]
 
 
 def find_wheel(requirement: Requirement, target: Target) -> tuple[str, str] | None:
@@ -45,19 +45,18 @@ def _digest(url: str) -> str:
 
 
 def main() -> None:
-    """Look for every package of every edition; each (package, platform, Python) once."""
-    known: dict[tuple[Requirement, str, str], tuple[str, str] | None] = {}
+    """Look for every package of every zip; a wheel that fits everywhere is looked for once."""
+    anywhere: dict[Requirement, tuple[str, str]] = {}
     files: dict[str, Wheel] = {}
     missing: list[str] = []
     for target in all_targets():
         for requirement in requirements(target):
-            key = (requirement, target.platform, target.python)
-            if key not in known:
-                known[key] = find_wheel(requirement, target)
-            found = known[key]
+            found = anywhere.get(requirement) or find_wheel(requirement, target)
             if found is None:
                 missing.append(f"{requirement.name}{requirement.version} for {target}")
                 continue
+            if found[0].endswith("-none-any.whl"):
+                anywhere[requirement] = found
             before = files[found[0]].targets if found[0] in files else ()
             files[found[0]] = Wheel(found[0], requirement, found[1], (*before, str(target)))
         print(target, flush=True)

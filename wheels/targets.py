@@ -1,4 +1,4 @@
-"""What can be built: editions, platforms, Pythons, and the packages of each."""
+"""What can be built: platforms, Pythons, and the packages of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 __all__ = [
-    "FLAVOURS",
     "HERE",
     "Requirement",
     "Target",
@@ -20,10 +19,6 @@ __all__ = [
 ]
 
 HERE: Final = Path(__file__).resolve().parent
-FLAVOURS: Final = ("light", "cpu", "cuda")
-ANYWHERE: Final = ("any", "py3")
-"""The light edition's platform and Python."""
-
 _HEADER: Final = (
     "# Written by lock.py from packages.toml. Every file that an extension zip may hold, with its SHA-256.\n"
 )
@@ -31,14 +26,13 @@ _HEADER: Final = (
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """An edition for a platform ("linux-x64", or "any") and a Python ("cp311", or "py3")."""
+    """A zip: for a platform ("linux-x64") and a Python ("cp311")."""
 
-    flavour: str
     platform: str
     python: str
 
     def __str__(self) -> str:
-        return f"{self.platform}-{self.python}-{self.flavour}"
+        return f"{self.platform}-{self.python}"
 
 
 @dataclass(frozen=True, order=True)
@@ -71,36 +65,24 @@ def _config() -> dict[str, Any]:
 
 
 def all_targets() -> list[Target]:
-    """Every edition that packages.toml describes."""
+    """Every zip that packages.toml describes."""
     config = _config()
-    compiled = [
-        Target(flavour, platform, python)
-        for flavour in FLAVOURS[1:]
-        for platform in config["torch"][flavour]
-        for python in config["pythons"]
-    ]
-    return [Target("light", *ANYWHERE), *compiled]
+    return [Target(platform, python) for platform in config["platforms"] for python in config["pythons"]]
 
 
 def platform_tags(platform: str) -> list[str]:
     """Tags of wheels that run on a platform."""
-    return list(_config()["platforms"].get(platform, ["any"]))
+    return list(_config()["platforms"][platform])
 
 
 def requirements(target: Target) -> list[Requirement]:
-    """The packages of an edition, beside MVLift itself."""
-    config = _config()
-    groups = ["light"]
-    if target.flavour != "light":
-        groups += ["engine", f"engine-{target.python}", f"{target.flavour}-{target.platform}"]
-    found = [
+    """The packages of a zip, beside MVLift itself."""
+    packages = _config()["packages"]
+    return [
         Requirement(name, f"=={version}")
-        for group in groups
-        for name, version in config["packages"].get(group, {}).items()
+        for group in ("any", target.python, target.platform)
+        for name, version in packages.get(group, {}).items()
     ]
-    if target.flavour != "light":
-        found.append(Requirement("torch", config["torch"][target.flavour][target.platform]))
-    return found
 
 
 def read_lock(path: Path = HERE / "lock.toml") -> list[Wheel]:

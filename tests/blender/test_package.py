@@ -1,4 +1,4 @@
-"""The light and cpu zips for Linux: built from the lock, installed through Blender, used, and taken off again."""
+"""The zip for Linux: built from the lock, installed through Blender, used without torch, and taken off again."""
 
 from __future__ import annotations
 
@@ -21,29 +21,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def build(flavour: str, folder: Path) -> Path:
-    command = [sys.executable, ROOT / "wheels" / "build.py", flavour, "--blender", sys.executable, "--output", folder]
+@pytest.fixture(scope="module")
+def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip for Linux and Blender 4.2 to 5.0."""
+    folder = tmp_path_factory.mktemp("zip")
+    command = [sys.executable, ROOT / "wheels" / "build.py", "--blender", sys.executable, "--output", folder]
     done = subprocess.run(command, capture_output=True, text=True, timeout=580)
-    if "pip could not fetch" in done.stderr and "torch" in done.stderr:
-        pytest.skip("the package index that pip is set up with has no torch build for the processor")
+    if "pip could not fetch" in done.stderr or "detector's files" in done.stderr:
+        pytest.skip("the package index that pip is set up with, or the detector's files, cannot be reached")
     assert done.returncode == 0, done.stderr
     (path,) = folder.glob("*.zip")
     return path
 
 
-@pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("light", tmp_path_factory.mktemp("light"))
-
-
-@pytest.fixture(scope="module")
-def cpu(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("cpu", tmp_path_factory.mktemp("cpu"))
-
-
-def installed(path: Path, mode: str, home: Path) -> dict[str, Any]:
-    environment = {**os.environ, "BLENDER_USER_RESOURCES": str(home)}
-    command = [sys.executable, Path(__file__).with_name("install_zip.py"), path, mode]
+def installed(path: Path, home: Path) -> dict[str, Any]:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # the zip's package, not the source's
+    environment["BLENDER_USER_RESOURCES"] = str(home)
+    command = [sys.executable, Path(__file__).with_name("install_zip.py"), path]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=400)
     lines = [line for line in done.stdout.splitlines() if line.startswith("FOUND ")]
     assert lines, done.stdout[-2000:] + done.stderr[-3000:]
@@ -60,39 +54,33 @@ def test_versions_agree() -> None:
     assert tomllib.loads((ROOT / "blender_manifest.toml").read_text())["version"] == project
 
 
-def test_light_zip_fits_everywhere(light: Path) -> None:
-    assert light.name.endswith("-any-py3-light.zip")
-    manifest = manifest_of(light)
-    assert "platforms" not in manifest
+def test_the_zip_holds_what_a_lift_needs_and_no_more(zipped: Path) -> None:
+    assert zipped.name.endswith("-linux-x64-cp311.zip")
+    manifest = manifest_of(zipped)
+    assert manifest["platforms"] == ["linux-x64"]
     assert manifest["blender_version_min"] == "4.2.0"
+    assert "blender_version_max" not in manifest
     assert "network" not in manifest["permissions"]
-    assert all(name.endswith("-none-any.whl") for name in manifest["wheels"])
-    with zipfile.ZipFile(light) as archive:
+    assert not any("torch" in name for name in manifest["wheels"])
+    assert any("onnxruntime" in name for name in manifest["wheels"])
+    with zipfile.ZipFile(zipped) as archive:
         names = archive.namelist()
         (own,) = [n for n in names if "/mvlift-" in f"/{n}"]
         with archive.open(own) as file, zipfile.ZipFile(file) as wheel:
             inside = wheel.namelist()
     assert {"__init__.py", "LICENSE", "examples/walk.zip"} <= set(names)
     assert not [n for n in names if "__pycache__" in n]
-    assert not [n for n in inside if n.startswith("mvlift_training") or "bpy" in n]
+    assert not [n for n in inside if n.startswith("mvlift_training") or "bpy" in n or "stage1" in n]
     assert "mvlift/models/human-stage4.safetensors" in inside
     assert "mvlift/bodies/data/mannequin.npz" in inside
 
 
-def test_light_zip_reads_and_says_what_it_lacks(light: Path, tmp_path: Path) -> None:
-    found = installed(light, "read", tmp_path)
+def test_the_zip_lifts_at_once_without_torch(zipped: Path, tmp_path: Path) -> None:
+    found = installed(zipped, tmp_path)
     assert Path(found["mvlift"]).is_relative_to(tmp_path)
     assert found["people"] == [["openpose", 150]]
-    assert (found["left"], found["registered"]) == ([], False)
-
-
-def test_cpu_zip_lifts_at_once(cpu: Path, tmp_path: Path) -> None:
-    manifest = manifest_of(cpu)
-    assert manifest["platforms"] == ["linux-x64"]
-    assert any("torch-" in name for name in manifest["wheels"])
-    found = installed(cpu, "lift", tmp_path)
-    assert Path(found["mvlift"]).is_relative_to(tmp_path)
-    assert (found["frames"], found["bones"]) == (40, 24)
+    assert found["frames"] == 40
+    assert found["bones"] >= 24
     assert found["vertices"] > 1000
     assert 0.5 < found["walked"] < 4
     assert (found["left"], found["registered"]) == ([], False)

@@ -77,7 +77,7 @@ class GraphWriter:
 
     def constant(self, values: object, kind: type = np.float32, name: str = "") -> str:
         """A constant array."""
-        array = np.asarray(values, dtype=kind)
+        array: NDArray[Any] = np.asarray(values, dtype=kind)
         name = name or f"constant_{len(self._constants)}"
         self._constants[name] = _tensor(name, array)
         return name
