@@ -84,7 +84,7 @@ def test_the_scene_can_be_matched_afterwards():
 
 
 def test_esc_that_stops_playback_does_not_cancel():
-    from mvlift_blender.operators.engine import _EngineOperator
+    from mvlift_blender.operators.engine import EngineOperator
 
     ready()
     job = started_job()
@@ -92,10 +92,10 @@ def test_esc_that_stops_playback_does_not_cancel():
     escape = SimpleNamespace(type="ESC", value="PRESS")
     playing = SimpleNamespace(screen=SimpleNamespace(is_animation_playing=True))
     context = SimpleNamespace(window_manager=SimpleNamespace(windows=[playing]))
-    assert _EngineOperator.modal(operator, context, escape) == {"PASS_THROUGH"}
+    assert EngineOperator.modal(operator, context, escape) == {"PASS_THROUGH"}
     assert not bpy.context.window_manager.mvlift_job.cancel
     playing.screen.is_animation_playing = False
-    assert _EngineOperator.modal(operator, context, escape) == {"RUNNING_MODAL"}
+    assert EngineOperator.modal(operator, context, escape) == {"RUNNING_MODAL"}
     assert bpy.context.window_manager.mvlift_job.cancel
     job.abandon()
 
