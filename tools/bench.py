@@ -31,11 +31,11 @@ from big_keypoints import KINDS, write_big
 from mvlift.threads import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
-VALIDATION = ROOT.parent / "shared/data/human/validation.npz"
+VALIDATION = ROOT / "data/human/validation.npz"
 WALK = ROOT / "examples/walk.zip"
 REPEATS = 3
 """Runs of what takes a second, the best of which counts: other work on the machine only ever slows it down."""
-SUBJECTS = {"human": (VALIDATION, 9), "quadruped17": (ROOT.parent / "shared/data/animal/dog17_validation.npz", 1)}
+SUBJECTS = {"human": (VALIDATION, 9), "quadruped17": (ROOT / "data/animal/dog17_validation.npz", 1)}
 """Validation data of subjects, and which share of it is lifted."""
 
 

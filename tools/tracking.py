@@ -1,6 +1,6 @@
 """How well people are told apart: identity switches a minute and identity F1, as a table.
 
-python tools/tracking.py [--samples ../shared/samples] [--seeds 3] [--first 0]
+python tools/tracking.py [--samples FOLDER] [--seeds 3] [--first 0]
 
 Synthetic crowds have known identities. Real files have those of their annotators or trackers, which are taken away and
 found again.
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="seed of the first crowds")
-    parser.add_argument("--samples", type=Path, default=Path(__file__).parents[2] / "shared" / "samples")
+    parser.add_argument("--samples", type=Path, default=Path("data/samples"))
     given = parser.parse_args()
     began = time.perf_counter()
     print(IdentityScore.table(synthetic(range(given.first, given.first + given.seeds))))

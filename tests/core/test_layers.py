@@ -109,3 +109,15 @@ def test_importing_mvlift_is_light() -> None:
     done = run_blocked(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_no_path_leads_out_of_the_repository() -> None:
+    """Defaults in code and configs stay inside the working directory."""
+    places = [
+        *(ROOT / "core").rglob("*.py"),
+        *(ROOT / "training").rglob("*.py"),
+        *(ROOT / "mvlift_blender").rglob("*.py"),
+    ]
+    places += [*(ROOT / "training").rglob("*.yaml"), *(ROOT / "tools").glob("*.py"), *(ROOT / "core").rglob("*.json")]
+    assert len(places) > 200
+    assert [str(p) for p in places if "../" in p.read_text(encoding="utf-8").replace(".../", "")] == []

@@ -184,7 +184,7 @@ class TrainConfig:
     """
 
     subject: str = "human"
-    data: Path = Path("../shared/data/human/train_2d.npz")
+    data: Path = Path("data/human/train_2d.npz")
     folder: Path = Path("runs/human")
     library: Path | None = None
     base: str = ""

@@ -52,7 +52,7 @@ class EleposeConfig:
         seed: of everything random.
     """
 
-    data: Path = Path("../shared/data/human/train_2d.npz")
+    data: Path = Path("data/human/train_2d.npz")
     output: Path = Path("runs/elepose/elepose.safetensors")
     subject: str = "human"
     flow_steps: int = 4000

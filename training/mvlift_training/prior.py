@@ -50,7 +50,7 @@ class PriorConfig:
         seed: of everything random.
     """
 
-    data: Path = Path("../shared/data/human/mocap_for_prior.npz")
+    data: Path = Path("data/human/mocap_for_prior.npz")
     folder: Path = Path("runs/prior")
     output: Path = Path("runs/prior/human-prior.safetensors")
     every: int = 3

@@ -47,7 +47,7 @@ OBJECT_SUMMARY = ("t_root", "mpjpe", "pa_mpjpe", "t_root_object", "o_mpjpe", "ha
 class EvaluateOptions:
     """What is evaluated."""
 
-    data: Path = Path("../shared/data/human/validation_realistic.npz")
+    data: Path = Path("data/human/validation_realistic.npz")
     """Validation npz; without 3D truth only J2D, J2D^C and FID are measured."""
     subject: str = "human"
     """What is lifted."""

@@ -136,7 +136,7 @@ class ConvertOptions:
     """Folder with the system's file in SEQUENCE/ for each clip: the validation's names with "/" as "_"."""
     output: Path
     """Folder to write."""
-    data: Path = Path("../shared/data/human/validation_realistic.npz")
+    data: Path = Path("data/human/validation_realistic.npz")
     """Validation npz that was evaluated."""
     noisy: bool = True
     """Whether the system saw the noisy input."""

@@ -57,7 +57,7 @@ class FidConfig:
         seed: of everything random.
     """
 
-    data: Path = Path("../shared/data/human/train_2d.npz")
+    data: Path = Path("data/human/train_2d.npz")
     output: Path = SHIPPED
     subject: str = "human"
     steps: int = 4000

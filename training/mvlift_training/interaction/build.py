@@ -46,7 +46,7 @@ class InteractionOptions:
 class _Command(InteractionOptions):
     """Make footage of people with boxes: free motion, lifted, with a box of our own making between the hands."""
 
-    data: Path = Path("../shared/data/human/train_2d.npz")
+    data: Path = Path("data/human/train_2d.npz")
     """2D data set of people."""
     folder: Path = Path("runs/human-box/data")
     """Where people.npz, motions.npz and train_2d.npz go."""
