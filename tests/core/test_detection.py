@@ -125,6 +125,19 @@ def test_a_cut_splits_the_people_and_resets_the_detector(tmp_path: Path) -> None
     assert "1 cut (frame 12)" in clips[0].assumptions[0]
 
 
+def test_who_is_seen_for_a_moment_is_left_out(tmp_path: Path) -> None:
+    """A second shot of five frames beside one of two seconds."""
+    other = []
+    for t in range(5):
+        image = np.where(picture(t)[::-1] > 45, 150, 110).astype(np.uint8)
+        image[20:29, 10 + 2 * t : 19 + 2 * t] = 255
+        other.append(image)
+    video = write_video(tmp_path / "moment.mp4", [*(picture(t // 3) for t in range(60)), *other])
+    clips = detect_keypoints(video, detector=DotDetector())
+    assert [c.first_frame for c in clips] == [0]
+    assert any("1 person was seen for a moment only" in note for note in clips[0].assumptions)
+
+
 def test_a_pan_is_no_cut(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     wide = np.repeat(np.repeat(random.integers(0, 200, (8, 60, 3)), 8, 0), 8, 1).astype(np.uint8)

@@ -27,6 +27,8 @@ _JITTER: Final = 0.6
 """Time stamps may be off by so many frames before the rate counts as variable."""
 _LONGEST_STEP: Final = 0.25
 """Seconds between two frames over which keypoints are interpolated."""
+_MOMENT: Final = 0.3
+"""Seconds."""
 _SMALL: Final = 40
 """Pixels; people who are smaller are detected badly."""
 
@@ -89,9 +91,22 @@ def clips_of_video(
         clips += assemble(found, info.path.name, f"video ({options.detector})").clips
     if variable and fps is not None:
         clips = [_at_constant_rate(clip, numbers, times, fps) for clip in clips]
-    ranked = sorted(clips, key=_rank, reverse=True)
+    ranked, passing = _without_fragments(sorted(clips, key=_rank, reverse=True))
+    if passing:
+        who = "1 person was" if passing == 1 else f"{passing} people were"
+        ranked = [replace(c, assumptions=(*c.assumptions, f"{who} seen for a moment only: left out.")) for c in ranked]
     ranked = [replace(c, track_id=str(i), source=info.path) for i, c in enumerate(ranked)]
     return [replace(c, assumptions=(*c.assumptions, *_about(c))) for c in ranked]
+
+
+def _without_fragments(clips: list[KeypointClip]) -> tuple[list[KeypointClip], int]:
+    """People without those who are seen for less than ``_MOMENT`` beside others, and how many those are."""
+    frames = [int(c.seen.any(1).sum()) for c in clips]
+    fps = float(clips[0].fps or 30)
+    if max(frames) < 5 * _MOMENT * fps:
+        return clips, 0
+    kept = [c for c, seen in zip(clips, frames, strict=True) if seen >= _MOMENT * fps]
+    return kept, len(clips) - len(kept)
 
 
 def _nobody(info: VideoInfo, frames: int) -> str:
