@@ -249,8 +249,23 @@ def test_who_stands_still_is_levelled_by_their_balance() -> None:
     assert off(level_up(sole, contact, tilted, 0.1, 30)) == pytest.approx(off(tilted))
     assert off(level_up(sole, contact, tilted, 0.1, 30, over)) < 0.65 * off(tilted)
     sitting = exp_map(np.array([1.0, 0.0, 0.0])) @ tilted * 0.5
-    np.testing.assert_allclose(level_up(sole, contact, tilted, 0.1, 30, sitting), tilted, atol=0.02)
+    np.testing.assert_allclose(level_up(sole, contact, tilted, 0.1, 30, sitting), tilted, atol=0.03)
     assert standing(np.repeat(rest[None], 2, axis=0), SKELETON, replace(KINEMATIC_MODEL, masses={})) is None
+
+
+def test_a_first_guess_holds_its_roll_more_than_its_elevation() -> None:
+    """Two footholds: the slope of the line between them is taken for an error of the guess, sideways only a little."""
+    up, contact = np.array([0.0, -1.0, 0.0]), np.ones((60, 2))
+    turned = []
+    for axis in (0, 2):  # one beside the other, one behind the other
+        feet = np.zeros((60, 2, 3))
+        feet[:, 1, axis], feet[:, 1, 1] = 0.4, -0.04
+        turned.append(np.arccos(np.clip(level_up(feet, contact, up, 0.1, 30) @ up, -1, 1)))
+    assert turned[1] > 3 * turned[0]
+    # by hand: the lower foot weighs 2 and the other 1, which are 0.4 m apart: 2 s / (0.1 m)^2 x 2/3 x 0.4^2
+    footing = 2 / 0.1**2 * 2 / 3 * 0.4**2
+    for found, share in zip(turned, (0.4, 2.0), strict=True):
+        assert np.tan(found) == pytest.approx(0.1 * footing / (footing + 1 / (share * 0.1) ** 2), rel=1e-6)
 
 
 def test_a_given_height_fixes_the_scale() -> None:

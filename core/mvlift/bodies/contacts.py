@@ -33,6 +33,11 @@ MAX_LEVEL: Final = 0.4
 """Radians that the floor may change the up direction."""
 
 
+TILT_SHARES: Final = np.array([0.4, 2.0])
+"""Standard deviations of a first guess of the up direction sideways (roll) and forwards (elevation), as shares of its
+sigma: cameras are held level, but look down by any angle, of which a lift's guess leans to the usual one."""
+
+
 def floor_height(height: F64) -> float:
     """Height of the floor under contact points (T, C): the low end of each frame's lowest point."""
     return float(np.percentile(height.min(1), 10))
@@ -118,7 +123,7 @@ def level_up(
         points: (T, C, 3) metres.
         contact: (T, C) probabilities.
         up: (3,) first guess.
-        sigma: standard deviation of the guess, radians.
+        sigma: standard deviation of the guess, radians; sideways and forwards by ``TILT_SHARES`` of it.
         fps: frames per second.
         standing: (3,) metres from the soles to the centre of mass, mean over the clip; who neither falls nor speeds up
             keeps the one over the other.
@@ -140,7 +145,7 @@ def level_up(
     scale = seconds / len(points) / LEVEL**2
     a = centred @ axes
     over, sure = _balance(standing, up, axes, len(points) / fps)
-    normal = scale * (a.T @ (a * weight[:, None])) + np.eye(2) * (1 / sigma**2 + sure)
+    normal = scale * (a.T @ (a * weight[:, None])) + np.diag(1 / (TILT_SHARES * sigma) ** 2 + sure)
     turn = np.linalg.solve(normal, sure * over - scale * (a.T @ (weight * (centred @ up))))
     moved = up + axes @ np.clip(turn, -MAX_LEVEL, MAX_LEVEL)
     return np.asarray(moved / np.linalg.norm(moved))
