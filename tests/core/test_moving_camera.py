@@ -126,6 +126,16 @@ def test_the_unit_comes_from_feet_that_rest(unit: float) -> None:
     assert found == pytest.approx(unit, rel=0.08)
 
 
+def test_a_tripod_that_only_trembles_stays_where_it_is() -> None:
+    """A solver's noise is no path: no unit of it makes resting feet rest better."""
+    random, frames = np.random.default_rng(1), 150
+    time = np.arange(frames) / 30
+    feet = np.stack([np.stack([0.7 * np.floor(time + s), 0 * time + 0.9, 0 * time + 4], 1) for s in (0, 0.5)], 1)
+    root = np.stack([0.7 * time, 0 * time, 0 * time + 4], 1)
+    tremble = 1e-3 * random.normal(size=(frames, 3))
+    assert path_size(tremble, feet, root, np.ones((frames, 2)), 30.0) == 0
+
+
 def test_a_camera_that_stands_has_no_unit() -> None:
     assert path_size(np.zeros((40, 3)), np.ones((40, 2, 3)), np.ones((40, 3)), np.ones((40, 2)), 30.0) is None
 

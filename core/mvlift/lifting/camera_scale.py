@@ -26,13 +26,15 @@ DEPTH_SLIP: Final = 15.0
 STEADY: Final = 0.6
 """Metres a second squared that a person's path bends; decides where no foot does."""
 STEADY_WEIGHT: Final = 0.03
+GAIN: Final = 0.85
+"""Share of the cost of a camera that stays where it is, which a path of some size must come down to."""
 GRID: Final = 241
 RANGE: Final = 5.0
 """Decades that are searched about the ratio of what is seen to move to what the camera moves, half to each side."""
 
 
 def path_size(centre: F64, feet: F64, root: F64, confidence: F64, fps: float) -> float | None:
-    """Metres in one unit of a camera's path; None where the camera hardly travels.
+    """Metres in one unit of a camera's path; None where it is one point, 0 where travelling explains nothing.
 
     Args:
         centre: (T, 3) of the camera in its own unit, scene axes.
@@ -60,7 +62,8 @@ def path_size(centre: F64, feet: F64, root: F64, confidence: F64, fps: float) ->
     best = int(np.argmin(costs))
     fine = sizes[best] * 10 ** np.linspace(-RANGE / GRID, RANGE / GRID, 41)
     costs = [_cost(s, e, d, seen, slip, sight) + STEADY_WEIGHT * _bend(s, bend_e, bend_d, bend) for s in fine]
-    return float(fine[int(np.argmin(costs))])
+    at_rest = _cost(0.0, e, d, seen, slip, sight) + STEADY_WEIGHT * _bend(0.0, bend_e, bend_d, bend)
+    return float(fine[int(np.argmin(costs))]) if min(costs) < GAIN * at_rest else 0.0
 
 
 def _cost(size: float, e: F64, d: F64, seen: NDArray[np.bool_], slip: float, sight: F64) -> float:

@@ -76,6 +76,8 @@ def camera_notes(view: MovingView | None) -> list[str]:
         notes = ["The camera only turns and zooms; its track was taken as it is."]
     elif view.scale == "metric":
         notes = ["The camera's path was taken in metres from its track."]
+    elif view.size == 0:
+        notes = ["The camera travels too little to tell the unit of its path; it was taken to turn in one place."]
     else:
         notes = [f"The unit of the camera's path was solved: {view.size:.4g} metres, from feet that rest."]
     return [*notes, "Gravity was taken from the track." if view.up is not None else "Gravity was estimated."]
