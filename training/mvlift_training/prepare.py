@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from mvlift.commands.detect import keypoints_of_video
 from mvlift.detection import DetectionOptions, is_video
+from mvlift.detection.kept import keypoints_of_video
 from mvlift.detection.video import VIDEO_SUFFIXES
 from mvlift.errors import DetectionError, KeypointError, LiftError
 from mvlift.files import whole_file
@@ -142,7 +142,7 @@ def _parts(clip: KeypointClip, source: Path, subject: Subject, options: PrepareO
     if options.smoothing > 0:
         mapped = clean_clip(mapped, smoothing=options.smoothing)
     sure = np.where(mapped.confidence >= options.min_confidence, mapped.confidence, 0).astype(np.float64)
-    fps = mapped.fps or checked_rate(options.fps)
+    fps = mapped.fps or checked_rate(options.fps) or Fraction(MODEL_FPS)
     points, sure = to_model_rate(mapped.points.astype(np.float64), sure, fps)
     size = _image_size(clip, options)
     for rows in _stretches(points, sure, options):

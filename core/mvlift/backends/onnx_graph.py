@@ -169,7 +169,7 @@ class _Denoiser:
             x = self.block(x, f"blocks.{i}", modulation, wave, penalty)
         x = self.normed(x, self.weight("norm.weight"), self.weight("norm.bias"))
         clean = self.shaped(self.linear(x, "head"), self.batch, self.streams, self.frames, c.points, 2)
-        outputs = {"clean": (clean, ["batch", self.streams, "frames", c.points, 2])}
+        outputs: dict[str, Any] = {"clean": (clean, ["batch", self.streams, "frames", c.points, 2])}
         if c.camera_head:
             outputs["camera"] = (self.camera(x, share), ["batch", 6])
         inputs: dict[str, Any] = {

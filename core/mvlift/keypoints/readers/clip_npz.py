@@ -51,5 +51,7 @@ def _read(source: Source) -> Detections:
         fps=best.fps,
         notes=list(dict.fromkeys(note for clip, _ in people for note in clip.assumptions)),
         metadata={k: v for k, v in best.metadata.items() if k != "shot"},
-        hands=np.concatenate([_hands(*p) for p in people]) if any(c.hands is not None for c, _ in people) else None,
+        hands=np.concatenate([_hands(c, seen) for c, seen in people])
+        if any(c.hands is not None for c, _ in people)
+        else None,
     )

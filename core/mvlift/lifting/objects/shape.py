@@ -118,16 +118,17 @@ def shape_of(subject: Subject, shape: ObjectShape | None) -> ObjectShape | None:
     return shape
 
 
-def _from_obj(text: str) -> dict[str, list[float]]:
+def _from_obj(text: str) -> dict[str, tuple[float, float, float]]:
     """Corners of the bounding box of an OBJ mesh, as the keypoints of a box are called."""
     vertices = [[float(v) for v in line.split()[1:4]] for line in text.splitlines() if line.startswith("v ")]
     if not vertices:
         raise ValueError("no vertices")
     low, high = np.min(vertices, 0), np.max(vertices, 0)
-    corners = {}
+    corners: dict[str, tuple[float, float, float]] = {}
     for i in range(8):
         pick = np.array([i >> 2 & 1, i >> 1 & 1, i & 1], dtype=bool)
-        corners[f"object_corner_{i}"] = [float(v) for v in np.where(pick, high, low)]
+        x, y, z = (float(v) for v in np.where(pick, high, low))
+        corners[f"object_corner_{i}"] = (x, y, z)
     return corners
 
 
@@ -151,7 +152,9 @@ def load_shape(path: str | Path, name: str = "") -> ObjectShape:
             points = _from_obj(text)
         else:
             rows = [r for r in csv.reader(text.splitlines()) if len(r) == 4]
-            points = {r[0].strip(): [float(v) for v in r[1:]] for r in rows if r[1].strip().lower() != "x"}
+            points = {
+                r[0].strip(): (float(r[1]), float(r[2]), float(r[3])) for r in rows if r[1].strip().lower() != "x"
+            }
         from mvlift.keypoints.naming import keypoint_name
 
         named = {keypoint_name(k): v for k, v in points.items()}

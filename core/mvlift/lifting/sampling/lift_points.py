@@ -77,7 +77,7 @@ def input_view(
             return single
         import torch
 
-        return torch.as_tensor(single, device=device)
+        return torch.as_tensor(single, device=str(device))
 
     tilt = TILT_MEAN if elevation is None else (math.radians(elevation), 0.0)
     if up is not None:

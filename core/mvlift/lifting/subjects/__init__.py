@@ -125,7 +125,7 @@ def _with_present_keys(data: Any) -> dict[str, Any]:
     """The keys of version 0.1 (``notions``, ``rig``; ``looks``, which counted the first pass) under today's names."""
     if not isinstance(data, dict):
         raise ValueError(f"it holds a {type(data).__name__}, not an object of keys")
-    renamed = {_OLD_KEYS.get(key, key): value for key, value in data.items()}
+    renamed = {str(_OLD_KEYS.get(key, key)): value for key, value in data.items()}
     if "looks" in renamed:
         renamed["refinement_passes"] = int(renamed.pop("looks")) - 1
     return renamed
