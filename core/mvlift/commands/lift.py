@@ -79,7 +79,8 @@ def _clips_of(task: Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]
 
     if not is_video(task.source):
         return read_inputs(task.source, command.video).clips
-    from mvlift.commands.detect import detection_options, keypoints_of_video
+    from mvlift.commands.detect import detection_options
+    from mvlift.detection.kept import keypoints_of_video
 
     options = detection_options(command.detector, command.video.fps)
     kept = task.outputs[0].with_name(f"{task.source.stem}.keypoints.npz")

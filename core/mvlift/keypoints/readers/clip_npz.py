@@ -38,7 +38,7 @@ def _read(source: Source) -> Detections:
     if not clips:
         raise KeypointError(f"{source.path.name} holds no people.", "Run the detector again.")
     best = clips[0]
-    people = [(c, c.seen.any(1)) for c in clips if c.layout.names == best.layout.names]
+    people = [(c, np.asarray(c.seen.any(1))) for c in clips if c.layout.names == best.layout.names]
     return Detections(
         frame=np.concatenate([c.frames[seen] for c, seen in people]),
         points=np.concatenate([c.points[seen].astype(np.float64) for c, seen in people]),
