@@ -150,10 +150,10 @@ def test_options_override_the_clip(lift: Lifter, walk40: KeypointClip) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_too_short_clips_are_refused(lift: Lifter, walk40: KeypointClip, frames: int) -> None:
-    with pytest.raises(LiftError, match=f"{frames} frames") as caught:
-        lift(walk40.restricted(0, frames - 1))
-    assert "longer" in caught.value.remedy
+def test_some_pictures_become_a_pose_and_it_is_said(lift: Lifter, walk40: KeypointClip, frames: int) -> None:
+    motion = lift(walk40.restricted(0, frames - 1))
+    assert np.isfinite(motion.rotations).all()
+    assert any("picture" in str(text) or "frames" in str(text) for text in motion.metadata["assumptions"])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("frames", [4, 5, 7])
