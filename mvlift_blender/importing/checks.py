@@ -12,7 +12,7 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.rates import exact_rate
 from mvlift.typing import F64
 
-__all__ = ["Finding", "VideoFacts", "compare", "extent", "suggested_size"]
+__all__ = ["Finding", "VideoFacts", "compare", "extent", "holds", "suggested_size"]
 
 Size = tuple[int, int]
 
@@ -41,12 +41,14 @@ class VideoFacts:
         fps: exact frames per second, None for pictures.
         frames: number of frames.
         variable: the frames do not last equally long.
+        pixel_aspect: width of a pixel by its height.
     """
 
     size: Size
     fps: Fraction | None
     frames: int
     variable: bool = False
+    pixel_aspect: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -132,10 +134,15 @@ def _picture(clips: Sequence[KeypointClip], size: Size, video: VideoFacts | None
     return []
 
 
+def holds(clips: Sequence[KeypointClip], size: Size) -> bool:
+    """Whether a picture of that size is large enough for the keypoints."""
+    x, y = extent(clips)
+    return bool(x <= size[0] * (1 + _MARGIN) and y <= size[1] * (1 + _MARGIN))
+
+
 def _fits(clips: Sequence[KeypointClip], size: Size) -> bool:
     x, y = extent(clips)
-    large = x <= size[0] * (1 + _MARGIN) and y <= size[1] * (1 + _MARGIN)
-    return bool(large and (x >= _CORNER * size[0] or y >= _CORNER * size[1]))
+    return bool(holds(clips, size) and (x >= _CORNER * size[0] or y >= _CORNER * size[1]))
 
 
 def _scaled(video: Size, least: Size) -> Size | None:

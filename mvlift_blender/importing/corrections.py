@@ -9,7 +9,7 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.corrections import Corrections
 
 from .people import state_facts
-from .sources import clip_of, person_of
+from .sources import clip_of, detected_clip
 
 __all__ = [
     "copy_keypoints",
@@ -138,7 +138,7 @@ def track_keypoint(settings: Any, person: Any, frame: int, name: str) -> tuple[i
     after = [f for f in frames if f > frame] or ([before.pop()] if len(before) > 1 else [])
     if not before or not after:
         raise KeypointError(f"{name} is not corrected before and after frame {frame}.", "Correct it in two frames.")
-    clip = person_of(person.source, person.track, settings.clip_fps(person), settings.clip_size(person))
+    clip = detected_clip(settings, person)
     _keep(settings, person, made.tracked(clip, name, before[-1], after[0]))
     return before[-1], after[0]
 

@@ -12,7 +12,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
-from .checks import compare, suggested_size
+from .checks import compare, holds, suggested_size
 from .rigid_object import why_no_rigid_object
 from .sources import UNITS, WHY, parse_fps, read_clips
 from .subjects import likely_subject
@@ -94,8 +94,9 @@ def import_sources(settings: Any, sources: Iterable[Path], replace: bool = False
         source.suggested_width, source.suggested_height = suggested_size(clips, _in_pixels(clips))
         add_people(settings, path, clips)
         if not source.video:
-            video = _video_beside(Path(path))
-            source.video = str(video) if video is not None else ""
+            _guess_video(source, clips)
+        if source.mirrored or source.pixel_aspect != 1:
+            source.read_picture()
         compare_source(settings, source)
         added.extend(clips)
     return added
@@ -127,7 +128,7 @@ def compare_source(settings: Any, source: Any) -> None:
     person = next((p for p in settings.people if p.source == source.path), None)
     if person is None:
         return
-    fps, size = settings.clip_fps(person), settings.clip_size(person)
+    fps, size = settings.clip_fps(person), settings.size_facts(person)[0]
     try:
         clips = read_clips(source.path, fps, size)
     except KeypointError:  # the file is gone: lifting says so
@@ -148,6 +149,17 @@ def mend(settings: Any, source: Any, index: int) -> str:
     if fps:
         source.fps = fps
     return f"{Path(source.path).name}: {done}"
+
+
+def _guess_video(source: Any, clips: Sequence[KeypointClip]) -> None:
+    """Take the video beside a keypoint file, unless its picture cannot hold the keypoints: then it is another one."""
+    video = _video_beside(Path(source.path))
+    source.video = str(video) if video is not None else ""
+    facts = source.facts()
+    unsaid = all(clip.image_size is None for clip in clips)
+    if facts is not None and unsaid and _in_pixels(clips) and not holds(clips, facts.size):
+        source.video = ""
+        source.pixel_aspect = 1.0
 
 
 def _video_beside(source: Path) -> Path | None:

@@ -66,7 +66,7 @@ def clip_with_rigid_object(settings: Any, person: Any, clip: KeypointClip, shape
         LiftError: it lacks the object's keypoints.
     """
     source = settings.rigid_object_source or person.source
-    clips = read_clips(source, settings.clip_fps(person), settings.clip_size(person))
+    clips = read_clips(source, *settings.video_facts(person))
     track = max(clips, key=lambda c: seen_points(c, shape.names))
     if seen_points(track, shape.names) < 4:
         raise LiftError(

@@ -20,6 +20,7 @@ __all__ = [
     "WHY",
     "clip_of",
     "clip_of_record",
+    "detected_clip",
     "forget",
     "listed_person",
     "parse_fps",
@@ -33,7 +34,7 @@ UNITS: Final = "units"
 """Of a clip's metadata: what the file's coordinates are."""
 _KEPT: Final = 16
 _PIXELS: Final = "in_pixels"  # of a clip's metadata: the file has pixels, whatever the video's size
-_Key = tuple[str, float, Fraction | None, tuple[int, int] | None]
+_Key = tuple[str, float, Fraction | None, tuple[int, int] | None, bool, float]
 _latest: dict[str, Any] = {}
 _clips: OrderedDict[_Key, tuple[KeypointClip, ...]] = OrderedDict()
 
@@ -58,14 +59,20 @@ def _modified(path: Path) -> float:
 
 
 def read_clips(
-    source: str | Path, fps: Fraction | None = None, size: tuple[int, int] | None = None
+    source: str | Path,
+    fps: Fraction | None = None,
+    size: tuple[int, int] | None = None,
+    mirrored: bool = False,
+    pixel_aspect: float = 1.0,
 ) -> tuple[KeypointClip, ...]:
     """The people of a keypoint file or folder, best first.
 
     Args:
         source: file or folder; Blender's ``//`` is the .blend's folder.
         fps: the video's rate, when the file does not say it.
-        size: the video's (width, height) in pixels, when the file does not say it.
+        size: the video's (width, height) in its own pixels, when the file does not say it.
+        mirrored: the video, or the keypoints' x, was mirrored; the clips are turned back.
+        pixel_aspect: width of the video's pixels by their height; the clips have square pixels.
 
     Raises:
         KeypointError: the file is missing or is none that MVLift reads.
@@ -73,27 +80,30 @@ def read_clips(
     path = Path(bpy.path.abspath(str(source)))
     if not path.exists():
         raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
-    key: _Key = (str(path), _modified(path), fps, size)
+    key: _Key = (str(path), _modified(path), fps, size, mirrored, round(pixel_aspect, 6))
     if key not in _clips:
-        _clips[key] = _told(path, fps, size)
+        _clips[key] = _told(path, key)
         while len(_clips) > _KEPT:
             _clips.popitem(last=False)
     _clips.move_to_end(key)
     return _clips[key]
 
 
-def _told(path: Path, fps: Fraction | None, size: tuple[int, int] | None) -> tuple[KeypointClip, ...]:
+def _told(path: Path, key: _Key) -> tuple[KeypointClip, ...]:
     """The people of a source, with what the user says about the video; pixels are not read twice for that."""
-    plain: _Key = (str(path), _modified(path), None, None)
-    if (fps, size) != (None, None):
+    name, modified, fps, size, mirrored, aspect = key
+    changed = mirrored or aspect != 1.0  # then the keypoints themselves depend on the picture's size
+    plain: _Key = (name, modified, None, size if changed else None, mirrored, aspect)
+    if key != plain:
         if plain not in _clips:
-            _clips[plain] = _told(path, None, None)
+            _clips[plain] = _told(path, plain)
         known = _clips[plain]
         if all(clip.metadata.get(_PIXELS) for clip in known):
-            return tuple(replace(c, fps=fps or c.fps, image_size=size or c.image_size) for c in known)
+            stated = None if changed else size
+            return tuple(replace(c, fps=fps or c.fps, image_size=stated or c.image_size) for c in known)
     from mvlift.keypoints.reading import inspect_keypoints
 
-    found = inspect_keypoints(path, fps=fps, image_size=size)
+    found = inspect_keypoints(path, fps=fps, image_size=size, mirrored=mirrored, pixel_aspect=aspect)
     facts = {_PIXELS: found.units == "pixels", WHY: found.why, UNITS: found.units}
     return tuple(replace(clip, metadata={**clip.metadata, **facts}) for clip in found.clips)
 
@@ -104,8 +114,16 @@ def clip_of(settings: Any, person: Any) -> KeypointClip:
     Raises:
         KeypointError: the source is gone or holds that track no more.
     """
-    clip = person_of(person.source, person.track, settings.clip_fps(person), settings.clip_size(person))
-    return _with_corrections(clip, person.corrections)
+    return _with_corrections(detected_clip(settings, person), person.corrections)
+
+
+def detected_clip(settings: Any, person: Any) -> KeypointClip:
+    """As ``clip_of``, without the corrections.
+
+    Raises:
+        KeypointError: the source is gone or holds that track no more.
+    """
+    return person_of(person.source, person.track, *settings.video_facts(person))
 
 
 def listed_person(settings: Any, source: str, track: str) -> Any | None:
@@ -119,7 +137,10 @@ def clip_of_record(settings: Any, record: Any) -> KeypointClip:
     Raises:
         KeypointError: the source is gone or holds that person no more.
     """
-    clip = person_of(record.source, record.track, record.timing.clip_fps, record.camera.image_size)
+    source, (width, height) = settings.source_at(record.source), record.camera.image_size
+    mirrored, aspect = (source.mirrored, source.pixel_aspect) if source is not None else (False, 1.0)
+    size = (max(round(width / aspect), 1), height)  # a lift's picture has square pixels
+    clip = person_of(record.source, record.track, record.timing.clip_fps, size, mirrored, aspect)
     person = listed_person(settings, record.source, record.track)
     return _with_corrections(clip, person.corrections if person is not None else "")
 
@@ -135,14 +156,19 @@ def _with_corrections(clip: KeypointClip, text: str) -> KeypointClip:
 
 
 def person_of(
-    source: str, track: str, fps: Fraction | None = None, size: tuple[int, int] | None = None
-) -> KeypointClip:  # fmt: skip
+    source: str,
+    track: str,
+    fps: Fraction | None = None,
+    size: tuple[int, int] | None = None,
+    mirrored: bool = False,
+    pixel_aspect: float = 1.0,
+) -> KeypointClip:
     """One person of a keypoint file or folder; arguments as ``read_clips``, and the person's track or pieces.
 
     Raises:
         KeypointError: the source is gone or holds that person no more.
     """
-    clips = read_clips(source, fps, size)
+    clips = read_clips(source, fps, size, mirrored, pixel_aspect)
     found = find_person(clips, track)
     if found is None:
         known = ", ".join(clip.track_id for clip in clips)

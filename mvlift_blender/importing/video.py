@@ -9,7 +9,7 @@ import bpy
 from mvlift.keypoints.rates import exact_rate
 
 from .checks import VideoFacts
-from .mp4 import has_variable_rate
+from .mp4 import has_variable_rate, pixel_aspect
 
 __all__ = ["MOVIES", "read_facts"]
 
@@ -32,7 +32,9 @@ def read_facts(path: Path) -> VideoFacts | None:
         movie = path.suffix.lower() in MOVIES
         fps = exact_rate(clip.fps) if movie else None
         variable = movie and has_variable_rate(path)
-        return VideoFacts((int(width), int(height)), fps, int(clip.frame_duration), variable)
+        size = (int(width), int(height))
+        aspect = pixel_aspect(path, size) if movie else 1.0
+        return VideoFacts(size, fps, int(clip.frame_duration), variable, aspect)
     finally:
         if clip.as_pointer() not in known:
             bpy.data.movieclips.remove(clip)

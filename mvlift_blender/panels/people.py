@@ -141,7 +141,7 @@ class MVLIFT_PT_video(_OfPerson, bpy.types.Panel):
     bl_label = "Size and Rate"
 
     def draw(self, context: Any) -> None:
-        """Size and rate of the active person's keypoint file."""
+        """Size, rate and pixels of the active person's keypoint file."""
         layout, settings = self.layout, context.scene.mvlift
         person = settings.person()
         source = settings.source_of(person)
@@ -149,7 +149,7 @@ class MVLIFT_PT_video(_OfPerson, bpy.types.Panel):
             return
         layout.use_property_split = True
         layout.use_property_decorate = False
-        size = settings.clip_size(person) or (0, 0)
+        size = settings.size_facts(person)[0] or (0, 0)
         sizes = layout.column(align=True)
         sizes.prop(source, "image_width")
         sizes.prop(source, "image_height")
@@ -159,6 +159,10 @@ class MVLIFT_PT_video(_OfPerson, bpy.types.Panel):
         rate.alert = bool(source.fps_problem)
         rate.prop(source, "fps", placeholder=f"{float(settings.clip_fps(person)):.5g}")
         paragraph(context, layout, source.fps_problem, "ERROR")
+        picture = layout.column()
+        picture.prop(source, "pixel_aspect")
+        picture.prop(source, "mirrored")
+        paragraph(context, layout, source.picture_problem, "ERROR")
 
 
 class MVLIFT_PT_correct(_OfPerson, bpy.types.Panel):

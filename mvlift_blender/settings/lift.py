@@ -196,11 +196,20 @@ class LiftSettings(bpy.types.PropertyGroup):
         return Fraction(30) if is_new(self.id_data) else scene_fps(self.id_data)
 
     def clip_size(self, person: Any) -> tuple[int, int] | None:
-        """Size in pixels of the picture that a person's keypoints lie in; None where nothing was detected."""
-        return self.size_facts(person)[0]
+        """Size in square pixels of the picture that a person's keypoints lie in; None where nothing was detected."""
+        size, source = self.size_facts(person)[0], self.source_of(person)
+        if size is None or source is None:
+            return size
+        return max(round(size[0] * source.pixel_aspect), 1), size[1]
+
+    def video_facts(self, person: Any) -> tuple[Fraction, tuple[int, int] | None, bool, float]:
+        """How a person's file is read: frame rate, size in the video's own pixels, mirrored, pixel aspect."""
+        source = self.source_of(person)
+        picture = (source.mirrored, source.pixel_aspect) if source is not None else (False, 1.0)
+        return self.clip_fps(person), self.size_facts(person)[0], *picture
 
     def size_facts(self, person: Any) -> tuple[tuple[int, int] | None, bool]:
-        """Size of the picture that a person's keypoints lie in, and whether it is only a guess."""
+        """Size in the video's own pixels of the picture that a person's keypoints lie in, and whether it is a guess."""
         source = self.source_of(person)
         sizes = [(person.width, person.height)]
         if source is not None:
@@ -237,6 +246,8 @@ for _name, _text in (
     ("fps", "Frame rate of the active person's keypoint file, as typed."),
     ("image_width", "Width of the active person's picture in pixels, as typed."),
     ("image_height", "Height of the active person's picture in pixels, as typed."),
+    ("mirrored", "Whether the active person's picture was mirrored."),
+    ("pixel_aspect", "Width of a pixel of the active person's picture by its height."),
 ):
     setattr(LiftSettings, _name, _of_active_source(_name, _text))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, FloatProperty, IntProperty, StringProperty
 
 from ..importing.checks import VideoFacts
 
@@ -21,8 +21,20 @@ def _video_changed(self: Any, _context: Any) -> None:
     self.video_fps = str(facts.fps) if facts is not None and facts.fps is not None else ""
     self.video_frames = facts.frames if facts is not None else 0
     self.video_variable = facts is not None and facts.variable
+    self.video_aspect = facts.pixel_aspect if facts is not None else 1.0
     self.video_problem = "" if facts is not None or not self.video else "Blender cannot open this video"
-    _compare(self)
+    if facts is not None:
+        _take_aspect(self)
+    _size_changed(self, _context)
+
+
+def _take_aspect(source: Any) -> None:
+    """Take the pixel aspect from the video, where the keypoints are not in square pixels already."""
+    from ..importing.picture import is_square
+
+    aspect = 1.0 if is_square(source.id_data.mvlift, source) else source.video_aspect
+    if abs(source.pixel_aspect - aspect) > 1e-6:
+        source.pixel_aspect = aspect
 
 
 def _fps_changed(self: Any, _context: Any) -> None:
@@ -38,6 +50,13 @@ def _fps_changed(self: Any, _context: Any) -> None:
 
 
 def _size_changed(self: Any, _context: Any) -> None:
+    if self.mirrored:  # keypoints are turned about the middle of the picture
+        self.read_picture()
+    _compare(self)
+
+
+def _picture_changed(self: Any, _context: Any) -> None:
+    self.read_picture()
     _compare(self)
 
 
@@ -83,11 +102,26 @@ class KeypointSource(bpy.types.PropertyGroup):
         description="Height in pixels of the picture that the keypoints lie in; 0 takes what is known",
         min=0, soft_max=4320, update=_size_changed,
     )  # fmt: skip
+    mirrored: BoolProperty(
+        name="Mirrored",
+        description="The video was mirrored, as selfie cameras do, or the keypoints' x was: it is turned back",
+        update=_picture_changed,
+    )
+    pixel_aspect: FloatProperty(
+        name="Pixel Aspect",
+        description="Width of the video's pixels by their height; keypoints are stretched to square pixels",
+        default=1.0, min=0.1, max=10.0, soft_min=0.5, soft_max=2.0, precision=4, update=_picture_changed,
+    )  # fmt: skip
+    picture_problem: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    read_mirrored: BoolProperty(options={"HIDDEN"})
+    read_aspect: FloatProperty(options={"HIDDEN"}, default=1.0)
+    read_width: IntProperty(options={"HIDDEN"})
     video_width: IntProperty(options={"HIDDEN"})
     video_height: IntProperty(options={"HIDDEN"})
     video_fps: StringProperty(options={"HIDDEN"})
     video_frames: IntProperty(options={"HIDDEN"})
     video_variable: BoolProperty(options={"HIDDEN"})
+    video_aspect: FloatProperty(options={"HIDDEN"}, default=1.0)
     video_problem: StringProperty(options={"HIDDEN"})
     suggested_width: IntProperty(options={"HIDDEN"})
     suggested_height: IntProperty(options={"HIDDEN"})
@@ -95,12 +129,21 @@ class KeypointSource(bpy.types.PropertyGroup):
         type=SourceFinding, name="Findings", description="What does not fit between keypoints and video"
     )
 
+    def read_picture(self) -> None:
+        """Read the file's people in the picture as it is said to be now."""
+        from ..importing.picture import read_again
+
+        self.picture_problem = read_again(self.id_data.mvlift, self)
+
     def facts(self) -> VideoFacts | None:
         """What the video says of itself, None without a video that can be opened."""
         if min(self.video_width, self.video_height) <= 0:
             return None
         fps = Fraction(self.video_fps) if self.video_fps else None
-        return VideoFacts((self.video_width, self.video_height), fps, self.video_frames, self.video_variable)
+        stated = self.video_aspect != 1.0  # 1 is also what a file says that knows nothing of it
+        stretch = self.video_aspect / self.pixel_aspect if stated else 1.0
+        size = (max(round(self.video_width * stretch), 1), self.video_height)  # in pixels like the keypoints'
+        return VideoFacts(size, fps, self.video_frames, self.video_variable, self.video_aspect)
 
 
 CLASSES = (SourceFinding, KeypointSource)

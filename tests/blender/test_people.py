@@ -48,7 +48,7 @@ def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
     settings().image_width, settings().image_height = SIZE
     assert assumed(settings(), person).startswith("Assumed 30 frames a second:")
     settings().fps = "ten"
-    assert "'ten' is not a frame rate" in why_not(settings())
+    assert "ten frames per second is not a frame rate" in why_not(settings())
     settings().fps = "29.97"
     assert (why_not(settings()), assumed(settings(), person)) == ("", "")
     assert settings().clip_fps(person) == Fraction(30000, 1001)
