@@ -20,6 +20,7 @@ import tempfile
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from queue import Queue
 from typing import Final
@@ -76,23 +77,38 @@ def find_source(mutant: Mutant, root: Path) -> Path:
     return places[0]
 
 
-def is_caught(mutant: Mutant, tree: Path) -> bool:
-    """Whether a test fails with the change; the tree is put back afterwards."""
-    source = find_source(mutant, tree)
-    text = source.read_text(encoding="utf-8")
+def run_tests(tests: tuple[str, ...], tree: Path) -> int:
+    """Exit code of pytest."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(str(tree / part) for part in ("core", "training", "."))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=LIMIT, check=False)
+    return done.returncode
+
+
+def is_caught(mutant: Mutant, tree: Path) -> bool:
+    """Whether a test fails with the change; the tree is put back afterwards.
+
+    Raises:
+        StaleMutantError: the change does not apply, or the tests fail without it.
+    """
+    source = find_source(mutant, tree)
+    text = source.read_text(encoding="utf-8")
+    if code := passing(mutant.tests, tree):
+        raise StaleMutantError(f"{mutant.name}: {' '.join(mutant.tests)}: fails without the change (exit code {code})")
     source.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=LIMIT, check=False)
-        if done.returncode in (4, 5):  # pytest was asked for files that are not there, or found no test
-            raise StaleMutantError(f"{mutant.name}: {' '.join(mutant.tests)}: no such tests")
-        return done.returncode != 0
+        return run_tests(mutant.tests, tree) != 0
     except subprocess.TimeoutExpired:
         return True
     finally:
         source.write_text(text, encoding="utf-8")
+
+
+@cache
+def passing(tests: tuple[str, ...], tree: Path) -> int:
+    """0 when the tests pass without any change, else pytest's exit code (4 and 5: there are no such tests)."""
+    return run_tests(tests, tree)
 
 
 def copy_tree(folder: Path) -> Path:

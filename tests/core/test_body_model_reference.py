@@ -104,7 +104,7 @@ def test_prior_equals_human_body_prior(tmp_path: Path) -> None:
     ours = load_prior("human-prior")
     config = OmegaConf.create({"model_params": {"num_neurons": 512, "latentD": 32}})
     theirs = VPoser(config).eval()
-    theirs.load_state_dict(ours.network.state_dict())
+    theirs.load_state_dict({k: torch.as_tensor(np.array(v)) for k, v in ours.weights.items()}, strict=False)
     vector = 0.3 * np.random.default_rng(4).normal(size=(7, 21, 3))
     with torch.no_grad():
         latent = theirs.encode(torch.as_tensor(vector.reshape(7, -1), dtype=torch.float32)).mean
@@ -115,7 +115,7 @@ def test_prior_equals_human_body_prior(tmp_path: Path) -> None:
 
 def vposer_folder(folder: Path, prefix: str = "vp_model.", drop: str = "", extra: object = None) -> Path:
     """Our prior written as a V02_05 download is."""
-    state = load_prior("human-prior").network.state_dict()
+    state = {k: torch.as_tensor(np.array(v)) for k, v in load_prior("human-prior").weights.items()}
     tensors: dict[str, Any] = {f"{prefix}{k}": v.clone() for k, v in state.items() if k != drop}
     tensors[f"{prefix}bm_train.weights"] = torch.zeros(3)  # official files hold the body model too
     (folder / "snapshots").mkdir(parents=True)

@@ -8,13 +8,14 @@ frame rate shows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 from mvlift.bodies import default_human_skeleton
 from mvlift.bodies import fit as fit_module
+from mvlift.bodies import fit_residuals as terms
 from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.fit import FitOptions, FitTargets
 from mvlift.bodies.kinematic_model import get_kinematic_model
@@ -68,7 +69,7 @@ def make_fit(**options: Any) -> Any:
 
 
 def posed_points(fitting: Any, betas: F64, rotations: F64, root: F64) -> F64:
-    return np.asarray(fitting.kinematics.pose(betas, rotations, root).points)
+    return np.asarray(fitting.kinematics.pose(betas, rotations, root).points[:, : fitting.keypoints])
 
 
 def numeric_gradient(fitting: Any, residuals: Residuals, shape: bool) -> tuple[F64, F64]:
@@ -106,9 +107,16 @@ def assert_term(fitting: Any, add: Callable[[MotionSystem], None], residuals: Re
 
 
 def with_jacobian(fitting: Any, add: Callable[..., None], shape: bool) -> Callable[[MotionSystem], None]:
+    posed, jacobian, shape_jacobian = keypoints_of(fitting)
+    return lambda system: add(system, posed, jacobian, shape_jacobian if shape else None)
+
+
+def keypoints_of(fitting: Any) -> tuple[Any, F64, F64]:
+    """The pose and its derivatives, without the points of the skin that follow the keypoints."""
     posed = fitting.kinematics.pose(fitting.betas, fitting.rotations, fitting.root)
-    shape_jacobian = fitting.kinematics.shape_jacobian(posed) if shape else None
-    return lambda system: add(system, posed, fitting.kinematics.jacobian(posed), shape_jacobian)
+    count = fitting.keypoints
+    jacobian, shape = fitting.kinematics.jacobian(posed)[:, :count], fitting.kinematics.shape_jacobian(posed)[:, :count]
+    return replace(posed, points=posed.points[:, :count]), jacobian, shape
 
 
 def test_sampled_points_pull_by_cauchy_weights() -> None:
@@ -134,7 +142,7 @@ def test_pixels_pull_through_a_pinhole_by_confidence() -> None:
     def residuals(betas: F64, rotations: F64, root: F64) -> tuple[F64, F64]:
         points = posed_points(fitting, betas, rotations, root)
         r = 900 * points[..., :2] / points[..., 2:] + [640, 360] - t.pixels
-        sigma = np.sqrt((fit_module.REPROJECTION_SIGMA * 900 / np.median(points[..., 2], 1)) ** 2 + 1.5**2)[:, None]
+        sigma = np.sqrt((terms.REPROJECTION_SIGMA * 900 / np.median(points[..., 2], 1)) ** 2 + 1.5**2)[:, None]
         w = t.confidence / sigma**2 / (1 + (np.linalg.norm(r, axis=-1) / (4 * sigma)) ** 2)
         return r, w[..., None]
 
@@ -149,12 +157,11 @@ def test_the_sampled_velocity_of_the_root_counts_a_frame() -> None:
         points = posed_points(fitting, betas, rotations, root)
         hips = points[:, [SKELETON.keypoint_names.index(n) for n in MODEL.root]].mean(1)
         r = hips[1:] - hips[:-1] - fitting.size * fitting.targets.velocity[:-1]
-        sigma = fit_module.VELOCITY_SIGMA / 2
+        sigma = terms.VELOCITY_SIGMA / 2
         w = 1 / sigma**2 / (1 + ((r**2).sum(-1, keepdims=True) ** 0.5 / (3 * sigma)) ** 2)
         return r, np.broadcast_to(w, r.shape)
 
-    posed = fitting.kinematics.pose(fitting.betas, fitting.rotations, fitting.root)
-    jacobian = fitting.kinematics.jacobian(posed)
+    posed, jacobian, _ = keypoints_of(fitting)
     assert_term(fitting, lambda system: fitting._add_velocity(system, posed, jacobian), residuals)
 
 
@@ -163,7 +170,7 @@ def test_smoothness_is_the_second_difference_over_time_squared() -> None:
     fitting = make_fit(smoothing=0.4)
 
     def residuals(betas: F64, rotations: F64, root: F64) -> tuple[F64, F64]:
-        return np.diff(root, 2, axis=0), np.full((FRAMES - 2, 3), 16 * 0.4 / fit_module.TRANSLATION_ACCELERATION**2)
+        return np.diff(root, 2, axis=0), np.full((FRAMES - 2, 3), 16 * 0.4 / terms.TRANSLATION_ACCELERATION**2)
 
     system = MotionSystem(FRAMES, fitting.kinematics.dof, 0)
     fitting._add_smoothness(system)
@@ -176,7 +183,7 @@ def test_smoothness_is_the_second_difference_over_time_squared() -> None:
     fitting.rotations[:, joint] = Rotation.from_rotvec(angles[:, None] * [0, 0, 1.0]).as_matrix()
     system = MotionSystem(FRAMES, fitting.kinematics.dof, 0)
     fitting._add_smoothness(system)
-    weight = 16 * 0.4 / fit_module.ROTATION_ACCELERATION**2
+    weight = 16 * 0.4 / terms.ROTATION_ACCELERATION**2
     second = np.diff(angles, 2) / share
     by_frame = np.zeros(FRAMES)
     for t, value in enumerate(second):
@@ -199,9 +206,9 @@ def test_poses_are_pulled_towards_rest_limits_and_the_plausible_pose() -> None:
         j = SKELETON.joint_names.index(name)
         low, high = bounds[:, 0], bounds[:, 1]
         over = np.where(vector[:, j] > high, vector[:, j] - high, np.where(vector[:, j] < low, vector[:, j] - low, 0))
-        force[:, j] += over / fit_module.LIMIT_SIGMA**2
+        force[:, j] += over / terms.LIMIT_SIGMA**2
     away = Rotation.from_matrix((fitting.rotations[:, rows] @ np.swapaxes(target, -1, -2)).reshape(-1, 3, 3))
-    force[:, rows] += 0.7 / fit_module.PRIOR_SIGMA**2 * away.as_rotvec().reshape(FRAMES, -1, 3)
+    force[:, rows] += 0.7 / terms.PRIOR_SIGMA**2 * away.as_rotvec().reshape(FRAMES, -1, 3)
     expected = np.zeros((FRAMES, fitting.kinematics.dof))
     for g, group in enumerate(fitting.kinematics.groups):
         for j, share in group:
@@ -238,8 +245,8 @@ def test_shape_and_stature_are_held_by_their_priors() -> None:
     def energy(betas: F64) -> float:
         joints, points = SKELETON.shaped(betas)
         height = 1.09 * np.ptp(np.concatenate([joints[:, 1], points[:, 1]]))
-        prior = fit_module.SHAPE_WEIGHT * ((betas / SKELETON.shape_sigma) ** 2).sum()
-        return 0.5 * float(prior + ((height - 1.8) / fit_module.STATURE_SIGMA) ** 2)
+        prior = terms.SHAPE_WEIGHT * ((betas / SKELETON.shape_sigma) ** 2).sum()
+        return 0.5 * float(prior + ((height - 1.8) / terms.STATURE_SIGMA) ** 2)
 
     step = 1e-6 * np.eye(len(fitting.betas))
     expected = [(energy(fitting.betas + s) - energy(fitting.betas - s)) / 2e-6 for s in step]
@@ -256,18 +263,17 @@ def test_limbs_that_do_not_cross_are_pushed_apart() -> None:
     def residuals(betas: F64, rotations: F64, root: F64) -> tuple[F64, F64]:
         points = posed_points(fitting, betas, rotations, root)
         r = np.stack(
-            [((points[:, a] - points[:, b]) * axis).sum(-1) - fit_module.MIN_LATERAL_GAP for a, b in fitting.apart], 1
+            [((points[:, a] - points[:, b]) * axis).sum(-1) - terms.MIN_LATERAL_GAP for a, b in fitting.apart], 1
         )
-        return r, (r < 0) / fit_module.LATERAL_GAP_SIGMA**2
+        return r, (r < 0) / terms.LATERAL_GAP_SIGMA**2
 
-    posed = fitting.kinematics.pose(fitting.betas, fitting.rotations, fitting.root)
-    jacobian = fitting.kinematics.jacobian(posed)
+    posed, jacobian, _ = keypoints_of(fitting)
     assert_term(fitting, lambda system: fitting._add_sides(system, posed, jacobian), residuals)
 
 
 def test_a_missing_camera_leaves_the_pixels_out() -> None:
     fitting = make_fit()
-    fitting.targets = fit_module.replace(fitting.targets, K=None)
+    fitting.targets = replace(fitting.targets, K=None)
     system = MotionSystem(FRAMES, fitting.kinematics.dof, 0)
     with_jacobian(fitting, fitting._add_pixels, False)(system)
     assert not system.gradient.any()

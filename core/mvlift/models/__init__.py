@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -127,6 +127,9 @@ def model_header(path: Path, kind: str) -> tuple[DenoiserConfig, CosineSchedule]
     if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         raise ModelError(f"{path}: weights of a {architecture} network, which is not known.", "Update MVLift.")
     try:
+        for part, known in ((header["config"], ARCHITECTURES[architecture]), (header["schedule"], CosineSchedule)):
+            if unknown := sorted(set(part) - {f.name for f in fields(known)}):
+                raise ValueError(f"{', '.join(map(str, unknown))}: not known to this version")
         config = checked(header["config"], ARCHITECTURES[architecture], path.name)
         schedule = checked(header["schedule"], CosineSchedule, path.name)
         _check_extent(config, schedule)
