@@ -12,6 +12,7 @@ import numpy as np
 from mvlift.errors import KeypointError
 from mvlift.keypoints.clip import KeypointClip
 
+from .camera_movement import why_no_movement
 from .checks import compare, holds, suggested_size
 from .rigid_object import why_no_rigid_object
 from .sources import UNITS, WHY, parse_fps, read_clips
@@ -281,4 +282,5 @@ def why_not(settings: Any) -> str:
             return f"{person.name} has no keypoints"
     if settings.use_range and settings.range_last <= settings.range_first:
         return "The frame range ends before it begins"
-    return next((reason for person in chosen if (reason := why_no_rigid_object(settings, person))), "")
+    objects = (reason for person in chosen if (reason := why_no_rigid_object(settings, person)))
+    return why_no_movement(settings, chosen) or next(objects, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import tan
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.lifting.options import LiftOptions
 
 from ..engine.queue import LiftRequest
+from ..importing.camera_movement import video_of
 from ..importing.people import why_not
 from ..importing.rigid_object import clip_with_rigid_object, rigid_object_shape
 from ..importing.sources import clip_of
@@ -59,6 +60,11 @@ def lift_options(
         device=None if settings.device == "AUTO" else settings.device,
         height=float(settings.height_metres) if settings.use_stature else None,
         focal=focal,
+        camera={
+            "STILL": None,
+            "VIDEO": "estimate",
+            "FILE": bpy.path.abspath(settings.track_file),
+        }[settings.movement],
         body=str(body) if body else None,
         frames=(settings.range_first, settings.range_last) if settings.use_range else None,
         rigid_object=rigid_object,
@@ -87,6 +93,8 @@ def plan_lift(context: Any) -> LiftPlan:
 
 def _request(settings: Any, person: Any, body: Path | None) -> LiftRequest:
     clip = clip_of(settings, person)
+    if settings.movement == "VIDEO":
+        clip = replace(clip, metadata={**clip.metadata, "video": str(video_of(settings.source_of(person)))})
     rigid_object = rigid_object_shape(settings, person.subject)
     if rigid_object is not None:
         clip = clip_with_rigid_object(settings, person, clip, rigid_object)

@@ -68,11 +68,18 @@ def plan_relift(
     record = record_of(armature)
     if record is None or not record.source:
         raise LiftError("The Action does not know which keypoints it was lifted from.", "Lift the clip anew.")
+    camera = record.camera
+    if (camera.K.ndim, camera.R.ndim, camera.t.ndim) != (2, 2, 1):
+        raise LiftError(
+            "This was lifted with a camera that moves.", "Lift the clip anew: a part of it alone meets no other part."
+        )
     first, last = _video_frames(record, (frames[0] - blend, frames[1] + blend))
     clip = clip_of_record(context.scene.mvlift, record).restricted(first, last)
     subject = get_subject(record.subject or _SUBJECTS.get(record.body, "human")).alone.name  # an object keeps its path
     options = lift_options(context.scene.mvlift, subject, record.camera.image_size, body_file(context))
-    options = replace(options, seed=seed, smoothing=smoothing, frames=(first, last), focal=float(record.camera.K[0, 0]))
+    options = replace(
+        options, seed=seed, smoothing=smoothing, frames=(first, last), camera=None, focal=float(record.camera.K[0, 0])
+    )
     if _FINGER not in armature.data.bones:
         options = replace(options, hands="off")
     request = LiftRequest(armature.name, clip, options, record.source, record.track)

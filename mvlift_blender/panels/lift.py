@@ -106,18 +106,21 @@ class MVLIFT_PT_rigid_object(_Part, bpy.types.Panel):
 
 
 class MVLIFT_PT_camera(_Part, bpy.types.Panel):
-    """The lens."""
+    """The lens and the movement."""
 
     bl_idname = "MVLIFT_PT_camera"
     bl_label = "Camera"
 
     def settings(self, layout: Any, settings: Any) -> None:
-        """What is known about the lens."""
+        """What is known about the camera."""
         layout.prop(settings, "lens")
         if settings.lens == "FOV":
             layout.prop(settings, "fov")
         elif settings.lens == "PIXELS":
             layout.prop(settings, "focal")
+        layout.prop(settings, "movement")
+        if settings.movement == "FILE":
+            layout.prop(settings, "track_file")
         layout.prop(settings, "write_camera")
 
 

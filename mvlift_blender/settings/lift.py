@@ -37,6 +37,11 @@ LENSES = (
     ("FOV", "Field of View", "Give the horizontal field of view"),
     ("PIXELS", "Focal Length in Pixels", "Give the focal length in pixels of the video"),
 )
+MOVEMENTS = (
+    ("STILL", "Still", "The camera stands still"),
+    ("VIDEO", "Solve from Video", "The camera pans, tilts or zooms on a tripod; it is solved from the picked video"),
+    ("FILE", "From File", "The camera's path is in a file of a solver or recorder, such as COLMAP or ARKit"),
+)
 RATES = (
     ("AUTO", "Automatic", "The clip's rate in a new scene, the scene's own rate in any other"),
     ("CLIP", "The Clip's", "Give the scene the clip's exact frame rate: one key a frame, the video stays in step"),
@@ -128,6 +133,10 @@ class LiftSettings(bpy.types.PropertyGroup):
     )
     focal: FloatProperty(
         name="Focal Length", description="Focal length in pixels of the video", default=1000, min=50, soft_max=8000
+    )
+    movement: EnumProperty(name="Movement", description="How the camera moved in the video", items=MOVEMENTS)
+    track_file: StringProperty(
+        name="Camera Track", description="The file with the camera's path in the video", subtype="FILE_PATH"
     )
     use_range: BoolProperty(name="Frame Range", description="Lift only a part of the clip")
     range_first: IntProperty(name="First", description="First frame in the video to lift", min=0)

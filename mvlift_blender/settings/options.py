@@ -19,6 +19,7 @@ BY_HAND: Final = (
     "body",
     "models",
     "rigid_object",
+    "camera",
     "frames",
 )
 """Options that the panel asks for in its own way."""

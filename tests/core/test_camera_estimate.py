@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mvlift.errors import CameraError
+from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.layouts import get_layout
+from mvlift.lifting.moving_camera import track_of
 from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -97,3 +102,17 @@ def test_an_empty_background_is_said(tmp_path: Path) -> None:
     video = write_video(tmp_path / "grey.mp4", [np.full((180, 320, 3), 90, np.uint8) for _ in range(5)])
     with pytest.raises(CameraError, match="too little to follow"):
         estimate_rotation(video, [])
+
+
+def test_a_lift_estimates_from_the_video_that_its_clip_names(tmp_path: Path) -> None:
+    turn = np.stack([np.zeros(FRAMES), np.linspace(-0.25, 0.25, FRAMES), np.zeros(FRAMES)], 1)
+    R = Rotation.from_rotvec(turn).as_matrix()
+    video = write_video(tmp_path / "pan.mp4", views(R, np.full(FRAMES, 300.0)))
+    layout = get_layout("coco17")
+    nobody = np.zeros((FRAMES, len(layout.names), 2), np.float32)
+    clip = KeypointClip(points=nobody, confidence=nobody[..., 0], layout=layout, fps=Fraction(30), image_size=SIZE)
+    with pytest.raises(CameraError, match="no picture"):
+        track_of("estimate", clip, None)
+    track = track_of("estimate", replace(clip, metadata={"video": str(video)}), None)
+    assert track is not None
+    assert degrees_apart(track.R, R).max() < 0.5

@@ -155,3 +155,39 @@ def test_objects_go_with_their_person() -> None:
 def test_one_person_stays_as_lifted() -> None:
     _, motions = crowd_of_lifts("cross", 2, 0, 0.0, 0.0)
     assert align_people(motions[:1]) == motions[:1]
+
+
+def panning(first: int, count: int) -> LiftedMotion:
+    """Frames of a motion before a camera that turns and travels."""
+    still = small_motion(60)
+    frames = np.arange(60)
+    turn = exp_map(np.stack([0.0 * frames, 0.0 * frames, 0.01 * frames], 1))  # about the world's z
+    R = still.camera.R @ turn
+    place = np.stack([0.02 * frames, 0.0 * frames - 4, 0.0 * frames + 1.5], 1)
+    t = -np.einsum("tab,tb->ta", R, place)
+    camera = replace(still.camera, R=R.astype(np.float32), t=t.astype(np.float32))
+    whole = replace(still, camera=camera)
+    part = slice(first, first + count)
+    return replace(
+        whole,
+        translation=whole.translation[part], rotations=whole.rotations[part], keypoints=whole.keypoints[part],
+        keypoint_confidence=whole.keypoint_confidence[part], reprojection_error=whole.reprojection_error[part],
+        contacts=whole.contacts[part], camera=replace(camera, R=camera.R[part], t=camera.t[part]), first_frame=first,
+    )  # fmt: skip
+
+
+def test_before_a_camera_that_moves_they_meet_in_one_world() -> None:
+    first, later = panning(0, 40), panning(25, 35)
+    A = exp_map(np.array([0.0, 0.0, 0.7]))
+    b = np.array([0.5, -1.0, 0.2])
+    placed = align_people([first, later.transformed(A, b)])
+    assert placed[0] is first
+    np.testing.assert_allclose(placed[1].keypoints, later.keypoints, atol=1e-4)
+    np.testing.assert_allclose(placed[1].camera.R, later.camera.R, atol=1e-5)
+    np.testing.assert_allclose(placed[1].camera.project(placed[1].keypoints), later.camera.project(later.keypoints),
+                               atol=0.05)  # fmt: skip
+    # who comes just after the other has left meets the camera where it was last
+    after = panning(40, 20)
+    there = align_people([first, after.transformed(A, b)])[1]
+    np.testing.assert_allclose(there.camera.R[0], first.camera.R[-1], atol=1e-5)
+    np.testing.assert_allclose(there.camera.t[0], first.camera.t[-1], atol=1e-4)

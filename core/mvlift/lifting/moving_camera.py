@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -114,8 +115,10 @@ def hands_seen(clip: KeypointClip, view: MovingView | None) -> KeypointClip:
     return replace(clip, points=points, hands=hands)
 
 
-def track_of(camera: str | None, clip: KeypointClip, size: tuple[int, int] | None) -> CameraTrack | None:
-    """The track that an option names; None for a still camera.
+def track_of(
+    camera: str | None, clip: KeypointClip, size: tuple[int, int] | None, focal: float | None = None
+) -> CameraTrack | None:
+    """The track that an option names; None for a still camera. It is estimated from the video in the clip's metadata.
 
     Raises:
         CameraError: the file is no track, or the camera would have to be estimated from a video that is not at hand.
@@ -123,6 +126,11 @@ def track_of(camera: str | None, clip: KeypointClip, size: tuple[int, int] | Non
     if camera is None or camera == "static":
         return None
     if camera == "estimate":
+        video = clip.metadata.get("video")
+        if video and Path(str(video)).exists():
+            from mvlift.cameras.estimate import estimate_rotation
+
+            return estimate_rotation(Path(str(video)), [clip], focal)[0]
         raise CameraError("A clip of keypoints has no picture to estimate a camera from.",
                           "Lift the video (`mvlift lift VIDEO --camera estimate`), or give a track.")  # fmt: skip
     return read_camera_track(camera, fps=clip.fps, image_size=size or clip.image_size)

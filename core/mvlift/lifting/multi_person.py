@@ -8,7 +8,7 @@ the camera and each person's scale s_i about the camera's centre, which the pict
 
 with priors on n (each lift's own, and that people hold their trunk upright: hardly sideways, less surely forwards) and
 on log s_i (how statures scatter). Each person is then scaled, turned upright about the middle of their steps, and set
-onto the floor.
+onto the floor. Before a camera that moves they only meet in one world, at the size they were lifted in.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.kinematics.rotations import rotation_between
@@ -156,6 +157,31 @@ def _same(a: Camera, b: Camera) -> bool:
     return bool(np.array_equal(a.R, b.R) and np.array_equal(a.t, b.t))
 
 
+def _poses(motion: LiftedMotion) -> tuple[F64, F64]:
+    """(T, 3, 3) and (T, 3) of a motion's camera."""
+    R, t = (np.asarray(v, np.float64) for v in (motion.camera.R, motion.camera.t))
+    return np.broadcast_to(R, (len(motion), 3, 3)), np.broadcast_to(t, (len(motion), 3))
+
+
+def _beside_camera(motion: LiftedMotion, first: LiftedMotion) -> LiftedMotion:
+    """A motion moved into the world of the first one, where the same camera that moves has the same path.
+
+    A point X is R X + t in its own camera and R' X' + t' in the first one's: X' = A X + b with A = R'^T R and
+    b = R'^T (t - t'), the same in all frames but for what both lifts get wrong, so means are taken. Where no frame has
+    both, the two that are nearest in time stand for one.
+    """
+    later = motion.first_frame - first.first_frame
+    common = np.arange(max(0, later), min(len(first), later + len(motion)))
+    if not len(common):
+        common = np.array([len(first) - 1 if later > 0 else 0])
+    (R, t), (first_R, first_t) = _poses(motion), _poses(first)
+    own = np.clip(common - later, 0, len(motion) - 1)
+    back = first_R[common].transpose(0, 2, 1)
+    A = Rotation.from_matrix(back @ R[own]).mean().as_matrix()
+    b = np.einsum("tab,tb->ta", back, t[own] - first_t[common]).mean(0)
+    return motion.transformed(A, b)
+
+
 def align_people(
     motions: Sequence[LiftedMotion],
     skeletons: Sequence[BodySkeleton | None] | None = None,
@@ -176,6 +202,8 @@ def align_people(
     """
     if len(motions) < 2 or all(_same(m.camera, motions[0].camera) for m in motions):
         return list(motions)
+    if any(m.camera.moves for m in motions):
+        return [motions[0], *(_beside_camera(m, motions[0]) for m in motions[1:])]
     known = [m.metadata.get("height") is not None for m in motions] if heights_known is None else list(heights_known)
     bodies = list(skeletons) if skeletons is not None else [None] * len(motions)
     steps = [footholds_of(m) for m in motions]

@@ -237,7 +237,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         model, name, model_subject = _network(lifted_subject, options, threads)
         fitted_body = body_of(lifted_subject.alone, body)
     with timer.stage("prepare"):
-        track = track_of(options.camera, clip, options.image_size)
+        track = track_of(options.camera, clip, options.image_size, options.focal)
         prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing, track)
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
