@@ -15,6 +15,8 @@ Python blocks that import bpy run with ``.venv-bpy``. The exit code is 1 when a 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import os
 import re
 import shutil
@@ -22,9 +24,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LIMIT: Final = 900
@@ -103,13 +108,52 @@ def make_inputs(folder: Path) -> None:
         (folder / name).symlink_to(ROOT / name)
     for name in ("dance.zip", "clip.zip", "walk.zip", "a.zip", "b.zip", "c.zip", "my_keypoints.zip"):
         shutil.copy(examples / "walk.zip", folder / name)
-    for name in ("clips", "more_clips"):
-        (folder / name).mkdir()
-        shutil.copy(examples / "walk.zip", folder / name / "walk.zip")
+    (folder / "clips").mkdir()
+    for name in ("walk", "walk_again", "walk_once_more"):
+        shutil.copy(examples / "walk.zip", folder / "clips" / f"{name}.zip")
     shutil.unpack_archive(str(examples / "walk.zip"), folder / "my_keypoints")
-    for video in sorted(examples.glob("*.mp4"))[:1]:
-        for name in ("dance.mp4", "video.mp4", "clip.mp4"):
-            shutil.copy(video, folder / name)
+    for name in ("dance.mp4", "video.mp4", "clip.mp4"):
+        shutil.copy(examples / "walk.mp4", folder / name)
+    python = folder / ".venv-bpy" / "bin" / "python"  # a link would lose its environment's packages
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{ROOT}/.venv-bpy/bin/python" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    _make_object_inputs(folder)
+    _make_camera_inputs(folder)
+
+
+def _make_object_inputs(folder: Path) -> None:
+    """people.csv, tracks.csv and crate.json: the bundled box, person and object apart."""
+    with zipfile.ZipFile(ROOT / "examples" / "box.zip") as archive:
+        title, *rows = archive.read("box.csv").decode().splitlines()
+    for name, of_object in (("people.csv", False), ("tracks.csv", True)):
+        chosen = [row for row in rows if (",object_" in row) is of_object]
+        (folder / name).write_text("\n".join(["# fps=30 size=1280x720", title, *chosen]) + "\n", encoding="utf-8")
+    corners = itertools.product((-0.21, 0.21), (-0.15, 0.15), (-0.13, 0.13))
+    shape = {f"object_corner_{i}": corner for i, corner in enumerate(corners)}
+    (folder / "crate.json").write_text(json.dumps(shape), encoding="utf-8")
+
+
+def _make_camera_inputs(folder: Path) -> None:
+    """track.npz and a COLMAP model: the still cameras of the bundled video and keypoint files, level, 1.2 m up."""
+    down = [[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]
+    count = 120
+    np.savez(
+        folder / "track.npz",
+        K=np.array([[700.0, 0, 320], [0, 700.0, 180], [0, 0, 1]]),
+        R=np.tile(down, (count, 1, 1)),
+        t=np.tile([0.0, 1.2, 0.0], (count, 1)),
+        scale="metric",
+        up=[0, 0, 1],
+        fps=30,
+        image_size=(640, 360),
+    )
+    model = folder / "colmap" / "sparse" / "0"
+    model.mkdir(parents=True)
+    (model / "cameras.txt").write_text("1 SIMPLE_PINHOLE 1280 720 1250 640 360\n", encoding="utf-8")
+    lines = [f"{i + 1} 1 0 0 0 0 1.2 0 1 frame_{i:04d}.png\n\n" for i in range(150)]
+    (model / "images.txt").write_text("".join(lines), encoding="utf-8")
+    (model / "points3D.txt").write_text("", encoding="utf-8")
 
 
 def run_block(block: Block, folder: Path) -> str:
