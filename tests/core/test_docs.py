@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+from mvlift.cameras import read_camera_track
+from mvlift.keypoints import inspect_keypoints
+from mvlift.lifting.objects.shape import load_shape
 from scenes import ROOT
 
 
@@ -44,3 +49,25 @@ def test_broken_links_and_failing_commands_are_noticed(
     found = checker.blocks(page)
     assert [(b.language, b.reason) for b in found] == [("sh", ""), ("sh", "a reason"), ("python", "")]
     assert checker.run_block(found[0], tmp_path).startswith("exit code 3")
+
+
+def test_every_command_is_spelt_the_same_way_and_is_a_command(checker: ModuleType) -> None:
+    found = [block for page in checker.pages() for block in checker.blocks(page)]
+    shell = [block for block in found if block.language in ("sh", "bash")]
+    assert len(shell) > 30
+    for block in shell:
+        assert ".venv/bin/" not in block.code.replace("source .venv/bin/activate", ""), (block.page, block.line)
+        parsed = subprocess.run(["bash", "-n", "-c", block.code], capture_output=True, text=True, check=False)
+        assert parsed.returncode == 0, (block.page, block.line, parsed.stderr)
+    unnamed = [b for b in found if not b.language and b.code.lstrip().startswith(("mvlift", "blender --", "python "))]
+    assert unnamed == []
+
+
+def test_the_sample_files_of_the_pages_are_what_they_are_called(checker: ModuleType, tmp_path: Path) -> None:
+    checker.make_inputs(tmp_path)
+    assert len(read_camera_track(tmp_path / "track.npz")) == 120
+    model = read_camera_track(tmp_path / "colmap" / "sparse" / "0")
+    np.testing.assert_allclose(model.K[149], [[1250, 0, 640], [0, 1250, 360], [0, 0, 1]])
+    people, tracks = (inspect_keypoints(tmp_path / name).clips[0] for name in ("people.csv", "tracks.csv"))
+    assert len(people) == len(tracks) == 170
+    np.testing.assert_allclose(np.ptp(load_shape(tmp_path / "crate.json").points, 0), [0.42, 0.30, 0.26])
