@@ -71,3 +71,11 @@ def test_the_sample_files_of_the_pages_are_what_they_are_called(checker: ModuleT
     people, tracks = (inspect_keypoints(tmp_path / name).clips[0] for name in ("people.csv", "tracks.csv"))
     assert len(people) == len(tracks) == 170
     np.testing.assert_allclose(np.ptp(load_shape(tmp_path / "crate.json").points, 0), [0.42, 0.30, 0.26])
+
+
+def test_the_reference_pages_are_current() -> None:
+    """Made from docstrings and dataclasses: a changed option that the pages do not show fails here."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "reference.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
