@@ -163,7 +163,7 @@ def fit_body(
 
     Args:
         skeleton: the body; its keypoints are the targets' columns.
-        rig: how it may move.
+        kinematic_model: how it may move.
         targets: what it shall agree with.
         options: see ``FitOptions``.
         prior: pose prior, or None.

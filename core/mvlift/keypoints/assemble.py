@@ -27,10 +27,10 @@ from mvlift.typing import F64
 __all__ = ["Assembled", "VideoFacts", "assemble"]
 
 _SURE: Final = 0.04
-"""A layout that fits better than the next by less than this misfit is a guess."""
+"""The layout is reported as a guess where its misfit is lower than the next one's by less than this."""
 _MOMENT: Final = 3
 _LONG: Final = 30
-"""Where somebody is seen in so many frames, who is seen in fewer than ``_MOMENT`` is nobody."""
+"""If one person is seen in at least this many frames, people in fewer than ``_MOMENT`` frames are false detections."""
 _MAX_FRAMES: Final = 2_000_000
 
 
@@ -73,7 +73,7 @@ class Assembled:
 
 
 def _layout(
-    found: Detections, points: F64, score: F64, wanted: Layout | None, notes: list[str], name: str
+    detections: Detections, points: F64, score: F64, wanted: Layout | None, notes: list[str], name: str
 ) -> tuple[Layout, tuple[tuple[str, float], ...]]:
     joints = points.shape[1]
     if wanted is not None:
@@ -84,11 +84,11 @@ def _layout(
                 f"Layouts with {joints} keypoints: {fits}.",
             )
         return wanted, ()
-    if found.layout is not None:
-        return found.layout, ()
-    if found.names is not None:
-        return layout_of_names(found.names), ()
-    choices = found.layouts or candidates_for(joints)
+    if detections.layout is not None:
+        return detections.layout, ()
+    if detections.names is not None:
+        return layout_of_names(detections.names), ()
+    choices = detections.layouts or candidates_for(joints)
     if not choices:
         raise KeypointError(
             f"{name} has {joints} unnamed keypoints, which no known layout has.",
@@ -102,14 +102,14 @@ def _layout(
 
 
 def _frames(
-    found: Detections, fps: Fraction | None, notes: list[str]
+    detections: Detections, fps: Fraction | None, notes: list[str]
 ) -> tuple[NDArray[np.int64], Fraction | None]:  # fmt: skip
     """(N,) frame numbers, and the frame rate as far as the user or the file tells it.
 
     Frames that were taken at irregular times are placed by their time stamps. Numbers that cannot be frames (time
     stamps, database ids) are replaced by their order.
     """
-    placed = None if found.time is None else place_by_time(found.frame, found.time, fps)
+    placed = None if detections.time is None else place_by_time(detections.frame, detections.time, fps)
     if placed is not None:
         frame, rate = placed
         count, held = int(frame.max()) + 1, len(np.unique(frame))
@@ -118,19 +118,19 @@ def _frames(
             f"{held} of {count} frames have keypoints."
         )
         return frame, rate
-    notes += [found.counted] if found.counted else []
-    rate_found = found.fps if found.time is None or found.fps else rate_of_times(*_in_order(found))
-    return _plausible_numbers(found, notes), fps or rate_found
+    notes += [detections.counted] if detections.counted else []
+    rate_found = detections.fps if detections.time is None or detections.fps else rate_of_times(*_in_order(detections))
+    return _plausible_numbers(detections, notes), fps or rate_found
 
 
-def _in_order(found: Detections) -> tuple[NDArray[np.int64], F64]:
+def _in_order(detections: Detections) -> tuple[NDArray[np.int64], F64]:
     """Frame numbers and times of the frames, once each, in order."""
-    number, first = np.unique(found.frame, return_index=True)
-    return number, np.asarray(found.time, dtype=np.float64)[first]
+    number, first = np.unique(detections.frame, return_index=True)
+    return number, np.asarray(detections.time, dtype=np.float64)[first]
 
 
-def _plausible_numbers(found: Detections, notes: list[str]) -> NDArray[np.int64]:
-    frame = np.asarray(found.frame, dtype=np.int64)
+def _plausible_numbers(detections: Detections, notes: list[str]) -> NDArray[np.int64]:
+    frame = np.asarray(detections.frame, dtype=np.int64)
     span = int(frame.max() - frame.min()) + 1
     distinct = len(np.unique(frame))
     if span > 1000 and (span > 200 * distinct or span > _MAX_FRAMES or np.abs(frame).max() > 1 << 40):
@@ -140,22 +140,22 @@ def _plausible_numbers(found: Detections, notes: list[str]) -> NDArray[np.int64]
 
 
 def _without_glimpses(people: list[tuple[str, list[int]]], notes: list[str]) -> list[tuple[str, list[int]]]:
-    """People without those who are seen for a moment beside others who are seen for long: a detector's inventions."""
+    """Drop people that are seen for a moment beside others that are seen for long: false detections."""
     if max(len(rows) for _, rows in people) < _LONG:
         return people
-    kept = [(who, rows) for who, rows in people if len(rows) >= _MOMENT]
+    kept = [(track_id, rows) for track_id, rows in people if len(rows) >= _MOMENT]
     if len(kept) < len(people):
         gone = len(people) - len(kept)
-        who = "1 person in fewer than" if gone == 1 else f"{gone} people in fewer than"
-        notes.append(f"Left out: {who} {_MOMENT} frames{'' if gone == 1 else ' each'}.")
+        people_left_out = "1 person in fewer than" if gone == 1 else f"{gone} people in fewer than"
+        notes.append(f"Left out: {people_left_out} {_MOMENT} frames{'' if gone == 1 else ' each'}.")
     return kept
 
 
-def assemble(found: Detections, name: str, source_format: str, video: VideoFacts | None = None) -> Assembled:
+def assemble(detections: Detections, name: str, source_format: str, video: VideoFacts | None = None) -> Assembled:
     """One clip per person.
 
     Args:
-        found: what a reader found.
+        detections: what a reader returned.
         name: of the file, for messages.
         source_format: of the clips.
         video: what the user says about it.
@@ -163,27 +163,27 @@ def assemble(found: Detections, name: str, source_format: str, video: VideoFacts
     Raises:
         KeypointError: nobody is in it, or the layout does not fit.
     """
-    video, notes = video or VideoFacts(), list(found.notes)
-    if found.confidence is not None:
-        found.confidence = normalised_confidence(np.asarray(found.confidence, dtype=np.float64), notes)
-    points, score = missing_as_zero(found.points, found.confidence)
+    video, notes = video or VideoFacts(), list(detections.notes)
+    if detections.confidence is not None:
+        detections.confidence = normalised_confidence(np.asarray(detections.confidence, dtype=np.float64), notes)
+    points, score = missing_as_zero(detections.points, detections.confidence)
     if not (score > 0).any():
         raise KeypointError(
             f"{name}: every keypoint is missing (0, NaN or confidence 0).", "Run the detector again and export it."
         )
-    size = video.image_size or found.image_size
-    units = find_units(found, points, score, size, notes)
-    layout, ranked = _layout(found, to_pixels(points, units, size), score, video.layout, notes, name)
-    picture, hands, size = _in_the_picture(found, points, score, layout, units, size, video, notes)
-    frame, fps = _frames(found, video.fps, notes)
+    size = video.image_size or detections.image_size
+    units = find_units(detections, points, score, size, notes)
+    layout, ranked = _layout(detections, to_pixels(points, units, size), score, video.layout, notes, name)
+    picture, hands, size = _in_the_picture(detections, points, score, layout, units, size, video, notes)
+    frame, fps = _frames(detections, video.fps, notes)
     if video.mirrored:
         picture, score, hands = mirrored_detections(picture, score, hands, layout, size, frame, notes)
-    people = associate(frame, picture, score, found.person, found.ids_certain)
+    people = associate(frame, picture, score, detections.person, detections.ids_certain)
     if not people:
         raise KeypointError(f"{name}: nobody has two keypoints at once.", "Check the file with another program.")
-    people = people if found.ids_certain else _without_glimpses(people, notes)
-    metadata = dict(found.metadata)
-    if units != "pixels" and video.image_size is None and found.image_size is None:
+    people = people if detections.ids_certain else _without_glimpses(people, notes)
+    metadata = dict(detections.metadata)
+    if units != "pixels" and video.image_size is None and detections.image_size is None:
         metadata["image_size_assumed"] = True
     base = KeypointClip(
         points=np.zeros((1, len(layout.names), 2), dtype=np.float32),
@@ -194,7 +194,10 @@ def assemble(found: Detections, name: str, source_format: str, video: VideoFacts
         source_format=source_format,
         metadata=metadata,
     )
-    clips = [_clip(base, who, frame[rows], picture[rows], score[rows], _rows_of(hands, rows)) for who, rows in people]
+    clips = [
+        _clip(base, track_id, frame[rows], picture[rows], score[rows], _rows_of(hands, rows))
+        for track_id, rows in people
+    ]
     clips = [_without_frozen(clip, notes) for clip in clips]
     if seems_mirrored(clips) and not video.mirrored:
         notes.append(
@@ -206,7 +209,7 @@ def assemble(found: Detections, name: str, source_format: str, video: VideoFacts
 
 
 def _in_the_picture(
-    found: Detections,
+    detections: Detections,
     points: F64,
     score: F64,
     layout: Layout,
@@ -216,19 +219,18 @@ def _in_the_picture(
     notes: list[str],
 ) -> tuple[F64, F64 | None, tuple[int, int] | None]:
     """(N, J, 2) points and (N, 2, 21, 4) hands in square pixels with y down, and the size of the picture."""
-    axes = find_axes(points, score, layout, units, found.axes_uncertain, notes)
+    axes = find_axes(points, score, layout, units, detections.axes_uncertain, notes)
     picture = to_pixels(with_axes(points, axes, units, size, notes), units, size)
-    hands = found.hands
+    hands = detections.hands
     if hands is not None:
         known, sure = missing_as_zero(hands[..., :2].reshape(len(hands), -1, 2), hands[..., 2].reshape(len(hands), -1))
-        own = (
-            "pixels" if units == "fraction" and (known > 5).mean() > 0.5 else units
-        )  # some write two units in one file
-        known = to_pixels(with_axes(known, axes, own, size, []), own, size)
-        scale = 1.0 if own == "pixels" else float((size or ASSUMED_SIZE)[0])
+        # some programs write the body in fractions and the hands in pixels
+        hand_units = "pixels" if units == "fraction" and (known > 5).mean() > 0.5 else units
+        known = to_pixels(with_axes(known, axes, hand_units, size, []), hand_units, size)
+        scale = 1.0 if hand_units == "pixels" else float((size or ASSUMED_SIZE)[0])
         parts = [known, sure[..., None], scale * hands[..., 3].reshape(len(hands), -1, 1)]
         hands = np.concatenate(parts, -1).reshape(len(hands), 2, HAND_KEYPOINTS, 4)
-    if found.confidence is None:
+    if detections.confidence is None:
         notes.append("The file has no confidence: every keypoint counts as sure.")
     if units != "pixels" and size is None:
         size = ASSUMED_SIZE
@@ -253,7 +255,7 @@ def _rows_of(hands: F64 | None, rows: list[int]) -> F64 | None:
 
 
 def _clip(
-    base: KeypointClip, who: str, at: NDArray[np.int64], points: F64, score: F64, hands: F64 | None
+    base: KeypointClip, track_id: str, at: NDArray[np.int64], points: F64, score: F64, hands: F64 | None
 ) -> KeypointClip:  # fmt: skip
     """A person's clip: rows are frames, those without a detection have no keypoints."""
     first = int(at.min())
@@ -267,7 +269,7 @@ def _clip(
         rows[at - first] = hands
         depth = rows[..., 3] if np.isfinite(rows[..., 3]).any() else None
         both = HandKeypoints(rows[..., :2], rows[..., 2], depth)
-    return replace(base, points=placed, confidence=sure, first_frame=first, track_id=who, hands=both)
+    return replace(base, points=placed, confidence=sure, first_frame=first, track_id=track_id, hands=both)
 
 
 def _without_frozen(clip: KeypointClip, notes: list[str]) -> KeypointClip:

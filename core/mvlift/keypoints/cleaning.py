@@ -19,7 +19,7 @@ __all__ = ["clean_clip"]
 BoolArray = NDArray[np.bool_]
 
 OUTLIER: Final = 0.12
-"""Distance to the smooth path, as a share of the body's size, at which a detection is worth half."""
+"""Distance to the smooth path, as a share of the body's size, at which the weight of a detection is halved."""
 GAP_SECONDS: Final = 0.2
 """Longer gaps stay missing: the models fill them better than a line does."""
 FILLED: Final = 0.4
@@ -59,14 +59,14 @@ def _swaps(left: F64, right: F64, seen: BoolArray, size: float) -> BoolArray:
     as little as exchanging them, and the small price of an exchange decides.
     """
     frames = len(left)
-    own, other = np.stack([left, right], 1), np.stack([right, left], 1)  # (T, 2, N, 2)
+    as_detected, exchanged = np.stack([left, right], 1), np.stack([right, left], 1)  # (T, 2, N, 2)
     pair = seen[1:] & seen[:-1]  # (T - 1, N): both keypoints of a pair seen in both frames
 
     def moved(a: F64, b: F64) -> F64:
-        away = np.minimum(np.linalg.norm(a - b, axis=-1), size).sum(1)  # (T - 1, N)
-        return np.asarray((away * pair).sum(1) / np.maximum(pair.sum(1), 1) / size)
+        distance = np.minimum(np.linalg.norm(a - b, axis=-1), size).sum(1)  # (T - 1, N)
+        return np.asarray((distance * pair).sum(1) / np.maximum(pair.sum(1), 1) / size)
 
-    same, cross = moved(own[1:], own[:-1]), moved(other[1:], own[:-1])
+    same, cross = moved(as_detected[1:], as_detected[:-1]), moved(exchanged[1:], as_detected[:-1])
     cost = np.array([0.0, SWAPPED])
     came = np.zeros((frames, 2), dtype=np.int8)
     for t in range(1, frames):
@@ -111,7 +111,7 @@ def _smooth(values: F64, weight: F64, stiffness: float) -> F64:
         band[1, 1:-1] -= 2 * stiffness
         band[1, 2:] -= 2 * stiffness
         band[0, 2:] += stiffness
-    from scipy.linalg import solveh_banded  # here: readers work without scipy
+    from scipy.linalg import solveh_banded  # imported here because readers work without scipy
 
     return np.asarray(solveh_banded(band, values * weight[:, None], check_finite=False))
 
@@ -167,18 +167,18 @@ def clean_clip(clip: KeypointClip, *, smoothing: float = 1.0) -> KeypointClip:
         known = confidence[:, k] > 0
         if known.sum() < 3:
             continue
-        given, sure = points[:, k], confidence[:, k]
-        path, belief = given, sure
+        detected, sure = points[:, k], confidence[:, k]
+        path, belief = detected, sure
         for _ in range(3):
-            path = _smooth(given, belief, max(stiffness, STIFFNESS * 0.2))
-            away = np.linalg.norm(given - path, axis=1) / (OUTLIER * size)
-            belief = sure / (1 + away**4)
+            path = _smooth(detected, belief, max(stiffness, STIFFNESS * 0.2))
+            residual = np.linalg.norm(detected - path, axis=1) / (OUTLIER * size)
+            belief = sure / (1 + residual**4)
         gone = known & (belief < 0.2 * sure)
         gap = _short_gaps(known & ~gone, longest)
         outliers, filled = outliers + int(gone.sum()), filled + int(gap.sum())
-        result = path if smoothing > 0 else np.where(known[:, None] & ~gone[:, None], given, path)
-        near = _interpolated(sure[:, None], known & ~gone)[:, 0] if (known & ~gone).any() else sure
-        confidence[:, k] = np.where(gap, FILLED * near, np.where(gone, 0.0, belief))
+        result = path if smoothing > 0 else np.where(known[:, None] & ~gone[:, None], detected, path)
+        nearest_confidence = _interpolated(sure[:, None], known & ~gone)[:, 0] if (known & ~gone).any() else sure
+        confidence[:, k] = np.where(gap, FILLED * nearest_confidence, np.where(gone, 0.0, belief))
         points[:, k] = result
     _keep_corrected(clip, points, confidence)
     note = {"swapped": swapped, "outliers": outliers, "filled": filled}

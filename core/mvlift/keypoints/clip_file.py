@@ -132,7 +132,7 @@ def load_clip(path: Path) -> KeypointClip:
     Raises:
         KeypointError: it is not such a file, or holds none.
     """
-    found = load_clips(path)
-    if not found:
+    clips = load_clips(path)
+    if not clips:
         raise KeypointError(f"{path} holds no clip.", "Import the keypoints again.")
-    return found[0]
+    return clips[0]

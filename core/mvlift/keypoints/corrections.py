@@ -57,7 +57,7 @@ class Corrections:
         return replace(self, points={**self.points, (frame, name): place})
 
     def without(self, first: int, last: int) -> Corrections:
-        """Without the corrections of some frames; a swap that reaches into them is forgotten whole."""
+        """Without the corrections of some frames; a swap that overlaps them is removed as a whole."""
         kept = {key: place for key, place in self.points.items() if not first <= key[0] <= last}
         return Corrections(kept, tuple(s for s in self.swaps if s[1] < first or s[0] > last))
 
@@ -78,7 +78,7 @@ class Corrections:
         """Inverse of ``to_json``; "" is no correction.
 
         Raises:
-            KeypointError: the text is none of ours.
+            KeypointError: the text is not what ``to_json`` writes.
         """
         if not text:
             return Corrections()
@@ -131,8 +131,8 @@ def _straight(clip: KeypointClip, name: str, frames: NDArray[np.int64], ends: F6
     if not (seen[0] and seen[-1]):
         return line
     known = np.flatnonzero(seen)
-    given = clip.points[rows[known], column].astype(np.float64)
-    path = np.stack([np.interp(np.arange(len(frames)), known, given[:, k]) for k in range(2)], -1)
+    detected = clip.points[rows[known], column].astype(np.float64)
+    path = np.stack([np.interp(np.arange(len(frames)), known, detected[:, k]) for k in range(2)], -1)
     offset = (ends[0] - path[0]) + share[:, None] * ((ends[1] - path[-1]) - (ends[0] - path[0]))
     return path + offset
 

@@ -1,4 +1,4 @@
-"""What a reader hands over: the detections of a file, row by row, before people are told apart."""
+"""What a reader hands over: the detections of a file, row by row, before they are assigned to people."""
 
 from __future__ import annotations
 

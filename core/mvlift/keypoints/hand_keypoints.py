@@ -144,11 +144,11 @@ def hand_rows(left: object, right: object) -> F64 | None:
     hands = np.full((2, HAND_KEYPOINTS, 4), np.nan)
     hands[..., 2] = 0
     there = False
-    for row, given in zip(hands, (left, right), strict=True):
-        if not isinstance(given, list | np.ndarray) or not len(given):
+    for row, values in zip(hands, (left, right), strict=True):
+        if not isinstance(values, list | np.ndarray) or not len(values):
             continue
         try:
-            numbers = np.asarray(given, dtype=np.float64).reshape(-1)
+            numbers = np.asarray(values, dtype=np.float64).reshape(-1)
         except (TypeError, ValueError, OverflowError):
             continue
         columns, rest = divmod(numbers.size, HAND_KEYPOINTS)

@@ -40,15 +40,15 @@ def map_clip(clip: KeypointClip, layout: Layout | str) -> KeypointClip:
     derived = {**clip.layout.derived, **target.derived}
     for column, name in enumerate(target.names):
         if name in clip.layout.names:
-            own = clip.layout.index(name)
-            points[:, column], confidence[:, column] = clip.points[:, own], clip.confidence[:, own]
+            source_column = clip.layout.index(name)
+            points[:, column], confidence[:, column] = clip.points[:, source_column], clip.confidence[:, source_column]
         parts = [p for p in derived.get(name, ()) if p in clip.layout.names]
         if parts and len(parts) == len(derived[name]):
             index = [clip.layout.index(p) for p in parts]
             least = clip.confidence[:, index].min(1)
-            whole = least > 0
-            points[whole, column] = clip.points[whole][:, index].mean(1)
-            confidence[whole, column] = least[whole]
+            complete = least > 0
+            points[complete, column] = clip.points[complete][:, index].mean(1)
+            confidence[complete, column] = least[complete]
     if len(set(target.names) & set(clip.layout.names)) < min(3, len(target.names)):
         raise KeypointError(
             f"Layout {clip.layout.name} ({', '.join(clip.layout.names[:8])}...) shares almost no keypoint with "

@@ -22,11 +22,11 @@ _SIDED: Final = tuple(f"{s}_{n}" for n in ("shoulder", "hip", "ankle") for s in 
 
 
 def handedness(points: F32 | F64, confidence: F32 | F64, layout: Layout) -> float:
-    """How well left and right go with how people stand on a floor and walk: above 0 for well, below for exchanged.
+    """Score of left against right: above 0 where they fit a person walking on a floor, below where they are exchanged.
 
-    Four cues, each from -1 to 1, are added. Somebody who faces the right of the picture has the left ankle further
-    away, hence higher in the picture; who faces the camera (the left shoulder on the right of the picture) has toes
-    below heels, grows when walking forwards, and has feet that come down in the picture then.
+    The sum of four cues, each from -1 to 1. 1: of a person facing right in the picture, the left ankle is further from
+    the camera, hence higher in the picture. Of a person facing the camera (left shoulder on the right of the picture),
+    2: the toes are below the heels; 3: the trunk grows while they walk forwards; 4: the lower foot then moves down.
 
     Args:
         points: (T, J, 2) of one person in consecutive frames, square pixels, y down.
@@ -80,11 +80,12 @@ def _agreement(products: F64) -> float:
 
 
 def seems_mirrored(clips: Sequence[KeypointClip]) -> bool:
-    """Whether the people of a file, each as long as they are seen, have left and right exchanged."""
+    """Whether left and right are probably exchanged in a file; each person counts by the frames in which they are
+    seen."""
     scores = [(handedness(c.points, c.confidence, c.layout), len(c)) for c in clips[:4]]
-    told = [(score, frames) for score, frames in scores if score != 0.0]
-    frames = sum(n for _, n in told)
-    return bool(told) and sum(score * n for score, n in told) / frames < _DOUBT
+    decided = [(score, frames) for score, frames in scores if score != 0.0]
+    frames = sum(n for _, n in decided)
+    return bool(decided) and sum(score * n for score, n in decided) / frames < _DOUBT
 
 
 def mirrored_detections(

@@ -1,4 +1,4 @@
-"""Which keypoints of a file are missing, and how sure the others are, whatever the program writes for either."""
+"""Missing keypoints and confidence in [0, 1], from the conventions of all programs that write keypoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["frozen_keypoints", "missing_as_zero", "normalised_confidence"]
 
 _LARGEST: Final = 1e7
 _SHARED: Final = 3
-"""So many keypoints of a person at exactly one place are missing ones, moved there together with a crop."""
+"""At least this many keypoints of one person at the same place are missing ones that were shifted with a crop."""
 _FROZEN_FRAMES: Final = 10
 _HEAT_MAP: Final = 10.0
 """Scores of heat maps and SimCC reach up to about 7; larger ones are of another scale."""
@@ -75,17 +75,17 @@ def _at_crop_corners(points: F64, known: NDArray[np.bool_]) -> NDArray[np.bool_]
 
     Small people have several keypoints of the face in one pixel; those have the body below them and on both sides.
     """
-    found = np.zeros(known.shape, dtype=np.bool_)
+    at_corner = np.zeros(known.shape, dtype=np.bool_)
     corner = np.where(known[..., None], points, np.inf).min(1)  # (N, 2): left and upper edge of what was seen
     with np.errstate(invalid="ignore"):
         there = known & (points == corner[:, None]).all(-1)
-    found[there.sum(1) >= _SHARED] = there[there.sum(1) >= _SHARED]
+    at_corner[there.sum(1) >= _SHARED] = there[there.sum(1) >= _SHARED]
     # a crop that stays where it is: the same place in other detections, however few keypoints lie there
     places = {tuple(p) for p in np.unique(corner[there.sum(1) >= _SHARED], axis=0).tolist()}
     if places and len(places) <= 32:
         for place in places:
-            found |= known & (points == np.array(place)).all(-1)
-    return found
+            at_corner |= known & (points == np.array(place)).all(-1)
+    return at_corner
 
 
 def frozen_keypoints(points: F32, confidence: F32, names: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -90,11 +90,11 @@ def _canonical(name: str, family: Family, dialect: str = "") -> str:
     aliases = _aliases()
     tables = ([aliases[dialect]] if dialect else []) + [aliases.get(family, {}), aliases["both"]]
     key = end + "".join(words)
-    found = next((t[key] for t in tables if key in t), None)
-    if found is None:
-        found = "_".join(w for w in (end, *words) if w) or name.strip().lower() or "unnamed"
-        found = _finger(found) or found
-    return f"{side}_{found}" if side else found
+    word = next((t[key] for t in tables if key in t), None)
+    if word is None:
+        word = "_".join(w for w in (end, *words) if w) or name.strip().lower() or "unnamed"
+        word = _finger(word) or word
+    return f"{side}_{word}" if side else word
 
 
 def _finger(words: str) -> str | None:
@@ -102,11 +102,11 @@ def _finger(words: str) -> str | None:
 
     Goliath and Momentum count joints from the tip: ``first_joint`` is next to it, ``third_joint`` the knuckle.
     """
-    found = _FINGER.fullmatch(words)
-    if found is None:
+    match = _FINGER.fullmatch(words)
+    if match is None:
         return None
-    joint = int(found[2]) if found[2].isdigit() else _JOINTS[found[2]]
-    return f"hand_{4 * _FINGERS[found[1]] + joint}" if 1 <= joint <= 4 else None
+    joint = int(match[2]) if match[2].isdigit() else _JOINTS[match[2]]
+    return f"hand_{4 * _FINGERS[match[1]] + joint}" if 1 <= joint <= 4 else None
 
 
 def _plain(canonical: str) -> str:

@@ -22,8 +22,8 @@ def _stem(name: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def last_number(name: str) -> int | None:
     """The last group of digits in a file name without folder and extension, as detectors number frames."""
-    found = _DIGITS.findall(_stem(name[max(name.rfind("/"), name.rfind("\\")) + 1 :]))
-    return int(found[-1]) if found else None
+    groups = _DIGITS.findall(_stem(name[max(name.rfind("/"), name.rfind("\\")) + 1 :]))
+    return int(groups[-1]) if groups else None
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -115,10 +115,10 @@ def _open_folder(path: Path) -> Source:
         return _open_folder(folders[0])
     if len(packed) == 1 and not folders:
         return _open_file(packed[0])
-    found = ", ".join(sorted(f.name for f in folders)[:6])
+    folder_names = ", ".join(sorted(f.name for f in folders)[:6])
     skipped = "".join(f" {Path(p).name} is {why}." for p, why in left_out[:3])
     raise KeypointError(
-        f"{path} holds no keypoint files" + (f", but the folders {found}." if folders else ".") + skipped,
+        f"{path} holds no keypoint files" + (f", but the folders {folder_names}." if folders else ".") + skipped,
         "Choose the folder with one file per frame, or the one file with all frames.",
     )
 

@@ -109,10 +109,10 @@ def find_person(clips: Sequence[KeypointClip], text: str) -> KeypointClip | None
     Raises:
         KeypointError: the pieces have no frame in common with their tracks, or different layouts.
     """
-    whole = next((clip for clip in clips if clip.track_id == text), None)
+    exact = next((clip for clip in clips if clip.track_id == text), None)
     pieces = parse_track(text)
-    if whole is not None or pieces is None:
-        return whole
+    if exact is not None or pieces is None:
+        return exact
     tracks = {clip.track_id: clip for clip in clips}
     if any(piece.track not in tracks for piece in pieces):
         return None

@@ -31,8 +31,8 @@ _LONGEST_GRID: Final = 2_000_000
 
 
 def _usual(fps: float, slack: float) -> Fraction | None:
-    near = min(_USUAL, key=lambda rate: abs(float(rate) - fps))
-    return near if abs(float(near) - fps) < slack * fps else None
+    nearest = min(_USUAL, key=lambda rate: abs(float(rate) - fps))
+    return nearest if abs(float(nearest) - fps) < slack * fps else None
 
 
 def exact_rate(fps: Fraction | float | str) -> Fraction | None:

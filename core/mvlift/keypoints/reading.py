@@ -62,7 +62,8 @@ def _checked_aspect(aspect: float | None) -> float:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Without the search for cycles, which goes through a document's millions of lists again and again in vain."""
+    """Disable the garbage collector, which would traverse the document's millions of lists repeatedly and find no
+    cycles."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -97,30 +98,38 @@ def inspect_keypoints(
     Raises:
         KeypointError: it cannot be read; the message says why and what to do.
     """
-    where, rate = Path(path), checked_rate(fps)
+    source_path, rate = Path(path), checked_rate(fps)
     wanted = get_layout(layout) if isinstance(layout, str) else layout
     facts = VideoFacts(rate, image_size, wanted, mirrored, _checked_aspect(pixel_aspect))
-    how: Reader | None = None
+    reader: Reader | None = None
     try:
-        source = open_source(where)
-        how, why = (get_reader(format), "as asked") if format else find_reader(source)
-        found = how.read(source)
-        found.notes += source.notes
+        source = open_source(source_path)
+        reader, why = (get_reader(format), "as asked") if format else find_reader(source)
+        detections = reader.read(source)
+        detections.notes += source.notes
         del source  # a big document, of which only the numbers are needed from here on
-        if not len(found.frame):
-            raise KeypointError(f"{where.name} ({how.title}) shows nobody.", "Run the detector again.")
-        made: Assembled = assemble(found, where.name, found.format or how.name, facts)
+        if not len(detections.frame):
+            raise KeypointError(f"{source_path.name} ({reader.title}) shows nobody.", "Run the detector again.")
+        made: Assembled = assemble(detections, source_path.name, detections.format or reader.name, facts)
     except DamagedFileError as error:
         raise KeypointError(error.message, error.remedy) from error
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        title = how.title if how is not None else "keypoints"
+        title = reader.title if reader is not None else "keypoints"
         raise KeypointError(
-            f"{where.name} looks like {title}, but is not written as such ({type(error).__name__}: {error}).",
+            f"{source_path.name} looks like {title}, but is not written as such ({type(error).__name__}: {error}).",
             "Export it again, or name its format.",
         ) from error
-    clips = tuple(replace(c, source=where) for c in made.clips)
+    clips = tuple(replace(c, source=source_path) for c in made.clips)
     return Inspection(
-        where, found.format or how.name, how.title, why, made.layout, made.alternatives, made.units, clips, made.notes
+        source_path,
+        detections.format or reader.name,
+        reader.title,
+        why,
+        made.layout,
+        made.alternatives,
+        made.units,
+        clips,
+        made.notes,
     )
 
 
@@ -139,7 +148,7 @@ def read_keypoints(
     Raises:
         KeypointError: it cannot be read; the message says why and what to do.
     """
-    found = inspect_keypoints(
+    inspection = inspect_keypoints(
         path, fps=fps, image_size=image_size, layout=layout, format=format, mirrored=mirrored, pixel_aspect=pixel_aspect
     )
-    return list(found.clips)
+    return list(inspection.clips)

@@ -1,4 +1,4 @@
-"""What the user pointed at, opened: a file, or the files of a folder or zip, as text, JSON, arrays or HDF5."""
+"""An input path, opened: a file, or the files of a folder or zip, as text, JSON, arrays or HDF5."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 def decoded(data: bytes) -> str:
-    """UTF-8 or, where its mark says so, UTF-16, which PowerShell writes."""
+    """Decode UTF-8, or UTF-16 (which PowerShell writes) where a byte-order mark says so."""
     return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
 
 
@@ -153,12 +153,12 @@ class Source:
         """(name, what ``parse`` makes of content and name) of some of the files; damaged ones are left out."""
         for name, data in self.items(names):
             try:
-                found = parse(data, PurePath(name).name)
+                parsed = parse(data, PurePath(name).name)
             except DamagedFileError as error:
                 why = error.message.removeprefix(PurePath(name).name).strip().rstrip(".")
                 self.leave_out(name, why if data else "is empty")
                 continue
-            yield name, found
+            yield name, parsed
 
     @cached_property
     def data(self) -> bytes:
@@ -216,8 +216,8 @@ class Source:
         """The arrays of the first whole file of a series of npz files, to recognise the format; else empty."""
         if not self.is_series or self.suffix not in (".npz", *PICKLES):
             return {}
-        found = self.parsed(self.names[:_SNIFFED], lambda data, name: self.arrays_of(name, data))
-        return next((arrays for _, arrays in found), {})
+        parsed = self.parsed(self.names[:_SNIFFED], lambda data, name: self.arrays_of(name, data))
+        return next((arrays for _, arrays in parsed), {})
 
     @cached_property
     def hdf5(self) -> Hdf5 | None:

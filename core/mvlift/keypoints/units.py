@@ -16,28 +16,29 @@ _USUAL_SIZES: Final = ((640, 360), (640, 480), (854, 480), (960, 540), (1280, 72
 _OUTSIDE: Final = 0.25
 """Share of keypoints outside the picture that makes its size doubtful."""
 _SMALL: Final = 0.5
-"""Somebody who stays in this share of width and height for a whole clip is likely in pixels of a smaller picture."""
+"""If a person stays within this share of width and height for the clip, the pixels are likely those of a smaller
+picture."""
 _LONG: Final = 10
 
 
 def _is_percent(values: F64, size: tuple[int, int] | None) -> bool:
-    """Whether coordinates of a script's file fill no more than 0 to 100 of a picture that must be larger."""
+    """Whether coordinates of unknown unit lie within 0 to 100 although the picture is larger, hence are percent."""
     inside = bool(((values >= -5) & (values <= 105)).mean() > 0.99 and values.max() < 150)
     return inside and bool(np.ptp(values) > 15) and (size is None or min(size) > 150)
 
 
-def find_units(found: Detections, points: F64, score: F64, size: tuple[int, int] | None, notes: list[str]) -> str:
+def find_units(detections: Detections, points: F64, score: F64, size: tuple[int, int] | None, notes: list[str]) -> str:
     """ "pixels", "fraction", "percent" or "centred" (-1 to 1).
 
     Args:
-        found: what the reader knows.
+        detections: of the reader.
         points: (N, J, 2) as written.
         score: (N, J), 0 = missing.
         size: of the picture, where it is known.
         notes: sentences for the user.
     """
-    if found.units != "unknown":
-        return found.units
+    if detections.units != "unknown":
+        return detections.units
     values = points[score > 0]
     if not len(values):
         return "pixels"
@@ -46,7 +47,7 @@ def find_units(found: Detections, points: F64, score: F64, size: tuple[int, int]
         return "centred" if (low < -0.12).all() and np.abs(values).max() <= 1.001 else "fraction"
     if np.mean((values >= -1.001) & (values <= 1.001)) > 0.99:
         return "centred"
-    if found.axes_uncertain and _is_percent(values, size):
+    if detections.axes_uncertain and _is_percent(values, size):
         notes.append("No coordinate is far above 100: they were taken for percent of the picture.")
         return "percent"
     return "pixels"

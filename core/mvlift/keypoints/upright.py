@@ -1,4 +1,4 @@
-"""Files in which y points up or stands before x, found by how people hold themselves."""
+"""Files in which y points up or stands before x, detected by the direction of people's trunks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _downward(points: F64, score: F64, layout: Layout) -> F64:
 
 
 def find_axes(points: F64, score: F64, layout: Layout, units: str, axes_uncertain: bool, notes: list[str]) -> Axes:
-    """How the axes of a file lie, where nearly everybody's trunk shows it.
+    """Axis convention of a file, where the trunks of nearly all people agree on it.
 
     Args:
         points: (N, J, 2) in ``units``.
@@ -72,10 +72,10 @@ def find_axes(points: F64, score: F64, layout: Layout, units: str, axes_uncertai
     return "x right, y down"
 
 
-def _turned(how: str) -> str:
+def _turned(orientation: str) -> str:
     return (
-        f"All poses are {how}. If they are not so in the video, it was turned before detection, or the file's axes "
-        "are others than x right and y down: turn it back, or export it again."
+        f"All poses are {orientation}. If they are not so in the video, the video was rotated before detection, or the "
+        "file's axes are not x right and y down: rotate it back, or export it again."
     )
 
 

@@ -150,8 +150,8 @@ def _openpose(clips: Sequence[KeypointClip], stem: str) -> Iterator[tuple[str, s
     frames = [c.frames for c in mapped]
     for frame in range(min(int(f[0]) for f in frames), max(int(f[-1]) for f in frames) + 1):
         people = []
-        for number, (clip, own) in enumerate(zip(mapped, frames, strict=True)):
-            t = frame - int(own[0])
+        for number, (clip, frame_numbers) in enumerate(zip(mapped, frames, strict=True)):
+            t = frame - int(frame_numbers[0])
             if not 0 <= t < len(clip) or not clip.seen[t].any():
                 continue
             values = np.concatenate([clip.points[t], clip.confidence[t][:, None]], 1).reshape(-1)

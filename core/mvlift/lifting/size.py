@@ -52,7 +52,7 @@ def apply_height(
     Args:
         motion: of the enlarged body, or of a person, which stays as it is.
         skeleton: that was fitted.
-        rig: says which joint's height counts.
+        kinematic_model: says which joint's height counts.
         height: of the withers in metres, or None for the size of the body's file.
 
     Raises:

@@ -25,8 +25,8 @@ def _rows(document: object) -> list[dict[str, object]] | None:
     first = next(rows, {})
     if "image_id" not in first:
         return None
-    own = isinstance(first["image_id"], str) or "idx" in first or "box" in first
-    return document if own and first["keypoints"] and not isinstance(first["keypoints"][0], list) else None
+    is_alphapose = isinstance(first["image_id"], str) or "idx" in first or "box" in first
+    return document if is_alphapose and first["keypoints"] and not isinstance(first["keypoints"][0], list) else None
 
 
 def _recognise(source: Source) -> str | None:
@@ -54,13 +54,17 @@ def _read(source: Source) -> Detections:
         raise KeypointError(
             f"{source.path.name}: no image_id holds a frame number.", "Name the images by frame, such as 000012.jpg."
         )
-    found = rows.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+    detections = rows.build(source.path.name)
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
     if skipped:
-        found.notes.append(f"{skipped} rows without frame number or keypoints were left out.")
-    if found.person is not None and len(set(found.person.tolist())) == 1 and len(rows) > len(set(found.frame.tolist())):
-        found.person = None  # everybody has the same number: nothing was tracked
-    return found
+        detections.notes.append(f"{skipped} rows without frame number or keypoints were left out.")
+    if (
+        detections.person is not None
+        and len(set(detections.person.tolist())) == 1
+        and len(rows) > len(set(detections.frame.tolist()))
+    ):
+        detections.person = None  # all ids are equal: the people were not tracked
+    return detections
 
 
 def _bodies(value: object) -> list[object] | None:
@@ -80,13 +84,13 @@ def _by_image(source: Source) -> list[tuple[int, list[object]]] | None:
         return None
     if "bodies" in document:
         return [(last_number(source.names[0]) or 0, _bodies(document) or [])]
-    found = []
+    numbered_people = []
     for name, value in document.items():
         number, people = last_number(str(name)), _bodies(value)
         if number is None or people is None:
             return None
-        found.append((number, people))
-    return found
+        numbered_people.append((number, people))
+    return numbered_people
 
 
 def _recognise_cmu(source: Source) -> str | None:
@@ -104,6 +108,6 @@ def _read_cmu(source: Source) -> Detections:
             values = person.get("joints", person.get("pose_keypoints_2d")) if isinstance(person, dict) else None
             if isinstance(values, list):
                 rows.add(frame, values)
-    found = rows.build(source.path.name)
-    found.layouts = ("openpose18",) if found.points.shape[1] == 18 else ()
-    return found
+    detections = rows.build(source.path.name)
+    detections.layouts = ("openpose18",) if detections.points.shape[1] == 18 else ()
+    return detections

@@ -118,7 +118,8 @@ def _per_person(array: F64, name: str, notes: list[str]) -> F64:
 
 
 def _are_cameras(array: F64) -> bool:
-    """Whether the first axis of MediaPipe's points counts cameras: somebody moves less from frame to frame."""
+    """Whether the first axis of MediaPipe's points counts cameras: points move less between frames than they differ
+    between cameras."""
     if array.shape[1] < 2 or array.shape[2] not in _MEDIAPIPE_COUNTS:
         return False
     known: NDArray[np.bool_] = np.asarray(np.isfinite(array[..., :2]).all(-1))
@@ -161,7 +162,7 @@ def _read(source: Source) -> Detections:
     start = _whole(source.arrays.get("first_frame"))
     there = np.isfinite(table[..., :2]).all(-1).any(-1)
     frame, person = np.nonzero(there)
-    found = Detections(
+    detections = Detections(
         frame=frame + start,
         points=table[frame, person, :, :2],
         confidence=None if score is None else score[frame, person],
@@ -175,40 +176,40 @@ def _read(source: Source) -> Detections:
     )
     rate = source.arrays.get("fps")
     if rate is not None:
-        found.fps = _rate(rate)
-    _name(found, source, joints)
-    return found
+        detections.fps = _rate(rate)
+    _name(detections, source, joints)
+    return detections
 
 
-def _name(found: Detections, source: Source, joints: int) -> None:
+def _name(detections: Detections, source: Source, joints: int) -> None:
     """Names from the file, or MediaPipe's for its counts, or numbers for points that belong to no known layout."""
     key = next((k for k in _NAMES if k in source.arrays and source.arrays[k].size == joints), None)
     if key is not None:
-        name_keypoints(found, _texts(source.arrays[key].reshape(-1), source.path.name))
+        name_keypoints(detections, _texts(source.arrays[key].reshape(-1), source.path.name))
     elif joints in _MEDIAPIPE_COUNTS:
-        found.hands = _mediapipe_hands(found)
-        found.points = found.points[:, :_MEDIAPIPE]
-        found.confidence = None if found.confidence is None else found.confidence[:, :_MEDIAPIPE]
-        found.layouts = ("mediapipe33",)
-        refuse_world_landmarks(found.points, get_layout("mediapipe33").names, source.path.name)
-    elif not found.layouts:
-        found.names = tuple(f"point_{i + 1}" for i in range(joints))
+        detections.hands = _mediapipe_hands(detections)
+        detections.points = detections.points[:, :_MEDIAPIPE]
+        detections.confidence = None if detections.confidence is None else detections.confidence[:, :_MEDIAPIPE]
+        detections.layouts = ("mediapipe33",)
+        refuse_world_landmarks(detections.points, get_layout("mediapipe33").names, source.path.name)
+    elif not detections.layouts:
+        detections.names = tuple(f"point_{i + 1}" for i in range(joints))
 
 
-def _mediapipe_hands(found: Detections) -> F64 | None:
+def _mediapipe_hands(detections: Detections) -> F64 | None:
     """(N, 2, 21, 4) hands behind MediaPipe's 33 keypoints: 42 columns after them, or after the face.
 
     Programs differ in which hand is first: each is given to the wrist of the body that it is nearer to.
     """
-    joints = found.points.shape[1]
+    joints = detections.points.shape[1]
     if joints < _MEDIAPIPE + 2 * HAND_KEYPOINTS:
         return None
     start = joints - 2 * HAND_KEYPOINTS if joints == _POSE_FACE_HANDS else _MEDIAPIPE
     columns = np.arange(start, start + 2 * HAND_KEYPOINTS).reshape(2, HAND_KEYPOINTS)
-    hands = np.full((len(found.points), 2, HAND_KEYPOINTS, 4), np.nan)
-    hands[..., :2] = found.points[:, columns]
-    hands[..., 2] = 1.0 if found.confidence is None else found.confidence[:, columns]
-    wrists = found.points[:, [15, 16]]
+    hands = np.full((len(detections.points), 2, HAND_KEYPOINTS, 4), np.nan)
+    hands[..., :2] = detections.points[:, columns]
+    hands[..., 2] = 1.0 if detections.confidence is None else detections.confidence[:, columns]
+    wrists = detections.points[:, [15, 16]]
     distance = np.linalg.norm(hands[:, :, None, 0, :2] - wrists[:, None], axis=-1)  # (N, hand, wrist)
     known = np.isfinite(distance).all((1, 2)) & (hands[:, :, 0, :2] != 0).any((1, 2))
     if known.any() and distance[known][:, 0, 0].sum() > distance[known][:, 0, 1].sum():

@@ -41,14 +41,14 @@ def _points(person: object) -> list[list[Any]] | None:
     return _pairs(next((person[k] for k in _POINTS if isinstance(person.get(k), list)), None))
 
 
-def _pairs(given: list[Any] | None) -> list[list[Any]] | None:
+def _pairs(values: list[Any] | None) -> list[list[Any]] | None:
     """Pairs or triples, which a flat list is cut into; None for what is neither."""
-    if not given:
+    if not values:
         return None
-    if all(isinstance(p, list) and 2 <= len(p) <= 3 for p in given):
-        return given
-    flat = all(isinstance(n, int | float) for n in given[:6]) and len(given) % 3 == 0 and len(given) >= 15
-    return [given[i : i + 3] for i in range(0, len(given), 3)] if flat else None
+    if all(isinstance(p, list) and 2 <= len(p) <= 3 for p in values):
+        return values
+    flat = all(isinstance(n, int | float) for n in values[:6]) and len(values) % 3 == 0 and len(values) >= 15
+    return [values[i : i + 3] for i in range(0, len(values), 3)] if flat else None
 
 
 def _people(frame: object) -> list[Any] | None:
@@ -65,13 +65,13 @@ def _people(frame: object) -> list[Any] | None:
 
 def _by_id(people: dict[str, Any]) -> list[dict[str, Any]] | None:
     """The people of {id: person}, where a person may be a bare list of keypoints; None for anything else."""
-    found = []
-    for who, person in people.items():
+    entries = []
+    for person_id, person in people.items():
         made = {"keypoints": person} if isinstance(person, list) and len(person) >= _LEAST else person
-        if last_number(str(who)) is None or _points(made) is None:
+        if last_number(str(person_id)) is None or _points(made) is None:
             return None
-        found.append({"id": str(who), **made})
-    return found
+        entries.append({"id": str(person_id), **made})
+    return entries
 
 
 def _entries(source: Source) -> list[tuple[object, object]]:
@@ -89,8 +89,8 @@ def _entries(source: Source) -> list[tuple[object, object]]:
 
 
 def _key(frame: object, count: int) -> object:
-    found = (frame.get(k) for k in _FRAMES) if isinstance(frame, dict) else ()
-    return next((k for k in found if isinstance(k, int | str)), count)
+    numbers = (frame.get(k) for k in _FRAMES) if isinstance(frame, dict) else ()
+    return next((k for k in numbers if isinstance(k, int | str)), count)
 
 
 def _by_person(document: object) -> dict[str, dict[str, Any]] | None:
@@ -114,17 +114,17 @@ def _recognise(source: Source) -> str | None:
         return "json of {person: {frame: keypoints}}"
     entries = _entries(source)[:_LOOKED]
     looked = [people for _, frame in entries if (people := _people(frame)) is not None]
-    some = any(_points(p) for people in looked for p in people)
-    return "json of people with keypoints by frame" if some and 2 * len(looked) > len(entries) else None
+    any_person = any(_points(p) for people in looked for p in people)
+    return "json of people with keypoints by frame" if any_person and 2 * len(looked) > len(entries) else None
 
 
 def _frames(source: Source, notes: list[str]) -> Iterator[tuple[int, Any, object]]:
     """(frame, person, id) of every person."""
     by_person = _by_person(source.document)
     if by_person is not None:
-        for who, frames in by_person.items():
+        for person_id, frames in by_person.items():
             for key, person in frames.items():
-                yield last_number(str(key)) or 0, person, who
+                yield last_number(str(key)) or 0, person, person_id
         return
     entries = _entries(source)
     numbers = _numbers([key for key, _ in entries], notes)
@@ -150,7 +150,7 @@ def _numbers(keys: list[object], notes: list[str]) -> list[int | None]:
 @reader("by-frame", "Keypoints by frame", _recognise, rank=45)
 def _read(source: Source) -> Detections:
     poses, notes, spatial = SplitDetections(), list[str](), 0
-    for frame, person, who in _frames(source, notes):
+    for frame, person, person_id in _frames(source, notes):
         points = _points(person)
         if points is None:
             continue
@@ -158,7 +158,7 @@ def _read(source: Source) -> Detections:
         if scores is None and all(len(p) > 2 for p in points):
             scores = [p[2] for p in points]
             spatial += any(isinstance(s, int | float) and not -0.01 <= s <= 10 for s in scores)
-        poses.add(frame, points, scores, who)
+        poses.add(frame, points, scores, person_id)
     if not len(poses):
         raise KeypointError(f"{source.path.name}: no frame shows a person.", "Run the detector again.")
     if 2 * spatial > len(poses):
@@ -166,8 +166,8 @@ def _read(source: Source) -> Detections:
             f"{source.path.name} holds points with three coordinates, not x, y and confidence.",
             "Import the 2D keypoints of the same video.",
         )
-    found = poses.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
-    found.notes += notes
-    found.axes_uncertain = True
-    return found
+    detections = poses.build(source.path.name)
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
+    detections.notes += notes
+    detections.axes_uncertain = True
+    return detections

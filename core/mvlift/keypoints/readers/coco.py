@@ -101,22 +101,24 @@ def _read(source: Source) -> Detections:
         )
     if not len(rows):
         raise KeypointError(f"{source.path.name}: no annotation has keypoints.", "Export them with keypoints.")
-    found = rows.build(source.path.name)
-    found.names = _names(document.get("categories"), [kept[0].get("category_id")])
-    if found.names is not None and len(found.names) != found.points.shape[1]:
-        found.names = None
-        found.layouts = _RESULT_LAYOUTS.get(found.points.shape[1], ())
-    if found.confidence is not None and np.isin(found.confidence, (0, 1, 2)).all():
-        found.confidence = found.confidence / max(2.0 * bool((found.confidence == 2).any()), 1.0)  # 1 = hidden
+    detections = rows.build(source.path.name)
+    detections.names = _names(document.get("categories"), [kept[0].get("category_id")])
+    if detections.names is not None and len(detections.names) != detections.points.shape[1]:
+        detections.names = None
+        detections.layouts = _RESULT_LAYOUTS.get(detections.points.shape[1], ())
+    if detections.confidence is not None and np.isin(detections.confidence, (0, 1, 2)).all():
+        detections.confidence = detections.confidence / max(
+            2.0 * bool((detections.confidence == 2).any()), 1.0
+        )  # 1 = hidden
     sizes = {(i.get("width"), i.get("height")) for i in images}
     if len(sizes) == 1 and all(isinstance(v, int) and v > 0 for v in next(iter(sizes))):
-        found.image_size = sizes.pop()  # type: ignore[assignment]
+        detections.image_size = sizes.pop()  # type: ignore[assignment]
     elif len(sizes) > 1:
         more.append("The images differ in size: they may not be one video.")
-    found.units, found.notes = "pixels", [*found.notes, *notes, *more]
-    found.ids_certain = found.person is not None
-    found.fps = _rate(document)
-    return found
+    detections.units, detections.notes = "pixels", [*detections.notes, *notes, *more]
+    detections.ids_certain = detections.person is not None
+    detections.fps = _rate(document)
+    return detections
 
 
 def _rate(document: Mapping[str, Any]) -> Fraction | None:
@@ -144,8 +146,8 @@ def _read_results(source: Source) -> Detections:
     for row in _results(source.document) or []:
         if isinstance(row, dict) and isinstance(row.get("image_id"), int) and isinstance(row.get("keypoints"), list):
             rows.add(row["image_id"], row["keypoints"], row.get("track_id", ""))
-    found = rows.build(source.path.name)
-    found.layouts = _RESULT_LAYOUTS.get(found.points.shape[1], ())
-    if found.confidence is not None and np.isin(found.confidence, (0, 1, 2)).all():
-        found.confidence = found.confidence / 2
-    return found
+    detections = rows.build(source.path.name)
+    detections.layouts = _RESULT_LAYOUTS.get(detections.points.shape[1], ())
+    if detections.confidence is not None and np.isin(detections.confidence, (0, 1, 2)).all():
+        detections.confidence = detections.confidence / 2
+    return detections

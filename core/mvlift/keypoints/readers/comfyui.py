@@ -85,26 +85,28 @@ def _read(source: Source) -> Detections:
             sizes += [_canvas(frame)] if triples else []
     if not len(poses):
         raise KeypointError(f"{source.path.name}: no frame has {kind}.", "Run the pose node on frames that show one.")
-    found = poses.build(source.path.name)
-    found.layouts = _LAYOUTS[kind].get(found.points.shape[1], ())
-    found.span = (min(n for n, _ in frames), max(n for n, _ in frames))
+    detections = poses.build(source.path.name)
+    detections.layouts = _LAYOUTS[kind].get(detections.points.shape[1], ())
+    detections.span = (min(n for n, _ in frames), max(n for n, _ in frames))
     canvas = set(sizes)
     if len(canvas) == 1 and (size := canvas.pop()) is not None:
-        _as_share_of_canvas(found, size)
+        _as_share_of_canvas(detections, size)
     else:
-        found.notes.append("The frames have canvases of several sizes: the keypoints were taken as pixels.")
-    return found
+        detections.notes.append("The frames have canvases of several sizes: the keypoints were taken as pixels.")
+    return detections
 
 
-def _as_share_of_canvas(found: Detections, size: tuple[int, int]) -> None:
+def _as_share_of_canvas(detections: Detections, size: tuple[int, int]) -> None:
     """Fractions of the canvas, which ComfyUI scales from the video; editors write fractions already."""
-    seen = found.points[(found.confidence if found.confidence is not None else found.points[..., 0]) > 0]
+    seen = detections.points[
+        (detections.confidence if detections.confidence is not None else detections.points[..., 0]) > 0
+    ]
     if len(seen) and (abs(seen) > 2).mean() > 0.05:
-        found.points = found.points / size
-        if found.hands is not None:
-            pixels = float(np.nanmax(np.abs(found.hands[..., :2]), initial=0.0)) > 2
-            found.hands[..., :2] /= size if pixels else (1, 1)
-        found.notes.append(
+        detections.points = detections.points / size
+        if detections.hands is not None:
+            pixels = float(np.nanmax(np.abs(detections.hands[..., :2]), initial=0.0)) > 2
+            detections.hands[..., :2] /= size if pixels else (1, 1)
+        detections.notes.append(
             f"The keypoints lie on ComfyUI's canvas of {size[0]}x{size[1]}. Give the video's size if it is another."
         )
-    found.units, found.image_size = "fraction", size
+    detections.units, detections.image_size = "fraction", size

@@ -158,9 +158,9 @@ def _read(source: Source) -> Detections:
         raise KeypointError(
             f"{name} holds no skeletons or points.", "Annotate with CVAT's skeletons, and export again."
         )
-    found = table.build(name)
-    found.ids_certain = tracked
-    found.person = found.person if tracked else None
-    found.image_size, found.units = _size(root), "pixels"
-    found.notes += notes
-    return found
+    detections = table.build(name)
+    detections.ids_certain = tracked
+    detections.person = detections.person if tracked else None
+    detections.image_size, detections.units = _size(root), "pixels"
+    detections.notes += notes
+    return detections

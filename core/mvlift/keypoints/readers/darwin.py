@@ -54,7 +54,7 @@ def _nodes(frame: object, label: str) -> dict[str, tuple[float, float, float]]:
 
 
 def _add_video(table: KeypointTable, annotation: Mapping[str, Any], person: str) -> None:
-    """Every frame of an annotation's life, from its key frames."""
+    """Add all frames of an annotation, interpolated between its key frames."""
     label = str(annotation.get("name", ""))
     frames = {int(k): _nodes(v, label) for k, v in annotation["frames"].items() if str(k).isdecimal()}
     frames = {k: nodes for k, nodes in frames.items() if nodes}
@@ -64,11 +64,11 @@ def _add_video(table: KeypointTable, annotation: Mapping[str, Any], person: str)
     keys: dict[int, NDArray[np.float64]] = {
         frame: np.array([nodes.get(n, (0.0, 0.0, 0.0)) for n in names]) for frame, nodes in frames.items()
     }
-    given = annotation.get("ranges", annotation.get("segments"))
-    ranges = [(int(r[0]), int(r[1])) for r in given or [] if len(r) > 1 and isinstance(r[1], int)]
+    listed_ranges = annotation.get("ranges", annotation.get("segments"))
+    ranges = [(int(r[0]), int(r[1])) for r in listed_ranges or [] if len(r) > 1 and isinstance(r[1], int)]
     last = max((b - 1 for _, b in ranges), default=None)
-    whole = interpolated(keys, last) if annotation.get("interpolated", True) else keys
-    for frame, values in whole.items():
+    every_frame = interpolated(keys, last) if annotation.get("interpolated", True) else keys
+    for frame, values in every_frame.items():
         if ranges and not any(a <= frame < b for a, b in ranges):
             continue
         for name, (x, y, sure) in zip(names, values.tolist(), strict=True):
@@ -85,7 +85,7 @@ def _add(table: KeypointTable, annotations: list[dict[str, Any]], frame: int) ->
     """Adds annotations; True where they are tracked over a video."""
     tracked, seen = False, dict[str, int]()
     skeletons = Counter(str(a.get("name", "")) for a in annotations if _has_skeleton(a))
-    if len(skeletons) > 1:  # people and their dogs: what there is most of
+    if len(skeletons) > 1:  # several classes (people and dogs): the most frequent one
         wanted = skeletons.most_common(1)[0][0]
         annotations = [a for a in annotations if not _has_skeleton(a) or str(a.get("name", "")) == wanted]
     for number, annotation in enumerate(annotations):
@@ -127,11 +127,11 @@ def _read(source: Source) -> Detections:
         tracked = _add(table, _annotations(source.document) or [], last_number(source.names[0]) or 0)
     if not len(table):
         raise KeypointError(f"{name} holds no skeletons or keypoints.", "Annotate with a skeleton class, and export.")
-    found = table.build(name)
-    found.person, found.ids_certain = (found.person, True) if tracked else (None, False)
+    detections = table.build(name)
+    detections.person, detections.ids_certain = (detections.person, True) if tracked else (None, False)
     width, height, rate = facts.get("width"), facts.get("height"), facts.get("fps")
     if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        found.image_size = (width, height)
-    found.fps = exact_rate(float(rate)) if isinstance(rate, int | float) else None
-    found.units = "pixels"
-    return found
+        detections.image_size = (width, height)
+    detections.fps = exact_rate(float(rate)) if isinstance(rate, int | float) else None
+    detections.units = "pixels"
+    return detections

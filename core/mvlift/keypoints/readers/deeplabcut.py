@@ -51,8 +51,11 @@ def _read_csv(source: Source) -> Detections:
         raise KeypointError(
             f"{source.path.name}: the header of DeepLabCut has no coords or no rows.", "Export it again."
         )
-    who = header.get("individuals", [""] * len(coords))
-    columns = [_Column(who[i] if i < len(who) else "", parts[i], coords[i].lower()) for i in range(first, len(coords))]
+    individuals = header.get("individuals", [""] * len(coords))
+    columns = [
+        _Column(individuals[i] if i < len(individuals) else "", parts[i], coords[i].lower())
+        for i in range(first, len(coords))
+    ]
     try:
         values = numbers(body, range(first, len(coords)))
     except ValueError as error:
@@ -81,9 +84,9 @@ def _read_h5(source: Source) -> Detections:
         tail = labels[1:] if len(labels) > 2 else labels  # without the scorer
         individual = tail[0] if len(tail) > 2 else ""
         columns.append(_Column(individual, tail[-2] if len(tail) > 1 else "", tail[-1].lower()))
-    found = _detections(columns, table.values, table.index, name)
-    found.format = "deeplabcut"
-    return found
+    detections = _detections(columns, table.values, table.index, name)
+    detections.format = "deeplabcut"
+    return detections
 
 
 def _frames(index: Sequence[Sequence[object]], notes: list[str]) -> NDArray[np.int64]:
@@ -116,14 +119,16 @@ def _detections(
     by_animal: dict[str, dict[str, dict[str, int]]] = {}
     for i, column in enumerate(columns):
         by_animal.setdefault(column.individual, {}).setdefault(column.bodypart, {})[column.coord] = i
-    whole = {
+    parts_of_animal = {
         animal: [p for p, coords in parts.items() if set(coords) >= _BODIES] for animal, parts in by_animal.items()
     }
-    names = max(whole.values(), key=len, default=[])
-    kept = [a for a, parts in whole.items() if parts == names]
+    names = max(parts_of_animal.values(), key=len, default=[])
+    kept = [a for a, parts in parts_of_animal.items() if parts == names]
     if not names or not len(values) or len(values) * len(kept) * len(names) > MAX_CELLS:
         raise KeypointError(f"{name} has no x and y of body parts.", "Export the analysed video from DeepLabCut.")
-    notes = [f"{a or 'Another animal'} has other body parts and was left out." for a in whole if a not in kept]
+    notes = [
+        f"{a or 'Another animal'} has other body parts and was left out." for a in parts_of_animal if a not in kept
+    ]
     frame = _frames(index, notes)
     padded = np.concatenate([values, np.full((len(values), 1), np.nan)], 1)
     at = np.array([[[by_animal[a][p].get(c, -1) for c in _COORDS] for p in names] for a in kept])

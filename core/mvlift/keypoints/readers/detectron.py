@@ -16,7 +16,7 @@ __all__: list[str] = []
 
 _LAYOUTS: Final = {"coco": "coco17", "h36m": "h36m17"}
 _CLAMPED: Final = 4
-"""Keypoints of one person on one line, from which on the line is the edge of the box."""
+"""If at least this many keypoints of one person share a coordinate, that coordinate is an edge of the box."""
 
 
 def _recognise(source: Source) -> str | None:
@@ -59,7 +59,7 @@ def _read(source: Source) -> Detections:
     values = np.concatenate([people for _, people in kept])
     size = _size(_metadata(source))
     points = values[:, :2].transpose(0, 2, 1)
-    found = Detections(
+    detections = Detections(
         frame=np.repeat([i for i, _ in kept], [len(people) for _, people in kept]).astype(np.int64),
         points=points,
         confidence=_heat(values[:, -1]),
@@ -68,8 +68,8 @@ def _read(source: Source) -> Detections:
         units="pixels",
         image_size=size,
     )
-    _doubt_border(found)
-    return found
+    _doubt_border(detections)
+    return detections
 
 
 def _heat(score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,17 +77,18 @@ def _heat(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.clip(score, 0, 1)
 
 
-def _doubt_border(found: Detections) -> None:
-    """Detectron2 pushes keypoints outside its box onto the box: where many lie on one edge, they are not believed."""
-    outside = np.zeros(found.points.shape[:2], dtype=np.bool_)
+def _doubt_border(detections: Detections) -> None:
+    """Detectron2 pushes keypoints outside its box onto the box: where many lie on one edge, their confidence becomes
+    0."""
+    outside = np.zeros(detections.points.shape[:2], dtype=np.bool_)
     for axis in (0, 1):
-        along = found.points[..., axis]
+        along = detections.points[..., axis]
         for edge in (along.min(1, keepdims=True), along.max(1, keepdims=True)):
             on = np.abs(along - edge) < 0.01
             outside |= on & (on.sum(1, keepdims=True) >= _CLAMPED)
-    if found.confidence is not None and outside.any():
-        found.confidence = np.where(outside, 0.0, found.confidence)
-        found.notes.append(
+    if detections.confidence is not None and outside.any():
+        detections.confidence = np.where(outside, 0.0, detections.confidence)
+        detections.notes.append(
             f"{100 * outside.mean():.0f} % of the keypoints lie on the edge of the detected box, because they are "
             "outside the picture: taken as missing."
         )
@@ -122,7 +123,7 @@ def _read_dataset(source: Source) -> Detections:
     meta = _metadata(source)
     layout = _LAYOUTS.get(str(meta.get("layout_name")))
     sizes = meta.get("video_metadata")
-    found = Detections(
+    detections = Detections(
         frame=np.arange(len(poses)),
         points=poses[..., :2],
         confidence=poses[..., 2] if poses.shape[2] == 3 else None,
@@ -134,5 +135,5 @@ def _read_dataset(source: Source) -> Detections:
         metadata={"video": key[0]},
     )
     if len(clips) > 1:
-        found.notes.append(f"The file holds {len(clips)} sequences; the longest, {key[0]} ({key[1]}), was taken.")
-    return found
+        detections.notes.append(f"The file holds {len(clips)} sequences; the longest, {key[0]} ({key[1]}), was taken.")
+    return detections

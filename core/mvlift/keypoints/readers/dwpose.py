@@ -28,8 +28,8 @@ _SCORES: Final = ("body_scores", "bodies_score", "body_score", "subset", "score"
 
 def _listed(source: Source) -> list[dict[str, NDArray[Any]]]:
     """The frames of a pickled list."""
-    whole = source.unpickled
-    return [named_arrays(frame) for frame in whole] if isinstance(whole, list) else []
+    content = source.unpickled
+    return [named_arrays(frame) for frame in content] if isinstance(content, list) else []
 
 
 def _recognise(source: Source) -> str | None:
@@ -57,12 +57,14 @@ def _frame(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[F64, F64 | No
             f"{name}: bodies has shape {bodies.shape}, expected (18 n, 2).", "Save DWPose's own arrays."
         )
     candidates = bodies[..., :2].reshape(-1, 2).astype(np.float64)
-    found = next((arrays[k] for k in _SCORES if k in arrays), None)
-    if found is None or found.dtype.kind not in "fiu" or found.shape[-1] < _BODY:
+    score_array = next((arrays[k] for k in _SCORES if k in arrays), None)
+    if score_array is None or score_array.dtype.kind not in "fiu" or score_array.shape[-1] < _BODY:
         return candidates[: len(candidates) // _BODY * _BODY].reshape(-1, _BODY, 2), None
-    scores = found.reshape(-1, found.shape[-1])[:, :_BODY].astype(np.float64)
-    whole = bool((scores == np.round(scores)).all())
-    if whole and (scores.max(initial=0) > 1 or len(candidates) != scores.size):  # numbers of candidates, -1 = missing
+    scores = score_array.reshape(-1, score_array.shape[-1])[:, :_BODY].astype(np.float64)
+    are_indices = bool((scores == np.round(scores)).all())
+    if are_indices and (
+        scores.max(initial=0) > 1 or len(candidates) != scores.size
+    ):  # numbers of candidates, -1 = missing
         at = np.clip(scores.astype(np.int64), 0, max(len(candidates) - 1, 0))
         points = candidates[at] if len(candidates) else np.zeros((*at.shape, 2))
         return points, (scores >= 0).astype(np.float64)
@@ -103,11 +105,11 @@ def _frames(source: Source) -> Iterator[tuple[int, F64, F64 | None, list[F64 | N
     if not source.is_series:
         points, scores = _frame(source.arrays, source.path.name)
         for i in range(len(points)) if source.arrays["bodies"].ndim > 2 else [0]:
-            some = slice(i, i + 1) if source.arrays["bodies"].ndim > 2 else slice(None)
+            rows = slice(i, i + 1) if source.arrays["bodies"].ndim > 2 else slice(None)
             hands: list[F64 | None] = [None]
             if source.arrays["bodies"].ndim < 3:
                 hands = _hands(source.arrays, len(points))
-            yield i, points[some], None if scores is None else scores[some], hands
+            yield i, points[rows], None if scores is None else scores[rows], hands
         return
     numbered = source.numbered[0]
     first = 1 if numbered[0][1] == 1 else 0
@@ -123,11 +125,11 @@ def _read(source: Source) -> Detections:
         numbers.append(number)
         for i, one in enumerate(points):
             poses.add(number, one.tolist(), None if scores is None else scores[i].tolist(), hands=hands[i])
-    found = poses.build(source.path.name)
-    found.layouts = ("openpose18",)
-    found.span = (min(numbers), max(numbers))
+    detections = poses.build(source.path.name)
+    detections.layouts = ("openpose18",)
+    detections.span = (min(numbers), max(numbers))
     if source.is_series:
-        found.notes += source.numbered[1]
+        detections.notes += source.numbered[1]
         if source.numbered[0][0][1] == 1:
-            found.notes.append("The files are numbered from 1: file 1 is the first frame.")
-    return found
+            detections.notes.append("The files are numbered from 1: file 1 is the first frame.")
+    return detections

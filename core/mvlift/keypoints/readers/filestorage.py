@@ -32,13 +32,13 @@ _HEAD: Final = 4096
 def _recognise(source: Source) -> str | None:
     if source.suffix == ".json":
         documents = source.first_documents or [source.document]
-        found = all(isinstance(d, dict) and any(map(_is_matrix, d.values())) for d in documents)
+        is_filestorage = all(isinstance(d, dict) and any(map(_is_matrix, d.values())) for d in documents)
     elif source.suffix in _SUFFIXES:
         head = next((data[:_HEAD] for _, data in source.items(_pose_files(source)[:1])), b"")
-        found = any(mark in head for mark in _MARKS)
+        is_filestorage = any(mark in head for mark in _MARKS)
     else:
-        found = False
-    return "matrix of OpenCV's file storage" if found else None
+        is_filestorage = False
+    return "matrix of OpenCV's file storage" if is_filestorage else None
 
 
 def _is_matrix(value: object) -> bool:
@@ -91,8 +91,8 @@ def _read(source: Source) -> Detections:
         numbers.append(number)
         for one in people:
             poses.add(number, one[:, :2].tolist(), one[:, 2].tolist())
-    found = poses.build(source.path.name)
-    found.layouts = LAYOUTS.get(found.points.shape[1], ())
-    found.span = (min(numbers), max(numbers))
-    found.notes += notes
-    return found
+    detections = poses.build(source.path.name)
+    detections.layouts = LAYOUTS.get(detections.points.shape[1], ())
+    detections.span = (min(numbers), max(numbers))
+    detections.notes += notes
+    return detections

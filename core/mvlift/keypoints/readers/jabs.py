@@ -45,7 +45,7 @@ def _read(source: Source) -> Detections:
         count = file.array("poseest/instance_count").reshape(-1)[:frames]
         there[: len(count)] &= np.arange(mice) < count[:, None]
     frame, mouse = np.nonzero(there)
-    found = Detections(
+    detections = Detections(
         frame=frame.astype(np.int64),
         points=points[frame, mouse, :, ::-1].astype(np.float64),  # written as y, x
         confidence=score[frame, mouse],
@@ -55,7 +55,7 @@ def _read(source: Source) -> Detections:
     )
     key = next((k for k in _IDS if k in file and file.array(k).shape == there.shape), None)
     if mice == 1:
-        found.person, found.ids_certain = np.full(len(frame), "0"), True
+        detections.person, detections.ids_certain = np.full(len(frame), "0"), True
     elif key is not None:
-        found.person = file.array(key)[frame, mouse].astype(np.str_)
-    return found
+        detections.person = file.array(key)[frame, mouse].astype(np.str_)
+    return detections

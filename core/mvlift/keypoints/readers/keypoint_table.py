@@ -22,7 +22,7 @@ MAX_CELLS: Final = 40_000_000
 """More numbers than this (frames x keypoints) are a damaged file, not a clip."""
 
 
-def name_keypoints(found: Detections, labels: Sequence[str]) -> Detections:
+def name_keypoints(detections: Detections, labels: Sequence[str]) -> Detections:
     """Detections with the names of their columns, changed in place and returned.
 
     Columns are put in a known layout's order where they are its keypoints. Names that are only numbers ("0", "1", ...
@@ -30,7 +30,7 @@ def name_keypoints(found: Detections, labels: Sequence[str]) -> Detections:
     many keypoints.
 
     Args:
-        found: J columns in the order of ``labels``.
+        detections: J columns in the order of ``labels``.
         labels: J names as written.
     """
     digits = ["".join(c for c in label if c.isdecimal()) for label in labels]
@@ -40,21 +40,21 @@ def name_keypoints(found: Detections, labels: Sequence[str]) -> Detections:
         counted = bool(candidates_for(len(labels)))
     else:
         order, counted = _usual_order(labels), False
-    found.points = found.points[:, order]
-    found.confidence = None if found.confidence is None else found.confidence[:, order]
-    found.names = None if counted else tuple(labels[i] for i in order)
-    return found
+    detections.points = detections.points[:, order]
+    detections.confidence = None if detections.confidence is None else detections.confidence[:, order]
+    detections.names = None if counted else tuple(labels[i] for i in order)
+    return detections
 
 
 def _usual_order(labels: Sequence[str]) -> list[int]:
     """Columns in the order of the layout that has just these names, as annotation tools list them in any order."""
-    own = layout_of_names(labels).names
+    names = layout_of_names(labels).names
     layouts = [get_layout(n) for n in layout_names()]
-    if any(known.names == own for known in layouts):
+    if any(known.names == names for known in layouts):
         return list(range(len(labels)))
     for known in layouts:
-        if len(known.names) == len(own) and set(known.names) == set(own):
-            return [own.index(n) for n in known.names]
+        if len(known.names) == len(names) and set(known.names) == set(names):
+            return [names.index(n) for n in known.names]
     return list(range(len(labels)))
 
 
@@ -118,13 +118,13 @@ class KeypointTable:
                 f"{name}: the keypoints are not numbers ({error}).", "Export the file again."
             ) from error
         people = np.array([p for _, p in self._rows], dtype=np.str_)
-        found = Detections(
+        detections = Detections(
             frame=frame,
             points=table[..., :2],
             confidence=table[..., 2],
             person=people if (people != "").any() else None,
         )
-        return name_keypoints(found, list(self._columns))
+        return name_keypoints(detections, list(self._columns))
 
 
 def interpolated(keys: Mapping[int, F64], last: int | None = None) -> dict[int, F64]:

@@ -21,9 +21,9 @@ def _data(document: object) -> list[Any] | None:
     frames = document.get("data") if isinstance(document, dict) else None
     if not isinstance(frames, list) or not frames:
         return None
-    whole = [f for f in frames[:50] if isinstance(f, dict) and isinstance(f.get("skeleton"), list)]
-    poses = any(isinstance(s, dict) and isinstance(s.get("pose"), list) for f in whole for s in f["skeleton"])
-    return frames if 2 * len(whole) > len(frames[:50]) and poses else None
+    with_skeletons = [f for f in frames[:50] if isinstance(f, dict) and isinstance(f.get("skeleton"), list)]
+    poses = any(isinstance(s, dict) and isinstance(s.get("pose"), list) for f in with_skeletons for s in f["skeleton"])
+    return frames if 2 * len(with_skeletons) > len(frames[:50]) and poses else None
 
 
 def _recognise(source: Source) -> str | None:
@@ -42,17 +42,17 @@ def _read(source: Source) -> Detections:
             flat, scores = (one.get(k) for k in ("pose", "score")) if isinstance(one, dict) else (None, None)
             if isinstance(flat, list) and len(flat) % 2 == 0 and flat:
                 pairs = list(zip(flat[::2], flat[1::2], strict=True))
-                whole = isinstance(scores, list) and len(scores) == len(pairs)
-                poses.add(numbers[-1], pairs, scores if whole else None)
+                complete = isinstance(scores, list) and len(scores) == len(pairs)
+                poses.add(numbers[-1], pairs, scores if complete else None)
     if not len(poses):
         raise KeypointError(f"{source.path.name}: no frame has a skeleton.", "Extract the poses again.")
-    found = poses.build(source.path.name)
+    detections = poses.build(source.path.name)
     if min(numbers) == 1:  # Kinetics-skeleton counts from 1
-        found.frame = found.frame - 1
+        detections.frame = detections.frame - 1
         numbers = [n - 1 for n in numbers]
-    found.span = (min(numbers), max(numbers))
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
-    return found
+    detections.span = (min(numbers), max(numbers))
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
+    return detections
 
 
 def _annotation(source: Source) -> dict[str, Any] | None:
@@ -83,19 +83,19 @@ def _read_pickle(source: Source) -> Detections:
         if np.nanmin(points[..., 2]) < 0 or np.nanmax(points[..., 2]) > 1.6:
             raise KeypointError(f"{source.path.name} holds 3D skeletons.", "Use the annotations of 2D skeletons.")
         scores = points[..., 2]
-    whole = isinstance(scores, np.ndarray) and scores.shape == (people, frames, joints)
-    who, frame = np.nonzero((points[..., :2] != 0).any((2, 3)))
+    complete = isinstance(scores, np.ndarray) and scores.shape == (people, frames, joints)
+    person, frame = np.nonzero((points[..., :2] != 0).any((2, 3)))
     size = clip.get("original_shape", clip.get("img_shape"))
     several = isinstance(source.unpickled, dict) and len(source.unpickled.get("annotations", ())) > 1
-    found = Detections(
+    detections = Detections(
         frame=frame.astype(np.int64),
-        points=points[who, frame, :, :2],
-        confidence=scores[who, frame].astype(np.float64) if whole and isinstance(scores, np.ndarray) else None,
+        points=points[person, frame, :, :2],
+        confidence=scores[person, frame].astype(np.float64) if complete and isinstance(scores, np.ndarray) else None,
         layouts=_LAYOUTS.get(joints, ()),
         span=(0, frames - 1),
         units="pixels",
         notes=["The file holds several clips; the first was taken."] if several else [],
     )
     if isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size):
-        found.image_size = (size[1], size[0])  # written as height, width
-    return found
+        detections.image_size = (size[1], size[0])  # written as height, width
+    return detections

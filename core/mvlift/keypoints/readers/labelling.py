@@ -56,15 +56,17 @@ def _read_labelme(source: Source) -> Detections:
             grouped |= bool(group)
             key = (group, str(shape.get("label", "")))
             seen[key] = seen.get(key, 0) + 1
-            who = group or f"nobody {seen[key]}"  # points without a group: the second nose belongs to a second person
-            table.add(frame, who, key[1], float(points[0][0]), float(points[0][1]))
-    found = table.build(source.path.name)
-    found.confidence = found.confidence if found.points.shape[1] > 1 else None
-    found.person = found.person if grouped else None
-    found.image_size = _one_size(sizes)
-    found.units = "pixels"
-    found.notes += source.numbered[1] if source.is_series else []
-    return found
+            person = (
+                group or f"nobody {seen[key]}"
+            )  # points without a group: the second nose belongs to a second person
+            table.add(frame, person, key[1], float(points[0][0]), float(points[0][1]))
+    detections = table.build(source.path.name)
+    detections.confidence = detections.confidence if detections.points.shape[1] > 1 else None
+    detections.person = detections.person if grouped else None
+    detections.image_size = _one_size(sizes)
+    detections.units = "pixels"
+    detections.notes += source.numbered[1] if source.is_series else []
+    return detections
 
 
 def _tasks(document: object) -> list[dict[str, Any]] | None:
@@ -72,8 +74,8 @@ def _tasks(document: object) -> list[dict[str, Any]] | None:
     tasks = [document] if isinstance(document, dict) else document
     if not isinstance(tasks, list) or not tasks:
         return None
-    some = [t for t in tasks[:20] if isinstance(t, dict) and any(True for _ in _regions(t))]
-    return [t for t in tasks if isinstance(t, dict)] if some else None
+    any_regions = [t for t in tasks[:20] if isinstance(t, dict) and any(True for _ in _regions(t))]
+    return [t for t in tasks if isinstance(t, dict)] if any_regions else None
 
 
 def _regions(task: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -128,12 +130,12 @@ def _read_studio(source: Source) -> Detections:
             table.add(frame or 0, f"{key[0]} {seen[key]}", label, float(value["x"]), float(value["y"]))
     if not len(table):
         raise KeypointError(f"{source.path.name} holds no keypoints.", "Annotate with KeyPointLabels, and export json.")
-    found = table.build(source.path.name)
-    found.person, found.units = None, "percent"
-    found.image_size = _one_size(sizes)
-    if found.image_size is None and len(sizes) > 1:
+    detections = table.build(source.path.name)
+    detections.person, detections.units = None, "percent"
+    detections.image_size = _one_size(sizes)
+    if detections.image_size is None and len(sizes) > 1:
         raise KeypointError(
             f"{source.path.name}: its pictures differ in size, so they are no video.", "Export the frames of one video."
         )
-    found.notes += notes
-    return found
+    detections.notes += notes
+    return detections

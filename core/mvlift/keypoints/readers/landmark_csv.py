@@ -36,8 +36,8 @@ _TITLES: Final = {
 
 def _columns(titles: list[str]) -> dict[str, int]:
     plain = [re.sub(r"[^a-z]", "", t.lower()) for t in titles]
-    found = {kind: next((plain.index(t) for t in known if t in plain), -1) for kind, known in _TITLES.items()}
-    return {kind: i for kind, i in found.items() if i >= 0}
+    column_of = {kind: next((plain.index(t) for t in known if t in plain), -1) for kind, known in _TITLES.items()}
+    return {kind: i for kind, i in column_of.items() if i >= 0}
 
 
 def _recognise(source: Source) -> str | None:
@@ -62,16 +62,16 @@ def _read(source: Source) -> Detections:
         raise KeypointError(f"{name}: the column {rows[0][at['frame']]} holds no frame numbers.", "Number the frames.")
     table = KeypointTable()
     for number, row, (x, y, _, score) in zip(frame.tolist(), body, values.tolist(), strict=True):
-        who = row[at["person"]] if "person" in at and at["person"] < len(row) else ""
+        person = row[at["person"]] if "person" in at and at["person"] < len(row) else ""
         if at["name"] < len(row):
-            table.add(number, who, row[at["name"]], x, y, 1.0 if trusted < 0 else score)
-    found = table.build(name)
+            table.add(number, person, row[at["name"]], x, y, 1.0 if trusted < 0 else score)
+    detections = table.build(name)
     mediapipe = get_layout("mediapipe33").names
-    known = found.names or (mediapipe if found.points.shape[1] == len(mediapipe) else ())
-    refuse_world_landmarks(found.points, known, name)
-    found.confidence = found.confidence if trusted >= 0 else None
-    if found.person is None:
-        found.person, found.ids_certain = np.full(len(found.frame), "0"), True
-    found.notes += notes
-    found.axes_uncertain = True
-    return found
+    known = detections.names or (mediapipe if detections.points.shape[1] == len(mediapipe) else ())
+    refuse_world_landmarks(detections.points, known, name)
+    detections.confidence = detections.confidence if trusted >= 0 else None
+    if detections.person is None:
+        detections.person, detections.ids_certain = np.full(len(detections.frame), "0"), True
+    detections.notes += notes
+    detections.axes_uncertain = True
+    return detections

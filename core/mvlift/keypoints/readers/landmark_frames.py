@@ -121,8 +121,8 @@ def _flat_point(value: object) -> object:
 
 def _name_of(value: Mapping[str, Any]) -> str | None:
     """A point's name or number."""
-    found = next((value[k] for k in _NAME if isinstance(value.get(k), str | int)), None)
-    return None if found is None or isinstance(found, bool) else str(found)
+    label = next((value[k] for k in _NAME if isinstance(value.get(k), str | int)), None)
+    return None if label is None or isinstance(label, bool) else str(label)
 
 
 def _points(value: object) -> object:
@@ -152,9 +152,9 @@ def _poses(value: object, depth: int = 0) -> Iterator[tuple[str, Pose]]:
         if key is not None and not any(value.get(k) is False for k in _SEEN):
             yield from ((str(value.get("id", name)), pose) for name, pose in _poses(value[key], depth + 1))
         elif key is None and value and all(isinstance(v, dict | list) for v in value.values()):
-            for who, part in value.items():
-                if not _OTHER_PARTS.search(str(who)):
-                    yield from ((str(who), pose) for _, pose in _poses(part, depth + 1))
+            for person, part in value.items():
+                if not _OTHER_PARTS.search(str(person)):
+                    yield from ((str(person), pose) for _, pose in _poses(part, depth + 1))
     elif isinstance(value, list):
         for part in value:
             yield from _poses(part, depth + 1)
@@ -180,14 +180,16 @@ def _hands(entry: object) -> F64 | None:
     hands[..., 2] = 0
     there = False
     for row, keys in zip(hands, _HANDS, strict=True):
-        given = next((entry[k] for k in keys if isinstance(entry.get(k), list | dict)), None)
-        if isinstance(given, dict):
-            given = next((given[k] for k in _LANDMARKS if isinstance(given.get(k), list)), list(given.values()))
-        while isinstance(given, list) and len(given) == 1 and isinstance(given[0], list):
-            given = given[0]
-        if not isinstance(given, list) or len(given) != HAND_KEYPOINTS:
+        landmarks = next((entry[k] for k in keys if isinstance(entry.get(k), list | dict)), None)
+        if isinstance(landmarks, dict):
+            landmarks = next(
+                (landmarks[k] for k in _LANDMARKS if isinstance(landmarks.get(k), list)), list(landmarks.values())
+            )
+        while isinstance(landmarks, list) and len(landmarks) == 1 and isinstance(landmarks[0], list):
+            landmarks = landmarks[0]
+        if not isinstance(landmarks, list) or len(landmarks) != HAND_KEYPOINTS:
             continue
-        points = [_hand_point(p) for p in given]
+        points = [_hand_point(p) for p in landmarks]
         if None not in points:
             row[:] = points
             there = True
@@ -207,8 +209,8 @@ def _hand_point(value: object) -> tuple[float, float, float, float] | None:
 
 
 def _value(entry: object, keys: tuple[str, ...]) -> float | None:
-    found = (entry.get(k) for k in keys) if isinstance(entry, dict) else ()
-    return next((v for v in found if isinstance(v, int | float) and not isinstance(v, bool)), None)
+    values = (entry.get(k) for k in keys) if isinstance(entry, dict) else ()
+    return next((v for v in values if isinstance(v, int | float) and not isinstance(v, bool)), None)
 
 
 def entries(source: Source) -> Iterator[tuple[int | None, object]]:
@@ -232,8 +234,8 @@ def read_frames(source: Source) -> list[LandmarkFrame]:
     """Every frame of a source, also those without anybody."""
     frames = []
     for number, entry in entries(source):
-        own, time = _value(entry, _FRAME), _value(entry, _TIME)
-        number = int(own) if own is not None else number
+        frame_number, time = _value(entry, _FRAME), _value(entry, _TIME)
+        number = int(frame_number) if frame_number is not None else number
         stamp = np.nan if time is None else float(time)
         frames.append(LandmarkFrame(number, stamp, list(_poses(entry)), _hands(entry)))
     return frames

@@ -78,10 +78,10 @@ def _read_nuke(source: Source) -> Detections:
     first = re.search(r"^\s*first_frame\s+(\d{1,9})", root, re.MULTILINE)
     best.size = (int(size[1]), int(size[2])) if size else None
     best.fps = exact_rate(float(rate[1])) if rate and rate[1].count(".") < 2 else None
-    found = _object(best, source.path.name, up=True, first=int(first[1]) if first else 1)
+    detections = _object(best, source.path.name, up=True, first=int(first[1]) if first else 1)
     if len(nodes) > 1:
-        found.notes.append(f"The script has {len(nodes)} Tracker nodes; the one with most tracks was taken.")
-    return found
+        detections.notes.append(f"The script has {len(nodes)} Tracker nodes; the one with most tracks was taken.")
+    return detections
 
 
 def _object(tracks: _Tracks, name: str, up: bool, first: int) -> Detections:
@@ -102,12 +102,17 @@ def _object(tracks: _Tracks, name: str, up: bool, first: int) -> Detections:
     for label, points in tracks.points.items():
         for frame, (x, y) in points.items():
             table.add(frame - start, "0", label, x, height - y if up else y)
-    found = table.build(name)
-    found.names = found.names or tuple(f"point_{i + 1}" for i in range(found.points.shape[1]))
-    found.image_size, found.fps, found.units, found.ids_certain = tracks.size, tracks.fps, "pixels", True
+    detections = table.build(name)
+    detections.names = detections.names or tuple(f"point_{i + 1}" for i in range(detections.points.shape[1]))
+    detections.image_size, detections.fps, detections.units, detections.ids_certain = (
+        tracks.size,
+        tracks.fps,
+        "pixels",
+        True,
+    )
     if up and tracks.size is None:
-        found.notes.append("The picture's height is unknown: the highest point was put on its upper edge.")
-    return found
+        detections.notes.append("The picture's height is unknown: the highest point was put on its upper edge.")
+    return detections
 
 
 def _recognise_ae(source: Source) -> str | None:

@@ -38,8 +38,10 @@ _APPLE: Final = ("head_joint", "left_upLeg_joint", "right_upLeg_joint", "neck_1_
 
 def _recognise(source: Source) -> str | None:
     if source.is_series:
-        some = [has_poses(d) for d in source.first_documents]
-        return "json with landmarks, one file per frame" if some and 2 * sum(some) > len(some) else None
+        with_poses = [has_poses(d) for d in source.first_documents]
+        return (
+            "json with landmarks, one file per frame" if with_poses and 2 * sum(with_poses) > len(with_poses) else None
+        )
     looked = 0
     for _, entry in entries(source):
         if has_poses(entry):
@@ -65,7 +67,7 @@ class _Table:
     scored: bool = False
     hands: list[F64 | None] = field(default_factory=list)
 
-    def add(self, frame: int, time: float, who: str, pose: Pose, hands: F64 | None = None) -> None:
+    def add(self, frame: int, time: float, person: str, pose: Pose, hands: F64 | None = None) -> None:
         if isinstance(pose, dict):
             items = list(pose.items())
             self.named = True
@@ -79,7 +81,7 @@ class _Table:
         self.frame.append(frame)
         self.time.append(time)
         self.hands.append(hands)
-        self.people.append(who)
+        self.people.append(person)
         self.cells.append(cells)
 
     def _cell(self, point: dict[str, Any] | list[Any]) -> tuple[Any, ...]:
@@ -128,13 +130,13 @@ def refuse_world_landmarks(points: F64, names: tuple[str, ...], name: str) -> No
 
 def _numbers(frames: list[LandmarkFrame], notes: list[str]) -> tuple[list[int], str]:
     """0-based numbers of the frames, and a sentence for the user where they were only counted."""
-    given = [f.number for f in frames]
-    if any(n is None for n in given) or len(set(given)) < len(given):
+    frame_numbers = [f.number for f in frames]
+    if any(n is None for n in frame_numbers) or len(set(frame_numbers)) < len(frame_numbers):
         return list(range(len(frames))), (
             "The frames have no numbers: they were counted in the file's order. "
             "Frames without a person may be missing from the file."
         )
-    numbers = [n for n in given if n is not None]
+    numbers = [n for n in frame_numbers if n is not None]
     if numbers[0] == 1 and numbers == list(range(1, len(numbers) + 1)):
         notes.append("The frames are numbered from 1: 1 is the first frame.")
         return [n - 1 for n in numbers], ""
@@ -187,25 +189,29 @@ def _read(source: Source) -> Detections:
     _without_repeats(frames, notes)
     numbers, counted = _numbers(frames, notes)
     for number, frame in zip(numbers, frames, strict=True):
-        for who, pose in frame.poses:
-            table.add(number, frame.time, who, pose, frame.hands if len(frame.poses) == 1 else None)
+        for person, pose in frame.poses:
+            table.add(number, frame.time, person, pose, frame.hands if len(frame.poses) == 1 else None)
     if not table.cells:
         raise KeypointError(
             f"{source.path.name}: no frame has 2D landmarks.", "Save pose_landmarks, not the world landmarks."
         )
-    found = _found(table, _index_table(source), notes)
-    found.span, found.counted = (min(numbers), max(numbers)), counted
-    names = layout_of_names(found.names).names if found.names else get_layout("mediapipe33").names
-    refuse_world_landmarks(found.points, names if len(names) == found.points.shape[1] else (), source.path.name)
-    found.units = "pixels" if np.nanquantile(np.abs(found.points), 0.95) > 5 else "fraction"
-    found.image_size = _size_of_pixels(frames) or (None if source.is_series else picture_size(source.document))
-    if found.names is not None and any(n in table.columns for n in _APPLE):
-        height = 1.0 if found.units == "fraction" or found.image_size is None else float(found.image_size[1])
-        found.points[..., 1] = height - found.points[..., 1]
-        found.format = "apple-vision"
-        found.notes.append("Apple's Vision has y pointing up from the lower edge: it was turned over.")
-    found.axes_uncertain = True
-    return found
+    detections = _found(table, _index_table(source), notes)
+    detections.span, detections.counted = (min(numbers), max(numbers)), counted
+    names = layout_of_names(detections.names).names if detections.names else get_layout("mediapipe33").names
+    refuse_world_landmarks(
+        detections.points, names if len(names) == detections.points.shape[1] else (), source.path.name
+    )
+    detections.units = "pixels" if np.nanquantile(np.abs(detections.points), 0.95) > 5 else "fraction"
+    detections.image_size = _size_of_pixels(frames) or (None if source.is_series else picture_size(source.document))
+    if detections.names is not None and any(n in table.columns for n in _APPLE):
+        height = (
+            1.0 if detections.units == "fraction" or detections.image_size is None else float(detections.image_size[1])
+        )
+        detections.points[..., 1] = height - detections.points[..., 1]
+        detections.format = "apple-vision"
+        detections.notes.append("Apple's Vision has y pointing up from the lower edge: it was turned over.")
+    detections.axes_uncertain = True
+    return detections
 
 
 def _found(table: _Table, indices: Mapping[str, int], notes: list[str]) -> Detections:

@@ -58,8 +58,8 @@ def _recognise(source: Source) -> str | None:
     if source.is_series:
         documents = source.first_documents
         images = [_image(d) for d in documents]
-        some = any(images) and sum(i is not None or d == [] for i, d in zip(images, documents, strict=True))
-        return "json with keypoints and keypoint_scores, one file per frame" if 2 * some > len(images) else None
+        recognised = any(images) and sum(i is not None or d == [] for i, d in zip(images, documents, strict=True))
+        return "json with keypoints and keypoint_scores, one file per frame" if 2 * recognised > len(images) else None
     if _numbered(source.document) is not None:
         return "json with frame_id and instances"
     return "json with keypoints and keypoint_scores" if _image(source.document) else None
@@ -99,13 +99,13 @@ def _read(source: Source) -> Detections:
     for frame, instances in _frames(source):
         numbers.append(frame)
         add_instances(poses, frame, instances, source.path.name)
-    found = poses.build(source.path.name)
+    detections = poses.build(source.path.name)
     meta = _meta(source)
-    found.names = _names(meta, found.points.shape[1])
-    found.span = (min(numbers), max(numbers))
-    found.units = "pixels"
-    found.notes += source.numbered[1] if source.is_series else []
+    detections.names = _names(meta, detections.points.shape[1])
+    detections.span = (min(numbers), max(numbers))
+    detections.units = "pixels"
+    detections.notes += source.numbered[1] if source.is_series else []
     if isinstance(meta.get("dataset_name"), str):
-        found.metadata["dataset"] = meta["dataset_name"]
-        found.format = "sapiens" if "goliath" in meta["dataset_name"].lower() else "mmpose-demo"
-    return found
+        detections.metadata["dataset"] = meta["dataset_name"]
+        detections.format = "sapiens" if "goliath" in meta["dataset_name"].lower() else "mmpose-demo"
+    return detections

@@ -19,12 +19,12 @@ def _people(document: object) -> list[Any] | None:
     """The people of a picture; an empty list for nobody, None for what is no list of people."""
     if not isinstance(document, list):
         return None
-    whole = all(
+    all_people = all(
         isinstance(p, dict) and isinstance(p.get("keypoints"), list) and "bbox" in p and "image_id" not in p
         for p in document[:20]
     )
-    flat = [isinstance(p["keypoints"][0], int | float) for p in document[:20] if whole and p["keypoints"]]
-    return document if whole and all(flat) else None
+    flat = [isinstance(p["keypoints"][0], int | float) for p in document[:20] if all_people and p["keypoints"]]
+    return document if all_people and all(flat) else None
 
 
 def _recognise(source: Source) -> str | None:
@@ -45,9 +45,9 @@ def _read(source: Source) -> Detections:
             rows.add(number, person["keypoints"], person.get("id_", ""))
     if not len(rows):
         raise KeypointError(f"{source.path.name}: no picture shows a person.", "Run the detector again.")
-    found = rows.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
-    found.span = (min(numbers), max(numbers))
-    found.units = "pixels"
-    found.notes += source.numbered[1] if source.is_series else []
-    return found
+    detections = rows.build(source.path.name)
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
+    detections.span = (min(numbers), max(numbers))
+    detections.units = "pixels"
+    detections.notes += source.numbered[1] if source.is_series else []
+    return detections

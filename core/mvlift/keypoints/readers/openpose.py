@@ -36,9 +36,13 @@ def _is_person(person: object) -> bool:
 def _list(source: Source) -> list[object] | None:
     """OpenPose's documents of many frames, as scripts gather them in one list (or one document a line)."""
     document = source.document
-    some = document[:50] if isinstance(document, list) else []
-    people = [_people(d) for d in some]
-    if not some or any(p is None for p in people) or not any(_is_person(p) for found in people for p in found or ()):
+    sample = document[:50] if isinstance(document, list) else []
+    people = [_people(d) for d in sample]
+    if (
+        not sample
+        or any(p is None for p in people)
+        or not any(_is_person(p) for people_of_frame in people for p in people_of_frame or ())
+    ):
         return None
     return document if isinstance(document, list) else None
 
@@ -50,7 +54,7 @@ def _recognise(source: Source) -> str | None:
     lists = [p for p in map(_people, documents) if p is not None]
     if len(lists) < max(1, len(documents) // 2):
         return None
-    people = [p for found in lists for p in found]
+    people = [p for people_of_frame in lists for p in people_of_frame]
     if people and not any(map(_is_person, people)):
         return None
     return "json with people[].pose_keypoints_2d" + (", one file per frame" if source.is_series else "")
@@ -75,10 +79,10 @@ def _hands(person: object) -> F64 | None:
 
 def _identity(person: object) -> int | None:
     """The tracked id where OpenPose was asked for one; -1 means none."""
-    given = person.get("person_id") if isinstance(person, dict) else None
-    if isinstance(given, list):
-        given = given[0] if given else None
-    return given if isinstance(given, int) and given >= 0 else None
+    person_id = person.get("person_id") if isinstance(person, dict) else None
+    if isinstance(person_id, list):
+        person_id = person_id[0] if person_id else None
+    return person_id if isinstance(person_id, int) and person_id >= 0 else None
 
 
 def _frames(source: Source) -> Iterator[tuple[int, object]]:
@@ -104,16 +108,18 @@ def _read(source: Source) -> Detections:
         first, last = (frame if first is None else first), frame
         slots = max(slots, len(people))
         for person in people:
-            rows.add(frame, _values(person), "" if (who := _identity(person)) is None else who, _hands(person))
+            rows.add(
+                frame, _values(person), "" if (person_id := _identity(person)) is None else person_id, _hands(person)
+            )
     if first is None or not len(rows):
         raise KeypointError(
             f"{source.path.name}: no frame of the OpenPose files shows a person.", "Run the detector again."
         )
-    found = rows.build(source.path.name)
-    found.layouts = LAYOUTS.get(found.points.shape[1], ())
-    found.span = (first, last)
-    found.notes += source.numbered[1] if source.is_series else []
-    return found
+    detections = rows.build(source.path.name)
+    detections.layouts = LAYOUTS.get(detections.points.shape[1], ())
+    detections.span = (first, last)
+    detections.notes += source.numbered[1] if source.is_series else []
+    return detections
 
 
 def _aggregate(source: Source) -> dict[str, list[object]] | None:
@@ -121,12 +127,12 @@ def _aggregate(source: Source) -> dict[str, list[object]] | None:
     document = source.document
     if not isinstance(document, dict) or len(document) < 2:
         return None
-    some = dict(islice(document.items(), _LOOKED))
-    lists = [v for v in some.values() if isinstance(v, list) and all(isinstance(n, int | float) for n in v[:4])]
+    sample = dict(islice(document.items(), _LOOKED))
+    lists = [v for v in sample.values() if isinstance(v, list) and all(isinstance(n, int | float) for n in v[:4])]
     lengths = {len(v) for v in lists if v}
-    if len(lists) != len(some) or len(lengths) != 1 or (length := lengths.pop()) % 3 or length // 3 < 15:
+    if len(lists) != len(sample) or len(lengths) != 1 or (length := lengths.pop()) % 3 or length // 3 < 15:
         return None
-    return document if sum(last_number(str(k)) is not None for k in some) > 0.9 * len(some) else None
+    return document if sum(last_number(str(k)) is not None for k in sample) > 0.9 * len(sample) else None
 
 
 def _recognise_aggregate(source: Source) -> str | None:
@@ -140,6 +146,6 @@ def _read_aggregate(source: Source) -> Detections:
         number = last_number(key)
         if isinstance(values, list):
             rows.add(count if number is None else number, values)
-    found = rows.build(source.path.name)
-    found.layouts = LAYOUTS.get(found.points.shape[1], ())
-    return found
+    detections = rows.build(source.path.name)
+    detections.layouts = LAYOUTS.get(detections.points.shape[1], ())
+    return detections

@@ -80,16 +80,16 @@ def _table(file: Hdf5, key: str) -> Frame:
     facts, kinds = file.attributes(key), file.attributes(f"{key}/table")
     wanted = _labels(_unpickled(file, facts["non_index_axes"])[0][1])
     fields = rows.dtype.names or ()
-    found: dict[tuple[str, ...], NDArray[np.float64]] = {}
+    values_of: dict[tuple[str, ...], NDArray[np.float64]] = {}
     for field in fields:
         if field.startswith("values_block_"):
-            own = _labels(_unpickled(file, kinds[f"{field}_kind"]))
+            labels = _labels(_unpickled(file, kinds[f"{field}_kind"]))
             block = rows[field].reshape(len(rows), -1).astype(np.float64)
-            found |= {label: block[:, i] for i, label in enumerate(own) if i < block.shape[1]}
+            values_of |= {label: block[:, i] for i, label in enumerate(labels) if i < block.shape[1]}
     index = [f for f in fields if not f.startswith("values_block_")]
     cells = [[_text(v) if isinstance(v, bytes) else v for v in rows[f].tolist()] for f in index]
-    columns = [c for c in wanted if c in found]
-    values = np.stack([found[c] for c in columns], 1) if columns else np.zeros((len(rows), 0))
+    columns = [c for c in wanted if c in values_of]
+    values = np.stack([values_of[c] for c in columns], 1) if columns else np.zeros((len(rows), 0))
     return Frame(columns, values, list(zip(*cells, strict=True)) if cells else [(i,) for i in range(len(rows))])
 
 
@@ -111,14 +111,14 @@ def _axis(file: Hdf5, path: str) -> list[tuple[object, ...]]:
 def _fixed(file: Hdf5, key: str) -> Frame:
     """``format="fixed"``: axes and blocks of values."""
     index = _axis(file, f"{key}/axis1")
-    found: dict[tuple[str, ...], NDArray[np.float64]] = {}
+    values_of: dict[tuple[str, ...], NDArray[np.float64]] = {}
     for number in count():
         if f"{key}/block{number}_values" not in file:
             break
         block = file.array(f"{key}/block{number}_values").astype(np.float64)
-        own = _labels(_axis(file, f"{key}/block{number}_items"))
-        block = block if block.shape == (len(index), len(own)) else block.T
-        found |= {label: block[:, i] for i, label in enumerate(own)}
-    columns = [c for c in _labels(_axis(file, f"{key}/axis0")) if c in found]
-    values = np.stack([found[c] for c in columns], 1) if columns else np.zeros((len(index), 0))
+        labels = _labels(_axis(file, f"{key}/block{number}_items"))
+        block = block if block.shape == (len(index), len(labels)) else block.T
+        values_of |= {label: block[:, i] for i, label in enumerate(labels)}
+    columns = [c for c in _labels(_axis(file, f"{key}/axis0")) if c in values_of]
+    values = np.stack([values_of[c] for c in columns], 1) if columns else np.zeros((len(index), 0))
     return Frame(columns, values, index)

@@ -123,7 +123,7 @@ def _read(source: Source) -> Detections:
     if score is not None:
         confidence = np.zeros((len(keys), len(keypoints)))
         confidence[row, column] = np.nan_to_num(score)
-    found = Detections(
+    detections = Detections(
         frame=np.array([k[0] for k in keys]),
         points=points,
         confidence=confidence,
@@ -134,7 +134,7 @@ def _read(source: Source) -> Detections:
         fps=_fps(facts.get("fps"), source),
         image_size=_size(facts.get("size"), source),
     )
-    return name_keypoints(found, keypoints)
+    return name_keypoints(detections, keypoints)
 
 
 def _fps(text: str | None, source: Source) -> Fraction | None:
@@ -147,7 +147,7 @@ def _fps(text: str | None, source: Source) -> Fraction | None:
 def _size(text: str | None, source: Source) -> tuple[int, int] | None:
     if not text:
         return None
-    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
-    if not found:
+    match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if not match:
         raise KeypointError(f"{source.path.name}: size={text} is no size.", "Write # size=1920x1080.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])

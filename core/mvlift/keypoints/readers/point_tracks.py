@@ -36,8 +36,8 @@ def _keys(source: Source) -> tuple[str, str] | None:
 
 
 def _recognise(source: Source) -> str | None:
-    found = _keys(source)
-    return f"arrays called {' and '.join(k for k in found if k)}" if found else None
+    keys = _keys(source)
+    return f"arrays called {' and '.join(k for k in keys if k)}" if keys else None
 
 
 def frames_first(tracks: F64, visible: str = "") -> bool:
@@ -87,22 +87,26 @@ def _read(source: Source) -> Detections:
         raise KeypointError(f"{name}: tracks of shape {tracks.shape} are no clip.", "Save (frames, points, 2).")
     shown = np.ones(tracks.shape[:2])
     if keys[1]:
-        own = source.arrays[keys[1]]
-        own = own[..., 0] if own.ndim > 2 and own.shape[-1] == 1 and own.size == shown.size else own
-        own = _single(own, 2, name)
-        if own.shape == shown.shape or own.T.shape == shown.shape:
-            own = own if own.shape == shown.shape else own.T
-            shown = _visibility(own, keys[1])
+        visibility = source.arrays[keys[1]]
+        visibility = (
+            visibility[..., 0]
+            if visibility.ndim > 2 and visibility.shape[-1] == 1 and visibility.size == shown.size
+            else visibility
+        )
+        visibility = _single(visibility, 2, name)
+        if visibility.shape == shown.shape or visibility.T.shape == shown.shape:
+            visibility = visibility if visibility.shape == shown.shape else visibility.T
+            shown = _visibility(visibility, keys[1])
     if not frames_first(tracks, keys[1]):
         tracks, shown = tracks.transpose(1, 0, 2), shown.T
-    found = _points_of_object(tracks, shown)
-    found.image_size = _size(source.arrays)
+    detections = _points_of_object(tracks, shown)
+    detections.image_size = _size(source.arrays)
     rate = source.arrays.get("fps")
-    found.fps = (
+    detections.fps = (
         exact_rate(float(rate.reshape(-1)[0])) if rate is not None and rate.size and rate.dtype.kind in "iuf" else None
     )
-    found.notes.append("Trackers often run on a reduced picture: if the points are off, scale them to the video.")
-    return found
+    detections.notes.append("Trackers often run on a reduced picture: if the points are off, scale them to the video.")
+    return detections
 
 
 def _single(array: NDArray[Any], ndim: int, name: str) -> F64:

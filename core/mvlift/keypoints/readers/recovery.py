@@ -31,11 +31,11 @@ _MESHES: Final = (
 def _array(value: object) -> NDArray[np.float64] | None:
     """(J, 2 or more) numbers of an array or lists, None for anything else."""
     try:
-        found = np.asarray(value, dtype=np.float64)
+        array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
-    found = found[0] if found.ndim == 3 and len(found) == 1 else found
-    return found if found.ndim == 2 and found.shape[1] >= 2 and len(found) else None
+    array = array[0] if array.ndim == 3 and len(array) == 1 else array
+    return array if array.ndim == 2 and array.shape[1] >= 2 and len(array) else None
 
 
 def _sam_people(value: object, depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -47,7 +47,7 @@ def _sam_people(value: object, depth: int = 0) -> Iterator[dict[str, Any]]:
             yield value
         elif depth < 4:
             prefixed = {k[: -len(_SAM) - 1]: v for k, v in value.items() if str(k).endswith(f"_{_SAM}")}
-            yield from ({"id": who, _SAM: v} for who, v in prefixed.items())
+            yield from ({"id": object_id, _SAM: v} for object_id, v in prefixed.items())
             if not prefixed:
                 for part in value.values():
                     yield from _sam_people(part, depth + 1)
@@ -83,8 +83,8 @@ def _sam_frames(source: Source) -> Iterator[tuple[int | None, object]]:
 
 
 def _number(frame: object) -> int | None:
-    found = (frame.get(k) for k in _FRAME) if isinstance(frame, dict) else ()
-    return next((int(n) for n in found if isinstance(n, int | np.integer) and not isinstance(n, bool)), None)
+    numbers = (frame.get(k) for k in _FRAME) if isinstance(frame, dict) else ()
+    return next((int(n) for n in numbers if isinstance(n, int | np.integer) and not isinstance(n, bool)), None)
 
 
 def _recognise_sam(source: Source) -> str | None:
@@ -111,12 +111,12 @@ def _read_sam(source: Source) -> Detections:
             points = _array(person[_SAM])
             if points is not None:
                 poses.add(number or 0, points[:, :2].tolist(), None, person.get("track_id", person.get("id", "")))
-    found = poses.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
-    found.units, found.counted = "pixels", counted
+    detections = poses.build(source.path.name)
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
+    detections.units, detections.counted = "pixels", counted
     known = [n for n in numbers if n is not None]
-    found.span = (min(known), max(known))
-    return found
+    detections.span = (min(known), max(known))
+    return detections
 
 
 def _tracks(source: Source) -> dict[str, dict[str, Any]] | None:
@@ -135,17 +135,17 @@ def _recognise_wham(source: Source) -> str | None:
 @reader("wham", "WHAM, tracking results", _recognise_wham, rank=7)
 def _read_wham(source: Source) -> Detections:
     frames, points, people = list[NDArray[Any]](), list[NDArray[Any]](), list[str]()
-    for who, track in (_tracks(source) or {}).items():
+    for track_id, track in (_tracks(source) or {}).items():
         number = np.asarray(track["frame_id"]).reshape(-1).astype(np.int64)
         table = np.asarray(track["keypoints"], dtype=np.float64)
         if table.ndim != 3 or table.shape[-1] != 3 or len(table) != len(number):
             raise KeypointError(
-                f"{source.path.name}: track {who} has keypoints of shape {table.shape} for {len(number)} frames.",
+                f"{source.path.name}: track {track_id} has keypoints of shape {table.shape} for {len(number)} frames.",
                 "Run WHAM's detection again.",
             )
         frames.append(number)
         points.append(table)
-        people += [who] * len(number)
+        people += [track_id] * len(number)
     if len({p.shape[1] for p in points}) != 1:
         raise KeypointError(f"{source.path.name}: its tracks have different keypoints.", "Run WHAM's detection again.")
     table = np.concatenate(points)

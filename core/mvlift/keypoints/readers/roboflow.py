@@ -64,8 +64,8 @@ def _frames(source: Source) -> Iterator[tuple[int | None, object]]:
 
 
 def _number(frame: object) -> int | None:
-    found = (frame.get(k) for k in _FRAME) if isinstance(frame, dict) else ()
-    return next((n for n in found if isinstance(n, int) and not isinstance(n, bool)), None)
+    numbers = (frame.get(k) for k in _FRAME) if isinstance(frame, dict) else ()
+    return next((n for n in numbers if isinstance(n, int) and not isinstance(n, bool)), None)
 
 
 def _recognise(source: Source) -> str | None:
@@ -102,10 +102,10 @@ def _read(source: Source) -> Detections:
     for number, (_, frame) in zip(numbers, frames, strict=True):
         for person in _predictions(frame) or []:
             values: list[object] = [np.nan, np.nan, 0.0] * len(labels)
-            for point in (found := _keypoints(person)):
+            for point in (keypoints := _keypoints(person)):
                 at = column[_label(point)]
                 values[at : at + 3] = point["x"], point["y"], point.get("confidence", 1.0)
-            if found:
+            if keypoints:
                 rows.add(number or 0, values, person.get("tracker_id", person.get("track_id", "")))
     if not len(rows):
         raise KeypointError(f"{source.path.name}: no frame has keypoints.", "Run a keypoint model.")

@@ -46,12 +46,12 @@ def _read(source: Source) -> Detections:
     for frame, entry in zip(numbers, document["frames"], strict=True):
         if frame is not None:
             add_instances(poses, frame, entry["instances"], source.path.name)
-    found = poses.build(source.path.name)
+    detections = poses.build(source.path.name)
     known = [n for n in numbers if n is not None]
-    found.span = (min(known), max(known))
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
-    found.units, found.notes = "pixels", found.notes + notes
+    detections.span = (min(known), max(known))
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
+    detections.units, detections.notes = "pixels", detections.notes + notes
     size = document.get("image_size")
     if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size):
-        found.image_size = (size[1], size[0])  # written as height, width
-    return found
+        detections.image_size = (size[1], size[0])  # written as height, width
+    return detections

@@ -73,14 +73,14 @@ def _read_analysis(source: Source) -> Detections:
     points = _moved(tracks, axes, _STANDARD)  # (T, tracks, J, 2)
     score = None
     if "point_scores" in file:
-        own = file.array("point_scores")
+        point_scores = file.array("point_scores")
         order = tuple(a for a in axes if a != "xy")
-        if own.ndim == 3 and own.shape == tuple(tracks.shape[axes.index(a)] for a in order):
-            score = _moved(own, order, _STANDARD[:3])
+        if point_scores.ndim == 3 and point_scores.shape == tuple(tracks.shape[axes.index(a)] for a in order):
+            score = _moved(point_scores, order, _STANDARD[:3])
     there = np.isfinite(points).all(-1).any(-1)
     frame, track = np.nonzero(there)
     labels = [_text(n) for n in file.array("track_names")] if "track_names" in file else []
-    found = Detections(
+    detections = Detections(
         frame=frame.astype(np.int64),
         points=points[frame, track],
         confidence=None if score is None else _certain_where_unscored(score[frame, track]),
@@ -90,9 +90,9 @@ def _read_analysis(source: Source) -> Detections:
         format="sleap",
     )
     if len(labels) == points.shape[1] > 0:
-        found.person = np.array(labels)[track]
-        found.ids_certain = points.shape[1] == 1
-    return found
+        detections.person = np.array(labels)[track]
+        detections.ids_certain = points.shape[1] == 1
+    return detections
 
 
 def _certain_where_unscored(score: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -91,10 +91,10 @@ def frame_numbers(cells: Sequence[str], notes: list[str]) -> NDArray[np.int64] |
     try:
         values = np.array(cells, dtype=np.float64)
     except ValueError:
-        found = [last_number(c) for c in cells]
-        if any(n is None for n in found):
+        numbers_in_cells = [last_number(c) for c in cells]
+        if any(n is None for n in numbers_in_cells):
             return None
-        values = np.array(found, dtype=np.float64)
+        values = np.array(numbers_in_cells, dtype=np.float64)
     if not np.isfinite(values).all() or (np.abs(values) > 1e15).any() or (values != np.round(values)).any():
         return None
     frame = values.astype(np.int64)

@@ -61,7 +61,7 @@ def _read(source: Source) -> Detections:
         raise KeypointError(f"{name} holds marker tracks in space (trc), not pixels.", _IN_SPACE)
     frame = np.nan_to_num(table[:, 0]).astype(np.int64)
     person = re.search(r"person_?(\d{1,6})", name)
-    found = Detections(
+    detections = Detections(
         frame=frame if len(np.unique(frame)) == len(frame) else np.arange(len(frame)),
         points=points[..., :2],
         person=np.full(len(frame), str(int(person[1])) if person else "0"),
@@ -71,8 +71,8 @@ def _read(source: Source) -> Detections:
         axes_uncertain=True,
         format="sports2d-trc",
     )
-    found.span = (int(found.frame.min()), int(found.frame.max()))
-    return name_keypoints(found, markers)
+    detections.span = (int(detections.frame.min()), int(detections.frame.max()))
+    return name_keypoints(detections, markers)
 
 
 def _number(text: str) -> float:

@@ -52,9 +52,9 @@ def _frames(source: Source) -> list[tuple[int, list[Any]]] | None:
         document = document["frames"]
     if not isinstance(document, list | dict):
         return None
-    some = list(islice(document.values() if isinstance(document, dict) else document, _LOOKED))
-    looked = [people for entry in some if (people := _people(entry)) is not None]
-    if not any(_is_result(p) for people in looked for p in people) or 2 * len(looked) < len(some):
+    sample = list(islice(document.values() if isinstance(document, dict) else document, _LOOKED))
+    looked = [people for entry in sample if (people := _people(entry)) is not None]
+    if not any(_is_result(p) for people in looked for p in people) or 2 * len(looked) < len(sample):
         return None
     if isinstance(document, dict):
         numbered = ((last_number(str(key)), entry) for key, entry in document.items())
@@ -99,10 +99,10 @@ def _read(source: Source) -> Detections:
             scores = points.get("visible", points.get("conf"))
             pairs = list(zip(points["x"], points["y"], strict=True))
             poses.add(number, pairs, scores if isinstance(scores, list) else None, one.get("track_id", ""))
-    found = poses.build(source.path.name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
-    found.span = (min(numbers), max(numbers))
-    return found
+    detections = poses.build(source.path.name)
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
+    detections.span = (min(numbers), max(numbers))
+    return detections
 
 
 def _v7_rows(source: Source) -> list[list[Any]] | None:
@@ -131,17 +131,17 @@ def _read_v7(source: Source) -> Detections:
     for row in _v7_rows(source) or []:
         if _is_row(row):
             rows.add(int(row[0]), row[_LEAD:])
-    found = rows.build(source.path.name)
-    found.layouts = _LAYOUTS[17]
+    detections = rows.build(source.path.name)
+    detections.layouts = _LAYOUTS[17]
     nested = isinstance(source.document, list) and not _is_row(source.document[0])
-    if nested and not np.any(found.frame):
+    if nested and not np.any(detections.frame):
         counts = [len(frame) for frame in source.document]  # type: ignore[union-attr,attr-defined]
-        found.frame = np.repeat(np.arange(len(counts)), counts)[: len(found.frame)].astype(np.int64)
-    found.notes.append(
+        detections.frame = np.repeat(np.arange(len(counts)), counts)[: len(detections.frame)].astype(np.int64)
+    detections.notes.append(
         "YOLOv7 writes pixels of the picture that the network saw (640 wide, with borders): if the keypoints do not "
         "lie on the person, scale them to the video."
     )
-    return found
+    return detections
 
 
 def _csv_columns(rows: list[list[str]]) -> tuple[int, int | None, int | None] | None:
@@ -170,13 +170,13 @@ def _read_csv(source: Source) -> Detections:
     for number, row in zip(numbers.tolist(), body, strict=True):
         points = parse_json(row[at].replace("'", '"').encode(), name)
         if _is_result({"keypoints": points}) and isinstance(points, dict):
-            who = row[track] if track is not None and track < len(row) else ""
+            track_id = row[track] if track is not None and track < len(row) else ""
             pairs = list(zip(points["x"], points["y"], strict=True))
             scores = points.get("visible")
-            poses.add(number, pairs, scores if isinstance(scores, list) else None, who)
-    found = poses.build(name)
-    found.layouts = _LAYOUTS.get(found.points.shape[1], ())
+            poses.add(number, pairs, scores if isinstance(scores, list) else None, track_id)
+    detections = poses.build(name)
+    detections.layouts = _LAYOUTS.get(detections.points.shape[1], ())
     if frame is None:
-        found.notes.append("The csv is of one picture.")
-    found.notes += notes
-    return found
+        detections.notes.append("The csv is of one picture.")
+    detections.notes += notes
+    return detections

@@ -42,14 +42,14 @@ def _read(source: Source) -> Detections:
     first = (last_number(source.names[0]) or 0) if single else 0
     poses = SplitDetections()
     for frame, people in enumerate([frames] if single else frames):
-        for who, points in people.items():
+        for person_id, points in people.items():
             values = np.array(points, dtype=np.float64)
-            poses.add(frame + first, values[:, 1::-1].tolist(), values[:, 2].tolist(), who)
-    found = poses.build(source.path.name)
+            poses.add(frame + first, values[:, 1::-1].tolist(), values[:, 2].tolist(), person_id)
+    detections = poses.build(source.path.name)
     names = document["skeleton"]
     ordered = sorted(names, key=lambda k: int(k)) if all(str(k).isdigit() for k in names) else []
-    if len(ordered) == found.points.shape[1]:
-        found.names = tuple(str(names[k]) for k in ordered)
-    found.span = (first, first + (0 if single else len(frames) - 1))
-    found.units = "pixels"
-    return found
+    if len(ordered) == detections.points.shape[1]:
+        detections.names = tuple(str(names[k]) for k in ordered)
+    detections.span = (first, first + (0 if single else len(frames) - 1))
+    detections.units = "pixels"
+    return detections

@@ -2,7 +2,7 @@
 
 Read are ``nose_x, nose_y, nose_score`` with ``_ . - :`` or a blank between, ``noseX, noseY``, ``x_nose, y_nose``,
 ``x0, y0, c0`` and MocapNET's ``2DX_nose, 2DY_nose, visible_nose``; hence also the csv of Ultralytics scripts, of SLEAP
-and of most scripts of one's own.
+and of most custom scripts.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def _header(row: Sequence[str]) -> _Header:
             made.person.append(i)
         elif made.time is None and plain in _TIME:
             made.time = i
-        elif (found := _split(cell)) and not _BOX.fullmatch(found[0]):
-            by_name.setdefault(found[0], {}).setdefault(found[1], i)
+        elif (split := _split(cell)) and not _BOX.fullmatch(split[0]):
+            by_name.setdefault(split[0], {}).setdefault(split[1], i)
     counts = next((i for i in made.person if row[i].lower() == "index"), None)
     if made.frame is None and counts is not None:
         made.frame = counts
@@ -147,7 +147,7 @@ def _read(source: Source) -> Detections:
         refuse_world_landmarks(table[..., :2], names, name)
     notes: list[str] = []
     frame, counted = _frames(header, body, notes)
-    found = Detections(
+    detections = Detections(
         frame=frame,
         points=table[..., :2],
         confidence=_score(table[..., 3]) if scored else None,
@@ -159,12 +159,12 @@ def _read(source: Source) -> Detections:
     )
     ids = _people(body, header.person, frame)
     if ids is not None and any(ids):
-        found.person = np.array(ids)
+        detections.person = np.array(ids)
     elif len(np.unique(frame)) == len(frame):
-        found.person, found.ids_certain = np.full(len(frame), "0"), True
-    found.counted = counted
-    found.time = _times(body, header.time) if header.time is not None else None
-    return name_keypoints(found, labels)
+        detections.person, detections.ids_certain = np.full(len(frame), "0"), True
+    detections.counted = counted
+    detections.time = _times(body, header.time) if header.time is not None else None
+    return name_keypoints(detections, labels)
 
 
 def _frames(header: _Header, body: list[list[str]], notes: list[str]) -> tuple[NDArray[np.int64], str]:

@@ -58,8 +58,8 @@ def _fits(rows: NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
     good = bool((np.abs(points[..., :2]) < 3).mean() > 0.95)
     if each == 3:
         score = points[..., 2]
-        whole = bool((np.isin(score, (0, 1, 2))).all())
-        good &= whole or bool(((score >= 0) & (score <= 1.2)).all())
+        are_visibilities = bool((np.isin(score, (0, 1, 2))).all())
+        good &= are_visibilities or bool(((score >= 0) & (score <= 1.2)).all())
     if behind:
         good &= bool(((rows[:, _BOX + joints * each] >= 0) & (rows[:, _BOX + joints * each] <= 1)).all())
     if behind == 2:
@@ -115,11 +115,11 @@ def _read(source: Source) -> Detections:
     doubles = 0
     number_of = dict(numbered)
     for name, data in source.items([n for n, _ in numbered]):
-        number, own = number_of[name], _rows(data)
-        once = list(dict.fromkeys(map(tuple, own)))
-        doubles += len(own) - len(once)
+        frame_number, rows_of_file = number_of[name], _rows(data)
+        once = list(dict.fromkeys(map(tuple, rows_of_file)))
+        doubles += len(rows_of_file) - len(once)
         rows += [list(r) for r in once]
-        frames += [number] * len(once)
+        frames += [frame_number] * len(once)
     shape = _shape(rows)
     if shape is None:
         raise KeypointError(f"{source.path.name}: no row has keypoints.", "Use a pose model, not a detection model.")
@@ -129,7 +129,7 @@ def _read(source: Source) -> Detections:
     kept = [i for i, row in enumerate(rows) if bare <= len(row) <= length]
     points = np.array([rows[i][_BOX:bare] for i in kept]).reshape(len(kept), joints, each)
     notes = list(source.numbered[1]) if source.is_series else []
-    found = Detections(
+    detections = Detections(
         frame=np.array([frames[i] for i in kept], dtype=np.int64) - _first(source, notes),
         points=points[..., :2],
         confidence=_confidence(points[..., 2]) if each == 3 else None,
@@ -139,10 +139,10 @@ def _read(source: Source) -> Detections:
     )
     if behind == 2:
         ids = [str(int(rows[i][-1])) if len(rows[i]) == length else "" for i in kept]
-        found.person = np.array(ids)
+        detections.person = np.array(ids)
     if doubles:
-        found.notes.append(f"{doubles} rows were there twice and were left out: save_txt ran more than once.")
-    return found
+        detections.notes.append(f"{doubles} rows were there twice and were left out: save_txt ran more than once.")
+    return detections
 
 
 def _confidence(score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Who is who: detections of frames become tracks, tracks become people.
+"""Tracking of people: detections of frames become tracks, tracks become people.
 
 `following` links detections from frame to frame, `joining` cuts tracks where people meet and links the pieces again,
 `associate` does both for a file's detections.

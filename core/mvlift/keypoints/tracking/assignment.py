@@ -26,7 +26,7 @@ def linear_sum_assignment(cost: F64) -> tuple[IntArray, IntArray]:
         order = np.argsort(rows)
         return rows[order], columns[order]
     best = cost.argmin(1)
-    if len(np.unique(best)) == len(best):  # the usual case: each has its own favourite
+    if len(np.unique(best)) == len(best):  # the usual case: each row's cheapest column is a different one
         return np.arange(len(cost)), best
     count, width = cost.shape
     u, v = np.zeros(count), np.zeros(width)  # prices of rows and columns

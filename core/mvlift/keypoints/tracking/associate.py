@@ -1,4 +1,4 @@
-"""Detections become people: who is who from frame to frame, without looking at the picture.
+"""Detections are assigned to people from frame to frame, by their keypoints alone (no image features).
 
 Tracks come from one pass over the frames (`following`), or from the file's ids where those agree with the motion. They
 are cut where people meet and put together again by what lies before and after (`joining`).

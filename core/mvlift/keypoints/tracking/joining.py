@@ -86,9 +86,9 @@ def _middles(points: F64, weight: F64) -> F64:
     return np.asarray((points * weight[..., None]).sum(1) / np.maximum(total, 1e-9))
 
 
-def _side(rows: list[int], at_end: bool, near: NDArray[np.bool_], data: _Data) -> _Side:
+def _side(rows: list[int], at_end: bool, close: NDArray[np.bool_], data: _Data) -> _Side:
     """State at the end (or start) of a piece, from rows apart from others where there are enough."""
-    apart = [r for r in rows if not near[r]]
+    apart = [r for r in rows if not close[r]]
     clean = len(apart) >= _CLEAN
     used = (apart if clean else rows)[-_WINDOW:] if at_end else (apart if clean else rows)[:_WINDOW]
     chosen = np.array(used)
@@ -98,7 +98,7 @@ def _side(rows: list[int], at_end: bool, near: NDArray[np.bool_], data: _Data) -
     if len(chosen) >= 3:
         t_mean, p_mean = t.mean(), middle.mean(0)
         spread = ((t - t_mean) ** 2).sum()
-        # drawn to standing still, by as much as a few frames of noise deserve
+        # the added 2 frames² pull the speed of short windows towards zero, because noise dominates it
         speed = ((t - t_mean)[:, None] * (middle - p_mean)).sum(0) / (spread + 2.0)
         place = p_mean + speed * (last - t_mean)
     else:
@@ -117,19 +117,21 @@ def _near_others(tracks: list[list[int]], data: _Data) -> NDArray[np.bool_]:
     track = np.full(len(data.frame), -1)
     for number, rows in enumerate(tracks):
         track[rows] = number
-    near = np.zeros(len(data.frame), dtype=np.bool_)
+    close = np.zeros(len(data.frame), dtype=np.bool_)
     followed = np.flatnonzero(track >= 0)
-    for some in frames_alike(data.frame[followed], 2):
-        here = followed[some]
+    for batch in frames_alike(data.frame[followed], 2):
+        here = followed[batch]
         middle, size = data.middle[here], data.size[here]
-        away = np.linalg.norm(middle[:, :, None] - middle[:, None], axis=-1) / np.sqrt(size[:, :, None] * size[:, None])
-        away[:, np.arange(here.shape[1]), np.arange(here.shape[1])] = np.inf
-        near[here] = (away < _NEAR).any(-1)
-    return near
+        distance = np.linalg.norm(middle[:, :, None] - middle[:, None], axis=-1) / np.sqrt(
+            size[:, :, None] * size[:, None]
+        )
+        distance[:, np.arange(here.shape[1]), np.arange(here.shape[1])] = np.inf
+        close[here] = (distance < _NEAR).any(-1)
+    return close
 
 
-def _hidden(tracks: list[list[int]], data: _Data, near: NDArray[np.bool_]) -> None:
-    """Marks rows of a track that lie where another one is in a gap, walked through in a straight line."""
+def _hidden(tracks: list[list[int]], data: _Data, close: NDArray[np.bool_]) -> None:
+    """Mark rows that lie close to the straight line through a gap of another track, in place."""
     order = np.argsort(data.frame, kind="stable")
     ordered = data.frame[order]
     for rows in tracks:
@@ -139,13 +141,13 @@ def _hidden(tracks: list[list[int]], data: _Data, near: NDArray[np.bool_]) -> No
             share = ((missing - frames[a]) / (frames[a + 1] - frames[a]))[:, None]
             path = (1 - share) * data.middle[rows[a]] + share * data.middle[rows[a + 1]]
             inside = order[slice(*np.searchsorted(ordered, (missing[0], missing[-1] + 1)))]
-            away = np.linalg.norm(data.middle[inside] - path[data.frame[inside] - missing[0]], axis=-1)
-            near[inside[away < _NEAR * np.minimum(data.size[inside], data.size[rows[a]])]] = True
+            distance = np.linalg.norm(data.middle[inside] - path[data.frame[inside] - missing[0]], axis=-1)
+            close[inside[distance < _NEAR * np.minimum(data.size[inside], data.size[rows[a]])]] = True
 
 
-def _cuts(rows: list[int], near: NDArray[np.bool_], frame: IntArray) -> list[int]:
+def _cuts(rows: list[int], close: NDArray[np.bool_], frame: IntArray) -> list[int]:
     """Places in a track where it is cut: the middle of each short encounter that has clean rows on both sides."""
-    flags = near[rows]
+    flags = close[rows]
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
     runs = [[int(a), int(b)] for a, b in edges.reshape(-1, 2)]
     merged: list[list[int]] = []
@@ -158,16 +160,16 @@ def _cuts(rows: list[int], near: NDArray[np.bool_], frame: IntArray) -> list[int
     return [(a + b) // 2 for a, b in short if frame[rows[b]] - frame[rows[a - 1]] <= _MEETING]
 
 
-def _pieces(tracks: list[list[int]], near: NDArray[np.bool_], data: _Data) -> list[_Piece]:
+def _pieces(tracks: list[list[int]], close: NDArray[np.bool_], data: _Data) -> list[_Piece]:
     pieces: list[_Piece] = []
     for rows in tracks:
-        cuts = [0, *_cuts(rows, near, data.frame), len(rows)]
+        cuts = [0, *_cuts(rows, close, data.frame), len(rows)]
         for k in range(len(cuts) - 1):
             part = rows[cuts[k] : cuts[k + 1]]
             if not part:
                 continue
             after = len(pieces) + 1 if k + 2 < len(cuts) else None
-            pieces.append(_Piece(part, after, _side(part, False, near, data), _side(part, True, near, data)))
+            pieces.append(_Piece(part, after, _side(part, False, close, data), _side(part, True, close, data)))
     return pieces
 
 
@@ -195,11 +197,11 @@ def _link_costs(pieces: list[_Piece], i: IntArray, j: IntArray) -> F64:
     scale = np.sqrt(size_e[i] * size_s[j])
     reach = np.minimum(gap / 2, 12)[:, None]
     step = (place_s[j] - speed_s[j] * reach - place_e[i] - speed_e[i] * reach) / scale[:, None]
-    # people change their way more easily along the picture's rows than their distance, which shows in rows and size
-    away = np.hypot(step[:, 0], 1.5 * step[:, 1])
+    # a change of depth (image rows, size) is less likely than a change of direction along a row
+    distance = np.hypot(step[:, 0], 1.5 * step[:, 1])
     turn = np.linalg.norm(speed_e[i] - speed_s[j], axis=-1) * 10 / scale
     grown = np.abs(np.log(size_s[j] / size_e[i]))
-    cost = away + 0.2 * np.minimum(turn, 1.0) + 0.5 * grown + 0.004 * gap
+    cost = distance + 0.2 * np.minimum(turn, 1.0) + 0.5 * grown + 0.004 * gap
     near_enough = np.linalg.norm(step, axis=-1) < _GATE + 0.015 * np.minimum(gap, 40)
     left = np.flatnonzero(near_enough & (cost < _MOST))
     for part in np.array_split(left, len(left) // _AT_ONCE + 1):
@@ -220,16 +222,16 @@ def _links_of(pieces: list[_Piece], data: _Data) -> tuple[IntArray, IntArray, F6
     after = np.array([-1 if p.after is None else p.after for p in pieces])
     begun = np.zeros(len(pieces), dtype=np.bool_)
     begun[after[after >= 0]] = True
-    # a piece that others cut off is taken over only by one that was seen apart from them
+    # a piece that was cut at an encounter is linked to another track only where both ends are clear of other people
     sure = clean[i, 1] & clean[j, 0]
     cost = np.where(((after[i] >= 0) | begun[j]) & ~sure, np.inf, cost)
-    own = after[i] == j
-    known = dict(zip(i[own].tolist(), cost[own].tolist(), strict=True))
+    tracker_link = after[i] == j
+    known = dict(zip(i[tracker_link].tolist(), cost[tracker_link].tolist(), strict=True))
     kept_i = np.flatnonzero(after >= 0)
     kept_j = after[kept_i]
     both = clean[kept_i, 1] & clean[kept_j, 0]
     kept = np.array([min(known.get(int(k), np.inf), _MOST) - _TRUST for k in kept_i])
-    usable = np.isfinite(cost) & ~own
+    usable = np.isfinite(cost) & ~tracker_link
     return (
         np.concatenate([i[usable], kept_i]),
         np.concatenate([j[usable], kept_j]),
@@ -264,14 +266,14 @@ def _linked(pieces: list[_Piece], data: _Data) -> dict[int, int]:
     for group in _groups(len(pieces), i, j):
         rows, row = np.unique(i[group], return_inverse=True)
         columns, column = np.unique(j[group], return_inverse=True)
-        if len(rows) * len(columns) > _LARGEST:  # nobody can be followed through such a crowd: the best links first
+        if len(rows) * len(columns) > _LARGEST:  # too many for an exact assignment: greedily, the cheapest links first
             for pair in group[np.argsort(cost[group], kind="stable")]:
                 a, b = int(i[pair]), int(j[pair])
                 if a not in links and b not in taken:
                     links[a] = b
                     taken.add(b)
             continue
-        # who ends costs as much as a bad link, so that all links are worth their while together
+        # no link costs 10, more than any link, so that as many pieces as possible are linked
         bounded = np.full((len(rows), len(columns)), 10.0)
         bounded[row, column] = cost[group]
         for r, c in zip(*linear_sum_assignment(bounded), strict=True):
@@ -293,9 +295,9 @@ def join_tracks(tracks: list[list[int]], frame: IntArray, points: F64, weight: F
         return tracks
     data = _Data(frame, points, weight, _middles(points, weight), sizes_of(points, weight))
     tracks = sorted(tracks, key=lambda rows: (int(frame[rows[0]]), rows[0]))
-    near = _near_others(tracks, data)
-    _hidden(tracks, data, near)
-    pieces = _pieces(tracks, near, data)
+    close = _near_others(tracks, data)
+    _hidden(tracks, data, close)
+    pieces = _pieces(tracks, close, data)
     links = _linked(pieces, data)
     people = []
     for start in sorted(set(range(len(pieces))) - set(links.values())):
@@ -308,7 +310,7 @@ def join_tracks(tracks: list[list[int]], frame: IntArray, points: F64, weight: F
 
 
 def recover(people: list[list[int]], frame: IntArray, points: F64, weight: F64) -> list[list[int]]:
-    """People with the rows in their gaps that lie on the straight way between the two ends and are nobody else's."""
+    """Fill gaps of people with unassigned rows that lie on the straight line between the two ends of the gap."""
     free = np.ones(len(frame), dtype=np.bool_)
     for rows in people:
         free[rows] = False
@@ -327,7 +329,7 @@ def recover(people: list[list[int]], frame: IntArray, points: F64, weight: F64) 
                 share = (t - at[a]) / (at[a + 1] - at[a])
                 way = (1 - share) * points[low] + share * points[high]
                 wanted.setdefault(t, []).append((number, way, both, float(sizes[low])))
-    found: list[list[int]] = [list(rows) for rows in people]
+    recovered: list[list[int]] = [list(rows) for rows in people]
     left = np.flatnonzero(free)
     left = left[np.argsort(frame[left], kind="stable")]
     for here in np.split(left, np.flatnonzero(np.diff(frame[left])) + 1):
@@ -339,5 +341,5 @@ def recover(people: list[list[int]], frame: IntArray, points: F64, weight: F64) 
         bounded = np.where(cost < _GATE, cost, 1e6)
         for i, d in zip(*linear_sum_assignment(bounded), strict=True):
             if bounded[i, d] < 1e5:
-                found[missing[i][0]].append(int(here[d]))
-    return [sorted(rows, key=lambda r: int(frame[r])) for rows in found]
+                recovered[missing[i][0]].append(int(here[d]))
+    return [sorted(rows, key=lambda r: int(frame[r])) for rows in recovered]
