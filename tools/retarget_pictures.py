@@ -47,7 +47,7 @@ def dress(armature, rig) -> None:
         block = _block(start, stop, wide)
         faces += [[len(vertices) + i for i in face] for face in _FACES]
         # Rigify's ORG bones do not move meshes, the DEF bones beside them do
-        groups.append((rig.where(name).replace("ORG-", "DEF-"), range(len(vertices), len(vertices) + 16)))
+        groups.append((rig.geometry_bone(name).replace("ORG-", "DEF-"), range(len(vertices), len(vertices) + 16)))
         vertices += block
     inverse = np.linalg.inv(np.array(armature.matrix_world))
     points = np.array(vertices) @ inverse[:3, :3].T + inverse[:3, 3]

@@ -60,8 +60,10 @@ class _Lifted:
         rig = rig_data(self.record.body)
         try:
             legs, front = rig_legs(self.armature, self.record.body, rig.legs, rig.directions["front"])
-            whole = [leg for leg in legs if leg.hip and leg.knee and leg.ankle and leg.toe]  # a rig may lack some
-            return soles_of(self.curves.skeleton, whole, front)
+            complete_legs = [
+                leg for leg in legs if leg.hip and leg.knee and leg.ankle and leg.toe
+            ]  # a rig may lack some
+            return soles_of(self.curves.skeleton, complete_legs, front)
         except KeyError as error:
             raise LiftError(
                 f"The armature has no bone {error.args[0]!r}.", "Its legs must keep their names."
@@ -243,8 +245,8 @@ def _hold_in_world(armature: Any, lifted: _Lifted, which: Sequence[int], row: in
     skeleton = lifted.curves.skeleton
     for j in {skeleton.names.index(name) for name in ik_ends(armature).values()} & set(which):
         turns = skeleton.forward(rotations, lifted.curves.locations)[1]
-        own = lifted.bend[1][:, j]
-        turned = slerp(own, np.broadcast_to(own[row], own.shape), weight)
+        control_turns = lifted.bend[1][:, j]
+        turned = slerp(control_turns, np.broadcast_to(control_turns[row], control_turns.shape), weight)
         rotations[:, j] = skeleton.local(j, turned, turns[:, skeleton.parents[j]])
 
 
@@ -280,8 +282,8 @@ def lock_joint(
         raise LiftError(f"{error}.", "Choose a wrist, a hand, an ankle or a foot.") from error
     off = np.linalg.norm(skeleton.forward(rotations, curves.locations)[0][:, index] - targets, axis=-1)
     write_motion_curves(armature, curves.changed(rotations), "cleaned")
-    far = f"; out of reach by up to {100 * off.max():.0f} cm" if off.max() > 0.01 else ""
-    return f"{joint} locked where it is in frame {curves.frames[row]:g}{far}"
+    warning = f"; out of reach by up to {100 * off.max():.0f} cm" if off.max() > 0.01 else ""
+    return f"{joint} locked where it is in frame {curves.frames[row]:g}{warning}"
 
 
 def _ankle_of(lifted: _Lifted, joint: int) -> int:

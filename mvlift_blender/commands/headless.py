@@ -168,14 +168,14 @@ class _Place:
         Raises:
             LiftError: there is none of that name.
         """
-        found = bpy.context.scene.objects.get(self.rigid_object) if self.rigid_object else None
-        if self.rigid_object and found is None:
+        target = bpy.context.scene.objects.get(self.rigid_object) if self.rigid_object else None
+        if self.rigid_object and target is None:
             names = ", ".join(o.name for o in bpy.context.scene.objects)
             raise LiftError(f"{self.scene} has no object {self.rigid_object!r}.", f"Its objects: {names}.")
-        return found
+        return target
 
 
-def write_people(people: People, output: Path, body: Path | None = None, where: _Place | None = None) -> None:
+def write_people(people: People, output: Path, body: Path | None = None, destination: _Place | None = None) -> None:
     """Write the lifted people of one clip to a file of any format.
 
     Raises:
@@ -184,7 +184,7 @@ def write_people(people: People, output: Path, body: Path | None = None, where: 
     from mvlift.commands.outputs import BLENDER_FORMATS, labelled, write_motion
 
     if output.suffix.lower() in (*BLENDER_FORMATS, ".png"):
-        write_blender_file([labelled(*pair) for pair in people], output, body, where)
+        write_blender_file([labelled(*pair) for pair in people], output, body, destination)
     else:
         write_motion(people, output)
 
@@ -195,7 +195,7 @@ def _write(command: Write) -> None:
 
 
 def write_blender_file(
-    motions: list[LiftedMotion], output: Path, body: Path | None = None, where: _Place | None = None
+    motions: list[LiftedMotion], output: Path, body: Path | None = None, destination: _Place | None = None
 ) -> None:
     """Write motions to .blend, .fbx, .glb or .usd, or draw them as .png; the open scene is lost.
 
@@ -203,16 +203,16 @@ def write_blender_file(
         motions: people of one video.
         output: its extension says how.
         body: the user's body model.
-        where: a scene of the user's and the object in it that is keyed, None for a new scene.
+        destination: the scene to open and the object in it to key, None for a new scene.
 
     Raises:
         MvliftError: the format is not known, or the file cannot be written.
     """
     from ..exchange.scene_file import export_file
 
-    where = where or _Place()
-    where.open()
-    place(motions, body, where.object())
+    destination = destination or _Place()
+    destination.open()
+    place(motions, body, destination.object())
     export_file(output.resolve())
 
 

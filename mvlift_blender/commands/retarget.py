@@ -64,14 +64,14 @@ class Retarget:
 
 def with_every_rig(arguments: Sequence[str]) -> list[str]:
     """Arguments in which each rig has its own --rig: `--rig A B` is as good as `--rig A --rig B`."""
-    found: list[str] = []
+    expanded: list[str] = []
     for i, argument in enumerate(arguments):
-        after_rig = len(found) > 1 and found[-2] == "--rig" and not argument.startswith("-")
+        after_rig = len(expanded) > 1 and expanded[-2] == "--rig" and not argument.startswith("-")
         path = argument.split(":")[0] if argument[1:2] != ":" else argument[:2] + argument[2:].split(":")[0]
         if after_rig and i and path.lower().endswith(RIG_SUFFIXES):
-            found.append("--rig")
-        found.append(argument)
-    return found
+            expanded.append("--rig")
+        expanded.append(argument)
+    return expanded
 
 
 def run_retarget(command: Retarget, console: Any) -> int:
@@ -156,13 +156,13 @@ def _inspect(command: Retarget, rig: str, write: Any, console: Any) -> int:
     from ..retargeting.report import refused_report, report_text, rig_report
 
     try:
-        found = _map_of(command, open_rig(rig))
+        bone_map = _map_of(command, open_rig(rig))
     except MvliftError as error:
         if command.json:
             write(json.dumps(refused_report(str(error)), ensure_ascii=False))
         console.print(f"mvlift: {error}", markup=False, soft_wrap=True)
         return 1
-    write(json.dumps(rig_report(found), ensure_ascii=False) if command.json else report_text(found))
+    write(json.dumps(rig_report(bone_map), ensure_ascii=False) if command.json else report_text(bone_map))
     return 0
 
 
@@ -193,16 +193,18 @@ def _one(command: Retarget, rig: str, motion: Path, output: Path) -> Iterator[st
     if not motion.is_file():
         raise MvliftError(f"{motion} does not exist.", "Give a motion as .npz.")
     target = open_rig(rig)
-    found = _map_of(command, target)
-    yield f"{target.name}: {how_sure(found)}" if command.map is None else f"{target.name}: map {command.map.name}"
+    bone_map = _map_of(command, target)
+    yield f"{target.name}: {how_sure(bone_map)}" if command.map is None else f"{target.name}: map {command.map.name}"
     source = import_motion(bpy.context, motion.resolve(), body=False, camera=False)
     modes: Any = {"hips": "HIPS", "root": "ROOT", "in-place": "IN_PLACE"}
     directions: Any = command.directions.upper()
     bake: Any = command.bake.upper()
-    how = SolveOptions(modes[command.root], command.feet, directions, command.scale, command.keep_place)
-    result = retarget(bpy.context, source.armature, target, RetargetOptions(how, bake, name=motion.stem), found)
+    solve_options = SolveOptions(modes[command.root], command.feet, directions, command.scale, command.keep_place)
+    result = retarget(
+        bpy.context, source.armature, target, RetargetOptions(solve_options, bake, name=motion.stem), bone_map
+    )
     target = result.armature
-    yield from (f"  {note}" for note in (*found.notes, *result.notes))
+    yield from (f"  {note}" for note in (*bone_map.notes, *result.notes))
     for data in (source.armature, source.armature.data, source.curves.action, source.collection):
         bpy.data.batch_remove([data])
     bpy.context.view_layer.update()  # else the view layer still holds what was removed

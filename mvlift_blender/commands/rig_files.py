@@ -95,15 +95,15 @@ def _sentence(error: Exception) -> str:
 
 
 def _armature(path: Path, name: str) -> Any:
-    found = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
-    if not found:
+    armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
+    if not armatures:
         raise MvliftError(f"{path.name} holds no armature.", "Give a file with a rig.")
-    names = ", ".join(o.name for o in found)
+    names = ", ".join(o.name for o in armatures)
     if name:
-        found = [o for o in found if o.name == name]
-        if not found:
+        armatures = [o for o in armatures if o.name == name]
+        if not armatures:
             raise MvliftError(f"{path.name} holds no armature {name!r}.", f"It holds: {names}.")
-    shown = [o for o in found if o.visible_get()] or found
+    shown = [o for o in armatures if o.visible_get()] or armatures
     if path.suffix.lower() != ".blend":  # props that come with a character are small armatures of their own
         shown = [max(shown, key=lambda o: len(o.data.bones))]
     if len(shown) > 1:

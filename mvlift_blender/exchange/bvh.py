@@ -90,13 +90,13 @@ def _word(name: str) -> str:
 
 def _joints(armature: Any, turn: F64, units: float) -> list[_Joint]:
     matrix = np.array(armature.matrix_world, dtype=np.float64)
-    found: list[Any] = []
+    joints: list[Any] = []
     todo = [bone for bone in armature.data.bones if bone.parent is None]
     while todo:
         bone = todo.pop(0)
-        found.append(bone)
+        joints.append(bone)
         todo.extend(bone.children)
-    number = {bone.name: i for i, bone in enumerate(found)}
+    number = {bone.name: i for i, bone in enumerate(joints)}
 
     def place(point: Any) -> F64:
         return np.asarray(turn @ (matrix[:3, :3] @ np.array(point) + matrix[:3, 3]) * units)
@@ -109,7 +109,7 @@ def _joints(armature: Any, turn: F64, units: float) -> list[_Joint]:
             place(bone.tail_local),
             tuple(number[c.name] for c in bone.children),
         )
-        for bone in found
+        for bone in joints
     ]
 
 

@@ -107,8 +107,17 @@ def _material(name: str, colour: tuple[float, ...], roughness: float) -> Any:
 
 def _floor(scene: Any) -> None:
     mesh = bpy.data.meshes.new("Floor")
-    far = 60.0
-    mesh.from_pydata([(-far, -far, 0), (far, -far, 0), (far, far, 0), (-far, far, 0)], [], [(0, 1, 2, 3)])
+    half_size = 60.0
+    mesh.from_pydata(
+        [
+            (-half_size, -half_size, 0),
+            (half_size, -half_size, 0),
+            (half_size, half_size, 0),
+            (-half_size, half_size, 0),
+        ],
+        [],
+        [(0, 1, 2, 3)],
+    )
     mesh.materials.append(_material("Floor", _FLOOR, 0.7))
     scene.collection.objects.link(bpy.data.objects.new("Floor", mesh))
 

@@ -57,7 +57,7 @@ def sample_pose(context: Any, armature: Any) -> PoseSamples:
     if np.ptp(lengths) > 1e-3 * lengths.max():
         raise MvliftError(f"{armature.name} is scaled differently along its axes.", "Apply its scale (Ctrl A).")
     bones = armature.pose.bones
-    found = np.empty((len(frames), len(bones), 4, 4))
+    matrices = np.empty((len(frames), len(bones), 4, 4))
     camera = np.empty((len(frames) if scene.camera is not None else 0, 4, 4))
     flat = np.empty(16 * len(bones), dtype=np.float32)
     before = (scene.frame_current, scene.frame_subframe)
@@ -68,10 +68,10 @@ def sample_pose(context: Any, armature: Any) -> PoseSamples:
             posed = armature.evaluated_get(graph)
             posed.pose.bones.foreach_get("matrix", flat)
             # Blender stores matrices by columns
-            found[t] = np.array(posed.matrix_world) @ flat.reshape(-1, 4, 4).swapaxes(1, 2)
+            matrices[t] = np.array(posed.matrix_world) @ flat.reshape(-1, 4, 4).swapaxes(1, 2)
             if len(camera):
                 camera[t] = scene.camera.evaluated_get(graph).matrix_world.normalized()
     finally:
         scene.frame_set(before[0], subframe=before[1])
     names = tuple(bone.name for bone in bones)
-    return PoseSamples(motion_name(armature), names, frames, found, float(lengths.mean()), camera)
+    return PoseSamples(motion_name(armature), names, frames, matrices, float(lengths.mean()), camera)

@@ -29,7 +29,7 @@ def root_path(hips: F64, hips_rest: F64, root_rest: F64) -> F64:
     yaw = heading(turn, _UP)
     offset = (hips_rest[:3, 3] - root_rest[:3, 3]) * [1, 1, 0]
     place = hips[:, :3, 3] * [1, 1, 0] - rotate(yaw, np.broadcast_to(offset, (len(yaw), 3)))
-    found = np.tile(np.eye(4), (len(hips), 1, 1))
-    found[:, :3, :3] = to_matrix(yaw) @ root_rest[:3, :3]
-    found[:, :3, 3] = place + root_rest[:3, 3] * [0, 0, 1]
-    return found
+    poses = np.tile(np.eye(4), (len(hips), 1, 1))
+    poses[:, :3, :3] = to_matrix(yaw) @ root_rest[:3, :3]
+    poses[:, :3, 3] = place + root_rest[:3, 3] * [0, 0, 1]
+    return poses

@@ -109,7 +109,7 @@ def _needs_root(armature: Any) -> str:
     rig = detect(shape_of(armature))
     if rig is None or "root" in rig.bones or ROOT in armature.data.bones:
         return ""
-    return str(rig.where("hips"))
+    return str(rig.geometry_bone("hips"))
 
 
 def _armature_copy(context: Any, armature: Any, scale: float, hips: str, made: list[Any]) -> Any:
@@ -230,7 +230,7 @@ def _bake(copy: Any, samples: PoseSamples, scale: float, hips: str, strip: bool,
 
 def _scaled(matrices: F64, scale: float, size: float) -> F64:
     """(T, 4, 4) of a bone in the world to its pose in the copy: axes as long as the bone is scaled, metres to units."""
-    found = matrices.copy()
-    found[:, :3, :3] /= size
-    found[:, :3, 3] *= scale
-    return found
+    scaled = matrices.copy()
+    scaled[:, :3, :3] /= size
+    scaled[:, :3, 3] *= scale
+    return scaled

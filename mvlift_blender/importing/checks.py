@@ -102,22 +102,22 @@ def compare(
         fps: that a lift would use.
         video: the file's own facts, None without one.
     """
-    found = _picture(clips, size, video) if size is not None else []
+    findings = _picture(clips, size, video) if size is not None else []
     if video is not None:
         if size is not None:
-            found += _shape(clips, size, video)
-        found += _count(clips, fps, video)
-    return found
+            findings += _shape(clips, size, video)
+        findings += _count(clips, fps, video)
+    return findings
 
 
 def _picture(clips: Sequence[KeypointClip], size: Size, video: VideoFacts | None) -> list[Finding]:
     points = [clip.points[clip.seen] for clip in clips if clip.seen.any()]
     if not points:
         return []
-    every = np.concatenate(points).astype(np.float64)
+    positions = np.concatenate(points).astype(np.float64)
     width, height = size
     margin = _MARGIN * np.array(size)
-    outside = float(((every < -margin) | (every > size + margin)).any(1).mean())
+    outside = float(((positions < -margin) | (positions > size + margin)).any(1).mean())
     fitting = video.size if video is not None and _fits(clips, video.size) else suggested_size(clips, True)
     label = f"Use {fitting[0]} x {fitting[1]}"
     if outside > _SHARE_OUTSIDE:
@@ -158,36 +158,38 @@ def _shape(clips: Sequence[KeypointClip], size: Size, video: VideoFacts) -> list
     if abs(stated / true - 1) < _SAME_SHAPE:
         return []
     turned = abs(stated * true - 1) < _SAME_SHAPE
-    how = "is turned" if turned else "has another shape"
-    text = f"The video is {video.size[0]} x {video.size[1]}; the keypoints' picture, {size[0]} x {size[1]}, {how}."
+    difference = "is turned" if turned else "has another shape"
+    text = (
+        f"The video is {video.size[0]} x {video.size[1]}; the keypoints' picture, {size[0]} x {size[1]}, {difference}."
+    )
     if _fits(clips, video.size):
         return [Finding(text, f"Use {video.size[0]} x {video.size[1]}", video.size)]
     return [Finding(text + " Pick the video that the keypoints were detected in.")]
 
 
 def _count(clips: Sequence[KeypointClip], fps: Fraction | None, video: VideoFacts) -> list[Finding]:
-    found = []
+    findings = []
     last = max((clip.first_frame + len(clip) for clip in clips), default=0)
     if video.variable and video.fps is not None:
         text = "The video's frames do not last equally long; the motion will run ahead or behind in places."
-        found.append(Finding(text + " Convert the video to a constant frame rate for an exact lift."))
+        findings.append(Finding(text + " Convert the video to a constant frame rate for an exact lift."))
     if video.fps is None or fps is None:
-        return found
+        return findings
     if last > video.frames + _FRAMES:
         text = f"There are keypoints up to frame {last - 1}, but the video has {video.frames} frames."
         rate = exact_rate(float(video.fps * last / video.frames))
         label = f"Use {float(rate):.5g} Frames a Second" if rate is not None else ""
-        return [*found, Finding(text, label, fps=rate)]
-    every = round(video.frames / last) if last else 1
-    if every > 1 and abs(video.frames / every - last) <= _FRAMES:
-        rate = video.fps / every
+        return [*findings, Finding(text, label, fps=rate)]
+    step = round(video.frames / last) if last else 1
+    if step > 1 and abs(video.frames / step - last) <= _FRAMES:
+        rate = video.fps / step
         if rate == fps:
-            return found
-        text = f"The keypoints have {last} frames, the video {video.frames}: one frame in {every} was detected."
-        return [*found, Finding(text, f"Use {float(rate):.5g} Frames a Second", fps=rate)]
+            return findings
+        text = f"The keypoints have {last} frames, the video {video.frames}: one frame in {step} was detected."
+        return [*findings, Finding(text, f"Use {float(rate):.5g} Frames a Second", fps=rate)]
     if fps != video.fps:
         text = f"The video has {float(video.fps):.5g} frames a second, the keypoints {float(fps):.5g}."
-        return [*found, Finding(text, f"Use {float(video.fps):.5g} Frames a Second", fps=video.fps)]
+        return [*findings, Finding(text, f"Use {float(video.fps):.5g} Frames a Second", fps=video.fps)]
     if video.frames - last > max(_FRAMES, 0.02 * video.frames):
-        found.append(Finding(f"The keypoints end with frame {last - 1} of {video.frames}."))
-    return found
+        findings.append(Finding(f"The keypoints end with frame {last - 1} of {video.frames}."))
+    return findings

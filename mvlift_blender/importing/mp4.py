@@ -63,15 +63,15 @@ def pixel_aspect(path: Path, size: tuple[int, int]) -> float:
 
 def _stored_pixels(file: BinaryIO, end: int) -> tuple[int, int, float]:
     """Width, height and pixel aspect of the first video track."""
-    found = _of_video(file, end, b"stsd")
-    if found is None:
+    content = _of_video(file, end, b"stsd")
+    if content is None:
         return 0, 0, 1.0
-    entry = found[0] + 8  # after version and count
+    entry = content[0] + 8  # after version and count
     file.seek(entry)
     (length,) = struct.unpack(">I", file.read(4))
     file.seek(entry + _EDGES)
     width, height = struct.unpack(">HH", file.read(4))
-    for name, start, stop in _boxes(file, entry + _PICTURE_FIELDS, min(entry + length, found[1])):
+    for name, start, stop in _boxes(file, entry + _PICTURE_FIELDS, min(entry + length, content[1])):
         if name == b"pasp" and stop - start >= 8:
             file.seek(start)
             across, down = struct.unpack(">II", file.read(8))
@@ -81,10 +81,10 @@ def _stored_pixels(file: BinaryIO, end: int) -> tuple[int, int, float]:
 
 def _video_runs(file: BinaryIO, end: int) -> list[tuple[int, int]]:
     """(count, duration) of the runs of the first video track."""
-    found = _of_video(file, end, b"stts")
-    if found is None:
+    content = _of_video(file, end, b"stts")
+    if content is None:
         return []
-    start, stop = found
+    start, stop = content
     file.seek(start + 4)
     (count,) = struct.unpack(">I", file.read(4))
     count = min(count, _MOST_RUNS, (stop - start - 8) // 8)

@@ -59,10 +59,10 @@ def sources_of(paths: Sequence[Path]) -> list[Path]:
 
 def _series_of(path: Path) -> Path | None:
     """Pattern of the files that differ from ``clip_00000012_keypoints.json`` in that number only; None for others."""
-    found = re.fullmatch(r"(.*?)(\d{4,15})(_keypoints|_pose|)", path.stem)
-    if found is None or not path.is_file():
+    match = re.fullmatch(r"(.*?)(\d{4,15})(_keypoints|_pose|)", path.stem)
+    if match is None or not path.is_file():
         return None
-    return path.with_name(f"{glob_safe(found[1])}{'[0-9]' * len(found[2])}{found[3]}{glob_safe(path.suffix)}")
+    return path.with_name(f"{glob_safe(match[1])}{'[0-9]' * len(match[2])}{match[3]}{glob_safe(path.suffix)}")
 
 
 def glob_safe(text: str) -> str:

@@ -82,30 +82,30 @@ def read_clips(
         raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
     key: _Key = (str(path), _modified(path), fps, size, mirrored, round(pixel_aspect, 6))
     if key not in _clips:
-        _clips[key] = _told(path, key)
+        _clips[key] = _read_with_facts(path, key)
         while len(_clips) > _KEPT:
             _clips.popitem(last=False)
     _clips.move_to_end(key)
     return _clips[key]
 
 
-def _told(path: Path, key: _Key) -> tuple[KeypointClip, ...]:
+def _read_with_facts(path: Path, key: _Key) -> tuple[KeypointClip, ...]:
     """The people of a source, with what the user says about the video; pixels are not read twice for that."""
     name, modified, fps, size, mirrored, aspect = key
     changed = mirrored or aspect != 1.0  # then the keypoints themselves depend on the picture's size
     plain: _Key = (name, modified, None, size if changed else None, mirrored, aspect)
     if key != plain:
         if plain not in _clips:
-            _clips[plain] = _told(path, plain)
+            _clips[plain] = _read_with_facts(path, plain)
         known = _clips[plain]
         if all(clip.metadata.get(_PIXELS) for clip in known):
             stated = None if changed else size
             return tuple(replace(c, fps=fps or c.fps, image_size=stated or c.image_size) for c in known)
     from mvlift.keypoints.reading import inspect_keypoints
 
-    found = inspect_keypoints(path, fps=fps, image_size=size, mirrored=mirrored, pixel_aspect=aspect)
-    facts = {_PIXELS: found.units == "pixels", WHY: found.why, UNITS: found.units}
-    return tuple(replace(clip, metadata={**clip.metadata, **facts}) for clip in found.clips)
+    inspection = inspect_keypoints(path, fps=fps, image_size=size, mirrored=mirrored, pixel_aspect=aspect)
+    facts = {_PIXELS: inspection.units == "pixels", WHY: inspection.why, UNITS: inspection.units}
+    return tuple(replace(clip, metadata={**clip.metadata, **facts}) for clip in inspection.clips)
 
 
 def clip_of(settings: Any, person: Any) -> KeypointClip:
@@ -151,8 +151,8 @@ def _with_corrections(clip: KeypointClip, text: str) -> KeypointClip:
         return clip
     if _latest.get("key") != (id(clip.points), text):
         _latest.update(key=(id(clip.points), text), clip=corrected(clip, Corrections.from_json(text)), of=clip)
-    found: KeypointClip = _latest["clip"]
-    return replace(found, fps=clip.fps, image_size=clip.image_size)
+    latest: KeypointClip = _latest["clip"]
+    return replace(latest, fps=clip.fps, image_size=clip.image_size)
 
 
 def person_of(
@@ -169,11 +169,11 @@ def person_of(
         KeypointError: the source is gone or holds that person no more.
     """
     clips = read_clips(source, fps, size, mirrored, pixel_aspect)
-    found = find_person(clips, track)
-    if found is None:
+    person = find_person(clips, track)
+    if person is None:
         known = ", ".join(clip.track_id for clip in clips)
         raise KeypointError(f"{source} holds no person {track!r} any more; it has {known}.", "Import it again.")
-    return found
+    return person
 
 
 def forget() -> None:

@@ -23,11 +23,12 @@ def bug_report(error: BaseException, doing: str) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        own = version("mvlift")
+        release = version("mvlift")
     except PackageNotFoundError:
-        own = "unknown"
+        release = "unknown"
     lines = [
-        f"MVLift {own}, Blender {bpy.app.version_string}, Python {platform.python_version()}, {platform.platform()}",
+        f"MVLift {release}, Blender {bpy.app.version_string}, "
+        f"Python {platform.python_version()}, {platform.platform()}",
         f"While: {doing}",
         "".join(traceback.format_exception(error)),
     ]

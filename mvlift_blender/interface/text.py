@@ -22,9 +22,9 @@ def broken(text: str, room: float, width_of: Callable[[str], float]) -> list[str
         width_of: gives a string's width.
     """
     lines: list[str] = []
-    for given in text.splitlines():
+    for paragraph_text in text.splitlines():
         line = ""
-        for word in given.split():
+        for word in paragraph_text.split():
             longer = f"{line} {word}" if line else word
             if line and width_of(longer) > room:
                 lines.append(line)

@@ -22,8 +22,8 @@ _CONTEXTS: Final = ("*", "Operator")
 @cache
 def translations(language: str) -> dict[str, str]:
     """Label -> translation of a language, by the name of its file."""
-    found: dict[str, str] = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    return found
+    table: dict[str, str] = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    return table
 
 
 def add_translations() -> None:

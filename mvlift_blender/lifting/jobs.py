@@ -141,5 +141,5 @@ class EngineJob:
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    whole = round(seconds)
-    return f"{whole} s left" if whole < 100 else f"{whole // 60}:{whole % 60:02d} left"
+    rounded = round(seconds)
+    return f"{rounded} s left" if rounded < 100 else f"{rounded // 60}:{rounded % 60:02d} left"

@@ -26,10 +26,10 @@ _SIDE: Final = re.compile(r"(?:(left|Left|[lL])|(?:right|Right|[rR]))(?:_|(?=[A-
 
 def side_of(name: str) -> Side:
     """The side of a keypoint, joint or bone by its name: ``l_knee``, ``left_knee``, ``LLegBack1``."""
-    found = _SIDE.match(name)
-    if found is None:
+    match = _SIDE.match(name)
+    if match is None:
         return "middle"
-    return "left" if found[1] else "right"
+    return "left" if match[1] else "right"
 
 
 def side_colour(name: str) -> Colour:

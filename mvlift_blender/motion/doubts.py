@@ -64,9 +64,9 @@ def frame_confidence(motion: LiftedMotion) -> F64:
 def frame_error(motion: LiftedMotion) -> F64:
     """(T,) median reprojection error of a frame's keypoints in pixels, 0 where nothing was given."""
     error = np.asarray(motion.reprojection_error, dtype=np.float64)
-    given = np.isfinite(error).any(1) if error.shape[1] else np.zeros(len(motion), bool)
+    measured = np.isfinite(error).any(1) if error.shape[1] else np.zeros(len(motion), bool)
     median = np.zeros(len(motion))
-    median[given] = np.nanmedian(error[given], axis=1)
+    median[measured] = np.nanmedian(error[measured], axis=1)
     return median
 
 
@@ -90,40 +90,40 @@ def find_doubts(motion: LiftedMotion, least_confidence: float, most_error: float
         least_confidence: frames below it are doubtful.
         most_error: pixels; frames with a higher median reprojection error are doubtful.
     """
-    found = [
+    doubts = [
         *_measured("CONFIDENCE", -frame_confidence(motion)[:, None], -least_confidence, ("",), -1.0),
         *_measured("ERROR", frame_error(motion)[:, None], most_error, ("",)),
         *_jumps(motion),
     ]
     if motion.keypoints.shape[1]:
         depth = -np.asarray(motion.keypoints[..., 2], np.float64)
-        found += _measured("FLOOR", depth, _DEPTH, motion.keypoint_names)
-    return sorted(found, key=lambda doubt: (doubt.first, doubt.kind))
+        doubts += _measured("FLOOR", depth, _DEPTH, motion.keypoint_names)
+    return sorted(doubts, key=lambda doubt: (doubt.first, doubt.kind))
 
 
 def _measured(kind: DoubtKind, values: F64, limit: float, names: Sequence[str], sign: float = 1.0) -> list[Doubt]:
     """A doubt for each run of rows in which any column (T, N) is above a limit."""
-    found = []
+    doubts = []
     for first, last in merged_runs(np.asarray(values.max(1) > limit)):
         part = values[first : last + 1]
         row, column = (int(i) for i in np.unravel_index(part.argmax(), part.shape))
-        found.append(Doubt(kind, first, last, first + row, sign * float(part[row, column]), names[column]))
-    return found
+        doubts.append(Doubt(kind, first, last, first + row, sign * float(part[row, column]), names[column]))
+    return doubts
 
 
 def _jumps(motion: LiftedMotion) -> list[Doubt]:
     """Keypoints that are thrown about, and joints that flip."""
-    fps, found = float(motion.fps), []
+    fps, doubts = float(motion.fps), []
     if len(motion) > 2 and motion.keypoints.shape[1]:
         places = np.asarray(motion.keypoints, np.float64)
         acceleration = np.zeros(places.shape[:2])
         acceleration[1:-1] = np.linalg.norm(places[2:] - 2 * places[1:-1] + places[:-2], axis=-1) * fps**2
-        found += _measured("JUMP", acceleration, _ACCELERATION, motion.keypoint_names)
+        doubts += _measured("JUMP", acceleration, _ACCELERATION, motion.keypoint_names)
     if len(motion) > 1:
         q = from_vector(np.asarray(motion.rotations, np.float64))
         dots = np.abs((q[1:] * q[:-1]).sum(-1)).clip(0, 1)
         speed = np.zeros(q.shape[:2])
         speed[1:] = 2 * np.arccos(dots) * fps
         flips = _measured("JUMP", speed, _TURN, motion.joint_names)
-        found += [f for f in flips if not any(g.first <= f.last and f.first <= g.last for g in found)]
-    return found
+        doubts += [f for f in flips if not any(g.first <= f.last and f.first <= g.last for g in doubts)]
+    return doubts

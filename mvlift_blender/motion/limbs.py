@@ -64,12 +64,12 @@ def _hinge(a: F64, b: F64, c: F64, turn: F64) -> F64:
     straight = length < 0.02 * np.linalg.norm(b - a, axis=-1, keepdims=True) * np.linalg.norm(
         c - b, axis=-1, keepdims=True
     )
-    own = rotate(turn, np.broadcast_to([1.0, 0.0, 0.0], axis.shape))
+    bone_axis = rotate(turn, np.broadcast_to([1.0, 0.0, 0.0], axis.shape))
     along = c - a
     along = along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-9)
-    own = own - (own * along).sum(-1, keepdims=True) * along
-    own = own / np.maximum(np.linalg.norm(own, axis=-1, keepdims=True), 1e-9)
-    return np.where(straight, own, axis / np.maximum(length, 1e-12))
+    bone_axis = bone_axis - (bone_axis * along).sum(-1, keepdims=True) * along
+    bone_axis = bone_axis / np.maximum(np.linalg.norm(bone_axis, axis=-1, keepdims=True), 1e-9)
+    return np.where(straight, bone_axis, axis / np.maximum(length, 1e-12))
 
 
 def _bend(a: F64, b: F64, c: F64, targets: F64, hinge: F64) -> F64:

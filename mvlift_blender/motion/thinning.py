@@ -16,7 +16,7 @@ __all__ = ["Channel", "Thinned", "fewest", "hermite", "slopes_of", "thin", "thin
 
 Rows = NDArray[np.int64]
 
-FoundT = TypeVar("FoundT", bound="Found")
+ReducedT = TypeVar("ReducedT", bound="Reduced")
 
 _ROUNDS = 9
 _SKIN = 0.15  # metres; the skin around a joint without children is moved by its turns too
@@ -111,7 +111,7 @@ def _off(fitted: F64, values: F64, reach: float, rotation: bool) -> F64:
     return np.asarray(2 * reach * np.sin(2 * np.arcsin(half)))
 
 
-class Found(Protocol):
+class Reduced(Protocol):
     """A motion that was thinned out: its largest error in metres, and how many keys are left."""
 
     @property
@@ -121,7 +121,7 @@ class Found(Protocol):
     def keys(self) -> int: ...
 
 
-def fewest(thinned: Callable[[float], FoundT], bound: float) -> FoundT | None:
+def fewest(thinned: Callable[[float], ReducedT], bound: float) -> ReducedT | None:
     """Of the motions thinned with a tolerance for each channel, one with few keys within a bound for all together.
 
     Args:
@@ -131,14 +131,14 @@ def fewest(thinned: Callable[[float], FoundT], bound: float) -> FoundT | None:
     Returns:
         The best one, or None when every one is beyond the bound.
     """
-    best: FoundT | None = None
+    best: ReducedT | None = None
     low, high, share = 0.0, np.inf, 0.5
     for _ in range(_ROUNDS):
-        found = thinned(share * bound)
-        if found.error <= bound:
+        candidate = thinned(share * bound)
+        if candidate.error <= bound:
             low = share
-            if best is None or found.keys < best.keys:
-                best = found
+            if best is None or candidate.keys < best.keys:
+                best = candidate
         else:
             high = share
         if best is not None and low > 0 and high < 1.12 * low:
@@ -168,9 +168,9 @@ def thin_motion(skeleton: RestSkeleton, frames: F64, rotations: F64, locations: 
         bound,
     )
     if best is None:  # nothing can go
-        whole = np.arange(len(frames))
-        channels = tuple(Channel(whole, rotations[:, j], turn_slopes[:, j]) for j in range(rotations.shape[1]))
-        return Thinned(channels, Channel(whole, locations, move_slopes), 0.0)
+        all_rows = np.arange(len(frames))
+        channels = tuple(Channel(all_rows, rotations[:, j], turn_slopes[:, j]) for j in range(rotations.shape[1]))
+        return Thinned(channels, Channel(all_rows, locations, move_slopes), 0.0)
     return best
 
 

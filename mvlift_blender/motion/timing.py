@@ -39,9 +39,9 @@ class Timing:
         if self.clip_fps == self.fps:
             return self.start + np.arange(self.count, dtype=np.float64)
         last = self.start + float((self.count - 1) / self.clip_fps * self.fps)
-        whole = np.arange(np.ceil(self.start), np.floor(last + 1e-9) + 1)
-        ends = [f for f in (self.start, last) if not len(whole) or np.abs(whole - f).min() > 1e-9]
-        return np.sort(np.append(whole, ends))
+        full_frames = np.arange(np.ceil(self.start), np.floor(last + 1e-9) + 1)
+        ends = [f for f in (self.start, last) if not len(full_frames) or np.abs(full_frames - f).min() > 1e-9]
+        return np.sort(np.append(full_frames, ends))
 
     def sample_at(self, frame: float) -> float:
         """Place of a scene frame in the clip, in samples; outside the clip too."""

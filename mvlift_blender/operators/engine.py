@@ -205,10 +205,10 @@ class MVLIFT_OT_test_engine(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Ask the engine and wait."""
         try:
-            found = shared_client(engine_source(context)).describe()
+            description = shared_client(engine_source(context)).describe()
         except MvliftError as error:
             return self._said(context, error)
-        return self._said(context, found)
+        return self._said(context, description)
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Ask beside the user's work: an engine that starts takes seconds."""
@@ -252,22 +252,26 @@ class MVLIFT_OT_test_engine(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def describe_engine(found: dict[str, Any]) -> str:
+def describe_engine(description: dict[str, Any]) -> str:
     """The engine's answer in two or more lines."""
     cards = [
         f"{name}, {memory / 2**30:.0f} GB"
-        for name, memory in zip(found.get("gpus", []), found.get("gpu_memory", []), strict=False)
+        for name, memory in zip(description.get("gpus", []), description.get("gpu_memory", []), strict=False)
     ]
-    if found.get("mps"):
+    if description.get("mps"):
         cards.append("Apple graphics (Metal)")
-    cards += [name for device, name in _PROVIDERS.items() if device in found.get("devices", [])]
-    torch = f"torch {found['torch']}" if found.get("torch") else "no torch (needed for CUDA and As Published only)"
-    if found.get("torch_problem"):
-        torch = f"torch cannot be loaded: {found['torch_problem']}"
-    runtime = f"ONNX Runtime {found.get('onnxruntime')}"
+    cards += [name for device, name in _PROVIDERS.items() if device in description.get("devices", [])]
+    torch = (
+        f"torch {description['torch']}"
+        if description.get("torch")
+        else "no torch (needed for CUDA and As Published only)"
+    )
+    if description.get("torch_problem"):
+        torch = f"torch cannot be loaded: {description['torch_problem']}"
+    runtime = f"ONNX Runtime {description.get('onnxruntime')}"
     return "\n".join(
         [
-            f"MVLift {found.get('mvlift')}, Python {found.get('python')}, {runtime}, {torch}",
+            f"MVLift {description.get('mvlift')}, Python {description.get('python')}, {runtime}, {torch}",
             *(cards or ["No graphics card: computes on the processor"]),
         ]
     )

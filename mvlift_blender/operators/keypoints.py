@@ -30,10 +30,10 @@ def _under_mouse(context: Any, event: Any) -> tuple[Any, Any, Any] | None:
 
 
 def _named_under_mouse(context: Any, event: Any) -> str | None:
-    found = _under_mouse(context, event)
-    if found is None:
+    target = _under_mouse(context, event)
+    if target is None:
         return None
-    return overlay.nearest_keypoint(*found, _REACH * context.preferences.system.ui_scale)
+    return overlay.nearest_keypoint(*target, _REACH * context.preferences.system.ui_scale)
 
 
 class _Correction:
@@ -111,9 +111,9 @@ class MVLIFT_OT_move_keypoint(_Correction, bpy.types.Operator):
             person.corrections = self._before
             overlay.redraw()
             return {"CANCELLED"}
-        found = _under_mouse(context, event)
-        if event.type == "MOUSEMOVE" and found is not None:
-            self.x, self.y = (float(v) for v in overlay.to_video(found[1], found[2]))
+        target = _under_mouse(context, event)
+        if event.type == "MOUSEMOVE" and target is not None:
+            self.x, self.y = (float(v) for v in overlay.to_video(target[1], target[2]))
             corrections.place_keypoint(context.scene.mvlift, person, self.frame, self.keypoint, (self.x, self.y))
             overlay.redraw()
         if event.type == "LEFTMOUSE" and event.value == "RELEASE":
@@ -227,8 +227,8 @@ class MVLIFT_OT_pick_person(bpy.types.Operator):
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Look who is under the mouse."""
-        found = _under_mouse(context, event)
-        nearest = overlay.nearest_person(*found, _REACH * context.preferences.system.ui_scale) if found else None
+        target = _under_mouse(context, event)
+        nearest = overlay.nearest_person(*target, _REACH * context.preferences.system.ui_scale) if target else None
         if nearest is None:
             return {"PASS_THROUGH"}
         self.index = nearest

@@ -148,7 +148,7 @@ class MVLIFT_OT_retarget_detect(bpy.types.Operator):
             fill_by_detection(settings)
         except Exception as error:
             return report_error(self, context, error, "recognising a rig")
-        self.report({"INFO"}, settings.found)
+        self.report({"INFO"}, settings.recognition)
         return {"FINISHED"}
 
 

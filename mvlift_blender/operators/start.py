@@ -25,9 +25,9 @@ def example_clip() -> Path:
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package, package.parent):
-        found = folder / "examples" / "walk.zip"
-        if found.is_file():
-            return found
+        bundled = folder / "examples" / "walk.zip"
+        if bundled.is_file():
+            return bundled
     raise KeypointError("The example is not there.", "Install the extension again.")
 
 
@@ -83,9 +83,9 @@ class MVLIFT_OT_play_overlay(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         """Show, and play or stop."""
         scene, view = context.scene, context.space_data
-        own = next((p for p in parts_of(lifted_armature(context)) if p.type == "CAMERA"), None)
-        if own is not None and scene.camera != own and not view.use_local_camera:
-            view.use_local_camera, view.camera = True, own  # this viewport's, the scene's stays
+        lift_camera = next((p for p in parts_of(lifted_armature(context)) if p.type == "CAMERA"), None)
+        if lift_camera is not None and scene.camera != lift_camera and not view.use_local_camera:
+            view.use_local_camera, view.camera = True, lift_camera  # this viewport's, the scene's stays
         view.region_3d.view_perspective = "CAMERA"
         scene.mvlift.overlay = True
         bpy.ops.screen.animation_play()

@@ -60,7 +60,7 @@ class MVLIFT_PT_retarget(SidebarPanel, bpy.types.Panel):
         column = layout.column()
         column.prop(settings, "source")
         column.prop(settings, "target")
-        paragraph(context, column, settings.found, "INFO")
+        paragraph(context, column, settings.recognition, "INFO")
         column.prop(settings, "root")
         column.prop(settings, "bake")
         column.prop(settings, "feet")

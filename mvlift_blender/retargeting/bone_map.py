@@ -145,7 +145,7 @@ class RigMap:
         """Keys in the order of the body, parents before children."""
         return tuple(ordered_keys(self.body, set(self.bones)))
 
-    def where(self, name: str) -> str:
+    def geometry_bone(self, name: str) -> str:
         """The bone that shows where a part is."""
         return self.geometry.get(name, self.bones[name])
 
@@ -158,32 +158,32 @@ def _filled(text: str, token: str) -> str:
     return text.replace("{side}", token)
 
 
-def _expand(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where: str) -> dict[str, Names]:
+def _expand(body: str, data: Mapping[str, Any], sides: Mapping[str, str], source: str) -> dict[str, Names]:
     """Role entries of a file to alternatives by key."""
-    found: dict[str, Names] = {}
+    names_by_key: dict[str, Names] = {}
     known = roles(body)
     for name, value in data.items():
         if name not in known:
-            raise BoneMapError(f"{where}: {name!r} is no part of a {body}.", f"Use {', '.join(known)}.")
+            raise BoneMapError(f"{source}: {name!r} is no part of a {body}.", f"Use {', '.join(known)}.")
         if known[name].chain:
-            found.update(_chain(name, value, sides if known[name].sided else {"": ""}))
+            names_by_key.update(_chain(name, value, sides if known[name].sided else {"": ""}))
         elif known[name].sided and isinstance(value, dict):
-            found.update({key(name, side): _names(v) for side, v in value.items()})
+            names_by_key.update({key(name, side): _names(v) for side, v in value.items()})
         elif known[name].sided:
-            found.update({key(name, s): tuple(_filled(v, sides[s]) for v in _names(value)) for s in SIDES})
+            names_by_key.update({key(name, s): tuple(_filled(v, sides[s]) for v in _names(value)) for s in SIDES})
         else:
-            found[name] = _names(value)
-    return found
+            names_by_key[name] = _names(value)
+    return names_by_key
 
 
 def _chain(role: str, value: Any, sides: Mapping[str, str]) -> dict[str, Names]:
     """A chain's entries, from the body outwards: a list, or for pairs a list that is filled in or one for each side."""
-    found = {}
+    names_by_key = {}
     for side, token in sides.items():
         entries = value.get(side, []) if isinstance(value, dict) else value
         for i, entry in enumerate([entries] if isinstance(entries, str) else entries):
-            found[key(role, side, i)] = tuple(_filled(n, token) for n in _names(entry))
-    return found
+            names_by_key[key(role, side, i)] = tuple(_filled(n, token) for n in _names(entry))
+    return names_by_key
 
 
 def _settings(rows: Iterable[Mapping[str, Any]], tokens: Iterable[str]) -> tuple[Setting, ...]:
@@ -191,15 +191,15 @@ def _settings(rows: Iterable[Mapping[str, Any]], tokens: Iterable[str]) -> tuple
     return tuple(dict.fromkeys(made))
 
 
-def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where: str) -> dict[tuple[str, str], IkLimb]:
-    found = {}
+def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], source: str) -> dict[tuple[str, str], IkLimb]:
+    ik_limbs = {}
     for limb, both in data.items():
         if limb not in limbs(body):
-            raise BoneMapError(f"{where}: {limb!r} is no limb of a {body}.", f"Use {', '.join(limbs(body))}.")
+            raise BoneMapError(f"{source}: {limb!r} is no limb of a {body}.", f"Use {', '.join(limbs(body))}.")
         for side, token in sides.items():
             entry = both.get(side, both)
             switch = entry.get("switch")
-            found[(limb, side)] = IkLimb(
+            ik_limbs[(limb, side)] = IkLimb(
                 control=_filled(entry["control"], token),
                 pole=_filled(entry.get("pole", ""), token),
                 switch=(_filled(switch["bone"], token), switch["property"], switch["ik"], switch["fk"])
@@ -210,10 +210,10 @@ def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], where: 
                 bend=_filled(entry.get("bend", ""), token),
                 heel=_filled(entry.get("heel", ""), token),
             )
-    return found
+    return ik_limbs
 
 
-def _checked_prefix(text: str, where: str) -> str:
+def _checked_prefix(text: str, source: str) -> str:
     r"""A pattern that is matched in no time whatever the bones are called: letters, classes such as ``\d`` and
     ``[:_]``, and at most three of ``? * +``.
 
@@ -223,27 +223,27 @@ def _checked_prefix(text: str, where: str) -> str:
     plain = re.sub(r"\\.|\[[^\]]*\]", "x", text)
     if len(text) > _LONGEST_PREFIX or re.search(r"[(){}|]", plain) or len(re.findall(r"[?*+]", plain)) > _REPEATS:
         raise BoneMapError(
-            f"{where}: the prefix {text[:40]!r} is too intricate.", r"Write letters, \d, [:_], at most three of ? * +."
+            f"{source}: the prefix {text[:40]!r} is too intricate.", r"Write letters, \d, [:_], at most three of ? * +."
         )
     re.compile(text)
     return text
 
 
-def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
+def parse_map(data: Mapping[str, Any], source: str) -> MapFile:
     """A map from JSON data.
 
     Raises:
         BoneMapError: it is none, is of a later version, or a field is wrong.
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise BoneMapError(f"{where} is no bone map of MVLift.", f'It should say "schema": "{SCHEMA}".')
+        raise BoneMapError(f"{source} is no bone map of MVLift.", f'It should say "schema": "{SCHEMA}".')
     if not isinstance(data.get("version", 0), int):
-        raise BoneMapError(f"{where}: version is {data['version']!r}.", f"It should be {VERSION}, a whole number.")
+        raise BoneMapError(f"{source}: version is {data['version']!r}.", f"It should be {VERSION}, a whole number.")
     if data.get("version", 0) > VERSION:
-        raise BoneMapError(f"{where} is a bone map of version {data['version']}.", "Update MVLift to read it.")
+        raise BoneMapError(f"{source} is a bone map of version {data['version']}.", "Update MVLift to read it.")
     body = data.get("body")
     if body not in BODIES:
-        raise BoneMapError(f"{where}: body is {body!r}.", f"Use one of {', '.join(BODIES)}.")
+        raise BoneMapError(f"{source}: body is {body!r}.", f"Use one of {', '.join(BODIES)}.")
     try:
         sides = {s: str(data.get("sides", {}).get(s, s)) for s in SIDES}
         evidence = [_names(e) for e in data.get("evidence", ())]
@@ -251,18 +251,18 @@ def parse_map(data: Mapping[str, Any], where: str) -> MapFile:
             name=str(data["name"]),
             title=str(data.get("title", data["name"])),
             body=body,
-            prefixes=tuple(_checked_prefix(p, where) for p in _names(data.get("prefixes", ()))),
-            bones=_expand(body, data["bones"], sides, where),
+            prefixes=tuple(_checked_prefix(p, source) for p in _names(data.get("prefixes", ()))),
+            bones=_expand(body, data["bones"], sides, source),
             optional=_names(data.get("optional", ())),
             evidence=tuple(
                 dict.fromkeys(tuple(_filled(n, token) for n in names) for names in evidence for token in sides.values())
             ),
-            geometry=_expand(body, data.get("geometry", {}), sides, where),
-            ik=_limbs(body, data.get("ik", {}), sides, where),
+            geometry=_expand(body, data.get("geometry", {}), sides, source),
+            ik=_limbs(body, data.get("ik", {}), sides, source),
             settings=_settings(data.get("settings", ()), sides.values()),
         )
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError, re.error) as error:
-        raise BoneMapError(f"{where} is no complete bone map ({error!r}).", "Compare it with the schema.") from error
+        raise BoneMapError(f"{source} is no complete bone map ({error!r}).", "Compare it with the schema.") from error
 
 
 def load_map(path: Path) -> MapFile:
@@ -290,22 +290,22 @@ def shipped_maps() -> tuple[MapFile, ...]:
 
 def read_maps(folder: Path | None = None) -> tuple[MapFile, ...]:
     """The user's maps in a folder, first, and the shipped ones; files that are no maps are passed over."""
-    found = []
+    maps = []
     for path in sorted(folder.glob("*.json")) if folder is not None and folder.is_dir() else ():
         try:
-            found.append(load_map(path))
+            maps.append(load_map(path))
         except BoneMapError:
             continue  # the panel's Load says what is wrong with a file; detection goes on without it
-    return (*found, *shipped_maps())
+    return (*maps, *shipped_maps())
 
 
-def rig_of_data(data: Mapping[str, Any], where: str) -> RigMap:
+def rig_of_data(data: Mapping[str, Any], source: str) -> RigMap:
     """The rig's map that ``map_data`` made.
 
     Raises:
         BoneMapError: it is none.
     """
-    file = parse_map(data, where)
+    file = parse_map(data, source)
     bones = {name: names[0] for name, names in file.bones.items()}
     geometry = {name: names[0] for name, names in file.geometry.items()}
     return RigMap(file.body, bones, geometry, dict(file.ik), file.settings, file.name, file.title)

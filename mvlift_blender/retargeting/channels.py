@@ -43,8 +43,8 @@ def rotation(control: Control, turn: Array, above: Array | None) -> Array:
         turn: (T, 4) R, in the world.
         above: (T, 4) P of the part that it follows, None for none.
     """
-    own = turn if above is None else multiply(conjugate(above), turn)
-    return continuous(multiply(multiply(conjugate(control.axes), own), control.axes))
+    relative_turn = turn if above is None else multiply(conjugate(above), turn)
+    return continuous(multiply(multiply(conjugate(control.axes), relative_turn), control.axes))
 
 
 def location(control: Control, place: Array, parts: TargetParts, solved: Solved) -> Array:
@@ -109,7 +109,7 @@ def fk_channels(controls: Sequence[Control], parts: TargetParts, solved: Solved,
         solved: their motion.
         skip: keys that IK controls move instead.
     """
-    found = []
+    channels = []
     for i, (name, control) in enumerate(zip(parts.keys, controls, strict=True)):
         if not solved.driven[i] or name in skip:
             continue
@@ -117,7 +117,7 @@ def fk_channels(controls: Sequence[Control], parts: TargetParts, solved: Solved,
             # the control may begin elsewhere than the part that it moves
             place = solved.heads[:, i] + rotate(solved.turns[:, i], control.head - parts.heads[i])
             path = f'pose.bones["{control.bone}"].location'
-            found.append(Channel(control.bone, path, location(control, place, parts, solved)))
+            channels.append(Channel(control.bone, path, location(control, place, parts, solved)))
         above = solved.turns[:, control.parent] if control.parent >= 0 else None
-        found.append(rotation_channel(control.bone, control.mode, rotation(control, solved.turns[:, i], above)))
-    return found
+        channels.append(rotation_channel(control.bone, control.mode, rotation(control, solved.turns[:, i], above)))
+    return channels

@@ -33,8 +33,8 @@ def usable(armature: Any, rig: RigMap, confirmed: bool = False) -> RigMap:
         RetargetError: the map cannot work, or its confidence is too low.
     """
     shape = shape_of(armature)
-    missing = [b for k in rig.keys for b in (rig.bones[k], rig.where(k)) if b not in shape.index]
-    problem = f"it has no bone {missing[0]!r}" if missing else problem_of(shape, rig, whole=not confirmed)
+    missing = [b for k in rig.keys for b in (rig.bones[k], rig.geometry_bone(k)) if b not in shape.index]
+    problem = f"it has no bone {missing[0]!r}" if missing else problem_of(shape, rig, require_all=not confirmed)
     if problem:
         raise RetargetError(f"{armature.name} cannot be moved with this bone map: {problem}.", "Correct the bone map.")
     if not confirmed and rig.confidence < LEAST_CONFIDENCE:

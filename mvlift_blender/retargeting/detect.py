@@ -99,13 +99,13 @@ class _Lookup:
         return ""
 
 
-def _coverage(file: MapFile, found: Mapping[str, str]) -> float:
+def _coverage(file: MapFile, bones: Mapping[str, str]) -> float:
     total = got = 0.0
     for role in roles(file.body).values():
         wanted = [k for k in file.bones if split_key(k)[0] == role.name]
         if not wanted:
             continue
-        have = sum(k in found for k in wanted)
+        have = sum(k in bones for k in wanted)
         share = have / len(wanted)
         if role.name in file.optional and have:
             share = 1.0
@@ -115,57 +115,57 @@ def _coverage(file: MapFile, found: Mapping[str, str]) -> float:
     return got / max(total, 1e-9)
 
 
-def _hierarchy(body: str, found: Mapping[str, str], shape: RigShape) -> float:
+def _hierarchy(body: str, bones: Mapping[str, str], shape: RigShape) -> float:
     """Share of the parts that hang on the part that they should."""
     good = tried = 0
-    for name in found:
+    for name in bones:
         role, side, index = split_key(name)
-        above = _above(body, role, side, index, found)
+        above = _above(body, role, side, index, bones)
         if above:
             tried += 1
-            good += shape.index[found[above]] in shape.ancestors[shape.index[found[name]]]
+            good += shape.index[bones[above]] in shape.ancestors[shape.index[bones[name]]]
     return good / tried if tried else 0.0
 
 
-def _above(body: str, role: str, side: str, index: int | None, found: Mapping[str, str]) -> str:
+def _above(body: str, role: str, side: str, index: int | None, bones: Mapping[str, str]) -> str:
     """The nearest part above one that was found, or ""."""
     known = roles(body)
     if index:
-        return key(role, index=index - 1) if key(role, index=index - 1) in found else ""
+        return key(role, index=index - 1) if key(role, index=index - 1) in bones else ""
     while (role := known[role].parent) and role != "root":
         if known[role].chain:
-            chain = sorted((k for k in found if split_key(k)[0] == role), key=lambda k: split_key(k)[2] or 0)
+            chain = sorted((k for k in bones if split_key(k)[0] == role), key=lambda k: split_key(k)[2] or 0)
             if chain:
                 return chain[-1]
-        elif (name := key(role, side if known[role].sided else "")) in found:
+        elif (name := key(role, side if known[role].sided else "")) in bones:
             return name
     return ""
 
 
-def _unbroken(found: Mapping[str, str], shape: RigShape) -> float:
+def _unbroken(bones: Mapping[str, str], shape: RigShape) -> float:
     """Share of the bones between hips and head that the map names."""
-    if "hips" not in found or "head" not in found:
+    if "hips" not in bones or "head" not in bones:
         return 0.0
-    way = shape.path(shape.index[found["head"]], shape.index[found["hips"]])
+    way = shape.path(shape.index[bones["head"]], shape.index[bones["hips"]])
     if not way:
         return 0.0
-    known = {shape.index[bone] for bone in found.values()}
+    known = {shape.index[bone] for bone in bones.values()}
     return sum(i in known for i in way) / len(way)
 
 
-def _sides(body: str, found: Mapping[str, str], shape: RigShape) -> float:
+def _sides(body: str, bones: Mapping[str, str], shape: RigShape) -> float:
     """1 when left bones are left of right ones, 0 when they are swapped; by the toes' direction when they are known."""
-    pairs = [(k, k[: -len(LEFT)] + RIGHT) for k in found if split_key(k)[1] == LEFT]
-    pairs = [(a, b) for a, b in pairs if b in found]
+    pairs = [(k, k[: -len(LEFT)] + RIGHT) for k in bones if split_key(k)[1] == LEFT]
+    pairs = [(a, b) for a, b in pairs if b in bones]
     if not pairs:
         return 0.0
-    across = np.array([shape.heads[shape.index[found[a]]] - shape.heads[shape.index[found[b]]] for a, b in pairs])
+    across = np.array([shape.heads[shape.index[bones[a]]] - shape.heads[shape.index[bones[b]]] for a, b in pairs])
     mean = across.mean(0)
     agree = float((across @ mean > 0).mean())
     front = np.zeros(3)
     for *_, foot, toe in legs(body):
         for side in (LEFT, RIGHT):
-            a, b = found.get(key(foot, side)), found.get(key(toe, side))
+            a, b = bones.get(key(foot, side)), bones.get(key(toe, side))
             if a and b:
                 front += shape.heads[shape.index[b]] - shape.heads[shape.index[a]]
     front[2] = 0
@@ -176,39 +176,39 @@ def _sides(body: str, found: Mapping[str, str], shape: RigShape) -> float:
 def _closed_up(bones: Mapping[str, str], geometry: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Chains counted anew from 0 where the rig lacks some of a map's bones."""
     counts: Counter[tuple[str, str]] = Counter()
-    found, places = {}, {}
+    renumbered, places = {}, {}
     for name, bone in bones.items():
         role, side, index = split_key(name)
         now = name if index is None else key(role, side, counts[role, side])
         counts[role, side] += 1
-        found[now] = bone
+        renumbered[now] = bone
         if name in geometry:
             places[now] = geometry[name]
-    return found, places
+    return renumbered, places
 
 
 def _try(file: MapFile, shape: RigShape) -> Candidate:
     lookup = _Lookup(shape, file)
-    found = {name: bone for name, names in file.bones.items() if (bone := lookup.find(names))}
-    inexact = lookup.inexact / max(len(found), 1)
+    bones = {name: bone for name, names in file.bones.items() if (bone := lookup.find(names))}
+    inexact = lookup.inexact / max(len(bones), 1)
     geometry = {name: bone for name, names in file.geometry.items() if (bone := lookup.find(names))}
-    found = {k: bone for k, bone in found.items() if not file.geometry.get(k) or k in geometry}
-    found, geometry = _closed_up(found, geometry)
-    where = {k: geometry.get(k, bone) for k, bone in found.items()}
+    bones = {k: bone for k, bone in bones.items() if not file.geometry.get(k) or k in geometry}
+    bones, geometry = _closed_up(bones, geometry)
+    geometry_bones = {k: geometry.get(k, bone) for k, bone in bones.items()}
     controls = bool(file.geometry)
     evidence = sum(bool(lookup.find(names)) for names in file.evidence)
     shown = evidence / len(file.evidence) if file.evidence else 0.5
-    hierarchy = 1.0 if controls else _hierarchy(file.body, found, shape)
-    unbroken = 1.0 if controls else _unbroken(found, shape)
-    fit = 0.55 + 0.2 * hierarchy + 0.1 * unbroken + 0.15 * _sides(file.body, where, shape)
-    score = _coverage(file, found) * fit * (1 - 0.1 * inexact)
+    hierarchy = 1.0 if controls else _hierarchy(file.body, bones, shape)
+    unbroken = 1.0 if controls else _unbroken(bones, shape)
+    fit = 0.55 + 0.2 * hierarchy + 0.1 * unbroken + 0.15 * _sides(file.body, geometry_bones, shape)
+    score = _coverage(file, bones) * fit * (1 - 0.1 * inexact)
     score = _NAMES_ONLY * score + (1 - _NAMES_ONLY) * shown
     # of maps that fit alike, the one that knows more of the rig: controls, a prefix, more tell-tale bones
     tie = 0.02 * controls + 0.02 * bool(lookup.prefixed) + 0.002 * evidence
     named = {(limb, side): ik for (limb, side), ik in file.ik.items() if ik.control in shape.index}
     settings = tuple(s for s in file.settings if s.bone in shape.index)
-    rig = RigMap(file.body, found, geometry, named, settings, file.name, file.title, min(max(score, 0.0), 1.0))
-    return Candidate(score + tie if len(found) > 4 else 0.0, rig)
+    rig = RigMap(file.body, bones, geometry, named, settings, file.name, file.title, min(max(score, 0.0), 1.0))
+    return Candidate(score + tie if len(bones) > 4 else 0.0, rig)
 
 
 def candidates(shape: RigShape, files: Iterable[MapFile] | None = None) -> list[Candidate]:
@@ -244,18 +244,18 @@ def recognise(shape: RigShape, files: Iterable[MapFile] | None = None) -> RigMap
     reason = not_supported(shape, names, body if body is not None and not body.problem else None)
     if reason and (known is None or (body is not None and not body.problem)):
         raise NotRecognisedError(f"This rig is not supported: {reason}.", "Choose a person or a four-legged animal.")
-    found = _completed(known, shape, body) if known is not None else _by_words(shape, body, tried)
-    if found is None:
-        found = map_by_structure(shape)
-        problem = problem_of(shape, found) if found is not None else ""
-        if found is None or problem:
+    rig_map = _completed(known, shape, body) if known is not None else _by_words(shape, body, tried)
+    if rig_map is None:
+        rig_map = map_by_structure(shape)
+        problem = problem_of(shape, rig_map) if rig_map is not None else ""
+        if rig_map is None or problem:
             raise NotRecognisedError(
                 f"This rig cannot be recognised: {_why(body, problem)}.", "Fill in the bone map's table and save it."
             )
-        return replace(found, notes=("Recognised by its shape alone: check the bone map",))
-    numbers = {k: shape.index[b] for k, b in found.bones.items()}
+        return replace(rig_map, notes=("Recognised by its shape alone: check the bone map",))
+    numbers = {k: shape.index[b] for k, b in rig_map.bones.items()}
     fingers = {k: shape.names[i] for k, i in find_fingers(shape, names, numbers).items()}
-    return replace(found, bones={**fingers, **found.bones})
+    return replace(rig_map, bones={**fingers, **rig_map.bones})
 
 
 def _completed(rig: RigMap, shape: RigShape, body: Body | None) -> RigMap:
@@ -269,10 +269,10 @@ def _completed(rig: RigMap, shape: RigShape, body: Body | None) -> RigMap:
     return replace(rig, bones={**rig.bones, **{k: b for k, b in words.items() if _lacks(k, b, have, used)}})
 
 
-def _agreement(some: Mapping[str, str], others: Mapping[str, str]) -> float:
+def _agreement(bones: Mapping[str, str], others: Mapping[str, str]) -> float:
     """Share of a map's bones without fingers that another gives too."""
-    keys = [k for k in some if split_key(k)[0] not in FINGERS]
-    return sum(others.get(k) == some[k] for k in keys) / max(len(keys), 1)
+    keys = [k for k in bones if split_key(k)[0] not in FINGERS]
+    return sum(others.get(k) == bones[k] for k in keys) / max(len(keys), 1)
 
 
 def _lacks(name: str, bone: str, have: set[str], used: set[str]) -> bool:

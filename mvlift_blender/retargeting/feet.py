@@ -119,10 +119,10 @@ def _smooth_lift(steps: Array, down: NDArray[np.bool_], least: float) -> Array:
         return np.zeros(steps.shape[1])
     wanted = (steps * down).sum(0)[frames] / count[frames]
     wanted = np.sign(wanted) * np.maximum(np.abs(wanted) - least, 0.0)
-    every = np.interp(np.arange(steps.shape[1]), frames, wanted)
+    lifts = np.interp(np.arange(steps.shape[1]), frames, wanted)
     reach = np.arange(-3 * _SMOOTH, 3 * _SMOOTH + 1)
     kernel = np.exp(-0.5 * (reach / _SMOOTH) ** 2)
-    padded = np.pad(every, 3 * _SMOOTH, mode="edge")
+    padded = np.pad(lifts, 3 * _SMOOTH, mode="edge")
     return np.convolve(padded, kernel / kernel.sum(), mode="valid")
 
 
@@ -133,14 +133,14 @@ def _angle(turns: Array) -> float:
 
 def _goals(source: SourceMotion, target: TargetParts, solved: Solved) -> list[tuple[tuple[str, str, str], Array]]:
     """For each leg that both have: its (upper, lower, foot) keys, and where its foot should begin, (T, 3)."""
-    found = []
+    goals = []
     for upper, lower, foot, toe in legs(target.body):
         for side in SIDES:
             names = (key(upper, side), key(lower, side), key(foot, side))
             if all(n in target.index and n in source.rest.index for n in names):
                 goal = _foot_goal if target.body == "human" else _paw_goal
-                found.append((names, goal(source, target, solved, names[2], key(toe, side))))
-    return found
+                goals.append((names, goal(source, target, solved, names[2], key(toe, side))))
+    return goals
 
 
 def _foot_goal(source: SourceMotion, target: TargetParts, solved: Solved, foot: str, toe: str) -> Array:
@@ -191,9 +191,9 @@ def _drop(target: TargetParts, solved: Solved, names: tuple[str, str, str], goal
     points = np.array([target.head(n) for n in names])
     length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
     hip = solved.heads[:, target.index[names[0]]]
-    away = hip - goal
-    tall = away @ up
-    flat = (away**2).sum(-1) - tall**2
+    to_hip = hip - goal
+    tall = to_hip @ up
+    flat = (to_hip**2).sum(-1) - tall**2
     short = tall - np.sqrt(np.maximum((_STRETCH * length) ** 2 - flat, 0))
     low = goal @ up - ground < _LOW * length
     # the solvers of control rigs need bent legs; paws reach without this

@@ -42,7 +42,7 @@ def heel_turns(
     if not limbs or not channels:
         return {}
     heels = [rig.ik[limb].heel for limb in limbs]
-    found = []
+    orientations = []
     with as_it_was(context, armature, all_settings(rig)):
         on_ik(armature, rig, limbs)
         bones = armature.pose.bones
@@ -53,8 +53,8 @@ def heel_turns(
         for t in range(len(channels[0].values)):
             for bone, name, values in targets:
                 setattr(bone, name, values[min(t, len(values) - 1)])
-            found.append(sampler.sample()[0])
-    axes = np.array(found)
+            orientations.append(sampler.sample()[0])
+    axes = np.array(orientations)
     return {
         limb: continuous(multiply(axes[:, i], conjugate(response.extra[heel].axes)))
         for i, (limb, heel) in enumerate(zip(limbs, heels, strict=True))
@@ -63,9 +63,9 @@ def heel_turns(
 
 def heel_channels(rig: RigMap, response: RigResponse, solved: Solved, turns: Mapping[Limb, Array]) -> list[Channel]:
     """Channels of the heels that turn the feet as they are solved, on what ``heel_turns`` says they hang on."""
-    found = []
+    channels = []
     for limb, above in turns.items():
         heel = response.extra[rig.ik[limb].heel]
         turn = solved.turns[:, response.parts.index[limb_keys(rig.body, limb)[2]]]
-        found.append(rotation_channel(heel.bone, heel.mode, rotation(heel, turn, above)))
-    return found
+        channels.append(rotation_channel(heel.bone, heel.mode, rotation(heel, turn, above)))
+    return channels

@@ -58,15 +58,15 @@ def holds_of(armature: Any, rig: RigMap) -> tuple[Hold, ...]:
     keyed = set(rig.bones.values())
     curves = current_curves(armature)
     animated = {curve.data_path for curve in curves} if curves is not None else set()
-    found = []
+    holds = []
     for bone in armature.pose.bones:
         for constraint in bone.constraints:
             held = _held(bone, constraint, keyed)
             hold = Hold(bone.name, constraint.name, constraint.type, held, _target(constraint))
             # one that an earlier Action switched off would come back with the new one
             if held and not constraint.mute and (constraint.influence > 0 or hold.path in animated):
-                found.append(hold)
-    return tuple(found)
+                holds.append(hold)
+    return tuple(holds)
 
 
 def _held(bone: Any, constraint: Any, keyed: set[str]) -> str:
@@ -119,8 +119,8 @@ def silence_drivers(armature: Any, rig: RigMap, holds: Iterable[Hold]) -> tuple[
     muted = []
     for driver in animation.drivers:
         match = _TRANSFORM.match(driver.data_path)
-        own = match is not None and match[1] in keyed and match[2] != "scale"
-        if (own or driver.data_path in paths) and not driver.mute:
+        drives_keyed_bone = match is not None and match[1] in keyed and match[2] != "scale"
+        if (drives_keyed_bone or driver.data_path in paths) and not driver.mute:
             driver.mute = True
             muted.append(driver)
     named = dict.fromkeys(d.data_path for d in muted)

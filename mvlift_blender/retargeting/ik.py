@@ -49,26 +49,26 @@ def ik_channels(
     ik = rig.ik[limb]
     upper, lower, end = (parts.index[k] for k in limb_keys(rig.body, limb))
     held = parts.index[carried(rig, limb)]
-    found = []
+    channels = []
     control = extra.get(ik.control)
     if control is not None:
         turn = solved.turns[:, held]
         place = solved.heads[:, held] + rotate(turn, control.head - parts.heads[held])
-        found += _placed(control, place, parts, solved)
-        found.append(rotation_channel(control.bone, control.mode, rotation(control, turn, _above(control, solved))))
+        channels += _placed(control, place, parts, solved)
+        channels.append(rotation_channel(control.bone, control.mode, rotation(control, turn, _above(control, solved))))
     pole = extra.get(ik.pole)
     if pole is not None:
-        found += _placed(pole, _pole(pole, parts, solved, (upper, lower, end), bend.turned), parts, solved)
+        channels += _placed(pole, _pole(pole, parts, solved, (upper, lower, end), bend.turned), parts, solved)
     if bend.bone:
         thigh, shin = solved.heads[:, lower] - solved.heads[:, upper], solved.heads[:, end] - solved.heads[:, lower]
-        found.append(rotation_channel(bend.bone, bend.mode, _bent(bend, thigh, shin)))
+        channels.append(rotation_channel(bend.bone, bend.mode, _bent(bend, thigh, shin)))
     toe = extra.get(ik.toe)
     if toe is not None and (name := toe_key(rig.body, limb)) in parts.index:
         # it hangs on the limb's control, which turns as what it carries does
         above = _above(toe, solved) if toe.parent >= 0 and control is None else solved.turns[:, held]
         q = rotation(toe, solved.turns[:, parts.index[name]], above)
-        found.append(rotation_channel(toe.bone, toe.mode, q))
-    return found
+        channels.append(rotation_channel(toe.bone, toe.mode, q))
+    return channels
 
 
 def _above(control: Control, solved: Solved) -> Array | None:
@@ -94,11 +94,11 @@ def _pole(pole: Control, parts: TargetParts, solved: Solved, joints: tuple[int, 
     length = float(np.linalg.norm(parts.heads[end] - parts.heads[upper]))
     share = np.clip(size / (_STRAIGHT * length), 0, 1)
     way = share * bend / np.maximum(size, 1e-9) + (1 - share) * rest
-    away = float(np.linalg.norm(pole.head - parts.heads[lower]))
+    distance = float(np.linalg.norm(pole.head - parts.heads[lower]))
     back = np.concatenate([np.full((len(line), 1), np.cos(turned / 2)), -np.sin(turned / 2) * line], axis=-1)
     way = rotate(back, way)
     foot = hip + ((knee - hip) * line).sum(-1, keepdims=True) * line
-    return foot + away * way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
+    return foot + distance * way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), 1e-9)
 
 
 def _bent(bend: Bend, thigh: Array, shin: Array) -> Array:

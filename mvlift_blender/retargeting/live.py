@@ -71,7 +71,7 @@ def refresh(context: Any) -> None:
         restore_state(context, settings.target, _running.state)
         _show(context, settings)
     except MvliftError as error:
-        settings.found = str(error)
+        settings.recognition = str(error)
 
 
 def stop(context: Any) -> None:

@@ -120,7 +120,7 @@ class RetargetSettings(bpy.types.PropertyGroup):
     checked: BoolProperty(
         name="Bone Map Is Right", description="You have looked at the bone map, and corrected it where it was wrong"
     )
-    found: StringProperty(name="Found", description="Which rig was recognised, and how surely")
+    recognition: StringProperty(name="Recognised As", description="Which rig was recognised, and with what confidence")
     map_title: StringProperty(name="Map Name", description="Under which name the bone map is saved")
     previewing: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 

@@ -43,10 +43,10 @@ def rig_report(rig: RigMap) -> dict[str, Any]:
 
 
 def _chain(rig: RigMap, role: str, side: str) -> list[str]:
-    found: list[str] = []
-    while (name := key(role, side, len(found))) in rig.bones:
-        found.append(rig.bones[name])
-    return found
+    bones: list[str] = []
+    while (name := key(role, side, len(bones))) in rig.bones:
+        bones.append(rig.bones[name])
+    return bones
 
 
 def refused_report(reason: str) -> dict[str, Any]:
@@ -60,15 +60,15 @@ def report_text(rig: RigMap) -> str:
     lines = [f"{how_sure(rig)} ({rig.body})"]
     labels = roles(rig.body)
     width = max(len(labels[part].label) for part in data["bones"])
-    for part, found in data["bones"].items():
-        lines.append(f"  {labels[part].label:{width}}  {_words(found)}")
+    for part, entry in data["bones"].items():
+        lines.append(f"  {labels[part].label:{width}}  {_words(entry)}")
     lines += [f"  {note}" for note in rig.notes]
     return "\n".join(lines)
 
 
-def _words(found: Any) -> str:
-    if not isinstance(found, list):
-        return str(found or "-")
-    if any(isinstance(f, list) for f in found):
-        return " | ".join(", ".join(side) or "-" for side in found)
-    return ", ".join(str(f or "-") for f in found)
+def _words(entry: Any) -> str:
+    if not isinstance(entry, list):
+        return str(entry or "-")
+    if any(isinstance(f, list) for f in entry):
+        return " | ".join(", ".join(side) or "-" for side in entry)
+    return ", ".join(str(f or "-") for f in entry)

@@ -114,7 +114,7 @@ def measure_response(
     Raises:
         RetargetError: the rig is hidden, so that Blender does not evaluate it, or a bone is missing.
     """
-    missing = [b for k in keys for b in (rig.bones[k], rig.where(k)) if b not in armature.pose.bones]
+    missing = [b for k in keys for b in (rig.bones[k], rig.geometry_bone(k)) if b not in armature.pose.bones]
     if missing:
         raise RetargetError(f"{armature.name} has no bone {missing[0]!r}.", "Correct the bone map.")
     if not armature.visible_get(view_layer=context.view_layer):
@@ -128,7 +128,9 @@ def measure_response(
         names = [n for limb in ik for n in rig.ik[limb].controls if n]
         extra = _response_of_extra(context, armature, [n for n in names if n in armature.pose.bones], keys, controls)
         bends = {
-            limb: _bend(context, armature, [rig.where(k) for k in limb_keys(rig.body, limb)], rig.ik[limb], extra)
+            limb: _bend(
+                context, armature, [rig.geometry_bone(k) for k in limb_keys(rig.body, limb)], rig.ik[limb], extra
+            )
             for limb in ik
         }
     return RigResponse(parts, tuple(controls), extra, soft, bends)
@@ -145,12 +147,12 @@ def on_ik(armature: Any, rig: RigMap, limbs: Sequence[tuple[str, str]]) -> None:
 
 
 def _switches(rig: RigMap, limbs: Sequence[tuple[str, str]]) -> list[Setting]:
-    found = []
+    switches = []
     for limb, ik in rig.ik.items():
         if ik.switch is not None:
             bone, name, for_ik, for_fk = ik.switch
-            found.append(Setting(bone, name, for_ik if limb in limbs else for_fk))
-    return found
+            switches.append(Setting(bone, name, for_ik if limb in limbs else for_fk))
+    return switches
 
 
 def _apply(armature: Any, settings: Iterable[Setting]) -> None:
@@ -178,11 +180,11 @@ def _turned(bone: Any) -> None:
         bone.rotation_euler = _TURN.to_euler(bone.rotation_mode)
 
 
-def _followers(after: Array, before: Array, own: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _followers(after: Array, before: Array, bone: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which bones turned as bone ``own`` did, and which turned otherwise."""
     change = multiply(after, conjugate(before))
     moved = np.linalg.norm(to_vector(change), axis=-1) > _SAME
-    differs = np.linalg.norm(to_vector(multiply(conjugate(change[own]), change)), axis=-1) > _SAME
+    differs = np.linalg.norm(to_vector(multiply(conjugate(change[bone]), change)), axis=-1) > _SAME
     return moved & ~differs, moved & differs
 
 
@@ -196,7 +198,7 @@ def _response_of_parts(
     moving = [move or free for move, free in zip(moving, loose, strict=True)]
     for bone, move in zip(bones, moving, strict=True):
         _zero(bone, move)
-    sampler = PoseSampler(context, armature, [b.name for b in bones] + [rig.where(k) for k in keys])
+    sampler = PoseSampler(context, armature, [b.name for b in bones] + [rig.geometry_bone(k) for k in keys])
     axes, heads = sampler.sample()
     above = np.zeros((count, count), bool)  # [i, j]: part i follows part j
     soft = []
@@ -218,7 +220,7 @@ def _response_of_parts(
     above_it = [_body_parent(rig, keys, i) if loose[i] else int(p) for i, p in enumerate(parents)]
     at = keys.index("hips") if "hips" in keys else -1
     fixed = at >= 0 and np.linalg.matrix_rank(controls[at].moves, tol=1e-4) < 3
-    ground = ground_under(armature, [rig.where(k) for k in keys if split_key(k)[0] in _ends(rig.body)])
+    ground = ground_under(armature, [rig.geometry_bone(k) for k in keys if split_key(k)[0] in _ends(rig.body)])
     parts = TargetParts(rig.body, tuple(keys), heads[count:], origin, ground, tuple(above_it), bool(fixed))
     return controls, parts, tuple(soft)
 
@@ -271,13 +273,13 @@ def _response_of_extra(
         above[:, j] = _followers(sampler.sample()[0], axes, count + j)[0][:count]
         _zero(bone, keys[j] in ("hips", "root"))
     depth = [_depth(controls, j) for j in range(len(keys))]
-    found = {}
+    controls_by_bone = {}
     for i, bone in enumerate(bones):
         parent = max(np.flatnonzero(above[i]), key=lambda j: depth[j], default=-1)
-        found[bone.name] = Control(
+        controls_by_bone[bone.name] = Control(
             bone.name, bone.rotation_mode, axes[i], heads[i], _moves(sampler, bone, i, heads), int(parent)
         )
-    return found
+    return controls_by_bone
 
 
 def _bend(context: Any, armature: Any, joints: Sequence[str], ik: IkLimb, extra: Mapping[str, Control]) -> Bend:

@@ -94,8 +94,8 @@ class Parts:
 
         def mean(joint: int) -> Array:
             names = [key(leg[joint], side) for leg in legs(self.body) for side in SIDES]
-            found = [self.head(name) for name in names if name in self.index]
-            return np.mean(found, axis=0) if found else self.origin
+            positions = [self.head(name) for name in names if name in self.index]
+            return np.mean(positions, axis=0) if positions else self.origin
 
         top = self.head("head") if self.body == "human" and "head" in self.index else mean(0)
         along = top - mean(2)
@@ -165,13 +165,13 @@ class Parts:
         """Height along ``up`` that the rest body stands on: its origin's, unless the feet are far from that."""
         names = [key(n, side) for leg in legs(self.body) for n in leg[2:] for side in SIDES]
         points = [self.head(name) @ self.up for name in names if name in self.index]
-        own = float(self.origin @ self.up)
+        ground = float(self.origin @ self.up)
         if self.ground is not None and self.up[2] > 0.99:
-            own = self.ground
+            ground = self.ground
         if not points:
-            return own
+            return ground
         lowest = float(min(points))
-        return own if -0.05 < (lowest - own) / max(self.leg_length(), 1e-9) < 0.25 else lowest
+        return ground if -0.05 < (lowest - ground) / max(self.leg_length(), 1e-9) < 0.25 else lowest
 
 
 def _over_sole(body: str) -> int:
@@ -186,9 +186,9 @@ def facing(target: Parts, source: Parts) -> Array:
 
 def leg_ratio(target: Parts, source: Parts) -> float:
     """How much longer the target's legs are that carry the hips."""
-    own, theirs = target.leg_length(source), source.leg_length(target)
-    if own > 0 and theirs > 0:
-        return own / theirs
+    target_length, source_length = target.leg_length(source), source.leg_length(target)
+    if target_length > 0 and source_length > 0:
+        return target_length / source_length
     return _span(target) / max(_span(source), 1e-9)
 
 
@@ -203,19 +203,19 @@ def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
     shoulders, feet) is only turned as a whole body is, unless it points quite elsewhere or ``directions`` is ALL.
     """
     turn = facing(target, source)
-    found = np.empty((len(target.keys), 4))
+    alignment = np.empty((len(target.keys), 4))
     for i, name in enumerate(target.keys):
         role, side, index = split_key(name)
         spec = roles(target.body)[role]
         arc = _arc(target, source, name, turn)
         if arc is None:
             before = key(role, side, index - 1) if index else _followed(target, spec.follow, side)
-            found[i] = found[target.index[before]] if before in target.index else turn
+            alignment[i] = alignment[target.index[before]] if before in target.index else turn
             continue
         angle = 2 * np.degrees(np.arccos(np.clip(abs(arc[0]), 0, 1)))
         limit = 0.0 if directions == "ALL" or not target.straight else spec.limit
-        found[i] = multiply(arc, turn) if angle > limit else turn
-    return found
+        alignment[i] = multiply(arc, turn) if angle > limit else turn
+    return alignment
 
 
 def _followed(target: Parts, role: str, side: str) -> str:
@@ -269,19 +269,19 @@ def ankle_step(source: Parts, target: Parts, scale: float) -> float:
 def over_legs(parts: Parts) -> Array | None:
     """(3,) at rest, from between the beginnings of the (hind) legs to the hips; None when the legs are not known."""
     names = [key(legs(parts.body)[0][0], side) for side in SIDES]
-    found = [parts.head(name) for name in names if name in parts.index]
-    return parts.head("hips") - np.mean(found, axis=0) if found else None
+    leg_tops = [parts.head(name) for name in names if name in parts.index]
+    return parts.head("hips") - np.mean(leg_tops, axis=0) if leg_tops else None
 
 
 def ankle_height(parts: Parts) -> float | None:
     """Mean height of the feet's first joints over the floor at rest; of an animal, of its toes. None when unknown."""
     names = [key(leg[_over_sole(parts.body)], side) for leg in legs(parts.body) for side in SIDES]
-    found = [parts.head(name) @ parts.up for name in names if name in parts.index]
-    if found and not parts.straight:  # the feet are anywhere: how high an ankle is follows from the foot's length
+    heights = [parts.head(name) @ parts.up for name in names if name in parts.index]
+    if heights and not parts.straight:  # the feet are anywhere: how high an ankle is follows from the foot's length
         steps = [parts.head(key("toe", s)) - parts.head(key("foot", s)) for s in SIDES if key("toe", s) in parts.index]
         lengths = [float(np.linalg.norm(step)) for step in steps]
         return _ANKLE * float(np.mean(lengths)) if lengths else _ANKLE_OF_LEG * parts.leg_length()
-    return float(np.mean(found)) - parts.floor if found else None
+    return float(np.mean(heights)) - parts.floor if heights else None
 
 
 def heading(turns: Array, up: Array) -> Array:

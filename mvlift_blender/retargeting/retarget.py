@@ -129,9 +129,11 @@ def retarget_motion(
         if options.bake == "IK" and not limbs:
             notes.append("The bone map knows no IK controls of this rig: its FK bones are keyed")
         with prepared(context, target, rig) as (holds, said):
-            rig, how, response = _response_of(context, motion, target, rig, options.solve, limbs, holds, notes)
+            rig, solve_options, response = _response_of(
+                context, motion, target, rig, options.solve, limbs, holds, notes
+            )
             notes += [*said, *(f"{a} follows {b} only partly" for a, b in response.soft[:3])]
-            solved = solve(motion, response.parts, how)
+            solved = solve(motion, response.parts, solve_options)
             if solved.planted > _PLANTED:
                 notes.append(f"Plant Feet turned the legs by up to {solved.planted:.0f} degrees")
             channels = motion_channels(rig, response, solved, limbs)
@@ -141,7 +143,7 @@ def retarget_motion(
             channels += [*setting_channels(rig, limbs), *hold_channels(holds)]
             action = bake(target, channels, motion.frames, options.name or target.name, options.result)
             context.view_layer.update()
-    return Retargeted(target, action, rig, solved, solved.scale, how.root, tuple(notes))
+    return Retargeted(target, action, rig, solved, solved.scale, solve_options.root, tuple(notes))
 
 
 def _response_of(

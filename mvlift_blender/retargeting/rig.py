@@ -20,13 +20,13 @@ Array = NDArray[np.float64]
 
 def ordered_bones(armature: Any) -> list[Any]:
     """The bones of an armature, parents before children."""
-    found: list[Any] = []
+    ordered: list[Any] = []
     todo = [bone for bone in armature.data.bones if bone.parent is None]
     while todo:
         bone = todo.pop()
-        found.append(bone)
+        ordered.append(bone)
         todo.extend(bone.children)
-    return found
+    return ordered
 
 
 def world_matrix(armature: Any) -> Array:
@@ -61,5 +61,5 @@ def detect_rig(armature: Any, files: Iterable[MapFile] | None = None) -> RigMap:
 def rest_parts(armature: Any, rig: RigMap, keys: Sequence[str]) -> Parts:
     """Where the parts of an armature are at rest, in the world."""
     bones, matrix = armature.data.bones, world_matrix(armature)
-    heads = np.array([bones[rig.where(k)].head_local for k in keys], dtype=np.float64).reshape(-1, 3)
+    heads = np.array([bones[rig.geometry_bone(k)].head_local for k in keys], dtype=np.float64).reshape(-1, 3)
     return Parts(rig.body, tuple(keys), heads @ matrix[:3, :3].T + matrix[:3, 3], matrix[:3, 3])

@@ -78,13 +78,13 @@ class _Rig:
 
     def channels(self, frames: Array) -> list[Channel]:
         """The keyed locations and rotations, read at frames (T,)."""
-        found = []
+        channels = []
         for path in dict.fromkeys(curve.data_path for curve in self.curves):
             match = _MOTION.fullmatch(path)
             values = self.curves.read(path, _COUNTS[match[2]], frames) if match is not None else None
             if match is not None and values is not None:
-                found.append(Channel(match[1], path, values))
-        return found
+                channels.append(Channel(match[1], path, values))
+        return channels
 
     def motion(self, frames: Array, channels: Sequence[Channel]) -> tuple[Solved, dict[tuple[str, str], Array]]:
         """What the keys make of the parts at frames (T,), and what the heels of paws hang on."""
@@ -197,7 +197,7 @@ def joint_named(armature: Any, bone: str) -> str:
     record = rig_record(armature)
     if record is None:
         return bone
-    shown = {record.rig.where(k): name for k, name in record.rig.bones.items()}
+    shown = {record.rig.geometry_bone(k): name for k, name in record.rig.bones.items()}
     return ik_ends(armature).get(bone, shown.get(bone, bone))
 
 

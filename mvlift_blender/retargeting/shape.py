@@ -37,10 +37,10 @@ class RigShape:
     @cached_property
     def ancestors(self) -> tuple[frozenset[int], ...]:
         """Of each bone, its parents up to the root."""
-        found: list[frozenset[int]] = []
+        ancestors: list[frozenset[int]] = []
         for parent in self.parents:
-            found.append(frozenset() if parent < 0 else found[parent] | {parent})
-        return tuple(found)
+            ancestors.append(frozenset() if parent < 0 else ancestors[parent] | {parent})
+        return tuple(ancestors)
 
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:

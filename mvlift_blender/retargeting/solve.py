@@ -112,8 +112,8 @@ def _hips(source: SourceMotion, target: TargetParts, turns: Array, scale: float)
     ours, theirs = over_legs(target), over_legs(source.rest)
     if ours is None or theirs is None:
         return places
-    own = rotate(turns[:, target.index["hips"]], ours)
-    return places + own - scale * rotate(source.turns[:, source.rest.index["hips"]], theirs)
+    offset = rotate(turns[:, target.index["hips"]], ours)
+    return places + offset - scale * rotate(source.turns[:, source.rest.index["hips"]], theirs)
 
 
 def forward(target: TargetParts, turns: Array, hips: Array) -> Array:

@@ -59,7 +59,7 @@ def _from_keys(armature: Any, rig: RigMap, keys: tuple[str, ...]) -> SourceMotio
     matrix = world_matrix(armature)
     scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
     world = from_matrix(matrix[:3, :3] / scale)
-    columns = [motion.skeleton.names.index(rig.where(k)) for k in keys]
+    columns = [motion.skeleton.names.index(rig.geometry_bone(k)) for k in keys]
     delta = multiply(turns[:, columns], conjugate(motion.skeleton.rest[columns]))
     delta = multiply(multiply(world, delta), conjugate(world))
     heads = scale * rotate(world, places[:, columns]) + matrix[:3, 3]
@@ -73,7 +73,7 @@ def _from_scene(context: Any, armature: Any, rig: RigMap, keys: tuple[str, ...],
     first, last = min(p.min() for p in points if len(p)), max(p.max() for p in points if len(p))
     frames = np.arange(np.ceil(first), np.floor(last) + 1)
     frames = frames if len(frames) else np.array([first])
-    names = [rig.where(k) for k in keys]
+    names = [rig.geometry_bone(k) for k in keys]
     matrices = np.empty((len(frames), len(keys), 4, 4))
     before = (scene.frame_current, scene.frame_subframe)
     try:

@@ -51,7 +51,7 @@ def map_by_structure(shape: RigShape) -> RigMap | None:
 def _mates(shape: RigShape) -> tuple[list[int], int]:
     """Number of each bone's mirror image (its own for middle bones, -1 for none), and the axis across."""
     best: tuple[int, list[int], int] | None = None
-    near = _NEAR * shape.height
+    tolerance = _NEAR * shape.height
     for axis in (0, 1):
         flip = np.ones(3)
         flip[axis] = -1
@@ -61,9 +61,9 @@ def _mates(shape: RigShape) -> tuple[list[int], int]:
         distance = np.linalg.norm(points[:, None] - (points * flip)[None], axis=-1)
         # where several bones begin at one place, the one as deep in the hierarchy is the image
         depth = np.array([len(above) for above in shape.ancestors])
-        nearest = (distance + 1e-3 * near * np.abs(depth[:, None] - depth[None])).argmin(1)
-        middle = np.abs(points[:, axis]) < 0.5 * near
-        mates = [i if middle[i] else int(m) if distance[i, m] < near else -1 for i, m in enumerate(nearest)]
+        nearest = (distance + 1e-3 * tolerance * np.abs(depth[:, None] - depth[None])).argmin(1)
+        middle = np.abs(points[:, axis]) < 0.5 * tolerance
+        mates = [i if middle[i] else int(m) if distance[i, m] < tolerance else -1 for i, m in enumerate(nearest)]
         count = sum(m not in (-1, i) for i, m in enumerate(mates))
         if best is None or count > best[0]:
             best = (count, mates, axis)
@@ -73,12 +73,12 @@ def _mates(shape: RigShape) -> tuple[list[int], int]:
 
 def _limbs(shape: RigShape, mates: list[int]) -> list[_Limb]:
     """Of every paired bone that hangs on a middle one, the longest way outwards; one of each pair."""
-    found = []
+    limbs = []
     for i, parent in enumerate(shape.parents):
         if parent < 0 or mates[i] in (-1, i) or mates[parent] != parent or mates[i] < i:
             continue
-        found.append(_Limb(parent, _longest(shape, i)))
-    return [limb for limb in found if len(limb.bones) >= 2]
+        limbs.append(_Limb(parent, _longest(shape, i)))
+    return [limb for limb in limbs if len(limb.bones) >= 2]
 
 
 def _longest(shape: RigShape, start: int) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ def _segments(shape: RigShape, limb: _Limb) -> tuple[int, int, int]:
     bones = limb.bones
     ends = np.array([*(shape.heads[i] for i in bones[1:]), shape.tails[bones[-1]]])
     lengths = np.maximum(np.linalg.norm(ends - shape.heads[list(bones)], axis=1), 1e-6 * shape.height)
-    best, found = -np.inf, (0, min(1, len(bones) - 1), len(bones) - 1)
+    best, segments = -np.inf, (0, min(1, len(bones) - 1), len(bones) - 1)
     for a in range(len(bones) - 1):
         for b in range(a + 1, len(bones)):
             for c in range(b + 1, len(bones)):
@@ -109,15 +109,15 @@ def _segments(shape: RigShape, limb: _Limb) -> tuple[int, int, int]:
                 # two equal parts, and a hand or foot about half as long; as few bones for them as can be
                 value = -abs(np.log(first / second)) - 0.5 * abs(np.log(rest / (_END * second))) - 0.1 * (c - a)
                 if value > best:
-                    best, found = float(value), (a, b, c)
-    return found
+                    best, segments = float(value), (a, b, c)
+    return segments
 
 
-def _put(found: dict[str, int], shape: RigShape, mates: list[int], limb: _Limb, names: dict[str, int]) -> None:
+def _put(bones: dict[str, int], shape: RigShape, mates: list[int], limb: _Limb, names: dict[str, int]) -> None:
     for name, place in names.items():
         if 0 <= place < len(limb.bones):
             i = limb.bones[place]
-            found[key(name, LEFT)], found[key(name, RIGHT)] = i, mates[i]
+            bones[key(name, LEFT)], bones[key(name, RIGHT)] = i, mates[i]
 
 
 def _middle_way(shape: RigShape, mates: list[int], start: int, up: Array) -> tuple[int, ...]:
@@ -125,8 +125,8 @@ def _middle_way(shape: RigShape, mates: list[int], start: int, up: Array) -> tup
     ends = [i for i in range(len(shape.names)) if mates[i] == i and start in shape.ancestors[i]]
     if not ends:
         return ()
-    far = max(ends, key=lambda i: (round(float(shape.heads[i] @ up), 6), -len(shape.ancestors[i])))
-    return shape.path(far, start)[1:]
+    furthest = max(ends, key=lambda i: (round(float(shape.heads[i] @ up), 6), -len(shape.ancestors[i])))
+    return shape.path(furthest, start)[1:]
 
 
 def _person(shape: RigShape, mates: list[int], across: int, legs: list[_Limb], others: list[_Limb]) -> RigMap | None:
@@ -136,18 +136,18 @@ def _person(shape: RigShape, mates: list[int], across: int, legs: list[_Limb], o
     if len(way) < 2 or not on_spine:
         return None
     arm = max(on_spine, key=lambda limb: _length(shape, limb.bones[0], limb.bones))
-    found = {"hips": leg.on}
+    bones = {"hips": leg.on}
     upper, lower, foot = _segments(shape, leg)
-    _put(found, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
+    _put(bones, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
     upper, lower, hand = _segments(shape, arm)
-    _put(found, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
+    _put(bones, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
     top = way.index(arm.on) + 1 if arm.on in way else len(way) - 2
     after = way[top:] or way[-1:]
     spine, neck, head = (way[:top], after[:-1], after[-1]) if way[:top] else (way[:1], after[:-1], after[-1])
-    found.update({key("spine", index=i): bone for i, bone in enumerate(spine)})
-    found.update({key("neck", index=i): bone for i, bone in enumerate(neck)})
-    found["head"] = head
-    return _finish(shape, "human", found, across, ("foot", "toe"), 0.7)
+    bones.update({key("spine", index=i): bone for i, bone in enumerate(spine)})
+    bones.update({key("neck", index=i): bone for i, bone in enumerate(neck)})
+    bones["head"] = head
+    return _finish(shape, "human", bones, across, ("foot", "toe"), 0.7)
 
 
 def _animal(shape: RigShape, mates: list[int], across: int, legs: list[_Limb]) -> RigMap | None:
@@ -155,33 +155,33 @@ def _animal(shape: RigShape, mates: list[int], across: int, legs: list[_Limb]) -
     hind, front = legs[int(np.argmin(depth))], legs[int(np.argmax(depth))]
     if hind.on not in shape.ancestors[front.on]:
         return None
-    found = {"hips": hind.on}
+    bones = {"hips": hind.on}
     for limb, part in ((hind, "hind"), (front, "front")):
         upper, lower, foot = _segments(shape, limb)
         names = {"upper": upper, "lower": lower, "foot": foot, "toe": foot + 1}
         if part == "front":
             names["shoulder"] = upper - 1
-        _put(found, shape, mates, limb, {f"{part}_{name}": place for name, place in names.items()})
+        _put(bones, shape, mates, limb, {f"{part}_{name}": place for name, place in names.items()})
     forwards = shape.heads[front.on] - shape.heads[hind.on]
     way = _middle_way(shape, mates, hind.on, forwards / max(float(np.linalg.norm(forwards)), 1e-9) + 0.5 * _UP)
     if front.on not in way:
         return None
     top = way.index(front.on) + 1
     after = way[top:]
-    found.update({key("spine", index=i): bone for i, bone in enumerate(way[:top])})
-    found.update({key("neck", index=i): bone for i, bone in enumerate(after[:-1])})
+    bones.update({key("spine", index=i): bone for i, bone in enumerate(way[:top])})
+    bones.update({key("neck", index=i): bone for i, bone in enumerate(after[:-1])})
     if after:
-        found["head"] = after[-1]
+        bones["head"] = after[-1]
     tail = _middle_way(shape, mates, hind.on, -forwards)
     tail = tuple(i for i in tail if i not in way)
-    found.update({key("tail", index=i): bone for i, bone in enumerate(tail)})
-    return _finish(shape, "quadruped", found, across, (), 0.6, forwards)
+    bones.update({key("tail", index=i): bone for i, bone in enumerate(tail)})
+    return _finish(shape, "quadruped", bones, across, (), 0.6, forwards)
 
 
 def _finish(
     shape: RigShape,
     body: str,
-    found: dict[str, int],
+    bones: dict[str, int],
     across: int,
     foot: tuple[str, ...],
     confidence: float,
@@ -189,12 +189,12 @@ def _finish(
 ) -> RigMap:
     """Settle which side is left and name the bones."""
     if front is None:
-        toe = found.get(key(foot[1], LEFT), found[key(foot[0], LEFT)])
-        front = shape.tails[toe] - shape.heads[found[key(foot[0], LEFT)]]
+        toe = bones.get(key(foot[1], LEFT), bones[key(foot[0], LEFT)])
+        front = shape.tails[toe] - shape.heads[bones[key(foot[0], LEFT)]]
     left = np.cross(_UP, front * [1, 1, 0])
-    upper = next(k for k in found if k.endswith("." + LEFT))
-    gap = shape.heads[found[upper]] - shape.heads[found[upper[: -len(LEFT)] + RIGHT]]
+    upper = next(k for k in bones if k.endswith("." + LEFT))
+    gap = shape.heads[bones[upper]] - shape.heads[bones[upper[: -len(LEFT)] + RIGHT]]
     if gap @ left < 0:
         swap = {"." + LEFT: "." + RIGHT, "." + RIGHT: "." + LEFT}
-        found = {k[:-2] + swap[k[-2:]] if k[-2:] in swap else k: i for k, i in found.items()}
-    return RigMap(body, {k: shape.names[i] for k, i in found.items()}, confidence=confidence)
+        bones = {k[:-2] + swap[k[-2:]] if k[-2:] in swap else k: i for k, i in bones.items()}
+    return RigMap(body, {k: shape.names[i] for k, i in bones.items()}, confidence=confidence)

@@ -40,20 +40,20 @@ def user_folder() -> Path | None:
 def fill_by_detection(settings: Any) -> None:
     """Recognise the target and fill the table."""
     settings.rows.clear()
-    settings.map_data = settings.found = ""
+    settings.map_data = settings.recognition = ""
     settings.confidence, settings.checked = 1.0, False
     if settings.target is None:
         return
     try:
         rig = detect_rig(settings.target, read_maps(user_folder()))
     except MvliftError as error:
-        settings.found = str(error)
+        settings.recognition = str(error)
         settings.confidence = 0.0
         fill(settings, RigMap("human", {}))
         return
     fill(settings, rig)
     settings.confidence = rig.confidence
-    settings.found = "\n".join([how_sure(rig), *rig.notes])
+    settings.recognition = "\n".join([how_sure(rig), *rig.notes])
 
 
 def is_unsure(settings: Any) -> bool:
@@ -120,9 +120,9 @@ def _opposite(armature: Any, bone: str) -> str:
         return ""
     head = bones[bone].head_local.copy()
     head.x = -head.x
-    found = min(bones, key=lambda b: (b.head_local - head).length)
-    near = 0.02 * max(armature.dimensions.length / max(armature.scale.length, 1e-9), 1e-6)
-    return found.name if (found.head_local - head).length < near and found.name != bone else ""
+    nearest = min(bones, key=lambda b: (b.head_local - head).length)
+    tolerance = 0.02 * max(armature.dimensions.length / max(armature.scale.length, 1e-9), 1e-6)
+    return nearest.name if (nearest.head_local - head).length < tolerance and nearest.name != bone else ""
 
 
 def save_rows(settings: Any) -> Path:
@@ -150,12 +150,12 @@ def load_rows(settings: Any, path: Path) -> None:
     """
     if settings.target is None:
         raise MvliftError("There is no rig to map.", "Choose the rig first.")
-    found = candidates(shape_of(settings.target), [load_map(path)])[0].rig
-    if not found.bones:
+    rig_map = candidates(shape_of(settings.target), [load_map(path)])[0].rig
+    if not rig_map.bones:
         raise MvliftError(f"{settings.target.name} has none of the bones of {path.name}.", "Choose another map.")
-    fill(settings, found)
+    fill(settings, rig_map)
     settings.confidence = 1.0
-    settings.found = f"{found.title}, loaded from {path.name}"
+    settings.recognition = f"{rig_map.title}, loaded from {path.name}"
 
 
 def options_of(settings: Any) -> Any:

@@ -89,7 +89,7 @@ def thin_rig(
     """
     measures = _measures(rig, response, limbs)
     slopes = [slopes_of(c.values, frames) for c in channels]
-    whole = np.arange(len(frames))
+    all_rows = np.arange(len(frames))
     bones = {rig.ik[limb].heel for limb in heels}
 
     def places(values: dict[str, Array]) -> Array:
@@ -101,13 +101,13 @@ def thin_rig(
         kept, shown = [], {}
         for channel, slope in zip(channels, slopes, strict=True):
             measure = measures[channel.path]
-            rows = whole if channel.bone in bones else _rows(channel, slope, frames, tolerance, measure)
+            rows = all_rows if channel.bone in bones else _rows(channel, slope, frames, tolerance, measure)
             kept.append(Kept(channel, rows, slope[rows]))
             shown[channel.path] = hermite(channel.values, slope, frames, rows)
         return ThinnedRig(tuple(kept), float(np.linalg.norm(places(shown) - truth, axis=-1).max()))
 
     best = fewest(thinned, bound)
-    return best or ThinnedRig(tuple(Kept(c, whole, s) for c, s in zip(channels, slopes, strict=True)), 0.0)
+    return best or ThinnedRig(tuple(Kept(c, all_rows, s) for c, s in zip(channels, slopes, strict=True)), 0.0)
 
 
 def _rows(channel: Channel, slopes: Array, frames: Array, tolerance: float, measure: _Measure) -> Rows:
@@ -129,15 +129,15 @@ def _measures(rig: RigMap, response: RigResponse, limbs: Sequence[Limb]) -> dict
         if bend.bone:
             controls.append(Control(bend.bone, bend.mode, np.array([1.0, 0, 0, 0]), lower, np.zeros((3, 3)), -1))
             reach[bend.bone] = float(np.linalg.norm(end - lower))
-    found = {}
+    measures = {}
     for control in controls:
         stem, metres = f'pose.bones["{control.bone}"].', reach[control.bone]
-        found[stem + "location"] = _Measure(control.moves.T, False, 1.0)
-        found[stem + "rotation_quaternion"] = _Measure(np.eye(4), True, metres)
-        found[stem + "rotation_euler"] = _Measure(metres * np.eye(3), False, 1.0)
+        measures[stem + "location"] = _Measure(control.moves.T, False, 1.0)
+        measures[stem + "rotation_quaternion"] = _Measure(np.eye(4), True, metres)
+        measures[stem + "rotation_euler"] = _Measure(metres * np.eye(3), False, 1.0)
         # the angle counts as it is; the axis at most as if it were half a turn
-        found[stem + "rotation_axis_angle"] = _Measure(metres * np.diag([1, np.pi, np.pi, np.pi]), False, 1.0)
-    return found
+        measures[stem + "rotation_axis_angle"] = _Measure(metres * np.diag([1, np.pi, np.pi, np.pi]), False, 1.0)
+    return measures
 
 
 def _reaches(response: RigResponse) -> Array:

@@ -30,13 +30,13 @@ def body_mesh(motion: LiftedMotion, file: Path | None = None) -> BodyMesh | None
 
     try:
         default = "quadruped" if motion.body == "smal" else "human"
-        whole = load_body(str(file) if file else None, default)
+        full_model = load_body(str(file) if file else None, default)
     except BodyFileError:
         if file is not None:
             raise
         return None
     names = tuple(motion.joint_names)
-    model = next((m for m in (whole.reduced(fingers=True), whole.reduced()) if m.joint_names == names), None)
+    model = next((m for m in (full_model.reduced(fingers=True), full_model.reduced()) if m.joint_names == names), None)
     if model is None:
         return None
     vertices, joints = model.shaped(np.asarray(motion.betas, np.float64))

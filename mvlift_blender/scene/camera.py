@@ -86,9 +86,9 @@ def _key_camera(target: Any, camera: Camera, timing: Timing) -> None:
     curves.write("rotation_quaternion", timing.frames, turned, group="Object Transforms")
     if camera.K.ndim == 3:
         lens = resample_values(_lens(camera.K, camera.image_size), timing.samples)
-        own = new_curves(target.data, f"{target.name} lens")
+        lens_curves = new_curves(target.data, f"{target.name} lens")
         for column, name in enumerate(("lens", "shift_x", "shift_y")):
-            own.write(name, timing.frames, lens[:, column, None])
+            lens_curves.write(name, timing.frames, lens[:, column, None])
 
 
 def set_background(target: Any, video: Path, first_frame: int, timing: Timing) -> None:

@@ -18,6 +18,6 @@ def scene_fps(scene: Any) -> Fraction:
 
 def set_scene_fps(scene: Any, fps: Fraction) -> None:
     """Give a scene an exact rate: 30000/1001 as 30 over a base of 1.001."""
-    whole = max(1, round(fps))
-    scene.render.fps = whole
-    scene.render.fps_base = float(whole / fps)
+    rounded = max(1, round(fps))
+    scene.render.fps = rounded
+    scene.render.fps_base = float(rounded / fps)

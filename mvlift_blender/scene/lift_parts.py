@@ -40,12 +40,12 @@ def parts_of(armature: Any) -> list[Any]:
 
 def earlier_lifts(scene: Any, source: str, track: str) -> list[Any]:
     """The armatures of a scene that were lifted from the same person of the same file."""
-    found = []
+    lifts = []
     for target in scene.objects:
         record = record_of(target) if target.type == "ARMATURE" and target.get(PART, "armature") == "armature" else None
         if record is not None and source and (record.source, record.track) == (source, track):
-            found.append(target)
-    return found
+            lifts.append(target)
+    return lifts
 
 
 def put_aside(armature: Any) -> dict[Any, str]:
@@ -104,13 +104,13 @@ def _hand_over(old: list[Any], new: list[Any]) -> None:
 
 def _actions(parts: list[Any], lift: Any) -> list[Any]:
     """The Actions of a lift: those that remember it, and those that move its parts."""
-    found = {a for a in bpy.data.actions if lift is not None and (r := read_record(a)) is not None and r.lift == lift}
+    actions = {a for a in bpy.data.actions if lift is not None and (r := read_record(a)) is not None and r.lift == lift}
     for part in parts:
         animation = part.animation_data
         if animation is not None and animation.action is not None:
-            found.add(animation.action)
+            actions.add(animation.action)
     kept = {a for o in bpy.data.objects if o not in parts and o.animation_data and (a := o.animation_data.action)}
-    return [action for action in found if action not in kept]
+    return [action for action in actions if action not in kept]
 
 
 def adopt(scene: Any, armature: Any, camera: bool, size: bool, frames: bool) -> str:
@@ -125,17 +125,17 @@ def adopt(scene: Any, armature: Any, camera: bool, size: bool, frames: bool) -> 
     """
     record, values = record_of(armature), read_values(scene)
     assert record is not None  # the caller has looked
-    own = record.timing.frames
+    keyed_frames = record.timing.frames
     wanted = SceneValues(
         values.fps,
-        (int(np.ceil(own[0])), int(np.floor(own[-1]))) if frames else values.frames,
+        (int(np.ceil(keyed_frames[0])), int(np.floor(keyed_frames[-1]))) if frames else values.frames,
         record.camera.image_size if size else values.size,
     )
     apply_values(scene, wanted)
-    found = next((p for p in parts_of(armature) if p.type == "CAMERA"), None) if camera else None
-    if found is not None:
-        scene.camera = found
-    return f"Scene set to {wanted}" + (f", camera {found.name}" if found is not None else "")
+    lift_camera = next((p for p in parts_of(armature) if p.type == "CAMERA"), None) if camera else None
+    if lift_camera is not None:
+        scene.camera = lift_camera
+    return f"Scene set to {wanted}" + (f", camera {lift_camera.name}" if lift_camera is not None else "")
 
 
 def _materials() -> list[Any]:

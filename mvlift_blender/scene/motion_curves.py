@@ -53,14 +53,14 @@ def read_bone_curves(armature: Any, action: Any | None = None) -> MotionCurves |
     frames = np.unique(np.concatenate(keys).round(4))
     if not len(frames):
         return None
-    whole = np.arange(np.ceil(frames[0]), np.floor(frames[-1]) + 1)
-    frames = np.unique(np.concatenate([frames, whole]))
+    full_frames = np.arange(np.ceil(frames[0]), np.floor(frames[-1]) + 1)
+    frames = np.unique(np.concatenate([frames, full_frames]))
     rotations = np.zeros((len(frames), len(skeleton.names), 4))
     rotations[..., 0] = 1.0
     for j, name in enumerate(skeleton.names):
-        found = curves.read(rotation_path(name), 4, frames)
-        if found is not None:
-            rotations[:, j] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+        values = curves.read(rotation_path(name), 4, frames)
+        if values is not None:
+            rotations[:, j] = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)
     locations = curves.read(location_path(skeleton.root), 3, frames)
     return MotionCurves(skeleton, frames, rotations, np.zeros((len(frames), 3)) if locations is None else locations)
 

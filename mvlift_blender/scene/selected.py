@@ -73,7 +73,7 @@ def still_there(name: str) -> Any:
     Raises:
         LiftError: there is none any more.
     """
-    found = bpy.data.objects.get(name)
-    if found is None:
+    target = bpy.data.objects.get(name)
+    if target is None:
         raise LiftError(f"{name} was removed while the engine worked.", "Undo its removal, and lift again.")
-    return found
+    return target

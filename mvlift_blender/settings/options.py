@@ -70,5 +70,5 @@ def option_properties() -> dict[str, Any]:
 
 def option_values(settings: Any) -> dict[str, Any]:
     """What the generated properties hold; 0 and "" stand for None where an option may be None."""
-    found = {name: getattr(settings, name) for name in generated_options()}
-    return {name: None if option_type(name)[1] and not value else value for name, value in found.items()}
+    values = {name: getattr(settings, name) for name in generated_options()}
+    return {name: None if option_type(name)[1] and not value else value for name, value in values.items()}

@@ -51,8 +51,8 @@ class Shown:
         size: (width, height) of the video in pixels.
         video: the file, or None.
         number: of the video's frame, 0-based.
-        who: place in the list and name of the person.
-        others: who else is in the frame.
+        person: place in the list and name of the person.
+        others: the other people in the frame.
         corrected: names of the keypoints that were corrected by hand in this frame.
         inset: outside of the camera view, draw it small, because there is a result to be seen.
     """
@@ -62,7 +62,7 @@ class Shown:
     size: tuple[int, int]
     video: Path | None = None
     number: int = 0
-    who: tuple[int, str] = (0, "")
+    person: tuple[int, str] = (0, "")
     others: tuple[Other, ...] = ()
     corrected: tuple[str, ...] = ()
     inset: bool = False
@@ -179,8 +179,8 @@ def nearest_keypoint(shown: Shown, frame: F64, mouse: F64, reach: float) -> str 
 
 def nearest_person(shown: Shown, frame: F64, mouse: F64, reach: float) -> int | None:
     """The place in the list of whoever has a bone or keypoint nearest to the mouse, within a reach; None for nobody."""
-    found: list[tuple[float, int]] = []
-    people = [(shown.clip, shown.row, shown.who[0]), *((o.clip, o.row, o.index) for o in shown.others)]
+    candidates: list[tuple[float, int]] = []
+    people = [(shown.clip, shown.row, shown.person[0]), *((o.clip, o.row, o.index) for o in shown.others)]
     for clip, row, index in people:
         if not 0 <= row < len(clip) or not clip.seen[row].any():
             continue
@@ -188,9 +188,9 @@ def nearest_person(shown: Shown, frame: F64, mouse: F64, reach: float) -> int | 
         a, b = (lines[0::2], lines[1::2]) if len(lines) else (points, points)
         along = b - a
         share = ((mouse - a) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)
-        away = np.linalg.norm(mouse - a - np.clip(share, 0, 1)[:, None] * along, axis=-1)
-        found.append((float(min(away.min(), np.linalg.norm(points - mouse, axis=-1).min())), index))
-    distance, index = min(found, default=(np.inf, -1))
+        bone_distance = np.linalg.norm(mouse - a - np.clip(share, 0, 1)[:, None] * along, axis=-1)
+        candidates.append((float(min(bone_distance.min(), np.linalg.norm(points - mouse, axis=-1).min())), index))
+    distance, index = min(candidates, default=(np.inf, -1))
     return index if distance <= reach else None
 
 
@@ -238,7 +238,7 @@ class Overlay:
             _draw_points(*corrected_points(shown, frame), 11.0 * scale)
             if shown.others:
                 place = label_place(shown.clip, shown.row, frame)
-                _draw_name(shown.who[1], place, person_colour(shown.who[0]), scale)
+                _draw_name(shown.person[1], place, person_colour(shown.person[0]), scale)
 
 
 def _in_camera_view(context: Any) -> bool:

@@ -68,24 +68,24 @@ def _subject(context: Any) -> _Subject | None:
 
 def current_video_frame(context: Any) -> int | None:
     """The frame of the video that is shown under the playhead for the active person, None without one."""
-    found = _subject(context)
-    return round(found.number) if found is not None else None
+    subject = _subject(context)
+    return round(subject.number) if subject is not None else None
 
 
 def shown_at(context: Any) -> Shown | None:
     """What to draw in the present frame: keypoints of the result's person, else of the listed one, and of others."""
     settings = context.scene.mvlift
-    found = _subject(context) if settings.overlay else None
-    if found is None:
+    subject = _subject(context) if settings.overlay else None
+    if subject is None:
         return None
-    number = round(found.number)
-    others = tuple(_others(settings, found, number))
-    own = next((i for i, p in enumerate(settings.people) if p == found.person), 0)
-    name = found.person.name if found.person is not None else ""
-    video = _video(settings, found.source)
-    fixed = _corrected_in(found.person, number)
-    row = number - found.clip.first_frame
-    return Shown(found.clip, row, found.size, video, number, (own, name), others, fixed, found.lifted)
+    number = round(subject.number)
+    others = tuple(_others(settings, subject, number))
+    active = next((i for i, p in enumerate(settings.people) if p == subject.person), 0)
+    name = subject.person.name if subject.person is not None else ""
+    video = _video(settings, subject.source)
+    fixed = _corrected_in(subject.person, number)
+    row = number - subject.clip.first_frame
+    return Shown(subject.clip, row, subject.size, video, number, (active, name), others, fixed, subject.lifted)
 
 
 def _corrected_in(person: Any, number: int) -> tuple[str, ...]:
@@ -98,10 +98,10 @@ def _corrected_in(person: Any, number: int) -> tuple[str, ...]:
     return tuple(name for frame, name in points if frame == number)
 
 
-def _others(settings: Any, found: _Subject, number: int) -> Iterator[Other]:
+def _others(settings: Any, subject: _Subject, number: int) -> Iterator[Other]:
     """The other people of the same file who have the frame."""
     for index, person in enumerate(settings.people):
-        if person == found.person or person.source != found.source or not person.first <= number <= person.last:
+        if person == subject.person or person.source != subject.source or not person.first <= number <= person.last:
             continue
         clip = _read(person.source, person.track, partial(clip_of, settings, person))
         if clip is not None and 0 <= number - clip.first_frame < len(clip):

@@ -111,7 +111,7 @@ def _worst(result, frames, segments, place):
     rig = result.rig
     pairs = [(key(a, s), key(b, s)) for a, b in segments for s in SIDES]
     pairs = [(a, b) for a, b in pairs if a in rig.bones and b in rig.bones]
-    bones = [rig.where(k) for pair in pairs for k in pair]
+    bones = [rig.geometry_bone(k) for pair in pairs for k in pair]
     heads = path_of(result.armature, bones, frames)
     for i, (a, b) in enumerate(pairs):
         ours = heads[:, 2 * i + 1] - heads[:, 2 * i]

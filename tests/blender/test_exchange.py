@@ -73,7 +73,9 @@ def test_retargeted_rigs_come_back(name, root, form, tmp_path):
     _needs(form)
     source, target = source_armature(walk(30)), generated("rigify_basic") if name == "rigify" else build(name)
     rig = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root=root))).rig
-    bones = [rig.where(k) for k in ("head", "hand.L", "lower_leg.R", "foot.L", *(["root"] if root == "ROOT" else []))]
+    bones = [
+        rig.geometry_bone(k) for k in ("head", "hand.L", "lower_leg.R", "foot.L", *(["root"] if root == "ROOT" else []))
+    ]
     expected = path_of(target, bones, FRAMES)
     path = export_rig(bpy.context, target, tmp_path / "rig", form)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
@@ -249,7 +251,7 @@ def _bvh_joints(text):
 def test_bvh_joints_are_within_a_tenth_of_a_millimetre(root, tmp_path):
     source, target = source_armature(walk(12)), build("unreal5")
     rig = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root=root))).rig
-    bones = [rig.where(k) for k in ("hips", "head", "hand.L", "lower_leg.R", "foot.L")]
+    bones = [rig.geometry_bone(k) for k in ("hips", "head", "hand.L", "lower_leg.R", "foot.L")]
     expected = path_of(target, bones, np.arange(1, 13))
     places = _bvh_joints(export_rig(bpy.context, target, tmp_path / "rig", "BVH").read_text())
     got = np.stack([places[b] for b in bones], 1)

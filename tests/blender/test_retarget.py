@@ -45,7 +45,7 @@ def test_rig_is_recognised_and_limbs_point_as_the_source(name):
     motion = sampled(source)
     result = retarget(bpy.context, source, target, options())
     assert worst_direction(result, motion, ROWS) < 0.1
-    hips = path_of(target, [result.rig.where("hips")], motion.frames[ROWS])[:, 0]
+    hips = path_of(target, [result.rig.geometry_bone("hips")], motion.frames[ROWS])[:, 0]
     steps = np.diff(hips, axis=0)
     np.testing.assert_allclose(steps, result.scale * np.diff(motion.place("hips")[ROWS], axis=0), atol=1e-4)
 
@@ -56,7 +56,7 @@ def test_feet_stay_where_they_are_put(name):
     motion = sampled(source)
     result = retarget(bpy.context, source, target, options(feet=True))
     ends = [k for s in SIDES for k in (key("foot", s), key("toe", s)) if k in result.rig.bones]
-    heads = path_of(target, [result.rig.where(k) for k in ends], motion.frames)
+    heads = path_of(target, [result.rig.geometry_bone(k) for k in ends], motion.frames)
     for i, name_ in enumerate(ends):
         theirs = motion.place(name_)
         low = theirs[:, 2] < theirs[:, 2].min() + 0.01
@@ -65,7 +65,7 @@ def test_feet_stay_where_they_are_put(name):
         assert heads[:, i, 2].min() > -0.002
     # hips of another width, thighs and shins of another proportion: the legs cannot point alike and stand there
     assert worst_direction(result, motion, ROWS) < 3
-    hips = path_of(target, [result.rig.where("hips")], motion.frames[ROWS])[:, 0]
+    hips = path_of(target, [result.rig.geometry_bone("hips")], motion.frames[ROWS])[:, 0]
     steps = result.scale * np.diff(motion.place("hips")[ROWS], axis=0)
     np.testing.assert_allclose(np.diff(hips, axis=0), steps, atol=1e-4)
 
@@ -82,7 +82,9 @@ def test_all_bones_can_be_matched():
     source, target = source_armature(), build("mixamo")
     motion = sampled(source)
     result = retarget(bpy.context, source, target, options(directions="ALL"))
-    heads = path_of(target, [result.rig.where(k) for k in ("spine.0", "spine.1", "spine.2", "neck.0", "head")], [20])[0]
+    heads = path_of(
+        target, [result.rig.geometry_bone(k) for k in ("spine.0", "spine.1", "spine.2", "neck.0", "head")], [20]
+    )[0]
     row = int(np.flatnonzero(motion.frames == 20)[0])
     theirs = np.array([motion.place(k)[row] for k in ("spine.0", "spine.1", "spine.2", "neck.0", "head")])
     ours, theirs = np.diff(heads, axis=0), np.diff(theirs, axis=0)
@@ -106,7 +108,7 @@ def test_legs_begin_where_the_sources_do_however_the_pelvis_turns(name):
     motion = sampled(source)
     result = retarget(bpy.context, source, target, options())
     both = [key("upper_leg", side) for side in SIDES]
-    ours = path_of(target, [result.rig.where(k) for k in both], motion.frames[ROWS]).mean(1)
+    ours = path_of(target, [result.rig.geometry_bone(k) for k in both], motion.frames[ROWS]).mean(1)
     theirs = np.mean([motion.place(k)[ROWS] for k in both], axis=0)
     np.testing.assert_allclose(np.diff(ours, axis=0), result.scale * np.diff(theirs, axis=0), atol=1e-4)
 

@@ -72,7 +72,7 @@ def rig(request):
 def _path(result, names, frames=None):
     keys = [n for n in names if n in result.rig.bones]
     frames = np.arange(1, 61) if frames is None else frames
-    return path_of(result.armature, [result.rig.where(k) for k in keys], frames)
+    return path_of(result.armature, [result.rig.geometry_bone(k) for k in keys], frames)
 
 
 def test_what_is_read_is_written_back(rig):
@@ -146,7 +146,7 @@ def _turns(result, keys, frames):
     for frame in frames:
         bpy.context.scene.frame_set(int(frame))
         posed = result.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        world = [posed.matrix_world @ posed.pose.bones[result.rig.where(k)].matrix for k in keys]
+        world = [posed.matrix_world @ posed.pose.bones[result.rig.geometry_bone(k)].matrix for k in keys]
         found.append([np.array(m.to_3x3().normalized()) for m in world])
     return np.array(found)
 
@@ -156,11 +156,11 @@ def test_motion_that_no_lift_made():
     del source.animation_data.action["mvlift"]
     result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False)))
     assert record_of(target).summary == f"Retargeted from {source.name}"
-    feet = path_of(target, [result.rig.where("foot.L")], np.arange(1, 61))[:, 0]
+    feet = path_of(target, [result.rig.geometry_bone("foot.L")], np.arange(1, 61))[:, 0]
     text = cleaning.clean_feet(target, FootOptions(mode="ALWAYS"))
     slips = [float(word) for word in text.replace(",", "").split() if word.replace(".", "").isdigit()]
     assert slips[1] < 0.5 * slips[0], text
-    cleaned = path_of(target, [result.rig.where("foot.L")], np.arange(1, 61))[:, 0]
+    cleaned = path_of(target, [result.rig.geometry_bone("foot.L")], np.arange(1, 61))[:, 0]
     low = feet[:, 2] < feet[:, 2].min() + 0.005
     assert slide(cleaned, low) < slide(feet, low)
 

@@ -39,7 +39,7 @@ def row_of(settings, name):
 
 
 def test_choosing_a_rig_fills_the_table(settings):
-    assert settings.found.startswith("Mixamo, confidence")
+    assert settings.recognition.startswith("Mixamo, confidence")
     assert settings.rows[row_of(settings, "hips")].bone == "mixamorig:Hips"
     assert settings.rows[row_of(settings, "root")].bone == ""
     assert settings.rows[row_of(settings, "upper_arm.L")].label == "Upper Arm L"
@@ -58,7 +58,7 @@ def test_rows_are_changed_mirrored_saved_and_loaded(settings, tmp_path):
     data = json.loads(path.read_text())
     assert (data["schema"], data["version"]) == ("mvlift-bone-map", 1)
     bpy.ops.mvlift.retarget_detect()
-    assert settings.rows[i].bone == "mixamorig:LeftArm" or settings.found.startswith("My Rig")
+    assert settings.rows[i].bone == "mixamorig:LeftArm" or settings.recognition.startswith("My Rig")
     assert bpy.ops.mvlift.map_load(filepath=str(path)) == {"FINISHED"}
     assert settings.rows[i].bone == "mixamorig:LeftShoulder"
     assert {m.title for m in read_maps(tmp_path)} > {"My Rig", "Mixamo"}

@@ -33,7 +33,7 @@ ROWS = np.array([0, 11, 25])
 def _lands(result, frames, tolerance):
     """Whether Blender's evaluation of the rig has every part where the solve has it."""
     keys = [k for k in result.rig.keys if k != "root"]
-    heads = path_of(result.armature, [result.rig.where(k) for k in keys], frames[ROWS])
+    heads = path_of(result.armature, [result.rig.geometry_bone(k) for k in keys], frames[ROWS])
     error = np.linalg.norm(heads - result.solved.heads[ROWS][:, -len(keys) :], axis=-1).max(0)
     assert error.max() < tolerance, {k: float(e) for k, e in zip(keys, error, strict=True) if e > tolerance}
 
@@ -77,7 +77,7 @@ def test_ik_controls_put_limbs_there():
     motion = sampled(source)
     result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=True), bake="IK"))
     keys = [k for k in result.rig.keys if k.split(".")[0] in ("hand", "foot", "hips", "lower_leg", "lower_arm")]
-    heads = path_of(target, [result.rig.where(k) for k in keys], motion.frames[ROWS])
+    heads = path_of(target, [result.rig.geometry_bone(k) for k in keys], motion.frames[ROWS])
     order = [k for k in result.rig.keys if k != "root"]
     for i, name in enumerate(keys):
         error = np.linalg.norm(heads[:, i] - result.solved.heads[ROWS][:, order.index(name)], axis=-1).max()
@@ -110,7 +110,7 @@ def _check_paws_on_ik(source, target, motion):
     assert worst_against_solve(result, motion.frames, rows, ANIMAL_SEGMENTS) < 1.0
     keys = [k for k in result.rig.keys if k != "root"]
     for name in (f"{leg}_toe.{side}" for leg in ("front", "hind") for side in "LR"):
-        paws = path_of(target, [result.rig.where(name)], motion.frames)[:, 0]
+        paws = path_of(target, [result.rig.geometry_bone(name)], motion.frames)[:, 0]
         solved = result.solved.heads[:, -len(keys) :][:, keys.index(name)]
         np.testing.assert_allclose(paws, solved, atol=5e-4, err_msg=name)
     bones = {path.split('"')[1] for path, _, _ in action_print(result.action)}
@@ -128,7 +128,7 @@ def test_paws_on_ik_are_cleaned():
     frames = np.arange(1, 31)
 
     def places():
-        return path_of(target, [result.rig.where(k) for k in keys], frames)
+        return path_of(target, [result.rig.geometry_bone(k) for k in keys], frames)
 
     before = places()
     motion = read_motion_curves(target)
@@ -155,7 +155,7 @@ def test_auto_rig_pro_controls(bake):
     motion = sampled(source)
     result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=bake == "IK"), bake=bake))
     keys = [k for k in result.rig.keys if k != "root"]
-    heads = path_of(target, [result.rig.where(k) for k in keys], motion.frames[ROWS])
+    heads = path_of(target, [result.rig.geometry_bone(k) for k in keys], motion.frames[ROWS])
     error = np.linalg.norm(heads - result.solved.heads[ROWS][:, -len(keys) :], axis=-1).max(0)
     for name, far in zip(keys, error, strict=True):
         assert far < 0.002, (name, float(far))
@@ -168,7 +168,7 @@ def test_paws_stay_where_they_are_put(name):
     motion = sampled(source)
     result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=True)))
     ends = [f"{leg}_toe.{side}" for leg in ("front", "hind") for side in "LR"]
-    heads = path_of(target, [result.rig.where(k) for k in ends], motion.frames)
+    heads = path_of(target, [result.rig.geometry_bone(k) for k in ends], motion.frames)
     for i, end in enumerate(ends):
         theirs = motion.place(end)
         low = theirs[:, 2] < theirs[:, 2].min() + 0.01

@@ -73,7 +73,7 @@ def assign_body(shape: RigShape, names: Sequence[BoneName], mates: Mates, body: 
     if arms is None:
         what = "arms" if body == "human" else "front legs"
         return Body(body, {}, -1.0, (), problem=f"no {what} were found")
-    return _whole(shape, names, table, body, legs, arms)
+    return _assembled(shape, names, table, body, legs, arms)
 
 
 def _limb(
@@ -85,27 +85,27 @@ def _limb(
     taken: frozenset[int],
 ) -> Limb | None:
     """A limb with all its parts, else one without hands or feet."""
-    found = best_limb(shape, names, mates, table, sequence, _OPTIONAL, taken)
+    full = best_limb(shape, names, mates, table, sequence, _OPTIONAL, taken)
     ends = tuple(r for r in sequence if r not in _ENDS and not r.endswith("toe"))
     short = best_limb(shape, names, mates, table, ends, _OPTIONAL, taken)
-    if found is None or (short is not None and short.total > found.total + 0.5):
+    if full is None or (short is not None and short.total > full.total + 0.5):
         return short
-    return found
+    return full
 
 
-def _whole(
+def _assembled(
     shape: RigShape, names: Sequence[BoneName], table: Mapping[str, Array], body: str, legs: Limb, arms: Limb
 ) -> Body:
     limbs = frozenset(b for limb in (legs, arms) for pair in limb.bones.values() for b in pair)
-    every = (*legs.top, *arms.top)
-    branch = common_ancestor(shape, every)
+    limb_tops = (*legs.top, *arms.top)
+    branch = common_ancestor(shape, limb_tops)
     if branch < 0:
-        apart = ", ".join(names[b].text for b in every)
+        apart = ", ".join(names[b].text for b in limb_tops)
         return Body(body, {}, -1.0, (), (legs, arms), f"the limbs do not hang on one body: {apart} have no common bone")
     head = find_head(shape, names, table, branch, limbs)
     if head < 0:
         return Body(body, {}, -1.0, (), (legs, arms), "no head was found")
-    hips = find_hips(shape, table["hips"], (*every, head))
+    hips = find_hips(shape, table["hips"], (*limb_tops, head))
     spine, neck = find_trunk(shape, names, table, hips, head, arms.top)
     bones = {"hips": hips, "head": head}
     bones |= {key("spine", index=i): b for i, b in enumerate(spine)}
@@ -130,7 +130,7 @@ def _whole(
 
 def _with_feet(shape: RigShape, names: Sequence[BoneName], bones: Mapping[str, int]) -> dict[str, int]:
     """Legs of three parts named upper and lower, with a bone of the leg above: each name is one part too low."""
-    found: dict[str, int] = {}
+    renamed: dict[str, int] = {}
     for end in ("hind", "front"):
         for side in SIDES:
             upper, lower, foot = (key(f"{end}_{part}", side) for part in ("upper", "lower", "foot"))
@@ -138,13 +138,13 @@ def _with_feet(shape: RigShape, names: Sequence[BoneName], bones: Mapping[str, i
             of_leg = above >= 0 and names[above].side == side and above not in bones.values()
             if foot in bones or not of_leg or names[above].atoms & {"pelvis", "hip", "clavicle"}:
                 continue
-            found |= {upper: above, lower: bones[upper], foot: bones[lower]}
-    return found
+            renamed |= {upper: above, lower: bones[upper], foot: bones[lower]}
+    return renamed
 
 
 def _detached_toes(shape: RigShape, names: Sequence[BoneName], body: str, bones: Mapping[str, int]) -> dict[str, int]:
     """Paws that hang beside the body, on IK controls, where a leg ends."""
-    found = {}
+    toes = {}
     for limb in _LIMBS[body]:
         foot, toe = limb[-2], limb[-1]
         if body != "quadruped" or key(toe, LEFT) in bones or key(foot, LEFT) not in bones:
@@ -156,5 +156,5 @@ def _detached_toes(shape: RigShape, names: Sequence[BoneName], body: str, bones:
             distance = {i: float(np.linalg.norm(shape.heads[i] - end)) for i in loose if i != bones["hips"]}
             nearest = min(distance, key=lambda i: distance[i], default=-1)
             if nearest >= 0 and distance[nearest] < _AT_END * shape.size:
-                found[key(toe, side)] = nearest
-    return found if len({k.split(".")[0] for k in found}) * 2 == len(found) else {}
+                toes[key(toe, side)] = nearest
+    return toes if len({k.split(".")[0] for k in toes}) * 2 == len(toes) else {}

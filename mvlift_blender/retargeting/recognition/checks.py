@@ -18,7 +18,7 @@ _LENGTH: Final = 1e-4
 """Share of the rig's size below which a bone has no length."""
 
 
-def problem_of(shape: RigShape, rig: RigMap, whole: bool = True) -> str:
+def problem_of(shape: RigShape, rig: RigMap, require_all: bool = True) -> str:
     """Why a map cannot work, "" when it can.
 
     It needs hips; each part must hang on the one before it, and the joints of a limb must lie apart.
@@ -26,9 +26,9 @@ def problem_of(shape: RigShape, rig: RigMap, whole: bool = True) -> str:
     Args:
         shape: the rig.
         rig: its map.
-        whole: it needs spine, head and both bones of four limbs too.
+        require_all: it needs spine, head and both bones of four limbs too.
     """
-    lacking = [k for k in _needed(rig.body) if k not in rig.bones and (whole or k == "hips")]
+    lacking = [k for k in _needed(rig.body) if k not in rig.bones and (require_all or k == "hips")]
     if rig.geometry:  # a control may carry the whole trunk
         lacking = [k for k in lacking if split_key(k)[0] != "spine"]
     if lacking:

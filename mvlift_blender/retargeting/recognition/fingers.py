@@ -23,7 +23,7 @@ def find_fingers(shape: RigShape, names: Sequence[BoneName], bones: Mapping[str,
         names: (B,) what its names say.
         bones: numbers of the other parts by key.
     """
-    found: dict[str, int] = {}
+    fingers: dict[str, int] = {}
     for side in SIDES:
         hand = bones.get(key("hand", side))
         if hand is None:
@@ -33,8 +33,8 @@ def find_fingers(shape: RigShape, names: Sequence[BoneName], bones: Mapping[str,
         for finger, chain in chains.items():
             chain = sorted(chain, key=lambda i: len(shape.ancestors[i]))
             way = [i for i in chain if chain[0] == i or chain[0] in shape.ancestors[i]]
-            found.update({key(finger, side, k): i for k, i in enumerate(way[:_BONES])})
-    return found
+            fingers.update({key(finger, side, k): i for k, i in enumerate(way[:_BONES])})
+    return fingers
 
 
 def _named(names: Sequence[BoneName], below: Sequence[int]) -> dict[str, list[int]]:

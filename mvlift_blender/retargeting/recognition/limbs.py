@@ -67,10 +67,10 @@ class _Search:
     ) -> None:
         self.shape, self.names, self.sequence, self.optional = shape, names, sequence, optional
         self.mate = dict(mates)
-        self.own = {r: {a: 0.5 * float(table[r][a] + table[r][b]) for a, b in mates} for r in sequence}
+        self.bone_scores = {r: {a: 0.5 * float(table[r][a] + table[r][b]) for a, b in mates} for r in sequence}
         for a, b in mates:  # a limb begins beside the middle
             if np.linalg.norm(shape.heads[a] - shape.heads[b]) < 0.01 * shape.size:
-                self.own[root][a] += _IN_THE_MIDDLE
+                self.bone_scores[root][a] += _IN_THE_MIDDLE
         self.below: dict[int, list[int]] = {a: [] for a in self.mate}
         for a in self.mate:
             for above in shape.ancestors[a]:
@@ -99,13 +99,13 @@ class _Search:
         follow: tuple[int, int] | None = None
         for k in rest:
             for b in self.below[a]:
-                if self.own[self.sequence[k]][b] > _LEAST:
+                if self.bone_scores[self.sequence[k]][b] > _LEAST:
                     score = self.chain(b, k)[0] + self.step(role, a, b)
                     if score > value:
                         value, follow = score, (b, k)
             if self.sequence[k] not in self.optional:
                 break
-        self.best[a, j] = (self.own[role][a] + value, follow)
+        self.best[a, j] = (self.bone_scores[role][a] + value, follow)
         return self.best[a, j]
 
 
@@ -133,14 +133,16 @@ def best_limb(
     free = tuple((a, b) for a, b in mates if a not in taken and b not in taken)
     search = _Search(shape, names, free, table, sequence, optional, root)
     starts = [j for j in range(len(sequence)) if j == 0 or all(r in optional for r in sequence[:j])]
-    options = [(search.chain(a, j)[0], a, j) for a, _ in free for j in starts if search.own[sequence[j]][a] > _LEAST]
+    options = [
+        (search.chain(a, j)[0], a, j) for a, _ in free for j in starts if search.bone_scores[sequence[j]][a] > _LEAST
+    ]
     total, a, j = max(options, default=(-np.inf, -1, 0))
     if not np.isfinite(total):
         return None
-    found: dict[str, int] = {}
+    bones: dict[str, int] = {}
     at: tuple[int, int] | None = (a, j)
     while at is not None:
-        found[sequence[at[1]]] = at[0]
+        bones[sequence[at[1]]] = at[0]
         at = search.chain(*at)[1]
-    scores = {role: search.own[role][bone] for role, bone in found.items()}
-    return Limb({role: (bone, search.mate[bone]) for role, bone in found.items()}, scores, float(total))
+    scores = {role: search.bone_scores[role][bone] for role, bone in bones.items()}
+    return Limb({role: (bone, search.mate[bone]) for role, bone in bones.items()}, scores, float(total))

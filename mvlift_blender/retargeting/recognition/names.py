@@ -111,27 +111,27 @@ def _segment(piece: str) -> tuple[str, ...]:
             side = word in _sides() and word not in ("m", "c", "der", "mid") and (edge or not latin)
             if (known or side) and (best[end] is None or before[0] + 1 < best[end][0]):  # type: ignore[index]
                 best[end] = (before[0] + 1, (*before[1], word))
-    whole = best[-1]
-    if whole is not None:
-        return whole[1]
+    segmentation = best[-1]
+    if segmentation is not None:
+        return segmentation[1]
     return (piece,) if latin else _cjk(piece)
 
 
 def _cjk(piece: str) -> tuple[str, ...]:
     """Japanese and Chinese without spaces: the longest known words from the left, what is between them passed over."""
-    found, at = [], 0
+    words, at = [], 0
     rest = ""
     while at < len(piece):
         for length in range(min(_longest(), len(piece) - at), 0, -1):
             word = piece[at : at + length]
             if word in _words() or word in _sides():
-                found.append(word)
+                words.append(word)
                 at += length
                 break
         else:
             rest += piece[at]
             at += 1
-    return (*found, rest) if rest else tuple(found)
+    return (*words, rest) if rest else tuple(words)
 
 
 def _stripped(names: Sequence[str]) -> list[str]:
@@ -175,13 +175,13 @@ def parse_names(names: Sequence[str]) -> tuple[BoneName, ...]:
 
 def _joined(row: list[str]) -> list[str]:
     """A row of words with those put together that mean another part together."""
-    found: list[str] = []
+    joined: list[str] = []
     for word in row:
-        if found and found[-1] not in _sides() and (both := found[-1] + word) in _words():
-            found[-1] = both
+        if joined and joined[-1] not in _sides() and (both := joined[-1] + word) in _words():
+            joined[-1] = both
         else:
-            found.append(word)
-    return found
+            joined.append(word)
+    return joined
 
 
 def _weak_sides(rows: list[list[str]]) -> dict[str, str]:

@@ -62,15 +62,15 @@ def name_scores(shape: RigShape, names: Sequence[BoneName], body: str) -> dict[s
     """(B,) for each part: 1 for a name that can be nothing else, 0 for one that says nothing, below for another's."""
     unknown = np.array([max(_UNKNOWN * len(n.unknown), -0.15) for n in names])
     later = _CONTINUED * continuations(shape, names)
-    found = {}
+    scores = {}
     for role in _rules(body):
-        own = np.array([_atoms_score(body, role, n.atoms) for n in names])
+        role_scores = np.array([_atoms_score(body, role, n.atoms) for n in names])
         again = np.zeros(len(names))
         for i, parent in enumerate(shape.parents):
-            if parent >= 0 and own[parent] > 0.5 and own[i] > 0.5 and _together(shape, i, parent):
+            if parent >= 0 and role_scores[parent] > 0.5 and role_scores[i] > 0.5 and _together(shape, i, parent):
                 again[i] = _CONTINUED
-        found[role] = own + unknown + np.minimum(later, again)
-    return found
+        scores[role] = role_scores + unknown + np.minimum(later, again)
+    return scores
 
 
 def _together(shape: RigShape, i: int, j: int) -> bool:
@@ -79,13 +79,13 @@ def _together(shape: RigShape, i: int, j: int) -> bool:
 
 def continuations(shape: RigShape, names: Sequence[BoneName]) -> NDArray[np.bool_]:
     """(B,) bones above which hangs one of the same side and words: the second part of it, such as upperarm02."""
-    found = np.zeros(len(names), bool)
+    continued = np.zeros(len(names), bool)
     for i, name in enumerate(names):
         if not name.atoms:
             continue
         above = (names[j] for j in shape.ancestors[i])
-        found[i] = any(n.atoms == name.atoms and n.side == name.side for n in above)
-    return found
+        continued[i] = any(n.atoms == name.atoms and n.side == name.side for n in above)
+    return continued
 
 
 def mates_by_name(names: Sequence[BoneName]) -> Mates:
