@@ -20,6 +20,10 @@ BY_HAND: Final = (
     "models",
     "rigid_object",
     "camera",
+    "tilt",
+    "up",
+    "horizon",
+    "verticals",
     "frames",
 )
 """Options that the panel asks for in its own way."""

@@ -69,8 +69,9 @@ def fitted_path_size(prepared: PreparedClip, fitted: BodyFit) -> float:
     return view.size if found is None else found
 
 
-def camera_notes(view: MovingView | None) -> list[str]:
+def camera_notes(prepared: PreparedClip) -> list[str]:
     """What was taken from the camera's track and what was solved, for the user."""
+    view = prepared.view
     if view is None:
         return []
     if not view.travels:
@@ -81,7 +82,9 @@ def camera_notes(view: MovingView | None) -> list[str]:
         notes = ["The camera travels too little to tell the unit of its path; it was taken to turn in one place."]
     else:
         notes = [f"The unit of the camera's path was solved: {view.size:.4g} metres, from feet that rest."]
-    return [*notes, "Gravity was taken from the track." if view.up is not None else "Gravity was estimated."]
+    if prepared.up is None:
+        return [*notes, "Gravity was estimated."]
+    return [*notes, "Gravity was taken from the track."] if prepared.up is view.up else notes
 
 
 def camera_axes(fitted: BodyFit, view: MovingView | None) -> BodyFit:

@@ -38,6 +38,8 @@ FORWARD_SIGMA: Final = 0.08
 SIZE_SIGMA: Final = 0.06
 """Scatter of the logarithm of people's statures about what a lift says; 0.004 where the user gave the height."""
 KNOWN_SIGMA: Final = 0.004
+TOLD_SIGMA: Final = 1e-4
+"""Radians, where gravity was known to every lift."""
 FLOOR_SIGMA: Final = 0.04
 """Metres by which a resting foot may lie off the floor."""
 RESTING: Final = 0.5
@@ -112,7 +114,7 @@ def _tangent(up: F64) -> F64:
     return np.stack([first, np.cross(up, first)])
 
 
-def _solve(steps: Sequence[Footholds], known: Sequence[bool]) -> tuple[F64, float, F64]:
+def _solve(steps: Sequence[Footholds], known: Sequence[bool], up_sigma: float = UP_SIGMA) -> tuple[F64, float, F64]:
     """Up direction (3,), height of the camera above the floor, and scales (P,)."""
     mean = np.mean([s.up for s in steps], axis=0)
     mean /= np.linalg.norm(mean)
@@ -130,7 +132,7 @@ def _solve(steps: Sequence[Footholds], known: Sequence[bool]) -> tuple[F64, floa
         floor = [w * (s * (p.places @ up - p.height) + high) for p, s, w in zip(steps, grown, weight, strict=True)]
         # the lifts' tilts come from one network and one lens: they are wrong together, so that many count as two
         many = max(1.0, np.sqrt(len(steps) / 2))
-        tilt = (x[:2] - own) / (UP_SIGMA * many)
+        tilt = (x[:2] - own) / (up_sigma * many)
         lean = [p.lean @ up / many for p in steps]
         return np.concatenate([*floor, tilt.ravel(), *lean, x[3:] / sigma])
 
@@ -207,7 +209,8 @@ def align_people(
     known = [m.metadata.get("height") is not None for m in motions] if heights_known is None else list(heights_known)
     bodies = list(skeletons) if skeletons is not None else [None] * len(motions)
     steps = [footholds_of(m) for m in motions]
-    up, high, scales = _solve(steps, known)
+    settled = all(m.metadata.get("gravity") == "known" for m in motions)
+    up, high, scales = _solve(steps, known, TOLD_SIGMA if settled else UP_SIGMA)
     axes = world_axes(up)  # camera to world
     grown = [rescale(m, b, float(s)) for m, b, s in zip(motions, bodies, scales, strict=True)]
     first = grown[0].camera.to_camera(grown[0].keypoints[0]).mean(0) @ axes.T

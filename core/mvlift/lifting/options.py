@@ -7,10 +7,11 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import Field, dataclass, fields, replace
 from fractions import Fraction
 from functools import cache
+from math import isfinite
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mvlift.errors import LiftError
@@ -18,8 +19,8 @@ from mvlift.keypoints.rates import checked_rate
 from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.lifting.subjects import Subject
 
-__all__ = ["LiftOptions", "option_fields", "option_help", "option_type", "parse_frames", "parse_size", "takes_options",
-           "with_changes"]  # fmt: skip
+__all__ = ["LiftOptions", "option_fields", "option_help", "option_type", "parse_frames", "parse_numbers", "parse_size",
+           "takes_options", "with_changes"]  # fmt: skip
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
@@ -61,6 +62,15 @@ class LiftOptions:
     forearm; "relaxed": SMPL-H's 52 joints, fingers at rest."""
     camera: str | None = None
     """Where the camera was: the file of a camera track, "estimate" (of a video that pans or zooms), or "static"."""
+    tilt: float | None = None
+    """Degrees by which the camera looks down (negative: up), where it is known and level; None to estimate gravity."""
+    up: tuple[float, float, float] | None = None
+    """Direction against gravity (0,-1,0), in camera axes: x right, y down, z forward; of a moving camera: in its
+    track's world."""
+    horizon: tuple[float, float, float, float] | None = None
+    """Two points of the horizon in pixels (X1,Y1,X2,Y2) of the first frame."""
+    verticals: tuple[float, float, float, float, float, float, float, float] | None = None
+    """Two lines of the first frame that are vertical in the scene, in pixels (X1,Y1,X2,Y2,X3,Y3,X4,Y4)."""
     pin_contacts: bool = True
     """Hold feet, hands, knees and seat at one place for as long as they rest."""
     frames: tuple[int, int] | None = None
@@ -76,10 +86,23 @@ class LiftOptions:
         for name, kind in _types().items():
             if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
                 raise LiftError(f"There is no {name} {getattr(self, name)!r}.", f"Choose {', '.join(get_args(kind))}.")
+        self._check_gravity()
         if not 0 <= self.smoothing < float("inf"):
             raise LiftError(f"smoothing is {self.smoothing:g}.", "Give 0 or more.")
         if self.threads is not None and self.threads < 1:
             raise LiftError(f"{self.threads} threads are too few.", "Give 1 or more, or nothing for the best number.")
+
+    def _check_gravity(self) -> None:
+        for name, count in (("up", 3), ("horizon", 4), ("verticals", 8)):
+            value = getattr(self, name)
+            object.__setattr__(self, name, parse_numbers(value, count, name) if value else None)
+        given = [name for name in ("tilt", "up", "horizon", "verticals") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise LiftError(f"Gravity is told twice: by {given[0]} and by {given[1]}.", "Give one of them.")
+        if self.tilt is not None and not -90 <= self.tilt <= 90:
+            raise LiftError(f"A camera cannot look down by {self.tilt:g} degrees.", "Give -90 to 90.")
+        if self.up is not None and not any(self.up):
+            raise LiftError("up is 0, which is no direction.", "Give three numbers, such as 0,-1,0.")
 
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold.
@@ -129,6 +152,22 @@ def parse_frames(text: str) -> tuple[int, int] | None:
     if not found or int(found[2]) <= int(found[1]):
         raise LiftError(f"{text!r} is not a frame range.", "Give first and last frame, such as 120-480.")
     return int(found[1]), int(found[2])
+
+
+def parse_numbers(value: str | Iterable[float], count: int, name: str) -> tuple[float, ...]:
+    """So many finite numbers, typed with commas or spaces between them, or given as such.
+
+    Raises:
+        LiftError: they are not.
+    """
+    parts = re.split(r"[,;\s]+", value.strip()) if isinstance(value, str) else list(value)
+    try:
+        numbers = tuple(float(part) for part in parts)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != count or not all(map(isfinite, numbers)):
+        raise LiftError(f"{name} is {value!r}.", f"Give {count} numbers with commas between them.")
+    return numbers
 
 
 def option_fields() -> tuple[Field[Any], ...]:

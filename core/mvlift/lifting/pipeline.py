@@ -21,6 +21,7 @@ from mvlift.keypoints.completing import repeated_to
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
 from mvlift.lifting.feet import bend_toes
+from mvlift.lifting.gravity import with_known_up
 from mvlift.lifting.hands import hands_of_clip
 from mvlift.lifting.moving_camera import (
     camera_axes,
@@ -116,7 +117,7 @@ def fit_lifted(
     stature = height if kinematic_model.height is None else None  # an animal takes its size afterwards
     strength = max(smoothing, 0.05)
     options = FitOptions(iterations=preset.fit_iterations, smoothing=strength, stature=stature, pin=pin)
-    if prepared.view is not None and prepared.view.up is not None:
+    if prepared.up is not None:
         options = replace(options, up_sigma=0.0)
     return fit_clip(skeleton, kinematic_model, targets, options, prior, progress)
 
@@ -169,6 +170,7 @@ def _sample_and_fit(
                 model.device,
                 refined,
                 body_clip.view,
+                body_clip.up,
             )
             lifted = points_part(everything, model_subject)
         with timer.stage("fit"):
@@ -239,6 +241,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
     with timer.stage("prepare"):
         track = track_of(options.camera, clip, options.image_size, options.focal)
         prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing, track)
+        prepared = with_known_up(prepared, options)
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
     subjects = (lifted_subject, model_subject)
@@ -292,10 +295,11 @@ def _metadata(
         "seed": options.seed,
         "smoothing": options.smoothing,
         "height": options.height,
+        "gravity": "estimated" if prepared.up is None else "known",
         "body_file": options.body or "",
         "device": where,
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,
-        "assumptions": [*prepared.assumptions, *camera_notes(prepared.view)],
+        "assumptions": [*prepared.assumptions, *camera_notes(prepared)],
         "timings": {k: round(v, 4) for k, v in timer.seconds.items()},
     }

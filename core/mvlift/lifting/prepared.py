@@ -44,6 +44,7 @@ class PreparedClip:
         noise: pixels, how far detections tremble about the cleaned ones.
         assumptions: sentences for the user.
         view: of a camera that moves; points are then those of its reference lens ``K``.
+        up: (3,) against gravity where it is known, in the axes of a still camera or of the view's scene.
     """
 
     raw: KeypointClip
@@ -54,6 +55,7 @@ class PreparedClip:
     noise: float
     assumptions: tuple[str, ...]
     view: MovingView | None = None
+    up: F64 | None = None
 
 
 def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
@@ -66,6 +68,12 @@ def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
         if wide <= h and high <= w and high > wide:
             return h, w
     return int(np.ceil(wide)), int(np.ceil(high))
+
+
+def _focal_of_video(clip: KeypointClip, size: tuple[int, int]) -> float | None:
+    """Pixels, as the video says itself; None where it does not, or cannot be right."""
+    focal = clip.metadata.get("focal")
+    return float(focal) if isinstance(focal, int | float) and 0.1 * max(size) < focal < 50 * max(size) else None
 
 
 def _check(clip: KeypointClip, subject: Subject) -> None:
@@ -120,6 +128,10 @@ def prepare_clip(
         size = _guessed_size(mapped)
         assumed.append(f"The image size is unknown; {size[0]}x{size[1]} was assumed.")
     if focal is None and (camera is None or camera.K is None):
+        focal = _focal_of_video(mapped, size)
+        if focal is not None:
+            assumed.append(f"The focal length was taken from the video's metadata: {focal:.0f} pixels.")
+    if focal is None and (camera is None or camera.K is None):
         assumed.append("The focal length is unknown; 1.1 times the longer side of the picture was assumed.")
     elif focal is not None and not 0.1 * max(size) < focal < 50 * max(size):
         raise LiftError(f"A focal length of {focal:g} pixels does not fit {size[0]}x{size[1]}.", "Give it in pixels.")
@@ -152,4 +164,4 @@ def _seen_by_moving(
     _check(clean, subject)
     away = np.linalg.norm(raw.points - clean.points, axis=-1)[raw.seen & clean.seen]
     noise = TREMBLE * float(np.median(away))
-    return PreparedClip(raw, clean, clip.fps, clip.image_size, view.reference, noise, assumed, view)
+    return PreparedClip(raw, clean, clip.fps, clip.image_size, view.reference, noise, assumed, view, view.up)

@@ -68,7 +68,7 @@ def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: 
         sigma: (T, K) metres, how sure the lifted keypoints are.
         skeleton: that was fitted.
     """
-    axes, origin = _placed(given.view, fitted)
+    axes, origin = _placed(given.view, given.up, fitted)
     rest, _ = skeleton.shaped(fitted.betas)
     rotations = fitted.rotations.copy()
     rotations[:, 0] = axes @ rotations[:, 0]
@@ -100,16 +100,16 @@ def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: 
     )
 
 
-def _placed(view: MovingView | None, fitted: BodyFit) -> tuple[F64, F64]:
+def _placed(view: MovingView | None, up: F64 | None, fitted: BodyFit) -> tuple[F64, F64]:
     """Rotation (3, 3) of the fit's axes into the world, and what is then subtracted (3,).
 
     The first root comes above the origin, unless a camera of known size and gravity has a world of its own.
     """
-    if view is None or view.up is None or view.scale != "metric":
+    if view is None or up is None or view.scale != "metric":
         axes = world_axes(fitted.up)
         root = fitted.points.mean(1)[0] @ axes.T
         return axes, np.array([root[0], root[1], fitted.floor])
-    level = rotation_between(view.to_world @ view.up, np.array([0.0, 0.0, 1.0]))
+    level = rotation_between(view.to_world @ up, np.array([0.0, 0.0, 1.0]))
     origin = -level @ view.origin
     if not view.floor_known:
         origin[2] = fitted.floor

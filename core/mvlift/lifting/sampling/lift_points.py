@@ -146,6 +146,7 @@ def lift_points(
     device: object,
     known: RefinedView | None = None,
     view: MovingView | None = None,
+    up: F64 | None = None,
 ) -> LiftedPoints:
     """Sample the 3D keypoints of a clip.
 
@@ -159,16 +160,16 @@ def lift_points(
         device: torch's, where it runs; None: it computes with NumPy.
         known: distance and gravity from an earlier lift of the same clip.
         view: of a camera that moves; ``points`` are those of its reference lens ``K``, results are in scene axes.
+        up: (3,) against gravity where it is known, in the axes of the results.
     """
     scale = None if known is None else K[0, 0] / track_to_model_rate(known.depth, fps)
-    up = None if known is None else known.up
+    settled = up if known is None or up is not None else known.up
     if view is None:
         motion = normalise(*to_model_rate(points, confidence, fps), subject, K, scale)
     else:
-        up = view.up if known is None else up
         angles, sure = to_model_rate(angles_of(view.rays(points)), confidence, fps)
         motion = normalise_rays(angles, sure, subject, K, track_to_model_rate(view.path, fps), scale)
-    mean, spread, tilt = _agreed(draw(input_view(motion, device, up=up)))
+    mean, spread, tilt = _agreed(draw(input_view(motion, device, up=settled)))
     keypoints = len(subject.layout.names)
     sampled = mean[:, :keypoints] * UNIT_METRES
     velocity = mean[:, keypoints] * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
@@ -176,7 +177,7 @@ def lift_points(
     return LiftedPoints(
         points=from_model_rate(sampled, len(points), fps),
         sigma=from_model_rate(sigma, len(points), fps),
-        up=-camera_tilt(tilt)[:, 1],
+        up=-camera_tilt(tilt)[:, 1] if up is None else up,
         depth=from_model_rate(motion.depth, len(points), fps),
         velocity=from_model_rate(velocity, len(points), fps),
     )
