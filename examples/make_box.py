@@ -50,16 +50,16 @@ def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     left = np.array([-SIZE[0] / 2 - 0.03, -0.05, 0.0])  # x of the box points to the person's right
     grips = np.stack([left, left * [-1, 1, 1]])
     wanted = centre[:, None] + np.einsum("tab,hb->tha", turn, grips)
-    near = smooth((t - WAIT) / DOWN)
-    need = bend_needed(points, body, wanted, ahead, 1.0, 0.35) * near
+    approach = smooth((t - WAIT) / DOWN)
+    need = bend_needed(points, body, wanted, ahead, 1.0, 0.35) * approach
     need = np.clip(gaussian_filter1d(need, 3, mode="nearest"), 0, 1)
     points = bend(points, body, need, ahead, 1.0, 0.35)
     for hand, (side, way) in enumerate((("l", 1.0), ("r", -1.0))):
         shoulder, elbow, wrist = body.at(f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist")
-        target = points[:, wrist] + near[:, None] * (wanted[:, hand] - points[:, wrist])
+        target = points[:, wrist] + approach[:, None] * (wanted[:, hand] - points[:, wrist])
         pole = way * 0.5 * np.cross([0.0, 0.0, 1.0], ahead) - [0, 0, 0.6] - 0.4 * ahead
         bent, end = reach(points[:, shoulder], points[:, elbow], points[:, wrist], target, pole)
-        points[:, elbow] = points[:, elbow] + near[:, None] * (bent - points[:, elbow])
+        points[:, elbow] = points[:, elbow] + approach[:, None] * (bent - points[:, elbow])
         points[:, wrist] = end
     corners = centre[:, None] + np.einsum("tab,kb->tka", turn, CORNERS * SIZE)
     return points, corners, held

@@ -23,8 +23,8 @@ STRIDE = 34  # frames of one gait cycle
 
 def bump(phase: np.ndarray, centre: float, width: float) -> np.ndarray:
     """A smooth periodic bump of height 1."""
-    away = (phase - centre + 0.5) % 1 - 0.5
-    return np.exp(-0.5 * (away / width) ** 2)
+    offset = (phase - centre + 0.5) % 1 - 0.5
+    return np.exp(-0.5 * (offset / width) ** 2)
 
 
 def gait(phase: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

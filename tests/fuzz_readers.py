@@ -96,13 +96,13 @@ class Count:
 def complaint(target: Target) -> tuple[str | None, bool]:
     """What is wrong with how a file is read (None when nothing is), and whether it was read."""
     try:
-        found = target.read(target.path)
+        result = target.read(target.path)
     except MvliftError as error:
         good = len(error.message) > 10 and error.remedy.endswith(".")
         return (None if good else f"no remedy: {error}"), False
     except (Exception, Hang):
         return traceback.format_exc(), False
-    if not target.check(found):
+    if not target.check(result):
         return "an empty clip, or one with numbers that are none", True
     return None, True
 
@@ -111,12 +111,12 @@ def remembered(assemble: Callable[..., Assembled]) -> Callable[..., Assembled]:
     """The function, which gives the same answer again to the same detections."""
     known: dict[bytes, Assembled] = {}
 
-    def again(found: Detections, *arguments: object) -> Assembled:
-        key = hashlib.blake2b(pickle.dumps((vars(found), arguments))).digest()
+    def again(detections: Detections, *arguments: object) -> Assembled:
+        key = hashlib.blake2b(pickle.dumps((vars(detections), arguments))).digest()
         if key not in known:
             if len(known) >= REMEMBERED:
                 known.clear()
-            known[key] = assemble(found, *arguments)
+            known[key] = assemble(detections, *arguments)
         return known[key]
 
     return again
@@ -146,9 +146,9 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
     written = {}
     for name, make in TARGETS.items():
         if only in name:
-            own = folder / str(len(written))
-            own.mkdir()
-            written[name] = make(own)
+            target_folder = folder / str(len(written))
+            target_folder.mkdir()
+            written[name] = make(target_folder)
     files = {n: sorted(t.path.iterdir()) if t.path.is_dir() else [t.path] for n, t in written.items()}
     content = {file: file.read_bytes() for group in files.values() for file in group}
     names, seen, start, begun = list(files), set[str](), time.monotonic(), count.total
@@ -211,15 +211,22 @@ def main() -> None:
     parser.add_argument("--state", type=Path)
     parser.add_argument("--only", default="", help="targets whose name has this in it")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "mvlift-fuzz")
-    given = parser.parse_args()
-    given.keep.mkdir(parents=True, exist_ok=True)
-    count = Count.load(given.state, given.seed, given.first)
+    arguments = parser.parse_args()
+    arguments.keep.mkdir(parents=True, exist_ok=True)
+    count = Count.load(arguments.state, arguments.seed, arguments.first)
     reading.assemble = remembered(reading.assemble)
     with limits():
-        work(count, given.first + given.inputs, given.seconds, given.keep, given.state, given.only)
+        work(
+            count,
+            arguments.first + arguments.inputs,
+            arguments.seconds,
+            arguments.keep,
+            arguments.state,
+            arguments.only,
+        )
     print(table(count))
     failures = sum(count.failed.values())
-    print(f"{count.total} inputs, {failures} failures; failing files are in {given.keep}")
+    print(f"{count.total} inputs, {failures} failures; failing files are in {arguments.keep}")
     sys.exit(1 if failures else 0)
 
 

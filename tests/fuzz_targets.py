@@ -55,13 +55,13 @@ Maker = Callable[[Path], Target]
 TARGETS: dict[str, Maker] = {}
 
 
-def _whole_clips(found: Any) -> bool:
-    clips = found.clips
+def _complete_clips(result: Any) -> bool:
+    clips = result.clips
     return bool(clips) and all(np.isfinite(c.points).all() and c.seen.any() for c in clips)
 
 
 def _keypoints(name: str) -> Maker:
-    return lambda folder: Target(FAMILIES[name](folder).path, inspect_keypoints, _whole_clips)
+    return lambda folder: Target(FAMILIES[name](folder).path, inspect_keypoints, _complete_clips)
 
 
 TARGETS |= {name: _keypoints(name) for name in FAMILIES}

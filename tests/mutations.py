@@ -30,15 +30,15 @@ Random = np.random.Generator
 
 def random_node(document: Any, random: Random) -> tuple[Any, Any] | None:
     """(container, key) of some value in a document."""
-    found = None
+    node = None
     while isinstance(document, list | dict) and document:
         keys = list(document) if isinstance(document, dict) else range(len(document))
         key = keys[int(random.integers(min(len(keys), 40)))]
-        found = document, key
+        node = document, key
         document = document[key]
         if random.random() < 0.25:
             break
-    return found
+    return node
 
 
 def mutate_json(data: bytes, random: Random) -> bytes:
@@ -153,8 +153,8 @@ def mutate_npy(data: bytes, random: Random) -> bytes:
 
 def mutate_pickle(data: bytes, random: Random) -> bytes:
     """A value exchanged, removed or named twice, written by one of the protocols."""
-    whole = pickle.loads(data)
-    node = random_node(whole, random)
+    intact = pickle.loads(data)
+    node = random_node(intact, random)
     if node is not None:
         container, key = node
         what, value = random.integers(4), container[key]
@@ -165,8 +165,8 @@ def mutate_pickle(data: bytes, random: Random) -> bytes:
         elif what == 2 and isinstance(container, list):
             container += [container[int(random.integers(len(container)))]] * int(random.integers(9))
         else:
-            container[key] = whole if random.random() < 0.1 else deepcopy(ODD[int(random.integers(len(ODD)))])
-    return pickle.dumps(whole, protocol=int(random.integers(6)))
+            container[key] = intact if random.random() < 0.1 else deepcopy(ODD[int(random.integers(len(ODD)))])
+    return pickle.dumps(intact, protocol=int(random.integers(6)))
 
 
 def mutate_hdf5(data: bytes, random: Random) -> bytes:

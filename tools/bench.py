@@ -136,9 +136,9 @@ def one_subject(subject: str, preset: str) -> dict[str, Any]:
     from mvlift.lifting.subjects import get_subject
     from mvlift_training.evaluation.data import load_validation
 
-    path, every = SUBJECTS[subject]
+    path, thinning = SUBJECTS[subject]
     layout = get_subject(subject).layout
-    clips = [s.clip(noisy=False, layout=layout) for s in load_validation(path, 96, every)]
+    clips = [s.clip(noisy=False, layout=layout) for s in load_validation(path, 96, thinning)]
     best = float("inf")
     for _ in range(REPEATS):
         began = time.process_time()
@@ -149,18 +149,18 @@ def one_subject(subject: str, preset: str) -> dict[str, Any]:
 
 def presets() -> None:
     """How fast and how good the presets are."""
-    found = {}
+    costs = {}
     for preset in ("fast", "quality", "paper"):
-        found[preset] = apart("one_preset", preset=preset, frames=120)
-        print(preset, json.dumps({k: round(v, 3) for k, v in found[preset].items()}), flush=True)
-    ratio = found["paper"]["seconds"] / found["fast"]["seconds"]
+        costs[preset] = apart("one_preset", preset=preset, frames=120)
+        print(preset, json.dumps({k: round(v, 3) for k, v in costs[preset].items()}), flush=True)
+    ratio = costs["paper"]["seconds"] / costs["fast"]["seconds"]
     print(f"fast is {ratio:.0f} times faster than paper (120 frames)")
 
 
 def rate() -> None:
     """Whether fast keeps up with video."""
-    found = apart("one_length", preset="fast", frames=900)
-    print(f"fast: {900 / found['seconds']:.1f} frames a second (900 frames)")
+    cost = apart("one_length", preset="fast", frames=900)
+    print(f"fast: {900 / cost['seconds']:.1f} frames a second (900 frames)")
 
 
 def busy() -> None:
@@ -204,18 +204,18 @@ def readers() -> None:
         from mvlift.keypoints import write_keypoints
 
         write_keypoints([clip], Path(folder) / "openpose")
-        found = apart("one_reading", path=str(Path(folder) / "openpose"))
+        cost = apart("one_reading", path=str(Path(folder) / "openpose"))
         print(
-            f"3,000 OpenPose files: {found['seconds']:.2f} s, {found['processor']:.2f} s of processor time, "
-            f"{found['megabytes']:.0f} MB"
+            f"3,000 OpenPose files: {cost['seconds']:.2f} s, {cost['processor']:.2f} s of processor time, "
+            f"{cost['megabytes']:.0f} MB"
         )
         big = Path(folder) / "big.json"
         for kind in KINDS:
             write_big(kind, big, 300)
-            found = apart("one_reading", path=str(big))
+            cost = apart("one_reading", path=str(big))
             print(
-                f"{kind}, {big.stat().st_size / 1e6:.0f} MB: {found['seconds']:.1f} s, "
-                f"{found['processor']:.1f} s of processor time, {found['megabytes']:.0f} MB",
+                f"{kind}, {big.stat().st_size / 1e6:.0f} MB: {cost['seconds']:.1f} s, "
+                f"{cost['processor']:.1f} s of processor time, {cost['megabytes']:.0f} MB",
                 flush=True,
             )
 

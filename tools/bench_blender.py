@@ -88,9 +88,9 @@ def click_to_armature() -> tuple[float, float]:
         plan = plan_lift(bpy.context)
         lifted = EngineJob(bpy.context, plan.requests).run()
         write_lifted(bpy.context, plan.write, lifted)
-        whole = time.perf_counter() - began
+        total = time.perf_counter() - began
         timings = dict(lifted[0][1].metadata["timings"])
-        totals.append((whole, sum(timings.values())))
+        totals.append((total, sum(timings.values())))
     return min(totals)
 
 
@@ -102,8 +102,8 @@ def main() -> None:
     print(f"write 10,000 frames x 24 joints: {write_long():.2f} s (bar 1 s)")
     folder, files = import_folder()
     print(f"import a folder of 3,000 files: {folder:.2f} s, by choosing all of them {files:.2f} s (bar 3 s)")
-    whole, engine = click_to_armature()
-    print(f"click to armature: {whole:.2f} s, of which the engine {engine:.2f} s: {whole - engine:.2f} s (bar 1 s)")
+    total, engine = click_to_armature()
+    print(f"click to armature: {total:.2f} s, of which the engine {engine:.2f} s: {total - engine:.2f} s (bar 1 s)")
     mvlift_blender.unregister()
     sys.stdout.flush()
     os._exit(0)  # Blender before 5.0 as a module may crash in its destructors

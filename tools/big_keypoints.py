@@ -33,8 +33,10 @@ def footage() -> Iterator[Frame]:
         if number == 3 * len(SCENARIOS):
             break
         seen = detect(make_crowd(scenario, 2 + number % 5, number, _SHOT), number)
-        who = np.where(seen.truth < 0, len(seen.truth), seen.truth)
-        order = np.lexsort((who, seen.frame))  # the same person first in each frame, for files that hold only one
+        person_number = np.where(seen.truth < 0, len(seen.truth), seen.truth)
+        order = np.lexsort(
+            (person_number, seen.frame)
+        )  # the same person first in each frame, for files that hold only one
         shots.append((seen.frame[order], np.concatenate([seen.points, seen.confidence[..., None]], -1)[order]))
     random, start = np.random.default_rng(0), 0
     for frame, values in cycle(shots):
@@ -43,7 +45,7 @@ def footage() -> Iterator[Frame]:
         people: list[list[list[float]]] = [[] for _ in range(_SHOT)]
         for at, person in zip(frame.tolist(), flat, strict=True):
             people[at].append(person)
-        yield from ((start + at, found) for at, found in enumerate(people))
+        yield from ((start + at, frame_people) for at, frame_people in enumerate(people))
         start += _SHOT
 
 
@@ -117,8 +119,8 @@ def main() -> None:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("path", type=Path)
     parser.add_argument("--megabytes", type=float, default=300)
-    given = parser.parse_args()
-    print(write_big(given.kind, given.path, given.megabytes), "frames")
+    arguments = parser.parse_args()
+    print(write_big(arguments.kind, arguments.path, arguments.megabytes), "frames")
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(page, text[: found.start()].count("\n") + 1, found["language"], found["code"], found["reason"] or "")
-        for found in FENCE.finditer(text)
+        Block(page, text[: match.start()].count("\n") + 1, match["language"], match["code"], match["reason"] or "")
+        for match in FENCE.finditer(text)
     ]
 
 
@@ -78,8 +78,8 @@ def anchors(page: Path) -> set[str]:
     """Anchors of a page's headings, as GitHub and mkdocs make them."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     made = set()
-    for found in HEADING.finditer(text):
-        title = re.sub(r"[`*_]|\[([^\]]*)\]\([^)]*\)", lambda m: m[1] or "", found["title"]).strip().lower()
+    for match in HEADING.finditer(text):
+        title = re.sub(r"[`*_]|\[([^\]]*)\]\([^)]*\)", lambda m: m[1] or "", match["title"]).strip().lower()
         made.add(re.sub(r"[^\w\- ]", "", title).replace(" ", "-"))
     return made
 
@@ -88,8 +88,8 @@ def broken_links(page: Path) -> list[str]:
     """Links of a page to files or anchors that are not there."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     broken = []
-    for found in LINK.finditer(text):
-        target = found["target"]
+    for match in LINK.finditer(text):
+        target = match["target"]
         if re.match(r"[a-z]+:", target):
             continue
         name, _, anchor = target.partition("#")
@@ -186,10 +186,10 @@ def run_page(page: Path) -> list[str]:
                 continue
             began = time.monotonic()
             problem = run_block(block, folder)
-            where = f"{page.relative_to(ROOT)}:{block.line}"
-            print(f"{'FAILED' if problem else 'ok':7}{time.monotonic() - began:7.1f} s  {where}", flush=True)
+            location = f"{page.relative_to(ROOT)}:{block.line}"
+            print(f"{'FAILED' if problem else 'ok':7}{time.monotonic() - began:7.1f} s  {location}", flush=True)
             if problem:
-                failed.append(f"{where}\n{block.code}{problem}")
+                failed.append(f"{location}\n{block.code}{problem}")
     return failed
 
 

@@ -69,11 +69,11 @@ def find_source(mutant: Mutant, root: Path) -> Path:
         StaleMutantError: no file holds the text, or it stands in several places.
     """
     files = [p for folder in SOURCES for p in (root / folder).rglob("*.py") if mutant.within in p.as_posix()]
-    found = {p: p.read_text(encoding="utf-8").count(mutant.old) for p in files}
-    places = [p for p, count in found.items() if count]
-    if len(places) != 1 or found[places[0]] != 1:
-        where = ", ".join(f"{p.relative_to(root)} ({found[p]})" for p in places) or "nowhere"
-        raise StaleMutantError(f"{mutant.name}: {mutant.old!r} stands {where}, not once in one file")
+    counts = {p: p.read_text(encoding="utf-8").count(mutant.old) for p in files}
+    places = [p for p, count in counts.items() if count]
+    if len(places) != 1 or counts[places[0]] != 1:
+        locations = ", ".join(f"{p.relative_to(root)} ({counts[p]})" for p in places) or "nowhere"
+        raise StaleMutantError(f"{mutant.name}: {mutant.old!r} stands {locations}, not once in one file")
     return places[0]
 
 

@@ -37,9 +37,9 @@ def draw(motion_file: Path, folder: Path) -> Path:
         width, height = image.size
         rows.append(np.array(image.pixels[:], np.float32).reshape(height, width, 4))
         part.unlink()
-    whole = np.concatenate(rows[::-1])  # Blender's rows go upwards
-    target = bpy.data.images.new("whole", whole.shape[1], whole.shape[0])
-    target.pixels.foreach_set(whole.ravel())
+    picture = np.concatenate(rows[::-1])  # Blender's rows go upwards
+    target = bpy.data.images.new("whole", picture.shape[1], picture.shape[0])
+    target.pixels.foreach_set(picture.ravel())
     target.filepath_raw, target.file_format = str(folder / "object.png"), "PNG"
     target.save()
     return folder / "object.png"

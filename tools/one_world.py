@@ -81,14 +81,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=900)
     parser.add_argument("--people", type=int, nargs="+", default=[2, 3, 4, 5, 6])
     parser.add_argument("--frames", type=int, default=120)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     rows: list[list[float]] = []
     print("| Footage | people | distance (m) | tilt (degrees) | size |\n|---|---|---|---|---|")
-    for scenario, people in zip(cycle(SCENARIOS), given.people, strict=False):
-        crowd = make_crowd(scenario, people, given.seed, given.frames)
-        alone = lifts_of(crowd, given.seed)
-        found: list[dict[str, Any]] = [errors(alone, crowd), errors(together(alone), crowd)]
-        rows.append([f[k] for k in ("distance", "tilt", "size") for f in found])
+    for scenario, people in zip(cycle(SCENARIOS), arguments.people, strict=False):
+        crowd = make_crowd(scenario, people, arguments.seed, arguments.frames)
+        alone = lifts_of(crowd, arguments.seed)
+        scores: list[dict[str, Any]] = [errors(alone, crowd), errors(together(alone), crowd)]
+        rows.append([f[k] for k in ("distance", "tilt", "size") for f in scores])
         print(f"| {scenario} | {people} | " + _cells(rows[-1]), flush=True)
     print("| mean | | " + _cells(np.abs(rows).mean(0).tolist()))
 

@@ -37,11 +37,11 @@ def sections(docstring: str) -> dict[str, str]:
 
 def entries(text: str) -> dict[str, str]:
     """What a section says of each name; ``a, b: text`` says it of both."""
-    found = {}
+    texts = {}
     for match in ENTRY.finditer(text):
         for name in match["names"].split(","):
-            found[name.strip()] = one_line(match["text"])
-    return found
+            texts[name.strip()] = one_line(match["text"])
+    return texts
 
 
 def one_line(text: str) -> str:

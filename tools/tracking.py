@@ -45,8 +45,8 @@ def synthetic(seeds: range, associate: Callable[..., list[tuple[str, list[int]]]
             for seed in seeds:
                 crowd = make_crowd(scenario, people, seed)
                 seen = detect(crowd, seed)
-                found = associate(seen.frame, seen.points, seen.confidence)
-                parts.append(score_identities(found, seen.truth, seen.frame, crowd.fps, scenario))
+                tracks = associate(seen.frame, seen.points, seen.confidence)
+                parts.append(score_identities(tracks, seen.truth, seen.frame, crowd.fps, scenario))
         scores.append(IdentityScore.together(scenario, parts))
     return scores
 
@@ -59,13 +59,13 @@ def real(samples: Path) -> list[IdentityScore]:
         if not path.exists():
             continue
         source = open_source(path)
-        found = find_reader(source)[0].read(source)
-        if found.person is None:
+        detected = find_reader(source)[0].read(source)
+        if detected.person is None:
             continue
-        points, confidence = missing_as_zero(found.points, found.confidence)
-        _, truth = np.unique(found.person, return_inverse=True)
-        people = associate(found.frame, points, confidence)
-        scores.append(score_identities(people, truth.reshape(-1), found.frame, float(found.fps or 30), title))
+        points, confidence = missing_as_zero(detected.points, detected.confidence)
+        _, truth = np.unique(detected.person, return_inverse=True)
+        people = associate(detected.frame, points, confidence)
+        scores.append(score_identities(people, truth.reshape(-1), detected.frame, float(detected.fps or 30), title))
     return scores
 
 
@@ -75,11 +75,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0, help="seed of the first crowds")
     parser.add_argument("--samples", type=Path, default=Path("data/samples"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     began = time.perf_counter()
-    print(IdentityScore.table(synthetic(range(given.first, given.first + given.seeds))))
+    print(IdentityScore.table(synthetic(range(arguments.first, arguments.first + arguments.seeds))))
     print()
-    print(IdentityScore.table(real(given.samples)) if given.samples.is_dir() else f"{given.samples} is not here")
+    print(
+        IdentityScore.table(real(arguments.samples))
+        if arguments.samples.is_dir()
+        else f"{arguments.samples} is not here"
+    )
     print(f"{time.perf_counter() - began:.0f} s")
 
 

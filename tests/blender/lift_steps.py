@@ -13,12 +13,12 @@ COUNT = 48  # frames that are lifted
 
 def ready():
     """The bundled clip, imported, its beginning ready to be lifted."""
-    found = bpy.context.scene.mvlift
+    settings = bpy.context.scene.mvlift
     bpy.ops.mvlift.import_keypoints(filepath=str(WALK))
-    found.image_width, found.image_height = SIZE
-    found.fps, found.preset, found.device = "30", "fast", "cpu"
-    found.use_range, found.range_first, found.range_last = True, 0, COUNT - 1
-    return found
+    settings.image_width, settings.image_height = SIZE
+    settings.fps, settings.preset, settings.device = "30", "fast", "cpu"
+    settings.use_range, settings.range_first, settings.range_last = True, 0, COUNT - 1
+    return settings
 
 
 def engine_pid():

@@ -87,11 +87,11 @@ def posed(armature, bones):
 
 def path_of(armature, bones, frames):
     """(T, B, 3) heads over scene frames."""
-    found = []
+    poses = []
     for frame in frames:
         bpy.context.scene.frame_set(int(frame))
-        found.append(posed(armature, bones))
-    return np.array(found)
+        poses.append(posed(armature, bones))
+    return np.array(poses)
 
 
 def worst_direction(result, motion, rows, segments=SEGMENTS):

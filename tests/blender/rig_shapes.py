@@ -68,7 +68,7 @@ def landmarks(style: Style, side: int) -> dict[str, np.ndarray]:
     knee = leg + 0.237 * style.thigh * h * down + np.array([0, -0.008, 0]) * h
     ankle = knee + 0.235 * (2 - style.thigh) * h * down + np.array([0, 0.02, 0]) * h
     ball = ankle * [1, 1, 0] + np.array([side * 0.01, -0.075, 0.01]) * h
-    found = {
+    points = {
         "hips": hips, "neck": neck, "head": head, "top": head + 0.11 * h * UP, "clav": clav, "arm": arm, "elbow": elbow,
         "clav2": 0.5 * (clav + arm), "wrist": wrist, "hand": wrist + 0.025 * h * along, "i1": wrist + 0.055 * h * along,
         "i2": wrist + 0.08 * h * along, "i3": wrist + 0.095 * h * along, "leg": leg, "knee": knee, "ankle": ankle,
@@ -81,8 +81,8 @@ def landmarks(style: Style, side: int) -> dict[str, np.ndarray]:
         for percent in range(5, 100, 5):
             share = percent / 100
             curve = np.array([0, 0.03 * h * np.sin(np.pi * share), 0]) if letter == "s" else 0
-            found[f"{letter}{percent}"] = (1 - share) * found[a] + share * found[b] + curve
-    return found
+            points[f"{letter}{percent}"] = (1 - share) * points[a] + share * points[b] + curve
+    return points
 
 
 def _unit(v):
@@ -92,7 +92,7 @@ def _unit(v):
 def table_bones(name: str) -> list[tuple[str, str, str, int]]:
     """(bone, parent, landmark, side) of a table's rig, parents first."""
     tokens, text = TABLES[name]
-    found: list[tuple[str, str, str, int]] = []
+    bones: list[tuple[str, str, str, int]] = []
     stack: list[tuple[int, str]] = []
     for line in filter(str.strip, text.splitlines()):
         depth = len(line) - len(line.lstrip())
@@ -103,8 +103,8 @@ def table_bones(name: str) -> list[tuple[str, str, str, int]]:
         stack.append((depth, bone))
         sided = any(mark in bone for mark in "$#")
         for token, side in zip(tokens, (1, -1), strict=True) if sided else (("", 1),):
-            found.append((_side(bone, token), _side(parent, token), landmark, side))
-    return found
+            bones.append((_side(bone, token), _side(parent, token), landmark, side))
+    return bones
 
 
 def _side(name: str, token: str) -> str:

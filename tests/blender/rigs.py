@@ -28,8 +28,8 @@ def build(name: str, style: Style | None = None):
     for bone, parent, _, side in rows:
         edit = data.edit_bones.new(bone)
         head = heads[bone]
-        own = [heads[c] for c in children.get(bone, []) if np.linalg.norm(heads[c] - head) > 0.01]
-        tail = own[0] if own else head + 0.06 * np.array([0.5 * np.sign(round(head[0], 3)), -0.6, 0.6])
+        child_heads = [heads[c] for c in children.get(bone, []) if np.linalg.norm(heads[c] - head) > 0.01]
+        tail = child_heads[0] if child_heads else head + 0.06 * np.array([0.5 * np.sign(round(head[0], 3)), -0.6, 0.6])
         if style.tails == "up":
             tail = head + 0.08 * UP
         if style.tails == "x":

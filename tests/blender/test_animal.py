@@ -82,15 +82,15 @@ def test_the_lifted_keypoints_cover_the_given_ones_in_the_written_camera(armatur
     """Joints lie inside the body and are keyed like the motion (above); its keypoints are what detectors see."""
     clip, scene = read_keypoints(DOG)[0], bpy.context.scene
     assert np.allclose(np.array(armature.matrix_world), np.eye(4))
-    away, said = [], []
+    pixel_errors, reported = [], []
     for row in range(0, COUNT, 5):
         scene.frame_set(1 + row)
         points = [Vector(p) for p in motion.keypoints[row].astype(float)]
         view = np.array([world_to_camera_view(scene, scene.camera, p) for p in points])
         pixels = np.stack([view[:, 0] * 1280, (1 - view[:, 1]) * 720], -1)
-        away.append(np.linalg.norm(pixels - clip.points[row], axis=-1))
-        said.append(motion.reprojection_error[row])
-    np.testing.assert_allclose(np.concatenate(away), np.concatenate(said), atol=0.5)
+        pixel_errors.append(np.linalg.norm(pixels - clip.points[row], axis=-1))
+        reported.append(motion.reprojection_error[row])
+    np.testing.assert_allclose(np.concatenate(pixel_errors), np.concatenate(reported), atol=0.5)
 
 
 def test_the_paws_of_a_dog_are_planted(armature):

@@ -31,8 +31,8 @@ def shaky(contacts=True):
     # a foot rests while its sole is the lower one
     heights = forward(motion)[0][:, [motion.joint_names.index(n) for n in ("left_ankle", "right_ankle")], 2]
     low = np.stack([heights[:, 0] < heights[:, 1], heights[:, 1] <= heights[:, 0]], -1)
-    given = np.repeat(low, 2, axis=1).astype(np.float32)[:, : len(names)]
-    return replace(motion, translation=translation, rotations=rotations, contacts=given, contact_names=names)
+    kept_contacts = np.repeat(low, 2, axis=1).astype(np.float32)[:, : len(names)]
+    return replace(motion, translation=translation, rotations=rotations, contacts=kept_contacts, contact_names=names)
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ def world(armature, names=None):
 def soles(armature):
     """Sole points (T, L, 2, 3), and which of them the lift says rest."""
     lifted = cleaning._read(armature)
-    found = lifted.soles()
+    foot_soles = lifted.soles()
     record = lifted.record
-    return sole_points(found, *lifted.bend), resting(found, record.contacts, record.contact_names, 0.5)
+    return sole_points(foot_soles, *lifted.bend), resting(foot_soles, record.contacts, record.contact_names, 0.5)
 
 
 def test_the_skeletons_own_forward_kinematics_are_blenders(armature):
@@ -241,10 +241,10 @@ def test_a_share_of_the_clean_up_is_shown_and_any_other_afterwards():
         )
         knee = shown.skeleton.names.index("left_knee")
         a, b = ((shown.rotations[:, knee] * other.rotations[:, knee]).sum(-1) for other in (lifted, cleaned))
-        away, way = (
+        change, full_change = (
             np.arccos(np.abs(x).clip(0, 1)) for x in (a, (lifted.rotations * cleaned.rotations).sum(-1)[:, knee])
         )
-        np.testing.assert_allclose(away, share * way, atol=2e-3)
+        np.testing.assert_allclose(change, share * full_change, atol=2e-3)
         assert (np.abs(b) >= np.abs((lifted.rotations * cleaned.rotations).sum(-1)[:, knee]) - 1e-5).all()
     mix(armature, 0.5)
     cleaning.smooth(armature, 1.0, keep_feet=False)  # another clean-up goes on from the mixture

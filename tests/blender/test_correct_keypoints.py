@@ -21,8 +21,8 @@ def settings():
 
 
 def clip():
-    found = bpy.context.scene.mvlift
-    return clip_of(found, found.person())
+    scene_settings = bpy.context.scene.mvlift
+    return clip_of(scene_settings, scene_settings.person())
 
 
 def column(name):
@@ -30,7 +30,7 @@ def column(name):
 
 
 def test_a_keypoint_is_moved_hidden_and_seen_again(settings):
-    given = walker()
+    detected = walker()
     assert bpy.ops.mvlift.move_keypoint(frame=10, keypoint="l_wrist", x=321.5, y=210.25) == {"FINISHED"}
     j = column("l_wrist")
     np.testing.assert_allclose(clip().points[10, j], [321.5, 210.25])
@@ -42,27 +42,27 @@ def test_a_keypoint_is_moved_hidden_and_seen_again(settings):
     with pytest.raises(RuntimeError, match="outside walk, who has frames 0 to 149"):
         bpy.ops.mvlift.move_keypoint(frame=400, keypoint="l_wrist", x=1, y=1)
     assert bpy.ops.mvlift.forget_corrections(first=10, last=10) == {"FINISHED"}
-    np.testing.assert_array_equal(clip().points, given.points)
+    np.testing.assert_array_equal(clip().points, detected.points)
     assert settings.person().corrections == ""
 
 
 def test_copy_track_and_swap(settings):
-    given = walker()
+    detected = walker()
     assert bpy.ops.mvlift.copy_keypoints(frame=20, step="NEXT") == {"FINISHED"}
-    seen = given.seen[21]
-    np.testing.assert_allclose(clip().points[20, seen], given.points[21, seen], atol=1e-4)
+    seen = detected.seen[21]
+    np.testing.assert_allclose(clip().points[20, seen], detected.points[21, seen], atol=1e-4)
     bpy.ops.mvlift.forget_corrections(first=0, last=149)
     j = column("r_ankle")
     for frame, shift in ((30, 10), (40, 30)):
-        x, y = given.points[frame, j] + [shift, 0]
+        x, y = detected.points[frame, j] + [shift, 0]
         bpy.ops.mvlift.move_keypoint(frame=frame, keypoint="r_ankle", x=float(x), y=float(y))
     assert bpy.ops.mvlift.track_keypoint(frame=35, keypoint="r_ankle") == {"FINISHED"}
-    np.testing.assert_allclose(clip().points[35, j], given.points[35, j] + [20, 0], atol=0.01)
+    np.testing.assert_allclose(clip().points[35, j], detected.points[35, j] + [20, 0], atol=0.01)
     with pytest.raises(RuntimeError, match="not corrected before and after"):
         bpy.ops.mvlift.track_keypoint(frame=35, keypoint="l_ankle")
     assert bpy.ops.mvlift.swap_sides(first=60, last=61) == {"FINISHED"}
-    np.testing.assert_array_equal(clip().points[60, column("l_knee")], given.points[60, column("r_knee")])
-    np.testing.assert_array_equal(clip().points[62], given.points[62])
+    np.testing.assert_array_equal(clip().points[60, column("l_knee")], detected.points[60, column("r_knee")])
+    np.testing.assert_array_equal(clip().points[62], detected.points[62])
 
 
 def test_corrections_are_undone_saved_and_exported(settings, tmp_path):
@@ -88,11 +88,11 @@ def test_the_lift_of_corrections_changes_that_part_and_follows_them(settings):
     assert bpy.ops.mvlift.lift() == {"FINISHED"}
     with pytest.raises(RuntimeError, match="No keypoint of walk was corrected"):
         bpy.ops.mvlift.relift_corrected()
-    armature, given = settings.result, walker(COUNT)
+    armature, detected = settings.result, walker(COUNT)
     old = keys(armature)
     j = column("l_wrist")
     for frame in range(18, 23):
-        x, y = given.points[frame, j] + [0, -120]
+        x, y = detected.points[frame, j] + [0, -120]
         bpy.ops.mvlift.move_keypoint(frame=frame, keypoint="l_wrist", x=float(x), y=float(y))
     assert bpy.ops.mvlift.relift_corrected() == {"FINISHED"}
     new = keys(armature)
@@ -106,7 +106,7 @@ def test_the_lift_of_corrections_changes_that_part_and_follows_them(settings):
 
     wrist = posed(armature, ["left_wrist"])[0]
     seen = in_view(bpy.context.scene.camera, wrist, (1280, 720))
-    was, wanted = given.points[20, j], given.points[20, j] + [0, -120]
+    was, wanted = detected.points[20, j], detected.points[20, j] + [0, -120]
     assert np.linalg.norm(seen - wanted) < np.linalg.norm(seen - was)
 
 
@@ -120,20 +120,20 @@ def test_everybody_is_shown_and_can_be_picked(tmp_path):
     bpy.context.scene.frame_set(21)
     context = view()
     shown = shown_at(context)
-    assert (shown.who, [(o.index, o.name) for o in shown.others]) == ((0, "pair a"), [(1, "pair b")])
+    assert (shown.person, [(o.index, o.name) for o in shown.others]) == ((0, "pair a"), [(1, "pair b")])
     frame = screen_frame(context, shown.size)
     (other,) = shown.others
     there = other.clip.points[other.row, column("r_wrist")].astype(float)
     mouse = there @ frame[:, :2].T + frame[:, 2]
     np.testing.assert_allclose(to_video(frame, mouse), there, atol=1e-6)
     assert nearest_person(shown, frame, mouse, 24) == 1
-    own = shown.clip.points[shown.row, column("r_wrist")].astype(float) @ frame[:, :2].T + frame[:, 2]
-    assert nearest_person(shown, frame, own, 24) == 0
-    assert nearest_keypoint(shown, frame, own + 1, 24) == "r_wrist"
+    wrist = shown.clip.points[shown.row, column("r_wrist")].astype(float) @ frame[:, :2].T + frame[:, 2]
+    assert nearest_person(shown, frame, wrist, 24) == 0
+    assert nearest_keypoint(shown, frame, wrist + 1, 24) == "r_wrist"
     assert nearest_person(shown, frame, np.array([-500.0, -500.0]), 24) is None
     assert bpy.ops.mvlift.pick_person(index=1) == {"FINISHED"}
     assert settings.active == 1
-    assert shown_at(context).who == (1, "pair b")
+    assert shown_at(context).person == (1, "pair b")
 
 
 def test_what_was_corrected_is_shown(settings):
@@ -164,8 +164,8 @@ def test_after_a_lift_the_video_leaves_the_viewport_free():
     from mvlift_blender.viewport.overlay import screen_frame
 
     size = (1280, 720)
-    whole, inset = (screen_frame(view(), size, small) for small in (False, True))
-    assert inset[0, 0] < 0.45 * whole[0, 0]
+    full, inset = (screen_frame(view(), size, small) for small in (False, True))
+    assert inset[0, 0] < 0.45 * full[0, 0]
     corners = np.array([[0, 0], size]) @ inset[:, :2].T + inset[:, 2]
     assert (corners.max(0) < [320, 200]).all()
     assert (corners.min(0) > 0).all()

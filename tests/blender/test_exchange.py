@@ -228,9 +228,9 @@ def _bvh_joints(text):
     rows = np.array([line.split() for line in lines[1].splitlines()[3:] if line.strip()], float)
     column = {c: i for i, c in enumerate(channels)}
     turns, places = {}, {}
-    for joint, (parent, offset, own) in joints.items():
+    for joint, (parent, offset, channel_names) in joints.items():
         step, turn = np.tile(offset, (len(rows), 1)), np.tile(np.eye(3), (len(rows), 1, 1))
-        for channel in own:
+        for channel in channel_names:
             values = rows[:, column[joint, channel]]
             axis = "XYZ".index(channel[0])
             if channel.endswith("position"):

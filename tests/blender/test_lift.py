@@ -152,7 +152,7 @@ def test_the_skeleton_covers_the_keypoints_in_the_written_camera(lifted, motion)
     columns = [clip.layout.names.index(k) for k in pairs if k in clip.layout.names]
     bones = [pairs[clip.layout.names[c]] for c in columns]
     reported = [motion.keypoint_names.index(clip.layout.names[c]) for c in columns]
-    away, said = [], []
+    pixel_errors, stated = [], []
     for row in range(0, COUNT, 5):
         scene.frame_set(1 + row)
         heads = posed(lifted.result, bones)
@@ -160,9 +160,9 @@ def test_the_skeleton_covers_the_keypoints_in_the_written_camera(lifted, motion)
         view = np.array([world_to_camera_view(scene, camera, Vector(p)) for p in heads])
         pixels = np.stack([view[:, 0] * SIZE[0], (1 - view[:, 1]) * SIZE[1]], -1)
         seen = clip.seen[row, columns]
-        away.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1)[seen])
-        said.append(motion.reprojection_error[row, reported][seen])
-    distance, report = np.median(np.concatenate(away)), np.nanmedian(np.concatenate(said))
+        pixel_errors.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1)[seen])
+        stated.append(motion.reprojection_error[row, reported][seen])
+    distance, report = np.median(np.concatenate(pixel_errors)), np.nanmedian(np.concatenate(stated))
     assert abs(distance - report) < 2.0, (distance, report)
 
 
@@ -193,13 +193,13 @@ def test_two_people_share_one_world_and_one_camera(settings, tmp_path):
     bones = ["left_knee", "right_knee", "left_ankle", "right_ankle"]
     for name, track in (("pair a", 0), ("pair b", 1)):
         clip = mvlift.read_keypoints(tmp_path / "pair.csv")[track]
-        away = []
+        pixel_errors = []
         for row in range(0, 40, 6):
             scene.frame_set(1 + clip.first_frame + row)
             view = [world_to_camera_view(scene, scene.camera, Vector(p)) for p in posed(bpy.data.objects[name], bones)]
             pixels = np.array([(v[0] * SIZE[0], (1 - v[1]) * SIZE[1]) for v in view])
-            away.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1)[clip.seen[row, columns]])
-        assert np.median(np.concatenate(away)) < 8
+            pixel_errors.append(np.linalg.norm(pixels - clip.points[row, columns], axis=-1)[clip.seen[row, columns]])
+        assert np.median(np.concatenate(pixel_errors)) < 8
 
 
 def test_range_start_and_rate_of_the_scene(settings):

@@ -122,8 +122,8 @@ def test_command_and_button_key_the_object_alike(extension: Any, tmp_path: Path)
     bpy.context.scene.render.fps = 30
     bpy.ops.wm.save_as_mainfile(filepath=str(scene))
     outputs = [str(tmp_path / "box.blend"), str(tmp_path / "box.npz")]
-    where = ["--object", "Crate", "--scene", str(scene), "--subject", "human+box"]
-    assert cli.run(["lift", str(BOX), "-o", *outputs, *VIDEO, *where]) == 0
+    target_options = ["--object", "Crate", "--scene", str(scene), "--subject", "human+box"]
+    assert cli.run(["lift", str(BOX), "-o", *outputs, *VIDEO, *target_options]) == 0
     (rigid_object,) = LiftedMotion.load(outputs[1]).objects
     np.testing.assert_allclose(rigid_object.size, [0.42, 0.30, 0.26], rtol=1e-4)
     bpy.ops.wm.open_mainfile(filepath=outputs[0])

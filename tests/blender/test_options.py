@@ -21,9 +21,9 @@ def test_every_option_is_asked_for_in_one_way():
 
 def test_properties_have_the_engines_defaults_and_sentences(settings):
     for name in generated_options():
-        found = settings.bl_rna.properties[name]
-        assert found.description == option_help()[name].rstrip(".")
-        assert found.name
+        property_ = settings.bl_rna.properties[name]
+        assert property_.description == option_help()[name].rstrip(".")
+        assert property_.name
     assert LiftOptions(**option_values(settings)) == LiftOptions()
 
 
@@ -31,7 +31,7 @@ def test_values_reach_the_engine(settings):
     from mvlift_blender.lifting.plan import lift_options
 
     settings.preset, settings.seed, settings.smoothing, settings.threads = "fast", 5, 0.5, 2
-    found = lift_options(settings, "human", (1920, 1080), None)
-    assert (found.preset, found.seed, found.smoothing, found.threads) == ("fast", 5, 0.5, 2)
+    options = lift_options(settings, "human", (1920, 1080), None)
+    assert (options.preset, options.seed, options.smoothing, options.threads) == ("fast", 5, 0.5, 2)
     settings.threads = 0
     assert lift_options(settings, "human", (1920, 1080), None).threads is None

@@ -65,8 +65,8 @@ def test_the_zip_holds_what_a_lift_needs_and_no_more(zipped: Path) -> None:
     assert any("onnxruntime" in name for name in manifest["wheels"])
     with zipfile.ZipFile(zipped) as archive:
         names = archive.namelist()
-        (own,) = [n for n in names if "/mvlift-" in f"/{n}"]
-        with archive.open(own) as file, zipfile.ZipFile(file) as wheel:
+        (wheel_name,) = [n for n in names if "/mvlift-" in f"/{n}"]
+        with archive.open(wheel_name) as file, zipfile.ZipFile(file) as wheel:
             inside = wheel.namelist()
     assert {"__init__.py", "LICENSE", "examples/walk.zip"} <= set(names)
     assert not [n for n in names if "__pycache__" in n]
@@ -76,11 +76,11 @@ def test_the_zip_holds_what_a_lift_needs_and_no_more(zipped: Path) -> None:
 
 
 def test_the_zip_lifts_at_once_without_torch(zipped: Path, tmp_path: Path) -> None:
-    found = installed(zipped, tmp_path)
-    assert Path(found["mvlift"]).is_relative_to(tmp_path)
-    assert found["people"] == [["openpose", 150]]
-    assert found["frames"] == 40
-    assert found["bones"] >= 24
-    assert found["vertices"] > 1000
-    assert 0.5 < found["walked"] < 4
-    assert (found["left"], found["registered"]) == ([], False)
+    results = installed(zipped, tmp_path)
+    assert Path(results["mvlift"]).is_relative_to(tmp_path)
+    assert results["people"] == [["openpose", 150]]
+    assert results["frames"] == 40
+    assert results["bones"] >= 24
+    assert results["vertices"] > 1000
+    assert 0.5 < results["walked"] < 4
+    assert (results["left"], results["registered"]) == ([], False)

@@ -54,8 +54,8 @@ def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
     assert settings().clip_fps(person) == Fraction(30000, 1001)
     assert bpy.ops.mvlift.lift.poll()
     assert describe(settings(), person)[1] == "Frames 0 to 149, 5.0 s"
-    told = "Detected as: json with people[].pose_keypoints_2d, one file per frame; coordinates in pixels"
-    assert describe(settings(), person)[-1] == told
+    detected_as = "Detected as: json with people[].pose_keypoints_2d, one file per frame; coordinates in pixels"
+    assert describe(settings(), person)[-1] == detected_as
 
 
 def test_a_folder_by_one_of_its_files_and_several_files_at_once(tmp_path):
@@ -166,17 +166,17 @@ def test_choosing_and_forgetting(tmp_path):
 def test_split_and_join_give_the_same_keypoints_back(tmp_path):
     import_files(two_people(tmp_path / "pair.csv"))
     settings().active = 0
-    whole = clip_of_active()
+    joined = clip_of_active()
     assert bpy.ops.mvlift.split_person(frame=25) == {"FINISHED"}
     assert [(p.name, p.first, p.last) for p in settings().people] == [
         ("pair a", 0, 24), ("pair a from 25", 25, 59), ("pair b", 10, 69),
     ]  # fmt: skip
     settings().active = 1
-    np.testing.assert_array_equal(clip_of_active().points, whole.points[25:])
+    np.testing.assert_array_equal(clip_of_active().points, joined.points[25:])
     settings().active = 0
     assert bpy.ops.mvlift.join_people(other="1") == {"FINISHED"}
     assert len(settings().people) == 2
-    np.testing.assert_array_equal(clip_of_active().points, whole.points)
+    np.testing.assert_array_equal(clip_of_active().points, joined.points)
     with pytest.raises(RuntimeError, match="not inside pair a"):
         bpy.ops.mvlift.split_person(frame=60)
 

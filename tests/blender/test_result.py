@@ -154,8 +154,8 @@ def test_the_subject_follows_what_was_recognised(tmp_path):
     examples = WALK.parent
     for name in ("dog.csv", "horse.csv", "walk.zip", "box.zip"):
         bpy.ops.mvlift.import_keypoints(filepath=str(examples / name))
-    found = {p.source.rpartition("/")[2]: p.subject for p in settings.people if p.chosen}
-    assert found == {
+    subjects = {p.source.rpartition("/")[2]: p.subject for p in settings.people if p.chosen}
+    assert subjects == {
         "dog.csv": "quadruped17", "horse.csv": "ungulate16", "walk.zip": "human", "box.zip": "human+box",
     }  # fmt: skip
     dog = settings.people[0]

@@ -118,12 +118,12 @@ def test_root_bone_carries_the_path_and_in_place_takes_it_away():
     motion = sampled(source)
     free = retarget(bpy.context, source, target, options())
     bones = ["root", "pelvis", "head", "hand_l"]
-    whole = path_of(target, bones, motion.frames[ROWS])
-    assert np.ptp(whole[:, 0], axis=0).max() < 1e-6
+    by_hips = path_of(target, bones, motion.frames[ROWS])
+    assert np.ptp(by_hips[:, 0], axis=0).max() < 1e-6
     retarget(bpy.context, source, target, options(root="ROOT"))
     rooted = path_of(target, bones, motion.frames[ROWS])
-    np.testing.assert_allclose(rooted[:, 1:], whole[:, 1:], atol=2e-4)
-    np.testing.assert_allclose(np.diff(rooted[:, 0, :2], axis=0), np.diff(whole[:, 1, :2], axis=0), atol=0.02)
+    np.testing.assert_allclose(rooted[:, 1:], by_hips[:, 1:], atol=2e-4)
+    np.testing.assert_allclose(np.diff(rooted[:, 0, :2], axis=0), np.diff(by_hips[:, 1, :2], axis=0), atol=0.02)
     assert np.ptp(rooted[:, 0, 2]) < 1e-5
     retarget(bpy.context, source, target, options(root="IN_PLACE"))
     still = path_of(target, bones, motion.frames[ROWS])

@@ -142,13 +142,13 @@ def _ik(result):
 
 def _turns(result, keys, frames):
     """(T, K, 3, 3) orientations of bones in the world."""
-    found = []
+    turns = []
     for frame in frames:
         bpy.context.scene.frame_set(int(frame))
         posed = result.armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
         world = [posed.matrix_world @ posed.pose.bones[result.rig.geometry_bone(k)].matrix for k in keys]
-        found.append([np.array(m.to_3x3().normalized()) for m in world])
-    return np.array(found)
+        turns.append([np.array(m.to_3x3().normalized()) for m in world])
+    return np.array(turns)
 
 
 def test_motion_that_no_lift_made():

@@ -38,21 +38,21 @@ def test_inspect_gives_one_object_for_each_rig_on_standard_output(files, capfd):
     assert run_command(["retarget", "--inspect", "--json", "--rig", str(files / "hero.fbx")]) == 0
     out, _ = capfd.readouterr()
     (line,) = out.splitlines()
-    found = json.loads(line)
-    assert found["program"] == "Mixamo"
-    assert found["confidence"] > 0.85
-    assert found["bones"]["hips"] == "mixamorig:Hips"
-    assert found["bones"]["upper_arm"] == ["mixamorig:LeftArm", "mixamorig:RightArm"]
-    assert found["bones"]["thumb"][1][0] == "mixamorig:RightHandThumb1"
+    report = json.loads(line)
+    assert report["program"] == "Mixamo"
+    assert report["confidence"] > 0.85
+    assert report["bones"]["hips"] == "mixamorig:Hips"
+    assert report["bones"]["upper_arm"] == ["mixamorig:LeftArm", "mixamorig:RightArm"]
+    assert report["bones"]["thumb"][1][0] == "mixamorig:RightHandThumb1"
 
 
 def test_inspect_refuses_with_the_reason(files, capfd):
     rigs = [str(files / name) for name in ("stick.blend", "broken.blend", "broken.fbx", "none.blend")]
     assert run_command(["retarget", "--inspect", "--json", "--rig", *rigs]) == 1
     out, err = capfd.readouterr()
-    found = [json.loads(line) for line in out.splitlines()]
-    assert [f["bones"] for f in found] == [{}] * 4
-    assert all(f["confidence"] == 0 and f["notes"] for f in found)
+    reports = [json.loads(line) for line in out.splitlines()]
+    assert [f["bones"] for f in reports] == [{}] * 4
+    assert all(f["confidence"] == 0 and f["notes"] for f in reports)
     assert "Traceback" not in err
 
 

@@ -29,9 +29,9 @@ pytestmark = pytest.mark.usefixtures("extension")
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(table, "user_folder", lambda: tmp_path)
     source, target = source_armature(), build("mixamo")
-    found = bpy.context.scene.mvlift_retarget
-    found.source, found.target = source, target
-    return found
+    retarget_settings = bpy.context.scene.mvlift_retarget
+    retarget_settings.source, retarget_settings.target = source, target
+    return retarget_settings
 
 
 def row_of(settings, name):

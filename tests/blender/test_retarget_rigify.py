@@ -157,8 +157,8 @@ def test_auto_rig_pro_controls(bake):
     keys = [k for k in result.rig.keys if k != "root"]
     heads = path_of(target, [result.rig.geometry_bone(k) for k in keys], motion.frames[ROWS])
     error = np.linalg.norm(heads - result.solved.heads[ROWS][:, -len(keys) :], axis=-1).max(0)
-    for name, far in zip(keys, error, strict=True):
-        assert far < 0.002, (name, float(far))
+    for name, distance in zip(keys, error, strict=True):
+        assert distance < 0.002, (name, float(distance))
     assert fingerprint(target) == before
 
 

@@ -157,8 +157,8 @@ def test_lengths_are_right_in_every_unit(system, scale, metres):
     pixels = motion.camera.project(joints[19])
     seen = [in_view(written.camera, p / metres, motion.camera.image_size) for p in joints[19]]
     np.testing.assert_allclose(seen, pixels, atol=0.05)
-    near, far = (metres * v for v in (written.camera.data.clip_start, written.camera.data.clip_end))
-    assert (near, far) == (pytest.approx(0.05), pytest.approx(1000))
+    clip_start, clip_end = (metres * v for v in (written.camera.data.clip_start, written.camera.data.clip_end))
+    assert (clip_start, clip_end) == (pytest.approx(0.05), pytest.approx(1000))
     assert all(bone.length * metres > 0.015 for bone in written.armature.data.bones)
 
 

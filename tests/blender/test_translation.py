@@ -52,8 +52,8 @@ def labels_of_panels() -> Iterator[str]:
 
 
 def labels() -> set[str]:
-    found = {*labels_of_classes(), *labels_of_panels(), bpy.types.Action.bl_rna.properties["mvlift_strength"].name}
-    return {text for text in found if text and text not in UNTRANSLATED}
+    shown = {*labels_of_classes(), *labels_of_panels(), bpy.types.Action.bl_rna.properties["mvlift_strength"].name}
+    return {text for text in shown if text and text not in UNTRANSLATED}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -226,10 +226,10 @@ def crawling(frames: int) -> Action:
 def _stepping(time: F64, speed: float, cycle: float, phase: float) -> tuple[F64, tuple[NDArray[np.bool_], F64]]:
     """Metres along the way of a limb that rests for half of each cycle; whether it rests, and 0 to 1 how high it is."""
     at = time / cycle + phase
-    whole, part = np.floor(at), at % 1
+    step_number, part = np.floor(at), at % 1
     swing = np.clip((part - 0.5) / 0.5, 0, 1)
     eased = swing * swing * (3 - 2 * swing)
-    begin = (whole - phase) * speed * cycle + 0.25 * speed * cycle
+    begin = (step_number - phase) * speed * cycle + 0.25 * speed * cycle
     return begin + eased * speed * cycle, (part < 0.5, np.sin(math.pi * swing))
 
 
@@ -273,11 +273,11 @@ def stairs(frames: int) -> Action:
     support: dict[str, F64 | float] = {}
     for side, sign, shift in (("left", 1.0, 0.0), ("right", -1.0, 0.5)):
         at = time / cycle + shift
-        whole, part = np.floor(at), at % 1
+        step_number, part = np.floor(at), at % 1
         swing = np.clip((part - 0.55) / 0.45, 0, 1)
         eased = swing * swing * (3 - 2 * swing)
-        step = 2 * (whole - shift) + 0.5 + 2 * eased
-        level = 2 * (whole - shift) + 1
+        step = 2 * (step_number - shift) + 0.5 + 2 * eased
+        level = 2 * (step_number - shift) + 1
         height = rise * (level + 2 * np.clip(1.6 * eased, 0, 1)) + 0.06 * np.sin(math.pi * swing)
         puppet.foot(side, np.stack([sign * 0.09 + 0 * at, -deep * (step + 0.5), SOLE + height], 1))
         for name in ("heel", "big_toe"):

@@ -68,14 +68,14 @@ def _cycle(arms: float, raised: float) -> F64:
     turn = np.zeros((_PHASES, len(skeleton.joint_names), 3))
     j = skeleton.joint_names.index
     for side, shift, sign in (("left", 0.0, 1.0), ("right", 0.5, -1.0)):
-        own = (phase + shift) % 1
-        hip, knee, ankle = (np.radians(a) for a in gait(own))
+        side_phase = (phase + shift) % 1
+        hip, knee, ankle = (np.radians(a) for a in gait(side_phase))
         turn[:, j(f"{side}_hip"), 0], turn[:, j(f"{side}_knee"), 0] = -hip, knee
         turn[:, j(f"{side}_ankle"), 0] = -ankle
-        swing = arms * np.cos(2 * math.pi * (own + 0.5))
+        swing = arms * np.cos(2 * math.pi * (side_phase + 0.5))
         lowered = np.full(_PHASES, -sign * (1.25 - raised))
         turn[:, j(f"{side}_shoulder")] = np.stack([0 * swing, -sign * swing, lowered], 1)
-        turn[:, j(f"{side}_elbow"), 1] = -sign * (0.35 + raised + 0.6 * arms * np.cos(2 * math.pi * (own + 0.5)))
+        turn[:, j(f"{side}_elbow"), 1] = -sign * (0.35 + raised + 0.6 * arms * np.cos(2 * math.pi * (side_phase + 0.5)))
     rotations = exp_map(turn)
     rotations[:, 0] = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
     names = skeleton.keypoint_names
@@ -138,9 +138,9 @@ def _turn(people: int, frames: int, random: np.random.Generator) -> F64:
     paths = []
     for p in range(people):
         side, y = (-1) ** p, 0.7 * (p - (people - 1) / 2)
-        near, far = side * random.uniform(0.15, 0.5), side * random.uniform(2.2, 3.2)
+        nearest, furthest = side * random.uniform(0.15, 0.5), side * random.uniform(2.2, 3.2)
         t = np.linspace(-1, 1, frames)
-        x = near + (far - near) * np.clip((np.abs(t) - 0.12) / 0.88, 0, 1)
+        x = nearest + (furthest - nearest) * np.clip((np.abs(t) - 0.12) / 0.88, 0, 1)
         paths.append(np.stack([x, np.full(frames, y) + 0.02 * np.sin(9 * t)], 1))
     return np.stack(paths)
 
@@ -187,11 +187,11 @@ def make_crowd(scenario: str, people: int, seed: int = 0, frames: int = 300) -> 
             for path in paths
         ]
     )
-    away, high = random.uniform(6, 9), random.uniform(1.4, 2.8)
-    tilt = math.atan2(high - 0.9, away)
+    distance, high = random.uniform(6, 9), random.uniform(1.4, 2.8)
+    tilt = math.atan2(high - 0.9, distance)
     forward, down = [0, math.cos(tilt), -math.sin(tilt)], [0, -math.sin(tilt), -math.cos(tilt)]
     R = np.array([[1.0, 0, 0], down, forward])
-    t = -R @ np.array([0.0, -away, high])
+    t = -R @ np.array([0.0, -distance, high])
     K = np.array([[1050.0, 0, SIZE[0] / 2], [0, 1050.0, SIZE[1] / 2], [0, 0, 1]])
     camera = points @ R.T + t
     projected = camera @ K.T
@@ -240,11 +240,11 @@ def detect(crowd: Crowd, seed: int = 0, noise: float = 1.0) -> Seen:
             points = crowd.pixels[p, frame] + slip[p] + 0.005 * noise * size * random.normal(size=(joints, 2))
             sure = np.clip(random.normal(0.8, 0.08, joints), 0.1, 0.98)
             for q in front:
-                near = np.linalg.norm(points[:, None] - crowd.pixels[q, frame][None], axis=-1)
-                covered = near.min(1) < 0.09 * size
+                distance = np.linalg.norm(points[:, None] - crowd.pixels[q, frame][None], axis=-1)
+                covered = distance.min(1) < 0.09 * size
                 sure = np.where(covered, 0.45 * sure, sure)
                 taken = covered & (random.random(joints) < 0.25 * noise)
-                points = np.where(taken[:, None], crowd.pixels[q, frame][near.argmin(1)], points)
+                points = np.where(taken[:, None], crowd.pixels[q, frame][distance.argmin(1)], points)
                 points += np.where(covered, 0.02 * noise * size, 0.0)[:, None] * random.normal(size=(joints, 2))
                 sure = np.where(covered & (random.random(joints) < 0.3 * noise), 0.0, sure)
             sure = np.where(random.random(joints) < 0.03 * noise, 0.0, sure)

@@ -84,12 +84,12 @@ def angles_of(hand: HandModel, pose: str) -> F64:
     return angles
 
 
-def _eased(keys: F64, frames: int, every: int) -> F64:
+def _eased(keys: F64, frames: int, period: int) -> F64:
     """(frames, ...) from key to key, each held for half of ``every`` frames."""
     rows = np.arange(frames)
-    u = np.clip((rows % every) / (every / 2), 0, 1).reshape(-1, *[1] * (keys.ndim - 1))
+    u = np.clip((rows % period) / (period / 2), 0, 1).reshape(-1, *[1] * (keys.ndim - 1))
     u = u * u * (3 - 2 * u)
-    return np.asarray(keys[rows // every] * (1 - u) + keys[rows // every + 1] * u)
+    return np.asarray(keys[rows // period] * (1 - u) + keys[rows // period + 1] * u)
 
 
 def hand_scene(
@@ -114,15 +114,15 @@ def hand_scene(
     """
     rng = np.random.default_rng(seed)
     hand = hand_model(default_human_skeleton_with_fingers(), side)
-    every = round(fps * 2 / 3)
-    count = frames // every + 2
+    period = round(fps * 2 / 3)
+    count = frames // period + 2
     names = [list(POSES)[i] for i in rng.integers(len(POSES), size=count)]
-    angles = _eased(np.stack([angles_of(hand, n) for n in names]), frames, every)
+    angles = _eased(np.stack([angles_of(hand, n) for n in names]), frames, period)
     base = Rotation.random(random_state=seed)
     turns = [base, *(base * Rotation.from_rotvec(rng.normal(0, 0.5, 3)) for _ in range(2))]
     forearm = Slerp([0, frames / 2, frames], Rotation.concatenate(turns))(np.arange(frames)).as_matrix()
     reach = np.radians([[-70, 70], [-50, 55], [-25, 15]])
-    twist, flexion, spread = _eased(rng.uniform(reach[:, 0], reach[:, 1], (count, 3)), frames, every).T[:, :, None]
+    twist, flexion, spread = _eased(rng.uniform(reach[:, 0], reach[:, 1], (count, 3)), frames, period).T[:, :, None]
     sign = 1.0 if side == "left" else -1.0
     distal, dorsal, radial = sign * hand.axes
     wrist = exp_map(twist * distal) @ exp_map(-flexion * radial - spread * dorsal)

@@ -29,7 +29,7 @@ class IdentityScore:
     name: str
     hits: int
     true: int
-    found: int
+    assigned: int
     switches: int
     seconds: float
     people: int
@@ -37,7 +37,7 @@ class IdentityScore:
     @property
     def f1(self) -> float:
         """Identity F1, 1 is perfect."""
-        return 2 * self.hits / max(self.true + self.found, 1)
+        return 2 * self.hits / max(self.true + self.assigned, 1)
 
     @property
     def per_minute(self) -> float:
@@ -77,17 +77,17 @@ def score_identities(
         name: of the footage.
     """
     known = np.unique(truth[truth >= 0])
-    given = np.full(len(truth), -1)
+    person_number = np.full(len(truth), -1)
     for number, (_, rows) in enumerate(people):
-        given[rows] = number
+        person_number[rows] = number
     table = np.zeros((len(known), max(len(people), 1)), dtype=np.int64)
     switches = 0
-    for i, who in enumerate(known):
-        rows = np.flatnonzero((truth == who) & (given >= 0))
+    for i, true_person in enumerate(known):
+        rows = np.flatnonzero((truth == true_person) & (person_number >= 0))
         rows = rows[np.argsort(frame[rows], kind="stable")]
-        np.add.at(table[i], given[rows], 1)
-        switches += int((np.diff(given[rows]) != 0).sum())
+        np.add.at(table[i], person_number[rows], 1)
+        switches += int((np.diff(person_number[rows]) != 0).sum())
     a, b = linear_sum_assignment(-table)
-    found = int(((given >= 0) & (truth >= 0)).sum())
+    assigned = int(((person_number >= 0) & (truth >= 0)).sum())
     seconds = (int(frame.max()) - int(frame.min()) + 1) / fps
-    return IdentityScore(name, int(table[a, b].sum()), int((truth >= 0).sum()), found, switches, seconds, len(known))
+    return IdentityScore(name, int(table[a, b].sum()), int((truth >= 0).sum()), assigned, switches, seconds, len(known))

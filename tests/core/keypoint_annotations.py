@@ -35,7 +35,9 @@ def _cvat(folder: Path) -> Written:
         [f'<skeleton frame="{t}" keyframe="1">{_cvat_points(p[t])}</skeleton>' for t in range(0, FRAMES - 1, 2)]
         for p in people
     ]
-    tracks = [f'<track id="{i}" label="person">{"".join(own)}</track>' for i, own in enumerate(shapes)]
+    tracks = [
+        f'<track id="{i}" label="person">{"".join(person_shapes)}</track>' for i, person_shapes in enumerate(shapes)
+    ]
     text = f"<annotations><version>1.1</version>{CVAT_META}{''.join(tracks)}</annotations>"
     path = write(folder / "annotations.xml", '<?xml version="1.0" encoding="utf-8"?>\n' + text)
     return Written(path, "cvat", "coco17", people, sized=True)
@@ -45,8 +47,10 @@ def _cvat(folder: Path) -> Written:
 def _cvat_nested(folder: Path) -> Written:
     people = people_of("coco17", 1)
     keys = [
-        "".join(f'<points frame="{t}" keyframe="1" points="{x},{y}"/>' for t, (x, y) in enumerate(own.tolist()))
-        for own in people[0].transpose(1, 0, 2)
+        "".join(
+            f'<points frame="{t}" keyframe="1" points="{x},{y}"/>' for t, (x, y) in enumerate(person_points.tolist())
+        )
+        for person_points in people[0].transpose(1, 0, 2)
     ]
     inner = [f'<track id="{j}" label="{n}">{keys[j]}</track>' for j, n in enumerate(spelled(COCO))]
     track = f'<track id="7" label="person"><skeleton frame="0" points="0,0"/>{"".join(inner)}</track>'
@@ -83,8 +87,8 @@ def _darwin(folder: Path, version: int) -> Written:
         for i, p in enumerate(people)
     ]  # fmt: skip
     facts = {"width": SIZE[0], "height": SIZE[1], "fps": 30.0}
-    own = {"dataset": "d", "image": facts} if version == 1 else {"version": "2.0", "item": {"slots": [facts]}}
-    path = save(folder / "clip.json", {**own, "annotations": marks})
+    header = {"dataset": "d", "image": facts} if version == 1 else {"version": "2.0", "item": {"slots": [facts]}}
+    path = save(folder / "clip.json", {**header, "annotations": marks})
     return Written(path, "darwin", "halpe26", people, sized=True, fps=Fraction(30))
 
 

@@ -276,9 +276,9 @@ def _dlc_fixed(folder: Path) -> Written:
         group.attrs["pandas_type"] = np.bytes_("frame")
         for axis in ("axis0", "block0_items"):
             for level in range(3):
-                own = sorted({c[level] for c in columns})
-                group[f"{axis}_level{level}"] = np.array([v.encode() for v in own])
-                group[f"{axis}_label{level}"] = np.array([own.index(c[level]) for c in columns])
+                labels = sorted({c[level] for c in columns})
+                group[f"{axis}_level{level}"] = np.array([v.encode() for v in labels])
+                group[f"{axis}_label{level}"] = np.array([labels.index(c[level]) for c in columns])
         group["axis1"] = np.arange(FRAMES)
         group["block0_values"] = values
     return Written(folder / "DLC.h5", "deeplabcut", "named", people)

@@ -90,11 +90,11 @@ def people_of(layout: str | Sequence[str], people: int = 2, frames: int = FRAMES
     phase = np.array([(1 if n[:2] == "l_" else -1) * max(_place(n, kind)[1] - 0.3, 0) for n in names])
     swing = 40 * np.sin(t / 5)[:, None] * phase  # (T, J)
     height = 380 + 40 * np.arange(people)
-    where = 180 + 480 * np.arange(people)[:, None] + 4 * t  # (P, T)
+    centre = 180 + 480 * np.arange(people)[:, None] + 4 * t  # (P, T)
     small = np.random.default_rng(0).uniform(-1.5, 1.5, (people, 1, len(names), 2))
     points = body * height[:, None, None, None] + small
     points = np.repeat(points, frames, 1)
-    points[..., 0] += where[..., None] + swing
+    points[..., 0] += centre[..., None] + swing
     points[..., 1] += 120
     return rounded(points)
 
@@ -122,8 +122,8 @@ def shuffled(people: F64, t: int) -> list[F64]:
 def _openpose(folder: Path, layout: str, key: str = "pose_keypoints_2d", stem: str = "my video 12_") -> Written:
     people = people_of(layout)
     for t in range(FRAMES):
-        found = [{"person_id": [-1], key: flat(p), "face_keypoints_2d": []} for p in shuffled(people, t)]
-        save(folder / "json" / f"{stem}{t:012d}_keypoints.json", {"version": 1.3, "people": found})
+        entries = [{"person_id": [-1], key: flat(p), "face_keypoints_2d": []} for p in shuffled(people, t)]
+        save(folder / "json" / f"{stem}{t:012d}_keypoints.json", {"version": 1.3, "people": entries})
     return Written(folder / "json", "openpose", layout, people)
 
 

@@ -60,8 +60,8 @@ def _roboflow(folder: Path) -> Written:
 def _pifpaf(folder: Path) -> Written:
     people = people_of("coco17")
     for t in range(FRAMES):
-        found = [{"keypoints": flat(p), "bbox": [0, 0, 9, 9], "score": 0.8, "category_id": 1} for p in people[:, t]]
-        save(folder / "pictures" / f"frame_{t:04d}.png.predictions.json", found)
+        entries = [{"keypoints": flat(p), "bbox": [0, 0, 9, 9], "score": 0.8, "category_id": 1} for p in people[:, t]]
+        save(folder / "pictures" / f"frame_{t:04d}.png.predictions.json", entries)
     return Written(folder / "pictures", "openpifpaf", "coco17", people)
 
 
@@ -150,11 +150,11 @@ def _sam(folder: Path) -> Written:
     people = people_of("mhr70")
     (folder / "sam").mkdir()
     for t in range(FRAMES):
-        found = [
+        entries = [
             {"bbox": np.zeros(4), "pred_keypoints_2d": p.astype(np.float32), "pred_cam_t": np.zeros(3)}
             for p in shuffled(people, t)
         ]
-        (folder / "sam" / f"frame_{t:05d}.pkl").write_bytes(pickle.dumps({"outputs": np.array(found, dtype=object)}))
+        (folder / "sam" / f"frame_{t:05d}.pkl").write_bytes(pickle.dumps({"outputs": np.array(entries, dtype=object)}))
     return Written(folder / "sam", "sam3d-body", "mhr70", people)
 
 

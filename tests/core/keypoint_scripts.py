@@ -53,9 +53,9 @@ def _openpose_xml(folder: Path) -> Written:
 def _openpose_matrix_json(folder: Path) -> Written:
     people = people_of("openpose18")
     for t in range(FRAMES):
-        some = shuffled(people, t)
-        matrix = {"type_id": "opencv-nd-matrix", "sizes": [len(some), 18, 3], "dt": "f",
-                  "data": [v for p in some for v in flat(p)]}  # fmt: skip
+        frame_people = shuffled(people, t)
+        matrix = {"type_id": "opencv-nd-matrix", "sizes": [len(frame_people), 18, 3], "dt": "f",
+                  "data": [v for p in frame_people for v in flat(p)]}  # fmt: skip
         save(folder / "json" / f"v_{t:012d}_pose.json", {"pose_0": matrix})
     return Written(folder / "json", "openpose-matrix", "openpose18", people)
 

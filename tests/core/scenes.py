@@ -51,13 +51,13 @@ def write_tiny_subject(folder: Path) -> Path:
 
 def still_clip(layout: Layout | str, frames: int, fps: float | Fraction | None = 30, **changes: Any) -> KeypointClip:
     """Every keypoint at a place of its own that does not move, all seen with confidence 0.9."""
-    where = get_layout(layout) if isinstance(layout, str) else layout
-    joints = len(where.names)
+    clip_layout = get_layout(layout) if isinstance(layout, str) else layout
+    joints = len(clip_layout.names)
     points = np.stack([100.0 + 10 * np.arange(joints), 200.0 + 7 * np.arange(joints)], 1)
     values: dict[str, Any] = {
         "points": np.broadcast_to(points, (frames, joints, 2)),
         "confidence": np.full((frames, joints), 0.9),
-        "layout": where,
+        "layout": clip_layout,
         "fps": None if fps is None else Fraction(fps),
         "image_size": (1920, 1080),
     }
@@ -102,12 +102,17 @@ def detections(people: F64, seen: NDArray[np.bool_], seed: int = 0) -> dict[str,
         ``frame`` (N,), ``points`` (N, J, 2), ``confidence`` (N, J), ``truth`` (N,) whom each row shows.
     """
     random = np.random.default_rng(seed)
-    who, when = np.nonzero(seen)
-    order = np.lexsort((random.random(len(who)), when))
-    who, when = who[order], when[order]
-    points = people[who, when]
+    person, frame = np.nonzero(seen)
+    order = np.lexsort((random.random(len(person)), frame))
+    person, frame = person[order], frame[order]
+    points = people[person, frame]
     confidence = random.uniform(0.6, 0.95, points.shape[:2])
-    return {"frame": when.astype(np.int64), "points": points, "confidence": confidence, "truth": who.astype(np.int64)}
+    return {
+        "frame": frame.astype(np.int64),
+        "points": points,
+        "confidence": confidence,
+        "truth": person.astype(np.int64),
+    }
 
 
 def id_f1(people: list[tuple[str, list[int]]], truth: NDArray[np.int64]) -> float:

@@ -60,9 +60,9 @@ def test_axes_and_signs_are_derived(order: tuple[int, int, int], tmp_path: Path)
             "shapedirs": np.einsum("xa,vab->vxb", turn, arrays["shapedirs"]),
         }
         save_body({**arrays, **changed}, path)
-        found = load_body(path)
-        np.testing.assert_allclose(found.template, wanted.template, atol=1e-6)
-        np.testing.assert_allclose(found.shape_directions, wanted.shape_directions, atol=1e-6)
+        loaded = load_body(path)
+        np.testing.assert_allclose(loaded.template, wanted.template, atol=1e-6)
+        np.testing.assert_allclose(loaded.shape_directions, wanted.shape_directions, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["quadruped17", "ungulate16"])

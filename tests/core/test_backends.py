@@ -47,16 +47,16 @@ def test_the_graph_computes_what_the_network_does(
 ) -> None:
     network = tiny_network(**changes)
     onnx = OnnxDenoiser(network.config, weights_of(network), "cpu", 1)
-    given = inputs(network, batch, frames, outside)
+    arrays = inputs(network, batch, frames, outside)
     camera = network.config.camera_head
-    found = onnx(*given, with_camera=camera)
+    outputs = onnx(*arrays, with_camera=camera)
     with torch.inference_mode():
-        expected = network(*map(torch.as_tensor, given), with_camera=camera)
-    for a, b in zip(found if camera else [found], expected if camera else [expected], strict=True):
+        expected = network(*map(torch.as_tensor, arrays), with_camera=camera)
+    for a, b in zip(outputs if camera else [outputs], expected if camera else [expected], strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, b.numpy(), atol=2e-5, rtol=0)
     if not outside:  # nothing is padding unless it is said to be
-        np.testing.assert_array_equal(onnx(*given[:3]), found[0] if camera else found)
+        np.testing.assert_array_equal(onnx(*arrays[:3]), outputs[0] if camera else outputs)
 
 
 def test_the_model_is_one_that_the_onnx_package_accepts() -> None:
@@ -103,9 +103,9 @@ def test_both_backends_lift_alike(
     onnx = mvlift.lift(walk40, device="cpu", **options)
     assert onnx.metadata["device"] == "cpu"
     monkeypatch.setattr("mvlift.lifting.pipeline.pick_backend", lambda *_: Backend("torch", torch.device("cpu")))
-    own = mvlift.lift(walk40, **options)
-    assert np.abs(onnx.keypoints - own.keypoints).max() < 1e-4
-    assert np.abs(onnx.translation - own.translation).max() < 1e-4
+    by_torch = mvlift.lift(walk40, **options)
+    assert np.abs(onnx.keypoints - by_torch.keypoints).max() < 1e-4
+    assert np.abs(onnx.translation - by_torch.translation).max() < 1e-4
 
 
 def test_lifting_needs_no_torch(tmp_path: Path) -> None:
@@ -177,8 +177,8 @@ def test_a_devices_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_interpreter_with_torch_alone_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     from mvlift.backends import choice
 
-    found = choice.find_spec
-    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "onnxruntime" else found(name))
+    find_spec = choice.find_spec
+    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
     assert (choice.pick_backend("cpu").name, str(choice.pick_backend("cpu").device)) == ("torch", "cpu")
-    monkeypatch.setattr(choice, "find_spec", found)
+    monkeypatch.setattr(choice, "find_spec", find_spec)
     assert choice.pick_backend("cpu").name == "onnx"

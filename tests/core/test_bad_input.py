@@ -271,10 +271,10 @@ def test_an_archive_that_unfolds_is_refused() -> None:
 def test_a_motion_file_with_one_wrong_byte(tmp_path_factory: pytest.TempPathFactory, at: float, value: int) -> None:
     folder = tmp_path_factory.getbasetemp()
     path = folder / "flipped.npz"
-    whole = folder / "whole.npz"
-    if not whole.exists():
-        small_motion(4).save(whole)
-    data = bytearray(whole.read_bytes())
+    intact = folder / "whole.npz"
+    if not intact.exists():
+        small_motion(4).save(intact)
+    data = bytearray(intact.read_bytes())
     data[min(int(at * len(data)), len(data) - 1)] = value
     path.write_bytes(bytes(data))
     try:

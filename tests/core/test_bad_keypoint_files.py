@@ -54,8 +54,8 @@ def _refused(folder: Path) -> dict[str, Path]:
     lifted = [{"frame_id": t, "instances": [{"keypoints": p.tolist(), "keypoint_scores": [1.0] * 17}]}
               for t, p in enumerate(millimetres)]  # fmt: skip
     save(folder / "mmpose.json", lifted)
-    own = [{"people": [{"keypoints": p.tolist()}]} for p in millimetres]
-    save(folder / "list.json", own)
+    frames = [{"people": [{"keypoints": p.tolist()}]} for p in millimetres]
+    save(folder / "list.json", frames)
     return {p.name: p for p in sorted(folder.iterdir())}
 
 
@@ -149,10 +149,10 @@ def test_hdf5_whose_heap_of_texts_leads_nowhere_is_refused(tmp_path: Path, index
         file["tracks"] = np.zeros((1, 2, 2, 4))
         file["tracks"].attrs["dims"] = "track, axis, keypoint, frame"
         file["node_names"] = ["nose", "tail"]
-    whole = path.read_bytes()
-    assert Hdf5(whole, path.name).attributes("tracks")["dims"] == "track, axis, keypoint, frame"
-    at = whole.index(b"GCOL") + 16
-    path.write_bytes(whole[:at] + struct.pack("<HHIQ", index, 0, 0, size) + whole[at + 16 :])
+    content = path.read_bytes()
+    assert Hdf5(content, path.name).attributes("tracks")["dims"] == "track, axis, keypoint, frame"
+    at = content.index(b"GCOL") + 16
+    path.write_bytes(content[:at] + struct.pack("<HHIQ", index, 0, 0, size) + content[at + 16 :])
     with pytest.raises(KeypointError, match="texts do not end") as caught:
         inspect_keypoints(path)
     assert caught.value.remedy.endswith(".")
@@ -193,8 +193,8 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path, name: str) -> None:
     random = np.random.default_rng(len(name))
     for attempt in range(8):
         file = files[attempt % len(files)]
-        whole = file.read_bytes()
-        data = bytearray(whole)
+        intact = file.read_bytes()
+        data = bytearray(intact)
         if attempt < 3:
             data = data[: len(data) * (attempt + 1) // 4]
         else:
@@ -203,7 +203,7 @@ def test_damaged_files_are_read_or_refused(tmp_path: Path, name: str) -> None:
         file.write_bytes(bytes(data))
         refusal = refusal_of(made.path)
         assert refusal is None or (len(refusal.message) > 10 and refusal.remedy.endswith("."))
-        file.write_bytes(whole)
+        file.write_bytes(intact)
 
 
 def test_titles_and_names_without_end_are_read_in_time(tmp_path: Path) -> None:

@@ -149,11 +149,11 @@ class FakeEngine:
 
 
 def folder_of_clips(tmp_path: Path, lengths: list[int]) -> Path:
-    whole = read_keypoints(WALK, fps=30)[0]
+    walk = read_keypoints(WALK, fps=30)[0]
     folder = tmp_path / "in"
     folder.mkdir()
     for length in lengths:
-        write_keypoints([whole.restricted(0, length - 1)], folder / f"clip{length}.csv")
+        write_keypoints([walk.restricted(0, length - 1)], folder / f"clip{length}.csv")
     return folder
 
 
@@ -185,11 +185,11 @@ def test_a_clip_that_fails_stops_no_other(tmp_path: Path, jobs: int) -> None:
 
 
 def test_resuming_knows_every_person(tmp_path: Path) -> None:
-    whole = read_keypoints(WALK, fps=30)[0].restricted(0, 9)
+    walk = read_keypoints(WALK, fps=30)[0].restricted(0, 9)
     folder = tmp_path / "in"
     folder.mkdir()
-    moved = replace(whole, points=whole.points + 300, track_id="team/b")
-    write_keypoints([replace(whole, track_id="A"), moved], folder / "two.csv")
+    moved = replace(walk, points=walk.points + 300, track_id="team/b")
+    write_keypoints([replace(walk, track_id="A"), moved], folder / "two.csv")
     out = tmp_path / "out"
     command = Lift(inputs=[folder], output=[out], batch=True, person="all", report=tmp_path / "r.csv")
 

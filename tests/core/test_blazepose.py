@@ -55,13 +55,13 @@ def test_one_person_where_the_mannequin_walks(clips: list[KeypointClip]) -> None
     points, names = truth()
     shared = [n for n in names if n in clips[0].layout.names and n.split("_")[-1] in
               ("shoulder", "elbow", "wrist", "knee", "ankle", "heel")]  # fmt: skip
-    found = clips[0].points[:, [clips[0].layout.index(n) for n in shared]]
+    detected = clips[0].points[:, [clips[0].layout.index(n) for n in shared]]
     wanted = points[:, [names.index(n) for n in shared]]
     height = np.ptp(wanted[..., 1], axis=1).mean()
-    error = np.linalg.norm(found - wanted, axis=-1) / height
+    error = np.linalg.norm(detected - wanted, axis=-1) / height
     assert np.median(error) < 0.025  # joints of the body are not quite the detector's
     assert np.percentile(error, 95) < 0.1
-    swapped = np.linalg.norm(found - wanted[:, [shared.index(_other(n)) for n in shared]], axis=-1) / height
+    swapped = np.linalg.norm(detected - wanted[:, [shared.index(_other(n)) for n in shared]], axis=-1) / height
     assert (error.mean(1) < swapped.mean(1)).mean() > 0.95
 
 
@@ -75,13 +75,13 @@ def test_hands_hang_on_the_wrists(clips: list[KeypointClip]) -> None:
     for k, side in enumerate("lr"):
         seen = hands.confidence[:, k, 0] > 0
         wrist = clips[0].points[:, clips[0].layout.index(f"{side}_wrist")]
-        away = np.linalg.norm(hands.points[seen, k, 0] - wrist[seen], axis=-1)
-        assert not seen.any() or np.median(away) < 12
+        wrist_gap = np.linalg.norm(hands.points[seen, k, 0] - wrist[seen], axis=-1)
+        assert not seen.any() or np.median(wrist_gap) < 12
 
 
 def test_a_run_that_was_stopped_gives_the_same(tmp_path: Path) -> None:
     options = DetectionOptions(frames=(0, 19), threads=1)
-    whole = detect_keypoints(VIDEO, options)[0]
+    uninterrupted = detect_keypoints(VIDEO, options)[0]
     began, kept = time.monotonic(), tmp_path / ".kept.npz"
     calls = 0
 
@@ -94,8 +94,8 @@ def test_a_run_that_was_stopped_gives_the_same(tmp_path: Path) -> None:
         detect_keypoints(VIDEO, options, resume_file=kept, cancelled=stop)
     again = detect_keypoints(VIDEO, options, resume_file=kept)[0]
     assert time.monotonic() > began
-    np.testing.assert_array_equal(again.points, whole.points)
-    np.testing.assert_array_equal(again.confidence, whole.confidence)
+    np.testing.assert_array_equal(again.points, uninterrupted.points)
+    np.testing.assert_array_equal(again.confidence, uninterrupted.confidence)
 
 
 REFERENCE = ROOT.parent / "shared" / "data" / "real" / "mediapipe33_three_videos.npz"
@@ -109,9 +109,9 @@ def test_points_are_mediapipes_own() -> None:
         row = next(i for i, name in enumerate(data["clip"]) if str(name).startswith(FOOTAGE.stem))
         rows = slice(int(data["start"][row]), int(data["start"][row] + data["length"][row]))
         theirs, confidence = data["xy"][rows], data["confidence"][rows]
-    own = detect_keypoints(FOOTAGE, DetectionOptions(threads=1))
-    assert len(own) == 1
+    detected = detect_keypoints(FOOTAGE, DetectionOptions(threads=1))
+    assert len(detected) == 1
     sure = (confidence > 0.5) & np.isfinite(theirs).all(-1)
     height = np.nanmax(theirs[..., 1], axis=1) - np.nanmin(theirs[..., 1], axis=1)
-    error = np.linalg.norm(own[0].points - theirs, axis=-1) / height[:, None]
+    error = np.linalg.norm(detected[0].points - theirs, axis=-1) / height[:, None]
     assert np.median(error[sure]) < 0.01

@@ -77,9 +77,9 @@ def chumpy() -> Iterator[types.ModuleType]:
 
 
 def assert_reads_as(path: Path, arrays: Arrays) -> None:
-    found = read_body_file(path)
+    loaded = read_body_file(path)
     for key in (*KEYS, "posedirs"):
-        np.testing.assert_allclose(found[key], arrays[key], atol=1e-12, err_msg=key)
+        np.testing.assert_allclose(loaded[key], arrays[key], atol=1e-12, err_msg=key)
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
@@ -233,12 +233,12 @@ def test_nan_text_and_odd_joint_counts_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
 @pytest.mark.parametrize("suffix", [".npz", ".pkl"])
 def test_truncated_files(tmp_path: Path, share: float, suffix: str) -> None:
-    whole = tmp_path / f"w{suffix}"
+    intact = tmp_path / f"w{suffix}"
     if suffix == ".npz":
-        save(body_arrays(), whole)
+        save(body_arrays(), intact)
     else:
-        whole.write_bytes(pickle.dumps(body_arrays()))
-    data = whole.read_bytes()
+        intact.write_bytes(pickle.dumps(body_arrays()))
+    data = intact.read_bytes()
     cut = tmp_path / f"cut{suffix}"
     cut.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(BodyFileError, match="cut"):
@@ -306,8 +306,8 @@ def test_fixtures(name: str, kind: str, joints: int, vertices: int) -> None:
         assert place["l_eye"][0] > 0.005
         return
     skeleton = body.skeleton()
-    away = np.linalg.norm(skeleton.rest_points - default_human_skeleton().rest_points, axis=1)
-    assert away.max() < 0.15  # keypoints lie where the default body has them
+    distance = np.linalg.norm(skeleton.rest_points - default_human_skeleton().rest_points, axis=1)
+    assert distance.max() < 0.15  # keypoints lie where the default body has them
     nose, ear = (skeleton.rest_points[skeleton.keypoint_names.index(n)] for n in ("nose", "l_ear"))
     assert nose[2] > ear[2] + 0.05
     assert ear[0] > 0.04

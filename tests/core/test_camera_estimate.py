@@ -89,9 +89,9 @@ def test_a_camera_that_travels_is_said(tmp_path: Path) -> None:
     """Two walls, one near and one far, which a travelling camera moves apart."""
     texture, frames = wall(), []
     for t in range(FRAMES):
-        far = texture[100 + 2 * t : 280 + 2 * t, 300 : 300 + SIZE[0]]
-        near = texture[700:880, 300 + 5 * t : 300 + SIZE[0] + 5 * t]
-        mixed = np.where((np.arange(SIZE[0]) // 40 % 2 == 0)[None], far, near)
+        background = texture[100 + 2 * t : 280 + 2 * t, 300 : 300 + SIZE[0]]
+        foreground = texture[700:880, 300 + 5 * t : 300 + SIZE[0] + 5 * t]
+        mixed = np.where((np.arange(SIZE[0]) // 40 % 2 == 0)[None], background, foreground)
         frames.append(np.repeat(mixed[..., None], 3, 2))
     video = write_video(tmp_path / "travel.mp4", frames)
     with pytest.raises(CameraError, match="The camera travels"):

@@ -255,11 +255,11 @@ def test_short_gaps_are_bridged_and_long_ones_said() -> None:
     bridged = holed.aligned(0, T)
     np.testing.assert_allclose(bridged.centres[3], (CENTRES[2] + CENTRES[4]) / 2, atol=1e-9)
     half = Rotation.from_matrix(bridged.R[2].T @ bridged.R[3]).magnitude()
-    whole = Rotation.from_matrix(bridged.R[2].T @ bridged.R[4]).magnitude()
-    assert half == pytest.approx(whole / 2, rel=1e-6)
-    far = track(frames=np.array([0, 1, 2, 40, 41, 42, 43]))
+    full_angle = Rotation.from_matrix(bridged.R[2].T @ bridged.R[4]).magnitude()
+    assert half == pytest.approx(full_angle / 2, rel=1e-6)
+    long_gap = track(frames=np.array([0, 1, 2, 40, 41, 42, 43]))
     with pytest.raises(CameraError, match="no pose about frame 3"):
-        far.aligned(0, 42)
+        long_gap.aligned(0, 42)
 
 
 def test_a_track_of_a_smaller_picture_is_scaled() -> None:

@@ -51,14 +51,14 @@ def test_confidence_decides_between_two_stories() -> None:
     knee = LAYOUT.index("r_knee")
     moved = points.copy()
     moved[40:44, knee] += [25, 0]
-    away = []
+    errors = []
     for sure in (0.95, 0.05):
         confidence = np.full((FRAMES, 17), 0.9)
         confidence[40:44, knee] = sure
         clean = clean_clip(clip_of(moved, confidence))
-        away.append(np.linalg.norm(clean.points[41:43, knee] - moved[41:43, knee], axis=1).mean())
-    assert away[0] < 9
-    assert away[1] > 1.7 * away[0]
+        errors.append(np.linalg.norm(clean.points[41:43, knee] - moved[41:43, knee], axis=1).mean())
+    assert errors[0] < 9
+    assert errors[1] > 1.7 * errors[0]
 
 
 @pytest.mark.parametrize("fps", [30, 60, 120])

@@ -43,13 +43,13 @@ def test_lift_writes_what_the_function_returns(
     code = run("lift", WALK, "-o", *out, "--frames", "10-29", "--seed", "2", "--height", "1.8", *lift_options)
     assert code == 0
     assert files(tmp_path) == ["walk.bvh", "walk.npz", "walk.png"]
-    found = mvlift.load_motion(out[0])
-    own = mvlift.lift(
+    written = mvlift.load_motion(out[0])
+    returned = mvlift.lift(
         walk.restricted(10, 29), subject=tiny_subject, preset="fast", device="cpu", seed=2, height=1.8
     )  # fmt: skip
     for name in ("translation", "rotations", "keypoints", "betas"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(own, name), err_msg=name)
-    assert (found.first_frame, len(found)) == (10, 20)
+        np.testing.assert_array_equal(getattr(written, name), getattr(returned, name), err_msg=name)
+    assert (written.first_frame, len(written)) == (10, 20)
     assert "Frames: 20" in out[1].read_text()
     assert out[2].read_bytes().startswith(b"\x89PNG")
     assert "1 x 20 frames" in capsys.readouterr().err

@@ -46,9 +46,9 @@ def test_resting_points_make_the_floor_level() -> None:
         place = random.uniform(-1.5, 1.5, 3)
         place -= (place @ tilted) * tilted
         steps[10 * i : 10 * i + 10] = place
-    found = level_up(steps, np.ones((90, 2)), UP, 0.3, 30.0)
-    assert np.degrees(np.arccos(found @ tilted)) < 0.3 * np.degrees(np.arccos(UP @ tilted))
-    assert np.linalg.norm(found) == pytest.approx(1)
+    levelled = level_up(steps, np.ones((90, 2)), UP, 0.3, 30.0)
+    assert np.degrees(np.arccos(levelled @ tilted)) < 0.3 * np.degrees(np.arccos(UP @ tilted))
+    assert np.linalg.norm(levelled) == pytest.approx(1)
 
 
 def test_rest_counts_from_the_lowest_point_of_the_seconds_around() -> None:

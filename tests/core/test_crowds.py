@@ -17,10 +17,10 @@ def test_people_are_kept_apart(scenario: str) -> None:
     for people in (2, 3):
         crowd = make_crowd(scenario, people, 1, frames=200)
         seen = detect(crowd, 1)
-        found = associate(seen.frame, seen.points, seen.confidence)
-        for _, rows in found:
+        tracks = associate(seen.frame, seen.points, seen.confidence)
+        for _, rows in tracks:
             assert (np.diff(seen.frame[rows]) > 0).all()
-        parts.append(score_identities(found, seen.truth, seen.frame, crowd.fps))
+        parts.append(score_identities(tracks, seen.truth, seen.frame, crowd.fps))
     assert IdentityScore.together(scenario, parts).f1 > LEAST.get(scenario, 0.96)
 
 

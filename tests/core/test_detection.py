@@ -153,7 +153,7 @@ class _Stopped(Exception):
 
 
 def test_a_stopped_run_goes_on_where_it_was(plain: Path, tmp_path: Path) -> None:
-    whole = detect_keypoints(plain, detector=DotDetector())
+    uninterrupted = detect_keypoints(plain, detector=DotDetector())
     kept, first = tmp_path / ".kept.npz", DotDetector()
     with pytest.raises(DetectionError, match="cancelled"):
         detect_keypoints(plain, resume_file=kept, cancelled=lambda: first.calls >= 9, detector=first)
@@ -164,8 +164,8 @@ def test_a_stopped_run_goes_on_where_it_was(plain: Path, tmp_path: Path) -> None
     clips = detect_keypoints(plain, resume_file=kept, detector=second)
     assert second.calls == FRAMES - 9
     assert not kept.exists()
-    np.testing.assert_array_equal(clips[0].points, whole[0].points)
-    np.testing.assert_array_equal(clips[0].confidence, whole[0].confidence)
+    np.testing.assert_array_equal(clips[0].points, uninterrupted[0].points)
+    np.testing.assert_array_equal(clips[0].confidence, uninterrupted[0].confidence)
 
 
 def _key_of(video: Path) -> tuple[str, int]:
@@ -190,13 +190,13 @@ def test_detected_people_are_written_and_read(plain: Path, tmp_path: Path, suffi
     second = replace(clips[0], points=clips[0].points[3:] + 30, confidence=clips[0].confidence[3:], first_frame=3,
                      track_id="1")  # fmt: skip
     path = write_keypoints([clips[0], second], tmp_path / f"people{suffix}")
-    found = read_keypoints(path)
-    assert [(c.track_id, c.first_frame, len(c)) for c in found] == [("0", 0, FRAMES), ("1", 3, FRAMES - 3)]
-    for a, b in zip(found, [clips[0], second], strict=True):
+    reread = read_keypoints(path)
+    assert [(c.track_id, c.first_frame, len(c)) for c in reread] == [("0", 0, FRAMES), ("1", 3, FRAMES - 3)]
+    for a, b in zip(reread, [clips[0], second], strict=True):
         np.testing.assert_array_equal(a.points, b.points)
         assert (a.fps, a.image_size) == (b.fps, b.image_size)
     if suffix == ".npz":
-        assert found[0].metadata["video"] == str(plain.resolve())
+        assert reread[0].metadata["video"] == str(plain.resolve())
 
 
 def test_the_overlay_has_the_skeleton_where_the_keypoints_are(plain: Path, tmp_path: Path) -> None:

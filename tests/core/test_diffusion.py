@@ -85,8 +85,8 @@ def test_error_falls_with_steps_and_falls_faster_for_the_second_order_solver() -
         return float((end - MEAN - DEVIATION * quantile).abs().max())
 
     errors = {solver: [error(solver, n) for n in (10, 20, 40)] for solver in (ddim, dpm_solver_pp)}
-    for found in errors.values():
-        assert found[2] < 0.7 * found[1] < 0.5 * found[0]
+    for by_steps in errors.values():
+        assert by_steps[2] < 0.7 * by_steps[1] < 0.5 * by_steps[0]
     assert errors[dpm_solver_pp][1] < 0.5 * errors[ddim][1]
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_sampler_is_named() -> None:
         sample("euler", posterior_mean(schedule), schedule, lambda: torch.zeros(1), 3)  # type: ignore[arg-type]
 
 
-def given(frames: int, missing: int | None = None, value: float = 0.0, seed: int = 0) -> InputView:
+def input_view(frames: int, missing: int | None = None, value: float = 0.0, seed: int = 0) -> InputView:
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(frames, 25, 2, generator=generator)
     confidence = torch.full((frames, 25), 0.8)
@@ -128,11 +128,11 @@ def drawn(view: InputView, cross_view: bool, seed: int = 0, **options: int) -> T
 
 @pytest.mark.parametrize("cross_view", [True, False])
 def test_the_value_of_a_missing_keypoint_changes_nothing(cross_view: bool) -> None:
-    at_zero, far = given(24, 7), given(24, 7, 5.0)
-    assert torch.equal(drawn(at_zero, cross_view), drawn(far, cross_view))
-    seen = given(24, 7, 5.0)
+    at_zero, at_five = input_view(24, 7), input_view(24, 7, 5.0)
+    assert torch.equal(drawn(at_zero, cross_view), drawn(at_five, cross_view))
+    seen = input_view(24, 7, 5.0)
     seen.confidence[:, 7] = 0.8
-    assert not torch.allclose(drawn(seen, cross_view), drawn(far, cross_view), atol=1e-2)
+    assert not torch.allclose(drawn(seen, cross_view), drawn(at_five, cross_view), atol=1e-2)
 
 
 @pytest.mark.parametrize("cross_view", [True, False])
@@ -181,16 +181,16 @@ def test_another_noise_level_and_another_view_give_other_results() -> None:
 
 @pytest.mark.parametrize("frames", [1, 3, 4, 17, 33, 101])
 def test_any_length(frames: int) -> None:
-    points = drawn(given(frames), True)
+    points = drawn(input_view(frames), True)
     assert points.shape == (1, frames, 25, 3)
     assert torch.isfinite(points).all()
 
 
 def test_one_window_is_the_whole_clip() -> None:
-    whole = drawn(given(32), True, window=32, stride=16)
-    assert torch.equal(whole, drawn(given(32), True, window=64, stride=8))
-    several = drawn(given(32), True, window=16, stride=8)
-    assert not torch.allclose(whole, several, atol=1e-4)
+    one_window = drawn(input_view(32), True, window=32, stride=16)
+    assert torch.equal(one_window, drawn(input_view(32), True, window=64, stride=8))
+    several = drawn(input_view(32), True, window=16, stride=8)
+    assert not torch.allclose(one_window, several, atol=1e-4)
 
 
 def test_windows_cover_every_frame_and_their_number_is_linear() -> None:
@@ -215,7 +215,7 @@ def test_memory_is_bounded_and_cost_linear() -> None:
     assert sum(seen) == 416
 
     def seconds(frames: int) -> float:
-        view = given(frames)
+        view = input_view(frames)
         began = time.perf_counter()
         drawn(view, True, window=32, stride=16)
         return time.perf_counter() - began
@@ -226,6 +226,6 @@ def test_memory_is_bounded_and_cost_linear() -> None:
 
 
 def test_seeds() -> None:
-    view = given(20)
+    view = input_view(20)
     assert torch.equal(drawn(view, True, seed=4), drawn(view, True, seed=4))
     assert not torch.allclose(drawn(view, True, seed=4), drawn(view, True, seed=5), atol=1e-3)

@@ -46,20 +46,20 @@ def test_broken_links_and_failing_commands_are_noticed(
         "#none: no such heading",
         "gone.md: no such file",
     ]
-    found = checker.blocks(page)
-    assert [(b.language, b.reason) for b in found] == [("sh", ""), ("sh", "a reason"), ("python", "")]
-    assert checker.run_block(found[0], tmp_path).startswith("exit code 3")
+    blocks = checker.blocks(page)
+    assert [(b.language, b.reason) for b in blocks] == [("sh", ""), ("sh", "a reason"), ("python", "")]
+    assert checker.run_block(blocks[0], tmp_path).startswith("exit code 3")
 
 
 def test_every_command_is_spelt_the_same_way_and_is_a_command(checker: ModuleType) -> None:
-    found = [block for page in checker.pages() for block in checker.blocks(page)]
-    shell = [block for block in found if block.language in ("sh", "bash")]
+    blocks = [block for page in checker.pages() for block in checker.blocks(page)]
+    shell = [block for block in blocks if block.language in ("sh", "bash")]
     assert len(shell) > 30
     for block in shell:
         assert ".venv/bin/" not in block.code.replace("source .venv/bin/activate", ""), (block.page, block.line)
         parsed = subprocess.run(["bash", "-n", "-c", block.code], capture_output=True, text=True, check=False)
         assert parsed.returncode == 0, (block.page, block.line, parsed.stderr)
-    unnamed = [b for b in found if not b.language and b.code.lstrip().startswith(("mvlift", "blender --", "python "))]
+    unnamed = [b for b in blocks if not b.language and b.code.lstrip().startswith(("mvlift", "blender --", "python "))]
     assert unnamed == []
 
 

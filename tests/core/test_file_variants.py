@@ -88,8 +88,8 @@ def fits(variant: Variant, files: list[Path]) -> bool:
     return not (suffix == ".zip" and variant in (windows_zip, folder_with_more))
 
 
-def facts(found: Inspection) -> tuple[str, str, int, tuple[int, int]]:
-    return found.format, found.layout.name, len(found.clips), found.frames
+def facts(inspection: Inspection) -> tuple[str, str, int, tuple[int, int]]:
+    return inspection.format, inspection.layout.name, len(inspection.clips), inspection.frames
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -112,8 +112,8 @@ def test_a_family_is_recognised_however_it_was_stored(tmp_path: Path, name: str)
 
 
 def test_a_gzip_that_unfolds_without_end_or_is_cut_off_is_refused(tmp_path: Path) -> None:
-    whole = gzip.compress(b"[" + b" " * 5_000_000 + b"]")
-    (tmp_path / "a.json.gz").write_bytes(whole[:-30])
+    compressed = gzip.compress(b"[" + b" " * 5_000_000 + b"]")
+    (tmp_path / "a.json.gz").write_bytes(compressed[:-30])
     with pytest.raises(KeypointError, match="cut off") as caught:
         inspect_keypoints(tmp_path / "a.json.gz")
     assert caught.value.remedy.endswith(".")

@@ -192,8 +192,8 @@ def test_the_banded_system_solves_the_dense_normal_equations() -> None:
                 row[[t * dof + i, (t + 1) * dof + i, (t + 2) * dof + i]] = 1, -2, 1
                 note(row, ra[t, i], wa[i])
     expected = -np.linalg.solve(dense + 1e-9 * np.eye(size + shared), right)
-    own, clip = system.solve(0.0)
-    assert np.abs(np.concatenate([own.ravel(), clip]) - expected).max() < 1e-6
+    per_frame, clip = system.solve(0.0)
+    assert np.abs(np.concatenate([per_frame.ravel(), clip]) - expected).max() < 1e-6
 
 
 def test_good_targets_give_the_walk_back() -> None:
@@ -213,8 +213,8 @@ def test_flattened_targets_stay_sane_and_sit_on_the_pixels() -> None:
     assert K is not None
     assert wanted.pixels is not None
     seen = fitted.points @ K.T
-    away = np.linalg.norm(seen[..., :2] / seen[..., 2:] - wanted.pixels, axis=-1)
-    assert np.median(away) < 4
+    pixel_error = np.linalg.norm(seen[..., :2] / seen[..., 2:] - wanted.pixels, axis=-1)
+    assert np.median(pixel_error) < 4
     assert errors(fitted, world)[0] < 160
 
 
@@ -264,8 +264,8 @@ def test_a_first_guess_holds_its_roll_more_than_its_elevation() -> None:
     assert turned[1] > 3 * turned[0]
     # by hand: the lower foot weighs 2 and the other 1, which are 0.4 m apart: 2 s / (0.1 m)^2 x 2/3 x 0.4^2
     footing = 2 / 0.1**2 * 2 / 3 * 0.4**2
-    for found, share in zip(turned, (0.4, 2.0), strict=True):
-        assert np.tan(found) == pytest.approx(0.1 * footing / (footing + 1 / (share * 0.1) ** 2), rel=1e-6)
+    for angle, share in zip(turned, (0.4, 2.0), strict=True):
+        assert np.tan(angle) == pytest.approx(0.1 * footing / (footing + 1 / (share * 0.1) ** 2), rel=1e-6)
 
 
 def test_a_given_height_fixes_the_scale() -> None:
@@ -280,12 +280,12 @@ def test_a_given_height_fixes_the_scale() -> None:
 
 def test_a_long_clip_in_windows_equals_the_clip_in_one() -> None:
     wanted, world = targets(frames=150)
-    whole = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=10))
+    in_one = fit_body(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=10))
     parts = fit_clip(SKELETON, KINEMATIC_MODEL, wanted, FitOptions(iterations=10), None, window=100)
     assert len(parts.root) == 150
-    assert abs(errors(whole, world)[0] - errors(parts, world)[0]) < 12
+    assert abs(errors(in_one, world)[0] - errors(parts, world)[0]) < 12
     step = np.linalg.norm(np.diff(parts.points, 2, axis=0), axis=-1)
-    assert step.max() < 3 * np.linalg.norm(np.diff(whole.points, 2, axis=0), axis=-1).max()
+    assert step.max() < 3 * np.linalg.norm(np.diff(in_one.points, 2, axis=0), axis=-1).max()
 
 
 def test_wrong_input_is_refused() -> None:

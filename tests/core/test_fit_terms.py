@@ -207,8 +207,8 @@ def test_poses_are_pulled_towards_rest_limits_and_the_plausible_pose() -> None:
         low, high = bounds[:, 0], bounds[:, 1]
         over = np.where(vector[:, j] > high, vector[:, j] - high, np.where(vector[:, j] < low, vector[:, j] - low, 0))
         force[:, j] += over / terms.LIMIT_SIGMA**2
-    away = Rotation.from_matrix((fitting.rotations[:, rows] @ np.swapaxes(target, -1, -2)).reshape(-1, 3, 3))
-    force[:, rows] += 0.7 / terms.PRIOR_SIGMA**2 * away.as_rotvec().reshape(FRAMES, -1, 3)
+    deviation = Rotation.from_matrix((fitting.rotations[:, rows] @ np.swapaxes(target, -1, -2)).reshape(-1, 3, 3))
+    force[:, rows] += 0.7 / terms.PRIOR_SIGMA**2 * deviation.as_rotvec().reshape(FRAMES, -1, 3)
     expected = np.zeros((FRAMES, fitting.kinematics.dof))
     for g, group in enumerate(fitting.kinematics.groups):
         for j, share in group:
@@ -283,9 +283,9 @@ def test_a_missing_camera_leaves_the_pixels_out() -> None:
 def test_a_step_turns_and_moves_by_what_was_solved(step: float) -> None:
     fitting = make_fit()
     before, root = fitting.rotations.copy(), fitting.root.copy()
-    own = np.zeros((FRAMES, fitting.kinematics.dof))
-    own[2, 0], own[2, 3 + 2] = step, step
-    fitting._move(own, np.zeros(0))
+    solved_step = np.zeros((FRAMES, fitting.kinematics.dof))
+    solved_step[2, 0], solved_step[2, 3 + 2] = step, step
+    fitting._move(solved_step, np.zeros(0))
     np.testing.assert_allclose(fitting.root[2] - root[2], [step, 0, 0], atol=1e-12)
     for joint, share in fitting.kinematics.groups[0]:
         turned = Rotation.from_matrix(fitting.rotations[2, joint] @ before[2, joint].T).as_rotvec()

@@ -342,15 +342,19 @@ def people_before_frames(folder: Path) -> tuple[Path, Expected]:
 @pytest.mark.parametrize("name", CASES)
 def test_details(name: str, tmp_path: Path) -> None:
     path, expected = CASES[name](tmp_path)
-    found = inspect_keypoints(path)
-    assert (found.format, found.layout.name, found.units) == (expected.format, expected.layout, expected.units)
-    assert len(found.clips) == len(expected.points)
+    inspection = inspect_keypoints(path)
+    assert (inspection.format, inspection.layout.name, inspection.units) == (
+        expected.format,
+        expected.layout,
+        expected.units,
+    )
+    assert len(inspection.clips) == len(expected.points)
     last = expected.first + expected.points.shape[1] - 1
-    assert found.frames == (expected.first, last)
-    assert found.clips[0].image_size == expected.size
-    assert expected.note in " ".join(found.notes)
-    assert expected.note or not any("Everybody" in note for note in found.notes)
-    clips = sorted(found.clips, key=lambda c: float(c.points[0, :, 0].mean()))
+    assert inspection.frames == (expected.first, last)
+    assert inspection.clips[0].image_size == expected.size
+    assert expected.note in " ".join(inspection.notes)
+    assert expected.note or not any("Everybody" in note for note in inspection.notes)
+    clips = sorted(inspection.clips, key=lambda c: float(c.points[0, :, 0].mean()))
     for clip, points in zip(clips, expected.points, strict=True):
         assert clip.seen.all()
         np.testing.assert_allclose(clip.points, points, atol=0.02)

@@ -15,9 +15,9 @@ def points(count: int = 30) -> torch.Tensor:
 
 def test_parallel_views_put_points_on_the_lines_of_the_given_view() -> None:
     world = points(25)[None]  # (1, P, 3)
-    given = ring(torch.tensor(0.3, dtype=torch.float64), torch.tensor(0.2, dtype=torch.float64))
+    input_camera = ring(torch.tensor(0.3, dtype=torch.float64), torch.tensor(0.2, dtype=torch.float64))
     other = ring(torch.tensor(1.7, dtype=torch.float64), torch.tensor(-0.1, dtype=torch.float64))
-    lines = lines_from_view(project(given, world), given[None], other[None])
+    lines = lines_from_view(project(input_camera, world), input_camera[None], other[None])
     assert point_line_distance(project(other, world), lines).max() < 1e-12
 
 

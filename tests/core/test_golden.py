@@ -26,8 +26,8 @@ def test_the_motion_is_the_golden_one(case: tuple[str, str, int, str], golden: d
 
     if not shipped:
         pytest.skip("the person's weights are not in this copy")
-    found, expected = golden_lift(case), golden[case[0]]
+    lifted, expected = golden_lift(case), golden[case[0]]
     for name, tolerance in TOLERANCE.items():
-        np.testing.assert_allclose(found[name], expected[name], atol=tolerance, err_msg=name)
-    a, b = (Rotation.from_rotvec(np.reshape(x["rotations"], (-1, 3))) for x in (found, expected))
+        np.testing.assert_allclose(lifted[name], expected[name], atol=tolerance, err_msg=name)
+    a, b = (Rotation.from_rotvec(np.reshape(x["rotations"], (-1, 3))) for x in (lifted, expected))
     assert (a.inv() * b).magnitude().max() < ANGLE

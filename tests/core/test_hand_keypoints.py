@@ -55,13 +55,13 @@ def test_openpose_hand_arrays(tmp_path: Path) -> None:
             "hand_right_keypoints_2d": triples(hands[t, 1]) if t else [],
         }
         (tmp_path / f"v_{t:012d}_keypoints.json").write_text(json.dumps({"people": [person]}))
-    clip, found = read_hands(tmp_path)
-    np.testing.assert_allclose(found.left, hands[:, 0], atol=0.01)
-    np.testing.assert_allclose(found.right[1:], hands[1:, 1], atol=0.01)
-    assert (found.right_confidence[0] == 0).all()
-    assert np.allclose(found.left_confidence, 0.8)
+    clip, read = read_hands(tmp_path)
+    np.testing.assert_allclose(read.left, hands[:, 0], atol=0.01)
+    np.testing.assert_allclose(read.right[1:], hands[1:, 1], atol=0.01)
+    assert (read.right_confidence[0] == 0).all()
+    assert np.allclose(read.left_confidence, 0.8)
     assert clip.layout.name == "body25"
-    assert found.depth is None
+    assert read.depth is None
 
 
 @pytest.mark.parametrize("layout", ["coco133", "halpe136", "goliath308", "mhr70"])
@@ -77,9 +77,9 @@ def test_columns_of_whole_body_layouts(tmp_path: Path, layout: str) -> None:
             else:
                 expected[:, h, k] = body[:, names.index(f"{side}_wrist")]
     np.savez(tmp_path / "clip.npz", points=body, names=np.array(names), image_size=SIZE)
-    clip, found = read_hands(tmp_path / "clip.npz")
+    clip, read = read_hands(tmp_path / "clip.npz")
     assert clip.layout.name == layout
-    check(found, expected)
+    check(read, expected)
 
 
 def test_names_of_finger_joints() -> None:
@@ -136,13 +136,13 @@ def test_holistic_hands_with_depth(tmp_path: Path) -> None:
         for t in range(FRAMES)
     ]
     (tmp_path / "holistic.json").write_text(json.dumps(frames))
-    clip, found = read_hands(tmp_path / "holistic.json", image_size=SIZE)
+    clip, read = read_hands(tmp_path / "holistic.json", image_size=SIZE)
     assert clip.layout.name == "mediapipe33"
-    np.testing.assert_allclose(found.left, hands[:, 0], atol=0.02)
-    assert (found.right_confidence[3] == 0).all()
-    assert found.depth is not None
-    np.testing.assert_allclose(found.depth[0, 0], -0.001 * np.arange(21) * SIZE[0], atol=1e-3)
-    np.testing.assert_allclose(found.depth[0, 1], 0.002 * np.arange(21) * SIZE[0], atol=1e-3)
+    np.testing.assert_allclose(read.left, hands[:, 0], atol=0.02)
+    assert (read.right_confidence[3] == 0).all()
+    assert read.depth is not None
+    np.testing.assert_allclose(read.depth[0, 0], -0.001 * np.arange(21) * SIZE[0], atol=1e-3)
+    np.testing.assert_allclose(read.depth[0, 1], 0.002 * np.arange(21) * SIZE[0], atol=1e-3)
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["left first", "right first"])
@@ -156,8 +156,10 @@ def test_hands_behind_mediapipes_pose_go_to_the_nearer_wrist(tmp_path: Path, ord
 def test_hands_stay_with_their_frames(tmp_path: Path) -> None:
     body = people_of("body25", 1)[0].astype(np.float32)
     hands = hands_of(body, "body25").astype(np.float32)
-    whole = HandKeypoints(hands, np.full(hands.shape[:3], 0.5, np.float32), np.zeros(hands.shape[:3], np.float32))
-    clip = KeypointClip(body, np.ones(body.shape[:2], np.float32), get_layout("body25"), first_frame=5, hands=whole)
+    all_frames = HandKeypoints(hands, np.full(hands.shape[:3], 0.5, np.float32), np.zeros(hands.shape[:3], np.float32))
+    clip = KeypointClip(
+        body, np.ones(body.shape[:2], np.float32), get_layout("body25"), first_frame=5, hands=all_frames
+    )
     save_clip(clip, tmp_path / "clip.npz")
     again = load_clip(tmp_path / "clip.npz").hands
     assert again is not None
@@ -169,7 +171,7 @@ def test_hands_stay_with_their_frames(tmp_path: Path) -> None:
     joined = join_clips(*split_clip(clip, 9)).hands
     assert joined is not None
     np.testing.assert_array_equal(joined.points, hands)
-    mirrored = whole.mirrored(SIZE[0])
+    mirrored = all_frames.mirrored(SIZE[0])
     np.testing.assert_allclose(mirrored.left, np.stack([SIZE[0] - hands[:, 1, :, 0], hands[:, 1, :, 1]], -1))
     with pytest.raises(KeypointError, match="frames"):
-        replace(clip, hands=whole.frames(slice(0, 2)))
+        replace(clip, hands=all_frames.frames(slice(0, 2)))

@@ -34,15 +34,15 @@ def fitted(scene: HandScene, **changes: object) -> FittedHand:
     return fit_hand(scene.hand, scene.points, scene.confidence, scene.arm, scene.K, scene.fps)
 
 
-def wrist_errors(scene: HandScene, found: FittedHand) -> F64:
+def wrist_errors(scene: HandScene, fit: FittedHand) -> F64:
     """(T,) degrees."""
-    return np.degrees(np.linalg.norm(log_map(found.wrist.transpose(0, 2, 1) @ scene.wrist), axis=-1))
+    return np.degrees(np.linalg.norm(log_map(fit.wrist.transpose(0, 2, 1) @ scene.wrist), axis=-1))
 
 
-def finger_errors(scene: HandScene, found: FittedHand) -> F64:
+def finger_errors(scene: HandScene, fit: FittedHand) -> F64:
     """(T, 5, 3) degrees of each joint."""
     truth = scene.hand.rotations(scene.angles)
-    return np.degrees(np.linalg.norm(log_map(found.fingers.swapaxes(-1, -2) @ truth), axis=-1))
+    return np.degrees(np.linalg.norm(log_map(fit.fingers.swapaxes(-1, -2) @ truth), axis=-1))
 
 
 def longest_run(wrong: np.ndarray) -> int:
@@ -168,10 +168,10 @@ def test_clean_hands_are_found() -> None:
     wrists, flexions = [], []
     for seed in range(6):
         scene = hand_scene(seed, SIDES[seed % 2], frames=90)
-        found = fitted(scene)
-        error = wrist_errors(scene, found)
+        fit = fitted(scene)
+        error = wrist_errors(scene, fit)
         wrists.append(error.mean())
-        flexions.append(finger_errors(scene, found).mean())
+        flexions.append(finger_errors(scene, fit).mean())
         assert longest_run(error > 40) <= 3
     assert np.mean(wrists) < 5
     assert np.mean(flexions) < 8
@@ -182,10 +182,10 @@ def test_noisy_hands_are_found(distance: float, size: float) -> None:
     wrists, flexions = [], []
     for seed in range(10, 14):
         scene = hand_scene(seed, SIDES[seed % 2], 90, distance=distance, noise=0.025, losses=0.03, size=size)
-        found = fitted(scene)
-        error = wrist_errors(scene, found)
+        fit = fitted(scene)
+        error = wrist_errors(scene, fit)
         wrists.append(error.mean())
-        flexions.append(finger_errors(scene, found).mean())
+        flexions.append(finger_errors(scene, fit).mean())
         assert longest_run(error > 40) <= 3
     assert np.mean(wrists) < 9
     assert np.mean(flexions) < 13
@@ -196,14 +196,14 @@ def test_every_pose_is_told_from_the_others() -> None:
     base = hand_scene(3, "left", frames=12)
     turn = exp_map(np.array([0.9, 0.5, 0.3]))
     still = Arm(np.tile([0.1, -0.1, 2.0], (12, 1)), np.tile(turn, (12, 1, 1)), np.ones(12))
-    every = np.stack([base.hand.rotations(angles_of(base.hand, n)) for n in POSES])
+    poses = np.stack([base.hand.rotations(angles_of(base.hand, n)) for n in POSES])
     for n, name in enumerate(POSES):
         angles = np.tile(angles_of(base.hand, name), (12, 1, 1))
         points = still.wrist[:, None] + base.hand.points(angles) @ turn.T
         pixels = 900 * points[..., :2] / points[..., 2:] + [640, 360]
-        found = fit_hand(base.hand, pixels, np.full((12, 21), 0.9), still, base.K, 30.0)
-        away = log_map(every.swapaxes(-1, -2) @ found.fingers[6])
-        errors = np.degrees(np.linalg.norm(away, axis=-1)).mean((1, 2))
+        fit = fit_hand(base.hand, pixels, np.full((12, 21), 0.9), still, base.K, 30.0)
+        deviation = log_map(poses.swapaxes(-1, -2) @ fit.fingers[6])
+        errors = np.degrees(np.linalg.norm(deviation, axis=-1)).mean((1, 2))
         assert errors[n] < 8, name
         assert errors[n] < errors.min() + 2, name  # "five" and "open" are nearly the same
 
@@ -212,11 +212,11 @@ def test_small_or_doubtful_hands_relax() -> None:
     scene = hand_scene(5, frames=60, noise=0.03)
     tiny = hand_scene(5, frames=60, distance=40.0, noise=0.03)
     doubtful = replace(scene, confidence=scene.confidence * 0.1)
-    for far in (tiny, doubtful):
-        found = fitted(far)
-        turned = np.degrees(np.linalg.norm(log_map(found.fingers), axis=-1))
+    for hand in (tiny, doubtful):
+        fit = fitted(hand)
+        turned = np.degrees(np.linalg.norm(log_map(fit.fingers), axis=-1))
         assert turned.mean() < 6
-        assert found.finger_confidence.max() < 0.2
+        assert fit.finger_confidence.max() < 0.2
     assert np.degrees(np.linalg.norm(log_map(fitted(scene).fingers), axis=-1)).mean() > 15
 
 
@@ -224,13 +224,13 @@ def test_fingers_relax_smoothly_where_the_hand_is_lost() -> None:
     scene = hand_scene(8, frames=90)
     confidence = scene.confidence.copy()
     confidence[40:80] = 0
-    found = fitted(scene, confidence=confidence)
-    turned = np.degrees(np.linalg.norm(log_map(found.fingers), axis=-1)).mean((1, 2))
+    fit = fitted(scene, confidence=confidence)
+    turned = np.degrees(np.linalg.norm(log_map(fit.fingers), axis=-1)).mean((1, 2))
     assert turned[55:70].max() < 6
-    step = np.degrees(np.linalg.norm(log_map(found.fingers[:-1].swapaxes(-1, -2) @ found.fingers[1:]), axis=-1))
+    step = np.degrees(np.linalg.norm(log_map(fit.fingers[:-1].swapaxes(-1, -2) @ fit.fingers[1:]), axis=-1))
     assert step[36:46].max() < 30  # no jump at the edge
-    assert (found.confidence[41:79] == 0).all()
-    assert np.degrees(np.linalg.norm(log_map(found.wrist[55:65]), axis=-1)).max() < 20
+    assert (fit.confidence[41:79] == 0).all()
+    assert np.degrees(np.linalg.norm(log_map(fit.wrist[55:65]), axis=-1)).max() < 20
 
 
 def test_three_points_of_a_body_detector_turn_the_wrist() -> None:
@@ -239,18 +239,18 @@ def test_three_points_of_a_body_detector_turn_the_wrist() -> None:
         scene = hand_scene(seed, SIDES[seed % 2], frames=60)
         confidence = np.zeros_like(scene.confidence)
         confidence[:, [0, 2, 5, 17]] = 0.9
-        found = fitted(scene, confidence=confidence)
-        errors.append(wrist_errors(scene, found).mean())
-        assert np.degrees(np.linalg.norm(log_map(found.fingers), axis=-1)).mean() < 6
+        fit = fitted(scene, confidence=confidence)
+        errors.append(wrist_errors(scene, fit).mean())
+        assert np.degrees(np.linalg.norm(log_map(fit.fingers), axis=-1)).mean() < 6
     assert np.mean(errors) < 25
 
 
 def test_nothing_seen_is_a_hand_at_rest() -> None:
     scene = hand_scene(0, frames=20)
-    found = fitted(scene, confidence=np.zeros_like(scene.confidence))
-    assert np.allclose(found.wrist, np.eye(3))
-    assert np.allclose(found.fingers, np.eye(3))
-    assert not found.confidence.any()
+    fit = fitted(scene, confidence=np.zeros_like(scene.confidence))
+    assert np.allclose(fit.wrist, np.eye(3))
+    assert np.allclose(fit.fingers, np.eye(3))
+    assert not fit.confidence.any()
 
 
 def test_a_detectors_depth_settles_a_flip() -> None:

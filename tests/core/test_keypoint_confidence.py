@@ -10,9 +10,9 @@ from mvlift.lifting.keypoint_confidence import expected_error, keypoint_confiden
 def test_the_expected_error_of_points_at_rest_follows_the_formula() -> None:
     points = np.zeros((30, 3, 3))
     points[:, 1, 0], points[:, 2, 2] = 0.4, -0.9
-    found = expected_error(points, np.zeros((30, 3)), 30)
+    computed = expected_error(points, np.zeros((30, 3)), 30)
     for k, reach in enumerate((0.0, 0.4, 0.9)):
-        np.testing.assert_allclose(found[:, k], 0.122 * np.sqrt(reach + 0.05) * 0.2**0.22, rtol=1e-9)
+        np.testing.assert_allclose(computed[:, k], 0.122 * np.sqrt(reach + 0.05) * 0.2**0.22, rtol=1e-9)
 
 
 def test_speed_is_metres_a_second_about_the_root() -> None:
@@ -21,8 +21,8 @@ def test_speed_is_metres_a_second_about_the_root() -> None:
         t = np.arange(2 * fps) / fps
         point = 0.5 * np.stack([np.cos(4 * t), np.sin(4 * t), 0 * t], 1)
         path = np.stack([3 * t, 0 * t, 0 * t], 1)
-        found = expected_error((point + path)[:, None], path, fps)[fps // 2 : -fps // 2]
-        assert found.mean() == pytest.approx(0.122 * np.sqrt(0.55) * 2.2**0.22, rel=0.01)
+        computed = expected_error((point + path)[:, None], path, fps)[fps // 2 : -fps // 2]
+        assert computed.mean() == pytest.approx(0.122 * np.sqrt(0.55) * 2.2**0.22, rel=0.01)
 
 
 def test_confidence_falls_with_what_is_uncertain() -> None:

@@ -22,14 +22,14 @@ def test_matrices_and_vectors_agree_with_scipy() -> None:
 
 def test_quaternions_agree_with_scipy() -> None:
     turns = Rotation.from_rotvec(random_vectors())
-    own = quaternions.from_matrix(turns.as_matrix())
-    assert np.abs(own - turns.as_quat(canonical=True)[:, [3, 0, 1, 2]]).max() < 1e-12
-    product = quaternions.multiply(own[:25], own[25:])
+    computed = quaternions.from_matrix(turns.as_matrix())
+    assert np.abs(computed - turns.as_quat(canonical=True)[:, [3, 0, 1, 2]]).max() < 1e-12
+    product = quaternions.multiply(computed[:25], computed[25:])
     expected = (turns[:25] * turns[25:]).as_matrix()
     assert np.abs(quaternions.to_matrix(product) - expected).max() < 1e-12
-    assert np.abs(quaternions.to_vector(own) - turns.as_rotvec()).max() < 1e-9
-    assert np.abs(quaternions.rotate(own, np.array([1.0, 2, 3])) - turns.apply([1.0, 2, 3])).max() < 1e-12
-    halfway = quaternions.slerp(own[:25], own[25:], np.full(25, 0.5))
+    assert np.abs(quaternions.to_vector(computed) - turns.as_rotvec()).max() < 1e-9
+    assert np.abs(quaternions.rotate(computed, np.array([1.0, 2, 3])) - turns.apply([1.0, 2, 3])).max() < 1e-12
+    halfway = quaternions.slerp(computed[:25], computed[25:], np.full(25, 0.5))
     step = Rotation.from_rotvec(0.5 * (turns[:25].inv() * turns[25:]).as_rotvec())
     assert np.abs(quaternions.to_matrix(halfway) - (turns[:25] * step).as_matrix()).max() < 1e-9
 

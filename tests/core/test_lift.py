@@ -72,10 +72,10 @@ def test_shapes_names_and_facts(motion: LiftedMotion, walk40: KeypointClip, lift
 
 
 def test_the_camera_reproduces_the_video(motion: LiftedMotion, walk40: KeypointClip) -> None:
-    given = map_clip(walk40, "openpose24")
-    away = np.linalg.norm(motion.camera.project(motion.keypoints) - given.points, axis=-1)
-    np.testing.assert_allclose(away[given.seen], motion.reprojection_error[given.seen], atol=0.02)
-    assert np.isnan(motion.reprojection_error[~given.seen]).all()
+    detected = map_clip(walk40, "openpose24")
+    pixel_error = np.linalg.norm(motion.camera.project(motion.keypoints) - detected.points, axis=-1)
+    np.testing.assert_allclose(pixel_error[detected.seen], motion.reprojection_error[detected.seen], atol=0.02)
+    assert np.isnan(motion.reprojection_error[~detected.seen]).all()
     K, R = motion.camera.K, motion.camera.R
     np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-5)
     assert np.linalg.det(R) == pytest.approx(1, abs=1e-5)
@@ -122,8 +122,8 @@ def test_height_is_respected(lift: Lifter, walk40: KeypointClip) -> None:
     for motion, height in ((short, 1.5), (tall, 1.9)):
         assert 0.8 * height < stature(motion) < 0.95 * height  # crown and soles are beyond the joints
         assert mean_error(motion) < 5
-    near, far = (float(np.linalg.norm(m.camera.t)) for m in (short, tall))
-    assert far / near == pytest.approx(1.9 / 1.5, rel=0.1)
+    short_distance, tall_distance = (float(np.linalg.norm(m.camera.t)) for m in (short, tall))
+    assert tall_distance / short_distance == pytest.approx(1.9 / 1.5, rel=0.1)
 
 
 def test_portrait_and_landscape(lift: Lifter, walk40: KeypointClip) -> None:
@@ -144,9 +144,13 @@ def test_options_override_the_clip(lift: Lifter, walk40: KeypointClip) -> None:
     assert "image size" in text
     assert "focal" in text
     assert (assumed.fps, assumed.camera.image_size) == (Fraction(30), (1280, 720))
-    told = lift(bare, fps=25, image_size=(1920, 1080), focal=1500.0)
-    assert (told.fps, told.camera.image_size, float(told.camera.K[0, 0])) == (Fraction(25), (1920, 1080), 1500.0)
-    assert not [s for s in told.metadata["assumptions"] if "unknown" in s]  # type: ignore[attr-defined]
+    overridden = lift(bare, fps=25, image_size=(1920, 1080), focal=1500.0)
+    assert (overridden.fps, overridden.camera.image_size, float(overridden.camera.K[0, 0])) == (
+        Fraction(25),
+        (1920, 1080),
+        1500.0,
+    )
+    assert not [s for s in overridden.metadata["assumptions"] if "unknown" in s]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -258,15 +262,15 @@ def test_smoothing_calms_the_body(lift: Lifter, walk40: KeypointClip) -> None:
 
 
 def test_progress_is_true_and_an_exception_from_it_ends_the_lift(lift: Lifter, walk40: KeypointClip) -> None:
-    told: list[tuple[str, float]] = []
-    lift(walk40, progress=lambda stage, share: told.append((stage, share)))
+    reports: list[tuple[str, float]] = []
+    lift(walk40, progress=lambda stage, share: reports.append((stage, share)))
     titles = ["Preparing", "Generating views", "Fitting the body", "Writing"]
-    assert list(dict.fromkeys(stage for stage, _ in told)) == titles
-    fractions = [fraction for _, fraction in told]
+    assert list(dict.fromkeys(stage for stage, _ in reports)) == titles
+    fractions = [fraction for _, fraction in reports]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0, 1)
     for stage in titles[1:3]:
-        assert len({fraction for name, fraction in told if name == stage}) >= 5
+        assert len({fraction for name, fraction in reports if name == stage}) >= 5
 
     class StopHereError(Exception):
         pass
@@ -280,13 +284,13 @@ def test_progress_is_true_and_an_exception_from_it_ends_the_lift(lift: Lifter, w
 
 
 def test_the_line_model_lifts_where_it_is_all_there_is(tiny_subject: str, walk40: KeypointClip) -> None:
-    who = get_subject(tiny_subject)
-    only = replace(who, models={k: v for k, v in who.models.items() if k != "multiview"})
+    tiny = get_subject(tiny_subject)
+    only = replace(tiny, models={k: v for k, v in tiny.models.items() if k != "multiview"})
     motion = mvlift.lift(walk40, subject=only, preset="fast", device="cpu")
     assert str(motion.metadata["model"]).endswith("tiny-line.safetensors")
     assert mean_error(motion) < 5
     with pytest.raises(LiftError, match="no weights"):
-        mvlift.lift(walk40, subject=replace(who, models={}), preset="fast", device="cpu")
+        mvlift.lift(walk40, subject=replace(tiny, models={}), preset="fast", device="cpu")
 
 
 def truth() -> NDArray[np.float64]:

@@ -84,8 +84,8 @@ def test_fists_are_lifted(fists: KeypointClip, resting: LiftedMotion) -> None:
     assert motion.metadata["hands"] == {"mode": "auto", "left": FRAMES, "right": FRAMES}
     for hand in hands_of(motion):
         truth = hand.rotations(angles_of(hand, "fist"))
-        found = exp_map(motion.rotations[:, hand.joints].astype(np.float64))
-        error = np.degrees(np.linalg.norm(log_map(found.swapaxes(-1, -2) @ truth), axis=-1))
+        lifted = exp_map(motion.rotations[:, hand.joints].astype(np.float64))
+        error = np.degrees(np.linalg.norm(log_map(lifted.swapaxes(-1, -2) @ truth), axis=-1))
         assert error.mean() < 15
         assert motion.joint_confidence is not None
         assert motion.joint_confidence[:, hand.joints].min() > 0.5

@@ -60,8 +60,8 @@ def crossings(vertices: F64, faces: IntArray) -> int:
     centre = vertices[faces].mean(1)
     radius = np.linalg.norm(vertices[faces] - centre[:, None], axis=2).max(1)
     pairs = cKDTree(centre).query_pairs(2 * radius.max(), output_type="ndarray")
-    near = np.linalg.norm(centre[pairs[:, 0]] - centre[pairs[:, 1]], axis=1) < radius[pairs].sum(1)
-    pairs = pairs[near]
+    overlaps = np.linalg.norm(centre[pairs[:, 0]] - centre[pairs[:, 1]], axis=1) < radius[pairs].sum(1)
+    pairs = pairs[overlaps]
     pairs = pairs[~(faces[pairs[:, 0]][:, :, None] == faces[pairs[:, 1]][:, None, :]).any((1, 2))]
     hit = np.zeros(len(pairs), bool)
     for one, other in ((0, 1), (1, 0)):
@@ -217,8 +217,8 @@ def test_bends_keep_the_flesh(shipped: BodyModel, joint: str, angles: tuple[floa
     still = shipped.weights[:, below].sum(1) == 0
     assert still.sum() > 0.5 * len(still)
     assert np.allclose(posed[still], shipped.template[still])
-    near = np.linalg.norm(shipped.template - default_human_skeleton().rest_joints[j], axis=1) < 0.2
-    faces = shipped.faces[near[shipped.faces].any(1)]
+    around_joint = np.linalg.norm(shipped.template - default_human_skeleton().rest_joints[j], axis=1) < 0.2
+    faces = shipped.faces[around_joint[shipped.faces].any(1)]
     area = [
         np.linalg.norm(np.cross(*np.diff(v[faces], axis=1).swapaxes(0, 1)), axis=1).sum()
         for v in (posed, shipped.template)

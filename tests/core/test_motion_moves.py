@@ -18,8 +18,8 @@ def test_a_motion_moved_with_its_camera_gives_the_same_picture() -> None:
     assert np.abs(before - after).max() < 0.02
     joint = motion.translation + motion.rest_joints[0]
     assert moved.translation + motion.rest_joints[0] == pytest.approx(joint @ A.T + b, abs=1e-5)
-    own = Rotation.from_rotvec(motion.rotations[:, 0]).as_matrix()
-    assert Rotation.from_rotvec(moved.rotations[:, 0]).as_matrix() == pytest.approx(A @ own, abs=1e-5)
+    root_turn = Rotation.from_rotvec(motion.rotations[:, 0]).as_matrix()
+    assert Rotation.from_rotvec(moved.rotations[:, 0]).as_matrix() == pytest.approx(A @ root_turn, abs=1e-5)
     assert moved.rotations[:, 1:] == pytest.approx(motion.rotations[:, 1:], abs=1e-6)
 
 
@@ -51,7 +51,7 @@ def test_a_camera_that_moves_projects_each_frame_by_its_own_pose() -> None:
     assert not still.moves
     pixels = moving.project(motion.keypoints)
     for frame in range(3):
-        own = Camera(still.K, R[frame], t[frame], still.image_size)
-        assert pixels[frame] == pytest.approx(own.project(motion.keypoints[frame]), abs=1e-2)
+        frame_camera = Camera(still.K, R[frame], t[frame], still.image_size)
+        assert pixels[frame] == pytest.approx(frame_camera.project(motion.keypoints[frame]), abs=1e-2)
     lenses = Camera(np.repeat(still.K[None], frames, 0), R, t, still.image_size)
     assert lenses.project(motion.keypoints) == pytest.approx(pixels, abs=1e-2)

@@ -55,8 +55,8 @@ def test_rays_are_those_of_the_points() -> None:
     pixels = view.without_zoom(seen(points, camera))
     rays = view.rays(pixels)
     scene = (points - view.origin) @ view.to_world  # world to scene axes
-    away = scene - view.path[:, None]
-    unit = [v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (rays, away)]
+    offset = scene - view.path[:, None]
+    unit = [v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (rays, offset)]
     np.testing.assert_allclose(*unit, atol=1e-9)
     np.testing.assert_allclose(view.with_zoom(pixels), seen(points, camera), atol=1e-6)
     np.testing.assert_allclose(view.pixels_of_rays(rays), pixels, atol=1e-6)
@@ -90,10 +90,10 @@ def test_pans_and_zooms_vanish_from_what_the_networks_see() -> None:
     points = standing()
     view = moving_view(replace(turning, scale="none"), intrinsics(SIZE))
     angles = angles_of(view.rays(view.without_zoom(seen(points, turning))))
-    found = normalise_rays(angles, np.ones((T, 24)), subject, view.reference, view.path)
+    normalised = normalise_rays(angles, np.ones((T, 24)), subject, view.reference, view.path)
     assert place.shape == (T, 3)
-    assert np.abs(np.diff(found.x, axis=0)).max() < 1e-6
-    assert np.abs(found.x[:, -1]).max() < 1e-6  # and does not move
+    assert np.abs(np.diff(normalised.x, axis=0)).max() < 1e-6
+    assert np.abs(normalised.x[:, -1]).max() < 1e-6  # and does not move
 
 
 def test_a_still_camera_is_the_special_case() -> None:
@@ -121,9 +121,9 @@ def test_the_unit_comes_from_feet_that_rest(unit: float) -> None:
     camera = np.stack([0.6 * time + 0.05 * np.sin(5 * time), 0.02 * np.sin(9 * time), zero], 1)
     random = np.random.default_rng(3)
     depth = 1 + 0.02 * np.sin(2 * time)[:, None, None] + 0.004 * random.normal(size=(frames, 1, 1))
-    found = path_size(camera / unit, (feet - camera[:, None]) * depth, (root - camera) * depth[:, 0],
+    estimate = path_size(camera / unit, (feet - camera[:, None]) * depth, (root - camera) * depth[:, 0],
                       np.ones((frames, 2)), fps)  # fmt: skip
-    assert found == pytest.approx(unit, rel=0.08)
+    assert estimate == pytest.approx(unit, rel=0.08)
 
 
 def test_a_tripod_that_only_trembles_stays_where_it_is() -> None:
@@ -187,9 +187,9 @@ def test_a_lift_with_a_track_reproduces_the_video(panned: tuple[KeypointClip, Pa
     np.testing.assert_allclose(relative, wanted, atol=1e-4)
     mapped = motion.camera.project(motion.keypoints)
     index = clip.layout.index("nose")
-    own = motion.keypoint_names.index("nose")
-    error = np.linalg.norm(mapped[:, own] - clip.points[:, index], axis=-1)
-    np.testing.assert_allclose(np.nanmedian(motion.reprojection_error[:, own]), np.median(error), rtol=0.2)
+    nose = motion.keypoint_names.index("nose")
+    error = np.linalg.norm(mapped[:, nose] - clip.points[:, index], axis=-1)
+    np.testing.assert_allclose(np.nanmedian(motion.reprojection_error[:, nose]), np.median(error), rtol=0.2)
     loaded = mvlift.load_motion(motion.save(path.with_name("m.npz")))
     np.testing.assert_array_equal(loaded.camera.t, motion.camera.t)
     np.testing.assert_array_equal(loaded.camera.project(loaded.keypoints), mapped)

@@ -61,11 +61,13 @@ def roots(motions: list[LiftedMotion]) -> F64:
     return np.stack([m.keypoints[:, hips].mean(1) for m in motions]).astype(np.float64)
 
 
-def gap_error(found: F64, true: F64) -> float:
+def gap_error(estimated: F64, true: F64) -> float:
     """Median over pairs of people and frames of the error of their distance, as a share of the camera's."""
     a, b = np.triu_indices(len(true), 1)
     return float(
-        np.median(np.abs(np.linalg.norm(found[a] - found[b], axis=-1) - np.linalg.norm(true[a] - true[b], axis=-1)))
+        np.median(
+            np.abs(np.linalg.norm(estimated[a] - estimated[b], axis=-1) - np.linalg.norm(true[a] - true[b], axis=-1))
+        )
     )
 
 
@@ -166,13 +168,13 @@ def panning(first: int, count: int) -> LiftedMotion:
     place = np.stack([0.02 * frames, 0.0 * frames - 4, 0.0 * frames + 1.5], 1)
     t = -np.einsum("tab,tb->ta", R, place)
     camera = replace(still.camera, R=R.astype(np.float32), t=t.astype(np.float32))
-    whole = replace(still, camera=camera)
+    full = replace(still, camera=camera)
     part = slice(first, first + count)
     return replace(
-        whole,
-        translation=whole.translation[part], rotations=whole.rotations[part], keypoints=whole.keypoints[part],
-        keypoint_confidence=whole.keypoint_confidence[part], reprojection_error=whole.reprojection_error[part],
-        contacts=whole.contacts[part], camera=replace(camera, R=camera.R[part], t=camera.t[part]), first_frame=first,
+        full,
+        translation=full.translation[part], rotations=full.rotations[part], keypoints=full.keypoints[part],
+        keypoint_confidence=full.keypoint_confidence[part], reprojection_error=full.reprojection_error[part],
+        contacts=full.contacts[part], camera=replace(camera, R=camera.R[part], t=camera.t[part]), first_frame=first,
     )  # fmt: skip
 
 

@@ -78,10 +78,10 @@ def test_scale_is_that_of_bones_seen_in_full() -> None:
 
 def test_a_hip_that_is_seen_alone_keeps_its_distance_to_the_root() -> None:
     points, confidence = person(30), seen(30)
-    whole = normalise(points, confidence, HUMAN, intrinsics(SIZE, FOCAL)).root
+    both_seen = normalise(points, confidence, HUMAN, intrinsics(SIZE, FOCAL)).root
     confidence[10:20, NAMES.index("l_hip")] = 0
     points[10:20, NAMES.index("l_hip")] = 0
     alone = normalise(points, confidence, HUMAN, intrinsics(SIZE, FOCAL)).root
-    np.testing.assert_allclose(alone, whole, atol=1e-9)
+    np.testing.assert_allclose(alone, both_seen, atol=1e-9)
     confidence[15, NAMES.index("r_hip")] = 0
-    np.testing.assert_allclose(normalise(points, confidence, HUMAN, intrinsics(SIZE, FOCAL)).root, whole, atol=1e-9)
+    np.testing.assert_allclose(normalise(points, confidence, HUMAN, intrinsics(SIZE, FOCAL)).root, both_seen, atol=1e-9)

@@ -48,8 +48,8 @@ def carried() -> tuple[F64, F64, F64]:
     start = Rotation.from_euler("yx", [40, -15], degrees=True).as_matrix()
     rotation = exp_map(np.stack([0.1 * np.sin(t), 0.6 * t, 0 * t], 1)) @ start
     hands = position[:, None] + np.einsum("tab,hb->tha", rotation, GRIPS)
-    away = np.clip(REST - np.arange(FRAMES), 0, None) / 30.0  # they come from above
-    return position, rotation, hands - np.array([0, 1.0, 0]) * away[:, None, None]
+    approach = np.clip(REST - np.arange(FRAMES), 0, None) / 30.0  # they come from above
+    return position, rotation, hands - np.array([0, 1.0, 0]) * approach[:, None, None]
 
 
 def targets(depth_error: float, tremble: float) -> tuple[ObjectTargets, F64, F64]:
@@ -81,27 +81,27 @@ def targets(depth_error: float, tremble: float) -> tuple[ObjectTargets, F64, F64
 
 def test_weighted_procrustes_ignores_what_weighs_nothing() -> None:
     position, rotation, _ = carried()
-    own = box_shape(BOX).points * SIZE
-    points = position[:, None] + np.einsum("tab,pb->tpa", rotation, own)
+    box_points = box_shape(BOX).points * SIZE
+    points = position[:, None] + np.einsum("tab,pb->tpa", rotation, box_points)
     points[:, 2] += 5.0
     weight = np.ones(points.shape[:2])
     weight[:, 2] = 0
-    found, turned = weighted_procrustes(own, points, weight)
-    np.testing.assert_allclose(found, position, atol=1e-9)
+    solved, turned = weighted_procrustes(box_points, points, weight)
+    np.testing.assert_allclose(solved, position, atol=1e-9)
     np.testing.assert_allclose(turned, rotation, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
-def found() -> ObjectFit:
+def object_fit() -> ObjectFit:
     seen, _, _ = targets(1.0, 1.0)
     return fit_object(box_shape(BOX), seen, ObjectOptions())
 
 
-def test_a_box_of_unknown_size_is_found_where_it_is(found: ObjectFit) -> None:
+def test_a_box_of_unknown_size_is_found_where_it_is(object_fit: ObjectFit) -> None:
     _, position, rotation = targets(1.0, 1.0)
-    np.testing.assert_allclose(found.size, SIZE, rtol=0.06)
-    assert np.linalg.norm(found.position - position, axis=1).mean() < 0.06
-    assert degrees(found.rotation, rotation).mean() < 3
+    np.testing.assert_allclose(object_fit.size, SIZE, rtol=0.06)
+    assert np.linalg.norm(object_fit.position - position, axis=1).mean() < 0.06
+    assert degrees(object_fit.rotation, rotation).mean() < 3
 
 
 def test_a_known_size_corrects_a_wrong_depth() -> None:
@@ -114,16 +114,16 @@ def test_a_known_size_corrects_a_wrong_depth() -> None:
     np.testing.assert_array_equal(alone.size, SIZE)
 
 
-def test_holds_are_found_in_spite_of_depth(found: ObjectFit) -> None:
-    assert found.held[REST + 5 :].min() > 0.5
-    assert found.held[: REST - 8].max() == 0
-    np.testing.assert_allclose(found.grips[-1], GRIPS, atol=0.05)
+def test_holds_are_found_in_spite_of_depth(object_fit: ObjectFit) -> None:
+    assert object_fit.held[REST + 5 :].min() > 0.5
+    assert object_fit.held[: REST - 8].max() == 0
+    np.testing.assert_allclose(object_fit.grips[-1], GRIPS, atol=0.05)
     position, rotation, hands = carried()
     free = hands.copy()
     free[:, 1] += 0.3 * np.sin(np.arange(FRAMES) / 5)[:, None] * np.array([1.0, 0.5, 0])  # swings beside the box
     moving = np.arange(FRAMES) >= REST
-    own = box_shape(BOX).points * SIZE
-    held, grips = find_grips(position * 1.08, rotation, own * 1.08, free, moving)
+    box_points = box_shape(BOX).points * SIZE
+    held, grips = find_grips(position * 1.08, rotation, box_points * 1.08, free, moving)
     assert held[REST + 5 :, 0].min() > 0.5
     assert held[:, 1].max() == 0
     np.testing.assert_allclose(grips[-1, 0], 1.08 * GRIPS[0], atol=0.05)
@@ -248,8 +248,8 @@ def test_a_lift_has_the_person_and_the_box(boxed: tuple[KeypointClip, mvlift.Lif
     assert abs(corners[:30, :, 2].min(1)).max() < 0.08  # it stands on the floor
     assert corners[75:, :, 2].min() > 0.6
     wrists = [motion.keypoint_names.index(n) for n in ARMS]
-    away = np.linalg.norm(motion.keypoints[50:, wrists] - rigid_object.position[50:, None], axis=-1)
-    assert np.ptp(away, axis=0).max() < 0.02
+    grip_distance = np.linalg.norm(motion.keypoints[50:, wrists] - rigid_object.position[50:, None], axis=-1)
+    assert np.ptp(grip_distance, axis=0).max() < 0.02
     back = mvlift.LiftedMotion.load(motion.save(tmp_path / "box.npz"))
     np.testing.assert_array_equal(back.objects[0].position, rigid_object.position)
     np.testing.assert_array_equal(back.objects[0].rotation, rigid_object.rotation)

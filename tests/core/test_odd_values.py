@@ -35,8 +35,8 @@ def by_frame(path: Path, points: F64, confidence: F64 | None = None) -> Path:
     return path
 
 
-def notes(found: Inspection) -> str:
-    return " ".join(found.notes)
+def notes(inspection: Inspection) -> str:
+    return " ".join(inspection.notes)
 
 
 @pytest.mark.parametrize("mark", [(0.0, 0.0), (-1.0, -1.0), (103.25, 77.5)], ids=["zero", "minus one", "crop"])
@@ -68,9 +68,9 @@ def test_keypoints_in_one_pixel_of_a_small_face_are_kept(tmp_path: Path) -> None
 def test_a_keypoint_that_never_moves_is_missing(tmp_path: Path) -> None:
     points = trembling()
     points[:, 9] = 371.5, 200.25
-    found = inspect_keypoints(by_frame(tmp_path / "a.json", points))
-    assert (found.clips[0].seen.mean(0) == 0).nonzero()[0].tolist() == [9]
-    assert "l_wrist" in notes(found)
+    inspection = inspect_keypoints(by_frame(tmp_path / "a.json", points))
+    assert (inspection.clips[0].seen.mean(0) == 0).nonzero()[0].tolist() == [9]
+    assert "l_wrist" in notes(inspection)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_a_keypoint_that_never_moves_is_missing(tmp_path: Path) -> None:
 )
 def test_scales_of_confidence(scale: float, divided: float, said: str) -> None:
     confidence = np.random.default_rng(1).uniform(0.2, 1, (60, 17)) * scale
-    told: list[str] = []
-    np.testing.assert_allclose(normalised_confidence(confidence, told), np.clip(confidence / divided, 0, 1))
-    assert said in " ".join(told)
-    assert bool(told) == bool(said)
+    messages: list[str] = []
+    np.testing.assert_allclose(normalised_confidence(confidence, messages), np.clip(confidence / divided, 0, 1))
+    assert said in " ".join(messages)
+    assert bool(messages) == bool(said)
 
 
 def test_logits_and_tiny_confidences() -> None:
@@ -114,10 +114,10 @@ def test_a_table_with_irregular_stamps(tmp_path: Path) -> None:
     lines = [",".join(["timestamp", *(f"{n}_{a}" for n in COCO for a in "xy")])]
     lines += [",".join(map(str, [round(t / 30, 4), *points[t].reshape(-1).tolist()])) for t in kept]
     (tmp_path / "a.csv").write_text("\n".join(lines))
-    found = inspect_keypoints(tmp_path / "a.csv")
-    assert found.clips[0].fps == Fraction(30)
-    np.testing.assert_array_equal(np.flatnonzero(found.clips[0].seen.any(1)), kept - kept[0])
-    assert "irregular" in notes(found)
+    inspection = inspect_keypoints(tmp_path / "a.csv")
+    assert inspection.clips[0].fps == Fraction(30)
+    np.testing.assert_array_equal(np.flatnonzero(inspection.clips[0].seen.any(1)), kept - kept[0])
+    assert "irregular" in notes(inspection)
 
 
 def test_a_table_with_semicolons_and_decimal_commas(tmp_path: Path) -> None:
@@ -132,9 +132,9 @@ def test_a_table_with_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     ]
     for name, lines in (("wide.csv", wide), ("long.csv", long)):
         (tmp_path / name).write_text("\n".join(lines))
-        found = inspect_keypoints(tmp_path / name).clips[0]
-        assert found.layout.name == "coco17", name
-        np.testing.assert_allclose(found.points, points, atol=0.001)
+        read = inspect_keypoints(tmp_path / name).clips[0]
+        assert read.layout.name == "coco17", name
+        np.testing.assert_allclose(read.points, points, atol=0.001)
 
 
 def test_y_up_in_named_landmarks(tmp_path: Path) -> None:
@@ -144,42 +144,42 @@ def test_y_up_in_named_landmarks(tmp_path: Path) -> None:
         for t, p in enumerate(points)
     ]
     (tmp_path / "a.json").write_text(json.dumps(frames))
-    found = inspect_keypoints(tmp_path / "a.json", image_size=SIZE)
-    np.testing.assert_allclose(found.clips[0].points, points * SIZE, atol=0.01)
-    assert "y was read as pointing up" in notes(found)
+    inspection = inspect_keypoints(tmp_path / "a.json", image_size=SIZE)
+    np.testing.assert_allclose(inspection.clips[0].points, points * SIZE, atol=0.01)
+    assert "y was read as pointing up" in notes(inspection)
 
 
 @pytest.mark.parametrize(("size", "said"), [(SIZE, ""), ((320, 180), "outside"), ((3840, 2160), "smaller picture")])
 def test_a_size_that_does_not_fit_is_doubted(tmp_path: Path, size: tuple[int, int], said: str) -> None:
-    found = inspect_keypoints(by_frame(tmp_path / "a.json", trembling()), image_size=size)
-    assert said in notes(found)
-    assert ("picture of" in notes(found)) == bool(said)
+    inspection = inspect_keypoints(by_frame(tmp_path / "a.json", trembling()), image_size=size)
+    assert said in notes(inspection)
+    assert ("picture of" in notes(inspection)) == bool(said)
 
 
 def test_mirrored_keypoints_are_noticed_and_turned_back(tmp_path: Path) -> None:
-    whole = inspect_keypoints(WALK, image_size=SIZE).clips[0]
-    names = whole.layout.names
-    assert handedness(whole.points, whole.confidence, whole.layout) > 0
-    turned = np.stack([SIZE[0] - whole.points[..., 0], whole.points[..., 1]], -1)
-    turned[~whole.seen] = 0
-    swap = whole.layout.mirrored()
-    for how, points, score in (
-        ("labels kept", turned, whole.confidence),
-        ("mirrored video", turned[:, swap], whole.confidence[:, swap]),
+    original = inspect_keypoints(WALK, image_size=SIZE).clips[0]
+    names = original.layout.names
+    assert handedness(original.points, original.confidence, original.layout) > 0
+    turned = np.stack([SIZE[0] - original.points[..., 0], original.points[..., 1]], -1)
+    turned[~original.seen] = 0
+    swap = original.layout.mirrored()
+    for labelling, points, score in (
+        ("labels kept", turned, original.confidence),
+        ("mirrored video", turned[:, swap], original.confidence[:, swap]),
     ):
-        path = tmp_path / f"{how}.npz"
+        path = tmp_path / f"{labelling}.npz"
         np.savez(path, points=points, confidence=score, names=np.array(names), image_size=SIZE)
-        found = inspect_keypoints(path)
-        assert ("seem to have changed places" in notes(found)) == (how == "labels kept"), how
+        inspection = inspect_keypoints(path)
+        assert ("seem to have changed places" in notes(inspection)) == (labelling == "labels kept"), labelling
         back = inspect_keypoints(path, mirrored=True)
         assert "seem to have changed places" not in notes(back)
-        np.testing.assert_allclose(back.clips[0].points, whole.points, atol=0.01, err_msg=how)
+        np.testing.assert_allclose(back.clips[0].points, original.points, atol=0.01, err_msg=labelling)
 
 
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     points = trembling()
-    found = inspect_keypoints(by_frame(tmp_path / "a.json", points), image_size=(720, 576), pixel_aspect=64 / 45)
-    clip = found.clips[0]
+    inspection = inspect_keypoints(by_frame(tmp_path / "a.json", points), image_size=(720, 576), pixel_aspect=64 / 45)
+    clip = inspection.clips[0]
     np.testing.assert_allclose(clip.points, points * [64 / 45, 1], rtol=1e-5)
     assert clip.image_size == (1024, 576)
 

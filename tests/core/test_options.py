@@ -127,7 +127,7 @@ def test_what_is_typed_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "exact"),
+    ("stated", "exact"),
     [
         (23.976, Fraction(24000, 1001)), (23.98, Fraction(24000, 1001)), (24, Fraction(24)), (25.0, Fraction(25)),
         (29.97, Fraction(30000, 1001)), ("29.97", Fraction(30000, 1001)), ("29,97", Fraction(30000, 1001)),
@@ -138,8 +138,8 @@ def test_what_is_typed_is_read() -> None:
         ("1/0", None), ("-3/2", None), ("20000/1", None),
     ],
 )  # fmt: skip
-def test_one_exact_frame_rate(given: float | str | Fraction, exact: Fraction | None) -> None:
-    assert exact_rate(given) == exact
+def test_one_exact_frame_rate(stated: float | str | Fraction, exact: Fraction | None) -> None:
+    assert exact_rate(stated) == exact
 
 
 def test_a_rate_means_the_same_wherever_it_is_given() -> None:

@@ -39,11 +39,11 @@ def test_split_outside(frame: int) -> None:
 
 
 def test_split_and_joined_is_as_before() -> None:
-    whole = clip("a", 10, 20, 1)
-    for pair in (split_clip(whole, 17), split_clip(whole, 17)[::-1]):
+    original = clip("a", 10, 20, 1)
+    for pair in (split_clip(original, 17), split_clip(original, 17)[::-1]):
         again = join_clips(*pair)
-        np.testing.assert_array_equal(again.points, whole.points)
-        np.testing.assert_array_equal(again.confidence, whole.confidence)
+        np.testing.assert_array_equal(again.points, original.points)
+        np.testing.assert_array_equal(again.confidence, original.confidence)
         assert again.first_frame == 10
 
 

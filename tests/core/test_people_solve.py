@@ -12,14 +12,14 @@ from mvlift.typing import F64
 
 def test_an_outlier_hardly_moves_the_solution() -> None:
     values = np.array([0.0, 0.1, -0.1, 0.0, 100.0])
-    found = robust_gauss_newton(lambda x: x[0] - values, np.zeros(1))
-    assert abs(found[0]) < 3  # the mean is 20
+    solution = robust_gauss_newton(lambda x: x[0] - values, np.zeros(1))
+    assert abs(solution[0]) < 3  # the mean is 20
 
 
 def test_without_outliers_it_is_least_squares() -> None:
     values = np.array([1.0, 1.2, 0.9, 1.1])
-    found = robust_gauss_newton(lambda x: x[0] - values, np.zeros(1))
-    assert found[0] == pytest.approx(values.mean(), abs=1e-3)
+    solution = robust_gauss_newton(lambda x: x[0] - values, np.zeros(1))
+    assert solution[0] == pytest.approx(values.mean(), abs=1e-3)
 
 
 def footholds(tilt: float) -> Footholds:
@@ -34,9 +34,9 @@ def test_tilts_that_are_wrong_together_count_as_two() -> None:
     """Eight people who err alike say no more of gravity than two, while all their feet speak for the floor."""
 
     def moved(people: int) -> float:
-        own = footholds(0.12)
-        up, _, _ = multi_person._solve([own] * people, [True] * people)
-        return float(np.arccos(np.clip(up @ own.up, -1, 1)))
+        person_footholds = footholds(0.12)
+        up, _, _ = multi_person._solve([person_footholds] * people, [True] * people)
+        return float(np.arccos(np.clip(up @ person_footholds.up, -1, 1)))
 
     two, eight = moved(2), moved(8)
     assert eight > 1.02 * two

@@ -27,11 +27,11 @@ def test_a_jump_is_found_where_it_is_and_a_fast_swing_is_none(fps: float) -> Non
     assert not find_pops(points, fps).any()
     at = round(fps)
     points[at : at + round(0.1 * fps), 1, 2] += 0.4  # away for a tenth of a second
-    found = find_pops(points, fps)
-    assert not found[:, 0].any()
-    assert found[at, 1]
-    assert found[:, 1].mean() < 0.25
-    assert np.flatnonzero(found[:, 1]).min() > at - 0.2 * fps
+    pops = find_pops(points, fps)
+    assert not pops[:, 0].any()
+    assert pops[at, 1]
+    assert pops[:, 1].mean() < 0.25
+    assert np.flatnonzero(pops[:, 1]).min() > at - 0.2 * fps
 
 
 def test_stretches_are_listed_by_keypoint_and_frame_of_the_video() -> None:

@@ -31,15 +31,15 @@ def placed(clips: tuple[KeypointClip, ...], frames: range) -> F64:
 
 def check(made: Written) -> Inspection:
     """Reads a file with the video's size, compares it with what was written, and returns what was recognised."""
-    found = inspect_keypoints(made.path, image_size=None if made.sized else SIZE)
-    assert found.format == made.format
-    assert found.layout.name == made.layout
-    assert len(found.clips) == len(made.points)
-    assert all(c.image_size == SIZE for c in found.clips)
-    assert {c.fps for c in found.clips} == {made.fps}
+    inspection = inspect_keypoints(made.path, image_size=None if made.sized else SIZE)
+    assert inspection.format == made.format
+    assert inspection.layout.name == made.layout
+    assert len(inspection.clips) == len(made.points)
+    assert all(c.image_size == SIZE for c in inspection.clips)
+    assert {c.fps for c in inspection.clips} == {made.fps}
     frames = range(made.first, made.first + made.points.shape[1])
-    np.testing.assert_allclose(placed(found.clips, frames), made.points, atol=made.tolerance)
-    return found
+    np.testing.assert_allclose(placed(inspection.clips, frames), made.points, atol=made.tolerance)
+    return inspection
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -55,8 +55,8 @@ def without_size(path: Path, **options: object) -> Inspection:
 
 def people(frames: dict[int, list[list[float]]], folder: Path, stem: str = "clip_") -> Path:
     """OpenPose files of these frames."""
-    for number, found in frames.items():
-        document = {"people": [{"pose_keypoints_2d": values} for values in found]}
+    for number, keypoint_rows in frames.items():
+        document = {"people": [{"pose_keypoints_2d": values} for values in keypoint_rows]}
         save(folder / f"{stem}{number:012d}_keypoints.json", document)
     return folder
 
@@ -74,9 +74,9 @@ def test_files_outside_the_series_are_left_out(tmp_path: Path) -> None:
     walk = people_of("body25", 1)[0]
     people({t: [flat(walk[t])] for t in range(5)}, tmp_path, "cam01.")
     save(tmp_path / "del_000001_0.json", {"people": []})
-    found = without_size(tmp_path)
-    assert found.frames == (0, 4)
-    assert any("del_000001_0.json" in note for note in found.notes)
+    inspection = without_size(tmp_path)
+    assert inspection.frames == (0, 4)
+    assert any("del_000001_0.json" in note for note in inspection.notes)
 
 
 def test_missing_is_what_has_no_confidence_even_where_it_has_a_place(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_openpose_can_write_shares_of_the_picture(tmp_path: Path, scale: str, un
     walk = people_of("body25", 1)[0]
     share = walk / SIZE if scale == "3" else 2 * walk / SIZE - 1
     people({t: [flat(p)] for t, p in enumerate(share)}, tmp_path)
-    found = without_size(tmp_path, image_size=SIZE)
-    assert found.units == units
-    np.testing.assert_allclose(found.clips[0].points, walk, atol=0.01)
+    inspection = without_size(tmp_path, image_size=SIZE)
+    assert inspection.units == units
+    np.testing.assert_allclose(inspection.clips[0].points, walk, atol=0.01)
     assert "1280x720" in " ".join(without_size(tmp_path).notes)  # unknown size: assumed, and said
 
 
@@ -110,11 +110,11 @@ def test_confidence_above_one_is_sure(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layout", ["coco17", "h36m17", "ap10k17", "body25", "body25b", "openpose18", "coco17neck"])
 def test_proportions_tell_unnamed_layouts_of_one_size_apart(tmp_path: Path, layout: str) -> None:
     np.save(tmp_path / "poses.npy", people_of(layout, 1)[0])
-    found = without_size(tmp_path / "poses.npy")
-    assert found.layout.name == layout
-    assert found.alternatives[0][0] == layout
-    assert len(found.alternatives) > 1
-    other = found.alternatives[1][0]
+    inspection = without_size(tmp_path / "poses.npy")
+    assert inspection.layout.name == layout
+    assert inspection.alternatives[0][0] == layout
+    assert len(inspection.alternatives) > 1
+    other = inspection.alternatives[1][0]
     assert without_size(tmp_path / "poses.npy", layout=other).layout.name == other
 
 
@@ -144,9 +144,9 @@ def test_columns_may_be_spelled_in_many_ways(tmp_path: Path, title: str) -> None
     titles = [title.format(n=n, a=a, A=a.upper()) for n in names for a in "xy"]
     rows = [",".join(f"{v:.9g}" for v in p.reshape(-1)) for p in values]
     (tmp_path / "a.csv").write_text("\n".join([",".join(titles), *rows]))
-    found = without_size(tmp_path / "a.csv", image_size=SIZE)
-    assert found.layout.name == "coco17"
-    np.testing.assert_allclose(found.clips[0].points, walk, atol=0.01)
+    inspection = without_size(tmp_path / "a.csv", image_size=SIZE)
+    assert inspection.layout.name == "coco17"
+    np.testing.assert_allclose(inspection.clips[0].points, walk, atol=0.01)
 
 
 @pytest.mark.parametrize("lead", ["index", "id", "", "frame_id"])
@@ -211,9 +211,9 @@ def test_numbers_instead_of_names_order_the_keypoints(tmp_path: Path) -> None:
     walk = people_of("coco17", 1)[0]
     lines = [f"{t},{j},{x},{y}" for t, p in enumerate(walk) for j, (x, y) in reversed(list(enumerate(p.tolist())))]
     (tmp_path / "a.csv").write_text("\n".join(["frame,keypoint_id,x,y", *lines]))
-    found = without_size(tmp_path / "a.csv")
-    assert found.layout.name == "coco17"
-    np.testing.assert_allclose(found.clips[0].points, walk, atol=1e-3)
+    inspection = without_size(tmp_path / "a.csv")
+    assert inspection.layout.name == "coco17"
+    np.testing.assert_allclose(inspection.clips[0].points, walk, atol=1e-3)
 
 
 def test_two_people_with_one_id_are_still_two(tmp_path: Path) -> None:

@@ -67,9 +67,9 @@ def test_whoever_walks_away_is_not_taken_to_shrink(
     clip = clip_of(points, walk)
     true = math.log(depth[-1] / depth[0])
     assert true > 0.5  # else nobody walks away
-    told: list[tuple[str, float]] = []
-    twice = mvlift.lift(clip, preset="fast", progress=lambda stage, share: told.append((stage, share)))
-    shares = [share for stage, share in told if stage == "Refining depth and gravity"]
+    reports: list[tuple[str, float]] = []
+    twice = mvlift.lift(clip, preset="fast", progress=lambda stage, share: reports.append((stage, share)))
+    shares = [share for stage, share in reports if stage == "Refining depth and gravity"]
     assert shares
     assert shares == sorted(shares)
     assert shares[-1] <= 1
@@ -85,8 +85,8 @@ def test_depth_is_that_of_a_body_of_average_size() -> None:
     names = subject.layout.names
     points = np.random.default_rng(0).normal(size=(5, len(names), 3)) * 0.3 + [0, 0, 4.0]
     up = np.array([0.0, -1.0, 0.0])
-    whole, half = refined_view(points, names, up, subject), refined_view(0.5 * points, names, up, subject)
-    np.testing.assert_allclose(half.depth, whole.depth)
+    full_size, half = refined_view(points, names, up, subject), refined_view(0.5 * points, names, up, subject)
+    np.testing.assert_allclose(half.depth, full_size.depth)
     assert half.depth.shape == (5,)
 
 

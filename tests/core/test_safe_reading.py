@@ -54,9 +54,9 @@ def test_arrays_come_back_as_they_were(name: str, protocol: int) -> None:
 
 def test_arrays_that_come_back_can_be_changed_and_pickled() -> None:
     for value in (VALUES["floats"], VALUES["objects"]):
-        found = load_pickle(pickle.dumps(value, 2))
-        found[0] = 1
-        assert np.array_equal(found, pickle.loads(pickle.dumps(found)))
+        loaded = load_pickle(pickle.dumps(value, 2))
+        loaded[0] = 1
+        assert np.array_equal(loaded, pickle.loads(pickle.dumps(loaded)))
 
 
 class Said:
@@ -152,11 +152,11 @@ def damaged(data: bytes, random: np.random.Generator) -> bytes:
 def test_damaged_pickles_are_read_or_refused(name: str) -> None:
     """Two hundred changes each, always the same; with MVLIFT_FUZZ=N, N times as many."""
     random = np.random.default_rng(list(VALUES).index(name))
-    whole = [pickle.dumps(VALUES[name], protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    intact = [pickle.dumps(VALUES[name], protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
     refused = 0
     for turn in range(200 * int(os.environ.get("MVLIFT_FUZZ", "1"))):
         try:
-            repr(load_pickle(damaged(whole[turn % len(whole)], random)))
+            repr(load_pickle(damaged(intact[turn % len(intact)], random)))
         except MemoryError:
             raise
         except Exception:

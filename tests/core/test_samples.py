@@ -136,15 +136,19 @@ def test_a_real_file(name: str, format: str, layout: str, keypoints: int, people
             inspect_keypoints(path)
         assert caught.value.remedy.endswith(".")
         return
-    found = inspect_keypoints(path)
-    seen = [set(c.frames[c.seen.any(1)].tolist()) for c in found.clips]
+    inspection = inspect_keypoints(path)
+    seen = [set(c.frames[c.seen.any(1)].tolist()) for c in inspection.clips]
     half = [frames for frames in seen if 2 * len(frames) >= len(set().union(*seen))]
-    assert (found.format, found.layout.name, len(found.layout.names)) == (format, layout, keypoints)
-    assert (len(half), found.frames) == (people, frames)
+    assert (inspection.format, inspection.layout.name, len(inspection.layout.names)) == (format, layout, keypoints)
+    assert (len(half), inspection.frames) == (people, frames)
     size, fps = KNOWN.get(name, (None, None))
     if size is not None:
-        assert found.clips[0].image_size == size
-    assert found.clips[0].fps is None if fps is None else float(found.clips[0].fps or 0) == pytest.approx(fps, abs=1e-3)
+        assert inspection.clips[0].image_size == size
+    assert (
+        inspection.clips[0].fps is None
+        if fps is None
+        else float(inspection.clips[0].fps or 0) == pytest.approx(fps, abs=1e-3)
+    )
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"{SAMPLES} is not here: samples of other projects")

@@ -57,9 +57,9 @@ def test_tilt_is_found_and_the_motion_returned_in_camera_axes() -> None:
     motion = torch.randn(24, 6, 3, generator=generator)
     tilt = torch.tensor([0.35, -0.06])
     lifted = sample_views(Oracle(motion), given_from(motion, tilt), CosineSchedule(), SampleOptions(steps=5), generator)
-    found, usual = lifted.tilt[0], torch.tensor(TILT_MEAN)
-    assert found.tolist() == pytest.approx(tilt.tolist(), abs=0.04)
-    assert (found - usual).norm() < (tilt - usual).norm()  # between what the views say and what is usual
+    estimated, usual = lifted.tilt[0], torch.tensor(TILT_MEAN)
+    assert estimated.tolist() == pytest.approx(tilt.tolist(), abs=0.04)
+    assert (estimated - usual).norm() < (tilt - usual).norm()  # between what the views say and what is usual
     expected = motion @ camera_tilt(tilt).T
     assert (lifted.in_camera()[0] - expected).abs().max() < 0.1
 
@@ -69,15 +69,15 @@ def test_given_view_is_held_and_a_seed_decides_everything() -> None:
     network = MotionDenoiser(DenoiserConfig(points=6, features=6, width=32, layers=2, heads=2)).eval()
     torch.nn.init.normal_(network.head.weight, std=0.05)
     motion = torch.randn(50, 6, 3) * 0.5
-    given = given_from(motion, torch.tensor([0.12, 0.0]))
+    input_view = given_from(motion, torch.tensor([0.12, 0.0]))
     options = SampleOptions(steps=4, window=16, stride=8, hypotheses=2)
 
     def draw(seed: int) -> Tensor:
-        return sample_lines(network, given, CosineSchedule(), options, torch.Generator().manual_seed(seed)).points
+        return sample_lines(network, input_view, CosineSchedule(), options, torch.Generator().manual_seed(seed)).points
 
     first = draw(3)
     assert first.shape == (2, 50, 6, 3)
     assert torch.equal(first, draw(3))
     assert not torch.equal(first, draw(4))
-    reprojected = project(camera_tilt(given.tilt), first)
-    assert (reprojected - given.x).norm(dim=-1).mean() < 0.2 * given.x.norm(dim=-1).mean()
+    reprojected = project(camera_tilt(input_view.tilt), first)
+    assert (reprojected - input_view.x).norm(dim=-1).mean() < 0.2 * input_view.x.norm(dim=-1).mean()

@@ -39,11 +39,11 @@ def test_without_a_head_it_is_the_general_prior() -> None:
 
 
 def test_the_head_and_the_general_prior_are_multiplied() -> None:
-    found = asked(Head(0.4, 0.1, 0.05), torch.eye(3).expand(FRAMES, 3, 3))
+    combined = asked(Head(0.4, 0.1, 0.05), torch.eye(3).expand(FRAMES, 3, 3))
     for i, said in enumerate((0.4, 0.1)):
         a, b = TILT_SPREAD[i] ** -2, 0.05**-2
-        assert found.mean[i] == pytest.approx((a * TILT_MEAN[i] + b * said) / (a + b), abs=1e-5)
-        assert found.spread[i] == pytest.approx((a + b) ** -0.5)
+        assert combined.mean[i] == pytest.approx((a * TILT_MEAN[i] + b * said) / (a + b), abs=1e-5)
+        assert combined.spread[i] == pytest.approx((a + b) ** -0.5)
 
 
 def test_what_the_head_says_of_the_turned_camera_is_turned_back() -> None:
@@ -54,8 +54,8 @@ def test_what_the_head_says_of_the_turned_camera_is_turned_back() -> None:
     turned_up = turn @ up
     elevation = math.asin(-float(turned_up[2]))
     torch.testing.assert_close(-camera_tilt(torch.tensor([elevation, 0.0]))[:, 1], turned_up)
-    found = asked(Head(elevation, 0.0, 1e-4), turn.expand(FRAMES, 3, 3))
-    assert found.mean[0] == pytest.approx(0.0, abs=1e-3)
+    combined = asked(Head(elevation, 0.0, 1e-4), turn.expand(FRAMES, 3, 3))
+    assert combined.mean[0] == pytest.approx(0.0, abs=1e-3)
     assert abs(elevation) == pytest.approx(angle, abs=1e-6)
 
 

@@ -21,12 +21,12 @@ def crossing_paths(people: int) -> tuple[F64, tuple[float, ...]]:
     return paths, tuple(260.0 + 45 * p for p in range(people))
 
 
-def scored(found: dict[str, NDArray[np.generic]], ids: NDArray[np.str_] | None = None) -> tuple[float, int]:
-    people = associate(found["frame"], found["points"], found["confidence"], ids)  # type: ignore[arg-type]
+def scored(rows_of_people: dict[str, NDArray[np.generic]], ids: NDArray[np.str_] | None = None) -> tuple[float, int]:
+    people = associate(rows_of_people["frame"], rows_of_people["points"], rows_of_people["confidence"], ids)  # type: ignore[arg-type]
     for _, rows in people:
-        frames = found["frame"][rows]
+        frames = rows_of_people["frame"][rows]
         assert (np.diff(frames) > 0).all()  # type: ignore[operator]
-    return id_f1(people, found["truth"]), len(people)  # type: ignore[arg-type]
+    return id_f1(people, rows_of_people["truth"]), len(people)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("people", [1, 2, 3, 4])
@@ -34,9 +34,9 @@ def scored(found: dict[str, NDArray[np.generic]], ids: NDArray[np.str_] | None =
 def test_crossings(people: int, seed: int) -> None:
     paths, heights = crossing_paths(people)
     seen = np.ones((people, FRAMES), dtype=np.bool_)
-    f1, found = scored(detections(walking_people(paths, heights, seed), seen, seed))
+    f1, track_count = scored(detections(walking_people(paths, heights, seed), seen, seed))
     assert f1 > 0.99
-    assert found == people
+    assert track_count == people
 
 
 @pytest.mark.parametrize("people", [2, 3])
@@ -46,9 +46,9 @@ def test_the_one_behind_is_not_detected_while_they_cross(people: int) -> None:
     for behind in range(people - 1):
         seen[behind] = np.abs(paths[behind, :, 0] - paths[behind + 1, :, 0]) > 110  # the next one is nearer
     assert (~seen[:-1]).sum(1).min() >= 10
-    f1, found = scored(detections(walking_people(paths, heights), seen))
+    f1, track_count = scored(detections(walking_people(paths, heights), seen))
     assert f1 > 0.98
-    assert found == people
+    assert track_count == people
 
 
 @pytest.mark.parametrize("gap", [5, 20, 45])
@@ -57,8 +57,8 @@ def test_gaps(gap: int) -> None:
     paths = np.tile(np.array([[[400.0, 500.0]], [[1300.0, 520.0]]]), (1, FRAMES, 1))
     seen = np.ones((2, FRAMES), dtype=np.bool_)
     seen[0, 30 : 30 + gap] = False
-    f1, found = scored(detections(walking_people(paths, (300.0, 320.0)), seen))
-    assert (f1, found) == (1.0, 2)
+    f1, track_count = scored(detections(walking_people(paths, (300.0, 320.0)), seen))
+    assert (f1, track_count) == (1.0, 2)
 
 
 @pytest.mark.parametrize("pause", [5, 12, 20])
@@ -66,8 +66,8 @@ def test_somebody_else_at_another_place_is_somebody_else(pause: int) -> None:
     paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
     seen = np.zeros((2, FRAMES), dtype=np.bool_)
     seen[0, :50], seen[1, 50 + pause :] = True, True
-    f1, found = scored(detections(walking_people(paths, (300.0, 300.0)), seen))
-    assert (f1, found) == (1.0, 2)
+    f1, track_count = scored(detections(walking_people(paths, (300.0, 300.0)), seen))
+    assert (f1, track_count) == (1.0, 2)
 
 
 def test_who_stops_while_unseen_is_found_there() -> None:
@@ -77,21 +77,21 @@ def test_who_stops_while_unseen_is_found_there() -> None:
     other = np.tile([1720.0, 500.0], (FRAMES, 1))
     seen = np.ones((2, FRAMES), dtype=np.bool_)
     seen[0, 41:53], seen[1, :53] = False, False
-    f1, found = scored(detections(walking_people(np.stack([run, other]), (300.0, 300.0)), seen))
-    assert (f1, found) == (1.0, 2)
+    f1, track_count = scored(detections(walking_people(np.stack([run, other]), (300.0, 300.0)), seen))
+    assert (f1, track_count) == (1.0, 2)
 
 
 def test_a_person_detected_twice_is_one_person() -> None:
     paths, heights = crossing_paths(2)
     people = walking_people(paths, heights)
-    found = detections(people, np.ones((2, FRAMES), dtype=np.bool_))
+    single = detections(people, np.ones((2, FRAMES), dtype=np.bool_))
     random = np.random.default_rng(3)
-    again = random.random(len(found["frame"])) < 0.3
-    doubles = {k: v[again].copy() for k, v in found.items()}
+    again = random.random(len(single["frame"])) < 0.3
+    doubles = {k: v[again].copy() for k, v in single.items()}
     doubles["points"] = doubles["points"] + random.normal(size=doubles["points"].shape) * 3
     doubles["confidence"] = doubles["confidence"] * 0.5
     doubles["truth"][:] = -1
-    both = {k: np.concatenate([found[k], doubles[k]]) for k in found}
+    both = {k: np.concatenate([single[k], doubles[k]]) for k in single}
     f1, count = scored(both)
     assert count == 2
     assert f1 > 0.99
@@ -103,48 +103,48 @@ def names(truth: NDArray[np.int64]) -> NDArray[np.str_]:
 
 def test_right_ids_of_the_file_are_kept() -> None:
     paths, heights = crossing_paths(3)
-    found = detections(walking_people(paths, heights), np.ones((3, FRAMES), dtype=np.bool_))
-    people = associate(found["frame"], found["points"], found["confidence"], names(found["truth"]))
+    detected = detections(walking_people(paths, heights), np.ones((3, FRAMES), dtype=np.bool_))
+    people = associate(detected["frame"], detected["points"], detected["confidence"], names(detected["truth"]))
     assert {n for n, _ in people} == {"p0", "p1", "p2"}
-    assert id_f1(people, found["truth"]) == 1.0
+    assert id_f1(people, detected["truth"]) == 1.0
 
 
 def test_exchanged_ids_of_a_detector_are_put_right() -> None:
     """Two people far apart whose ids the detector swaps half-way: the poses know better."""
     paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
-    found = detections(walking_people(paths, (300.0, 330.0)), np.ones((2, FRAMES), dtype=np.bool_))
-    swapped = found["truth"].copy()
-    late = found["frame"] >= 60
+    detected = detections(walking_people(paths, (300.0, 330.0)), np.ones((2, FRAMES), dtype=np.bool_))
+    swapped = detected["truth"].copy()
+    late = detected["frame"] >= 60
     swapped[late] = 1 - swapped[late]
     wrong = [("p0", np.flatnonzero(swapped == 0).tolist()), ("p1", np.flatnonzero(swapped == 1).tolist())]
-    assert id_f1(wrong, found["truth"]) == 0.5
-    people = associate(found["frame"], found["points"], found["confidence"], names(swapped))
-    assert id_f1(people, found["truth"]) == 1.0
+    assert id_f1(wrong, detected["truth"]) == 0.5
+    people = associate(detected["frame"], detected["points"], detected["confidence"], names(swapped))
+    assert id_f1(people, detected["truth"]) == 1.0
 
 
 def test_ids_that_a_person_gave_are_taken_as_they_are() -> None:
     paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
-    found = detections(walking_people(paths, (300.0, 330.0)), np.ones((2, FRAMES), dtype=np.bool_))
-    swapped = np.where(found["frame"] >= 60, 1 - found["truth"], found["truth"])
-    people = associate(found["frame"], found["points"], found["confidence"], names(swapped), certain=True)
+    detected = detections(walking_people(paths, (300.0, 330.0)), np.ones((2, FRAMES), dtype=np.bool_))
+    swapped = np.where(detected["frame"] >= 60, 1 - detected["truth"], detected["truth"])
+    people = associate(detected["frame"], detected["points"], detected["confidence"], names(swapped), certain=True)
     assert id_f1(people, swapped) == 1.0
 
 
 def test_order_of_rows_does_not_matter() -> None:
     paths, heights = crossing_paths(3)
-    found = detections(walking_people(paths, heights), np.ones((3, FRAMES), dtype=np.bool_))
-    order = np.random.default_rng(9).permutation(len(found["frame"]))
-    shuffled = {k: v[order] for k, v in found.items()}
-    assert scored(found) == scored(shuffled)
+    detected = detections(walking_people(paths, heights), np.ones((3, FRAMES), dtype=np.bool_))
+    order = np.random.default_rng(9).permutation(len(detected["frame"]))
+    shuffled = {k: v[order] for k, v in detected.items()}
+    assert scored(detected) == scored(shuffled)
 
 
 def test_the_longest_largest_and_surest_person_is_first() -> None:
     paths = np.tile(np.array([[[300.0, 500.0]], [[1500.0, 500.0]]]), (1, FRAMES, 1))
     seen = np.ones((2, FRAMES), dtype=np.bool_)
     seen[0, 100:] = False
-    found = detections(walking_people(paths, (250.0, 400.0)), seen)
-    people = associate(found["frame"], found["points"], found["confidence"])
-    assert [int(found["truth"][rows[0]]) for _, rows in people] == [1, 0]
+    detected = detections(walking_people(paths, (250.0, 400.0)), seen)
+    people = associate(detected["frame"], detected["points"], detected["confidence"])
+    assert [int(detected["truth"][rows[0]]) for _, rows in people] == [1, 0]
 
 
 def test_nobody() -> None:
@@ -163,10 +163,10 @@ def long_crossing(frames: int = 1300) -> dict[str, NDArray[np.generic]]:
 
 @pytest.mark.parametrize("with_ids", [False, True])
 def test_long_footage_in_parts_is_followed_as_in_one(with_ids: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = long_crossing()
-    data = found["frame"], found["points"], found["confidence"]
-    ids = names(found["truth"])  # type: ignore[arg-type]
-    ids[(found["frame"] > 700) & (found["truth"] < 2)] = "0"  # one id for two people: it jumps
+    detected = long_crossing()
+    data = detected["frame"], detected["points"], detected["confidence"]
+    ids = names(detected["truth"])  # type: ignore[arg-type]
+    ids[(detected["frame"] > 700) & (detected["truth"] < 2)] = "0"  # one id for two people: it jumps
     ways = []
     for least in (500, 10_000):
         monkeypatch.setattr(following, "_PART", least)

@@ -43,14 +43,14 @@ def engine() -> Iterator[EngineClient]:
 
 def until_done(client: EngineClient, seconds: float = 60.0) -> list[Message]:
     """Every message of a job, its last one included."""
-    found: list[Message] = []
+    messages: list[Message] = []
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        found += client.poll()
-        if found and isinstance(found[-1], LiftResult | Failure | Cancelled):
-            return found
+        messages += client.poll()
+        if messages and isinstance(messages[-1], LiftResult | Failure | Cancelled):
+            return messages
         time.sleep(0.005)
-    raise AssertionError(f"no end after {seconds} s: {found[-3:]}")
+    raise AssertionError(f"no end after {seconds} s: {messages[-3:]}")
 
 
 def until_progress(client: EngineClient, stage: str, seconds: float = 60.0) -> None:
@@ -100,33 +100,33 @@ def test_it_lifts_as_the_function_does(engine: EngineClient, subject: str, walk4
     options = LiftOptions(
         subject=subject, preset="fast", device="cpu", height=1.8, fps=Fraction(30000, 1001), seed=3, frames=(5, 34)
     )
-    found = engine.run(walk40, options)
-    own = mvlift.lift(
+    from_engine = engine.run(walk40, options)
+    in_process = mvlift.lift(
         walk40.restricted(5, 34), subject=subject, preset="fast", device="cpu", height=1.8, fps=Fraction(30000, 1001),
         seed=3,
     )  # fmt: skip
-    assert (found.fps, found.first_frame, len(found)) == (Fraction(30000, 1001), 5, 30)
+    assert (from_engine.fps, from_engine.first_frame, len(from_engine)) == (Fraction(30000, 1001), 5, 30)
     for name in ("translation", "rotations", "betas", "keypoints", "keypoint_confidence", "contacts"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(own, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(from_engine, name), getattr(in_process, name), err_msg=name)
     for name in ("K", "R", "t"):
-        np.testing.assert_array_equal(getattr(found.camera, name), getattr(own.camera, name))
+        np.testing.assert_array_equal(getattr(from_engine.camera, name), getattr(in_process.camera, name))
 
 
 def test_progress_only_grows_and_names_its_stages(engine: EngineClient, subject: str, walk40: KeypointClip) -> None:
     clip = KeypointClip(walk40.points, walk40.confidence, walk40.layout)
     job = engine.submit_lift(clip, LiftOptions(subject=subject, preset="fast", device="cpu"))
     assert engine.busy
-    found = until_done(engine)
-    assert isinstance(found[-1], LiftResult)
-    assert {m.job for m in found} == {job}
-    progress = [m for m in found if isinstance(m, Progress)]
+    messages = until_done(engine)
+    assert isinstance(messages[-1], LiftResult)
+    assert {m.job for m in messages} == {job}
+    progress = [m for m in messages if isinstance(m, Progress)]
     fractions = [m.fraction for m in progress]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0, 1)
     assert len(set(fractions)) > 10
     stages = list(dict.fromkeys(m.stage for m in progress))
     assert stages == ["Preparing", "Generating views", "Fitting the body", "Writing"]
-    warnings = " ".join(m.message for m in found if isinstance(m, EngineWarning))
+    warnings = " ".join(m.message for m in messages if isinstance(m, EngineWarning))
     assert "frame rate" in warnings
     assert not engine.busy
 
@@ -149,9 +149,9 @@ def test_cancelling_takes_less_than_a_second_and_the_engine_stays_warm(
     until_progress(engine, "Generating views")
     began = time.monotonic()
     engine.cancel()
-    found = until_done(engine)
+    messages = until_done(engine)
     assert time.monotonic() - began < 1.0
-    assert found == [Cancelled(job)]
+    assert messages == [Cancelled(job)]
     assert engine.alive
     again = engine.run(walk40, LiftOptions(subject=subject, preset="fast", device="cpu"))
     assert (len(again), engine.hello["pid"]) == (40, pid)
@@ -177,13 +177,13 @@ def test_a_killed_engine_is_one_report_and_the_next_lift_starts_another(
         job = client.submit_lift(walk, endless(tiny_subject))
         until_progress(client, "Generating views")
         os.kill(first, signal.SIGKILL)
-        found = [m for m in until_done(client) if not isinstance(m, Progress)]
-        assert len(found) == 1
-        assert isinstance(found[0], Failure)
-        assert found[0].job == job
-        assert isinstance(found[0].error, EngineError)
-        assert "killed" in found[0].error.message
-        assert found[0].error.remedy == "Lift again: a new one starts."
+        messages = [m for m in until_done(client) if not isinstance(m, Progress)]
+        assert len(messages) == 1
+        assert isinstance(messages[0], Failure)
+        assert messages[0].job == job
+        assert isinstance(messages[0].error, EngineError)
+        assert "killed" in messages[0].error.message
+        assert messages[0].error.remedy == "Lift again: a new one starts."
         assert client.poll() == []
         assert not client.alive
         assert not client.busy
@@ -201,8 +201,8 @@ def test_an_engine_that_hangs_is_ended_by_cancelling(tiny_subject: str, walk: Ke
         client.poll()
         began = time.monotonic()
         client.cancel()
-        found = [m for m in until_done(client) if not isinstance(m, Progress)]
-        assert found == [Cancelled(job)]
+        messages = [m for m in until_done(client) if not isinstance(m, Progress)]
+        assert messages == [Cancelled(job)]
         assert time.monotonic() - began < 1.0
         ends = time.monotonic() + 10  # the system takes the process away beside the client
         while running(pid) and time.monotonic() < ends:
@@ -213,8 +213,8 @@ def test_an_engine_that_hangs_is_ended_by_cancelling(tiny_subject: str, walk: Ke
 def test_an_engine_that_works_behind_gives_way(tiny_subject: str, walk40: KeypointClip) -> None:
     with EngineClient(behind=True) as client:
         client.start()
-        own = os.getpriority(os.PRIO_PROCESS, 0)
-        assert os.getpriority(os.PRIO_PROCESS, int(client.hello["pid"])) == min(own + 5, 19)
+        test_priority = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, int(client.hello["pid"])) == min(test_priority + 5, 19)
         assert len(client.run(walk40, LiftOptions(subject=tiny_subject, preset="fast", device="cpu"))) == 40
 
 
@@ -344,9 +344,9 @@ def test_a_crash_is_named(tiny_subject: str, walk: KeypointClip) -> None:
         client.submit_lift(walk, endless(tiny_subject))
         until_progress(client, "Generating views")
         os.kill(int(client.hello["pid"]), signal.SIGSEGV)
-        found = until_done(client)[-1]
-        assert isinstance(found, Failure)
-        assert "crashed with SIGSEGV" in found.error.message
+        failure = until_done(client)[-1]
+        assert isinstance(failure, Failure)
+        assert "crashed with SIGSEGV" in failure.error.message
 
 
 def test_an_interpreter_that_is_not_there(tmp_path: Path, walk40: KeypointClip) -> None:

@@ -45,9 +45,9 @@ def by_place(clips: list[KeypointClip]) -> list[KeypointClip]:
     return sorted(clips, key=lambda c: float(c.points[c.seen][:, 0].mean()))
 
 
-def assert_same(found: list[KeypointClip], written: list[KeypointClip], layout: str = "") -> None:
-    assert len(found) == len(written)
-    for a, b in zip(by_place(found), by_place(written), strict=True):
+def assert_same(reread: list[KeypointClip], written: list[KeypointClip], layout: str = "") -> None:
+    assert len(reread) == len(written)
+    for a, b in zip(by_place(reread), by_place(written), strict=True):
         assert a.layout.names == (get_layout(layout) if layout else b.layout).names
         assert (a.first_frame, len(a)) == (b.first_frame, len(b))
         np.testing.assert_array_equal(a.confidence, b.confidence)
@@ -58,20 +58,20 @@ def assert_same(found: list[KeypointClip], written: list[KeypointClip], layout: 
 def test_csv_loses_nothing(tmp_path: Path, layout: str) -> None:
     kind = get_layout(layout).family
     clips = people(layout, "human" if kind == "human" else "quadruped")
-    found = read_keypoints(write_keypoints(clips, tmp_path / "a.csv"))
-    assert_same(found, clips)
-    assert {(c.fps, c.image_size) for c in found} == {(Fraction(30000, 1001), SIZE)}
-    assert {c.track_id for c in found} == {"0", "1"}
+    reread = read_keypoints(write_keypoints(clips, tmp_path / "a.csv"))
+    assert_same(reread, clips)
+    assert {(c.fps, c.image_size) for c in reread} == {(Fraction(30000, 1001), SIZE)}
+    assert {c.track_id for c in reread} == {"0", "1"}
 
 
 @pytest.mark.parametrize("layout", layout_names())
 def test_coco_loses_nothing(tmp_path: Path, layout: str) -> None:
     kind = get_layout(layout).family
     clips = people(layout, "human" if kind == "human" else "quadruped")
-    found = read_keypoints(write_keypoints(clips, tmp_path / "a.json"))
-    assert_same(found, clips)
-    assert {(c.fps, c.image_size) for c in found} == {(Fraction(30000, 1001), SIZE)}
-    assert {c.track_id for c in found} == {"0", "1"}
+    reread = read_keypoints(write_keypoints(clips, tmp_path / "a.json"))
+    assert_same(reread, clips)
+    assert {(c.fps, c.image_size) for c in reread} == {(Fraction(30000, 1001), SIZE)}
+    assert {c.track_id for c in reread} == {"0", "1"}
 
 
 @pytest.mark.parametrize("layout", ["body25", "openpose18", "halpe26", "body25b", "mpi15"])
@@ -89,9 +89,9 @@ def test_a_single_person_stays_one(tmp_path: Path) -> None:
 
 def test_layouts_that_openpose_has_not_become_body25(tmp_path: Path) -> None:
     clips = people("coco17")
-    found = read_keypoints(write_keypoints(clips, tmp_path / "a.zip"))
-    assert {c.layout.name for c in found} == {"body25"}
-    for a, b in zip(by_place(found), by_place(clips), strict=True):
+    reread = read_keypoints(write_keypoints(clips, tmp_path / "a.zip"))
+    assert {c.layout.name for c in reread} == {"body25"}
+    for a, b in zip(by_place(reread), by_place(clips), strict=True):
         wrist = (a.layout.index("l_wrist"), b.layout.index("l_wrist"))
         np.testing.assert_array_equal(a.points[:, wrist[0]], b.points[:, wrist[1]])
 
@@ -114,8 +114,8 @@ def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
 def test_without_rate_and_size_nothing_is_invented(tmp_path: Path) -> None:
     clips = [replace(c, fps=None, image_size=None) for c in people("coco17")]
     for name in ("a.csv", "a.json", "a.zip"):
-        found = read_keypoints(write_keypoints(clips, tmp_path / name))
-        assert {(c.fps, c.image_size) for c in found} == {(None, None)}
+        reread = read_keypoints(write_keypoints(clips, tmp_path / name))
+        assert {(c.fps, c.image_size) for c in reread} == {(None, None)}
 
 
 def test_animals_are_not_written_as_openpose(tmp_path: Path) -> None:
@@ -128,5 +128,5 @@ def test_animals_are_not_written_as_openpose(tmp_path: Path) -> None:
 def test_coco_keeps_names_of_people(tmp_path: Path) -> None:
     named = zip(people("coco17", count=3), ("person_1", "person_0", "7"), strict=True)
     clips = [replace(clip, track_id=name) for clip, name in named]
-    found = read_keypoints(write_keypoints(clips, tmp_path / "clip.json"))
-    assert {c.track_id for c in found} == {"person_1", "person_0", "7"}
+    reread = read_keypoints(write_keypoints(clips, tmp_path / "clip.json"))
+    assert {c.track_id for c in reread} == {"person_1", "person_0", "7"}

@@ -125,8 +125,8 @@ class DotDetector:
 
 def centres(frames: Iterator[Frame]) -> F64:
     """(T, 2) where the white square is in each frame, in the video's own pixels."""
-    found = []
+    positions = []
     for frame in frames:
         y, x = np.nonzero(frame.image[..., :3].min(-1) > 200)
-        found.append([x.mean() / frame.scale, y.mean() / frame.scale])
-    return np.array(found)
+        positions.append([x.mean() / frame.scale, y.mean() / frame.scale])
+    return np.array(positions)

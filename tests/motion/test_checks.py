@@ -29,25 +29,25 @@ def test_what_fits_is_not_talked_about():
 
 
 def test_keypoints_outside_the_picture_and_the_size_that_holds_them():
-    (found,) = compare([clip(high=(1900, 1050))], (1280, 720), Fraction(30))
-    assert "outside the picture of 1280 x 720" in found.text
-    assert (found.fix, found.size) == ("Use 1920 x 1080", (1920, 1080))
-    (found,) = compare([clip(high=(1900, 1050))], (1280, 720), None, VideoFacts((1920, 1080), None, 1))[:1]
-    assert found.size == (1920, 1080)
+    (finding,) = compare([clip(high=(1900, 1050))], (1280, 720), Fraction(30))
+    assert "outside the picture of 1280 x 720" in finding.text
+    assert (finding.fix, finding.size) == ("Use 1920 x 1080", (1920, 1080))
+    (finding,) = compare([clip(high=(1900, 1050))], (1280, 720), None, VideoFacts((1920, 1080), None, 1))[:1]
+    assert finding.size == (1920, 1080)
 
 
 def test_keypoints_in_a_corner_come_from_a_smaller_copy():
-    (found,) = compare(
+    (finding,) = compare(
         [clip(low=(20, 20), high=(900, 500))], (1920, 1080), Fraction(30), VideoFacts((1920, 1080), Fraction(30), 150)
     )
-    assert "smaller copy" in found.text
-    assert found.size == (960, 540)
+    assert "smaller copy" in finding.text
+    assert finding.size == (960, 540)
 
 
 @pytest.mark.parametrize(("size", "fix"), [((960, 720), (1280, 720)), ((720, 1280), (1280, 720))])
 def test_another_shape_than_the_videos(size, fix):
-    found = compare([clip(high=(700, 700))], size, Fraction(30), HD)
-    assert any(f.size == fix and "video is 1280 x 720" in f.text for f in found), found
+    finding = compare([clip(high=(700, 700))], size, Fraction(30), HD)
+    assert any(f.size == fix and "video is 1280 x 720" in f.text for f in finding), finding
 
 
 @pytest.mark.parametrize(
@@ -59,21 +59,21 @@ def test_another_shape_than_the_videos(size, fix):
     ],
 )
 def test_counts_and_rates_that_differ(frames, stated, video, rate, says):
-    (found,) = compare(
+    (finding,) = compare(
         [clip(frames=frames)], (1280, 720), Fraction(stated), VideoFacts((1280, 720), Fraction(30), video)
     )
-    assert says in found.text
-    assert found.fps == rate
+    assert says in finding.text
+    assert finding.fps == rate
 
 
 def test_a_short_tail_is_said_without_a_button():
-    (found,) = compare([clip(frames=100)], (1280, 720), Fraction(30), HD)
-    assert (found.fix, "end with frame 99 of 150" in found.text) == ("", True)
+    (finding,) = compare([clip(frames=100)], (1280, 720), Fraction(30), HD)
+    assert (finding.fix, "end with frame 99 of 150" in finding.text) == ("", True)
 
 
 def test_a_variable_rate_is_said():
-    (found,) = compare([clip()], (1280, 720), Fraction(30), VideoFacts((1280, 720), Fraction(30), 150, True))
-    assert "do not last equally long" in found.text
+    (finding,) = compare([clip()], (1280, 720), Fraction(30), VideoFacts((1280, 720), Fraction(30), 150, True))
+    assert "do not last equally long" in finding.text
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ Rows = list[tuple[str, str, str, int]]
 
 def rows_of(text: str, sides: tuple[str, str]) -> Rows:
     """(bone, parent, landmark, side) of a table; ``$`` stands for the side, deeper lines hang on shallower ones."""
-    found: Rows = []
+    rows: Rows = []
     stack: list[tuple[int, str]] = []
     for line in filter(str.strip, text.splitlines()):
         depth = len(line) - len(line.lstrip())
@@ -26,8 +26,8 @@ def rows_of(text: str, sides: tuple[str, str]) -> Rows:
         parent = stack[-1][1] if stack else ""
         stack.append((depth, bone))
         for token, side in zip(sides, (1, -1), strict=True) if "$" in bone else (("", 1),):
-            found.append((bone.replace("$", token), parent.replace("$", token), landmark, side))
-    return found
+            rows.append((bone.replace("$", token), parent.replace("$", token), landmark, side))
+    return rows
 
 
 def human_shape(text: str, sides: tuple[str, str], style: Style | None = None) -> RigShape:
@@ -44,7 +44,7 @@ def animal_shape(text: str, sides: tuple[str, str]) -> RigShape:
 def _animal(side: int) -> dict[str, np.ndarray]:
     """Landmarks of an animal that faces -y, metres."""
     x = 0.12 * side
-    found = {
+    points = {
         "ground": (0, 0, 0), "hips": (0, 0.45, 0.75), "tail1": (0, 0.55, 0.74), "tail2": (0, 0.7, 0.66), "tail3": (0, 0.85, 0.58),
         "tail4": (0, 1.0, 0.5), "s1": (0, 0.3, 0.76), "s2": (0, 0.1, 0.77), "s3": (0, -0.15, 0.77), "neck": (0, -0.35, 0.82),
         "neck2": (0, -0.45, 0.92), "head": (0, -0.55, 1.02), "nose": (0, -0.8, 0.95), "ear": (x / 2, -0.55, 1.15),
@@ -52,7 +52,7 @@ def _animal(side: int) -> dict[str, np.ndarray]:
         "f0": (x / 2, -0.2, 0.82), "f1": (x, -0.35, 0.62), "f2": (x, -0.25, 0.42), "f3": (x, -0.28, 0.18), "f4": (x, -0.3, 0.05), "f5": (x, -0.38, 0.01),
         "w1": (2 * x, -0.1, 0.9), "w2": (5 * x, -0.1, 1.0), "w3": (8 * x, -0.1, 1.0),
     }  # fmt: skip
-    return {name: np.array(point, dtype=float) for name, point in found.items()}
+    return {name: np.array(point, dtype=float) for name, point in points.items()}
 
 
 def _shape(rows: Rows, points: Mapping[int, Mapping[str, np.ndarray]]) -> RigShape:

@@ -22,9 +22,9 @@ def test_people_by_their_makers_names(name: str) -> None:
     rig = recognise(shape)
     assert rig.body == "human"
     assert rig.confidence >= LEAST_CONFIDENCE
-    found = rig_report(rig)["bones"]
+    bones = rig_report(rig)["bones"]
     for part, bone in expected.items():
-        first = found[part][0] if part in ("spine", "neck") and isinstance(found[part], list) else found[part]
+        first = bones[part][0] if part in ("spine", "neck") and isinstance(bones[part], list) else bones[part]
         assert first == _expected(bone, HUMANS[name][0]), part
 
 
@@ -42,9 +42,9 @@ def test_animals_by_their_makers_names(name: str) -> None:
     sides, text, expected = ANIMALS[name]
     rig = recognise(animal_shape(text, sides))
     assert rig.body == "quadruped"
-    found = rig_report(rig)["bones"]
+    bones = rig_report(rig)["bones"]
     for part, bone in expected.items():
-        assert found[part] == _expected(bone, sides), part
+        assert bones[part] == _expected(bone, sides), part
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_landmarks_of_real_characters(path: Path) -> None:
         return
     rig = recognise(shape)
     assert rig.confidence >= LEAST_CONFIDENCE
-    found = rig_report(rig)["bones"]
+    bones = rig_report(rig)["bones"]
     for part, bone in landmarks.items():
-        named = found[part][0] if part == "neck" and isinstance(found[part], list) else found[part]
+        named = bones[part][0] if part == "neck" and isinstance(bones[part], list) else bones[part]
         assert named == bone, part

@@ -27,8 +27,8 @@ class Shared:
         self.generator = torch.Generator().manual_seed(3)
 
     def batch(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
-        whole = self.task.batch(size * self.world, self.generator)
-        return {k: v[self.rank * size : (self.rank + 1) * size] for k, v in whole.items()}
+        full_batch = self.task.batch(size * self.world, self.generator)
+        return {k: v[self.rank * size : (self.rank + 1) * size] for k, v in full_batch.items()}
 
     def loss(self, network: Callable[..., Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
         return self.task.loss(network, batch)

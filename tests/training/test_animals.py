@@ -110,9 +110,9 @@ def test_the_command_writes_a_data_set_and_a_library(tmp_path: Path, subject: st
 
 def test_only_the_wanted_kinds_and_activities_are_filmed() -> None:
     options = AnimalOptions(kinds=("cow",), activities=("trot", "walk"))
-    found = [own_footage(get_subject("ungulate16"), options, i) for i in range(6)]
-    assert {f.kind for f in found} == {"cow"}
-    assert {f.category for f in found} == {"trot", "walk"}
+    footage = [own_footage(get_subject("ungulate16"), options, i) for i in range(6)]
+    assert {f.kind for f in footage} == {"cow"}
+    assert {f.category for f in footage} == {"trot", "walk"}
 
 
 @pytest.mark.parametrize("options", [AnimalOptions(kinds=("unicorn",)), AnimalOptions(activities=("unicorn",))])
@@ -152,16 +152,16 @@ def test_a_validation_set_has_the_size_of_its_kinds_in_metres(tmp_path: Path) ->
 
 def test_a_validation_sets_detections_are_noisy_and_lost_ones_are_marked(tmp_path: Path) -> None:
     sequences = load_validation(validation_set(tmp_path / "v.npz", count=6))
-    away, lost = [], []
+    noise, lost = [], []
     for s in sequences:
         seen = s.noisy_confidence > 0
         assert not (seen & ~np.isfinite(s.clean).all(-1)).any()
         assert (s.noisy[~seen] == 0).all()
         assert s.noisy_confidence.max() <= 1
         extent = np.median(np.nanmax(s.clean, axis=1) - np.nanmin(s.clean, axis=1), axis=0).max()
-        away.append(np.median(np.linalg.norm(s.noisy - s.clean, axis=-1)[seen]) / extent)
+        noise.append(np.median(np.linalg.norm(s.noisy - s.clean, axis=-1)[seen]) / extent)
         lost.append((~seen & np.isfinite(s.clean).all(-1)).mean())
-    assert 0.004 < np.mean(away) < 0.04
+    assert 0.004 < np.mean(noise) < 0.04
     assert 0 < np.mean(lost) < 0.06
 
 
@@ -177,10 +177,10 @@ def test_evaluate_finds_the_full_model_better_than_flat_on_a_validation_set(tmp_
     options = EvaluateOptions(
         data=validation_set(tmp_path / "v.npz", count=1), subject="ungulate16", rows=("flat", "full (fast)"), frames=45
     )
-    found = {(s.row, s.noisy): s for s in evaluate(options, Console(quiet=True))}
-    assert not any(s.failed for s in found.values())
+    scores = {(s.row, s.noisy): s for s in evaluate(options, Console(quiet=True))}
+    assert not any(s.failed for s in scores.values())
     for noisy in (False, True):
-        assert found["full (fast)", noisy].value("mpjpe") < found["flat", noisy].value("mpjpe")
+        assert scores["full (fast)", noisy].value("mpjpe") < scores["flat", noisy].value("mpjpe")
 
 
 @pytest.mark.parametrize(

@@ -60,20 +60,20 @@ def write(system: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("system", ["gvhmr", "wham"])
 def test_smpl_poses_are_those_of_the_body_with_z_up(system: str, tmp_path: Path) -> None:
-    found = read_result(system, write(system, tmp_path / "a"), FRAMES, HUMAN)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found, truth(), atol=1e-5)
-    head, foot = (found[:, NAMES.index(n), 2].mean() for n in ("nose", "l_heel"))
+    joints = read_result(system, write(system, tmp_path / "a"), FRAMES, HUMAN)  # type: ignore[arg-type]
+    np.testing.assert_allclose(joints, truth(), atol=1e-5)
+    head, foot = (joints[:, NAMES.index(n), 2].mean() for n in ("nose", "l_heel"))
     assert head > foot + 1
 
 
 def test_motionberts_joints_are_named_and_turned(tmp_path: Path) -> None:
     path = write("motionbert", tmp_path / "a")
     joints, names = np.load(path), get_layout("h36m17").names
-    found = read_result("motionbert", path, FRAMES, HUMAN)
+    converted = read_result("motionbert", path, FRAMES, HUMAN)
     for ours, theirs in (("l_knee", "l_knee"), ("r_wrist", "r_wrist"), ("neck", "neck"), ("l_heel", "l_ankle"),
                          ("nose", "head")):  # fmt: skip
         x, y, z = joints[:, names.index(theirs)].T
-        np.testing.assert_allclose(found[:, NAMES.index(ours)], np.stack([x, z, -y], 1), rtol=1e-6)
+        np.testing.assert_allclose(converted[:, NAMES.index(ours)], np.stack([x, z, -y], 1), rtol=1e-6)
 
 
 def test_frames_that_are_missing_are_held(tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_frames_that_are_missing_are_held(tmp_path: Path) -> None:
     content = pickle.loads(path.read_bytes())
     content[1]["frame_ids"] = np.arange(FRAMES) * 2
     path.write_bytes(pickle.dumps(content))
-    found = read_result("wham", path, 2 * FRAMES, HUMAN)
-    np.testing.assert_allclose(found[::2], truth(), atol=1e-5)
-    np.testing.assert_allclose(found[1], truth()[0], atol=1e-5)
+    joints = read_result("wham", path, 2 * FRAMES, HUMAN)
+    np.testing.assert_allclose(joints[::2], truth(), atol=1e-5)
+    np.testing.assert_allclose(joints[1], truth()[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("system", ["gvhmr", "wham", "motionbert"])

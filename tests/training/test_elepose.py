@@ -50,8 +50,8 @@ def test_likelihood_is_the_change_of_variables(size: int) -> None:
         wanted = 0.5 * (through(flow, x[None]) ** 2).sum() - volume.logabsdet
         assert float(volume.sign) == 1
         torch.testing.assert_close(flow.surprise(x[None])[0], wanted)
-    away = flow.surprise(points) - 0.5 * (through(flow, points) ** 2).sum(-1)
-    assert float(away.abs().max()) > 0.05, "the determinants are all one"
+    log_determinant = flow.surprise(points) - 0.5 * (through(flow, points) ** 2).sum(-1)
+    assert float(log_determinant.abs().max()) > 0.05, "the determinants are all one"
 
 
 def test_likelihood_integrates_to_one() -> None:
@@ -151,12 +151,12 @@ def test_training_writes_weights_that_lift(trained: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     turn = ring(torch.linspace(-0.2, 0.2, 8), torch.zeros(8))
     seen = torch.randn(8, 25, 2, generator=generator)
-    found = load_elepose(trained, HUMAN)(InputView(seen, torch.ones(8, 25), turn, torch.zeros(2)))
-    assert found.points.shape == (1, 8, 25, 3)
-    camera = turn @ camera_tilt(found.tilt[0])
-    torch.testing.assert_close((found.points[0] @ camera.transpose(-1, -2))[:, :-1, :2], seen[:, :-1])
-    assert float((found.points[0] @ camera.transpose(-1, -2))[:, :-1, 2].std()) > 0.01
-    assert abs(float(found.tilt[0, 0])) < 0.5
+    lifted = load_elepose(trained, HUMAN)(InputView(seen, torch.ones(8, 25), turn, torch.zeros(2)))
+    assert lifted.points.shape == (1, 8, 25, 3)
+    camera = turn @ camera_tilt(lifted.tilt[0])
+    torch.testing.assert_close((lifted.points[0] @ camera.transpose(-1, -2))[:, :-1, :2], seen[:, :-1])
+    assert float((lifted.points[0] @ camera.transpose(-1, -2))[:, :-1, 2].std()) > 0.01
+    assert abs(float(lifted.tilt[0, 0])) < 0.5
 
 
 def test_training_is_the_same_for_a_seed(trained: Path, tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def test_sets_are_means_of_their_own() -> None:
 
 def test_without_truth_only_the_picture_is_measured(walk: Sequence) -> None:
     blind = replace(walk, truth=walk.truth * np.nan, R=walk.R * np.nan)
-    found = measure(Prediction(walk.truth, walk.clean + np.array([3.0, 4.0])), blind, HUMAN)
-    assert found == {"j2d": pytest.approx(5), "j2d_c": pytest.approx(0, abs=1e-9)}
+    scores = measure(Prediction(walk.truth, walk.clean + np.array([3.0, 4.0])), blind, HUMAN)
+    assert scores == {"j2d": pytest.approx(5), "j2d_c": pytest.approx(0, abs=1e-9)}
 
 
 def test_a_file_without_truth_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

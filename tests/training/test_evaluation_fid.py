@@ -31,8 +31,8 @@ def test_equal_sets_have_no_distance() -> None:
 
 def test_a_shift_costs_its_square() -> None:
     a = normal(0)
-    found = [frechet_distance(a, a + np.array([d, 0, 0, 0, 0, 0])) for d in (0.5, 1.0, 2.0, 4.0)]
-    assert found == pytest.approx([0.25, 1.0, 4.0, 16.0], rel=1e-6)
+    distances = [frechet_distance(a, a + np.array([d, 0, 0, 0, 0, 0])) for d in (0.5, 1.0, 2.0, 4.0)]
+    assert distances == pytest.approx([0.25, 1.0, 4.0, 16.0], rel=1e-6)
 
 
 def test_a_factor_costs_its_share_of_the_spread() -> None:
@@ -60,20 +60,20 @@ def walks() -> list[F64]:
 def test_features_of_the_same_motions_are_the_same(walks: list[F64]) -> None:
     """Three views, windows of 32 frames eight apart; place, size and the speed of the whole do not count."""
     network = load_features()
-    own = features(network, walks, HUMAN)
-    assert own.shape == (4 * 3 * 3, 64)
+    reference = features(network, walks, HUMAN)
+    assert reference.shape == (4 * 3 * 3, 64)
     elsewhere = features(network, [2.0 * w + [5.0, -3.0, 1.0] for w in walks], HUMAN)
-    np.testing.assert_allclose(elsewhere, own, atol=1e-3)
-    assert frechet_distance(own, elsewhere) < 0.01
+    np.testing.assert_allclose(elsewhere, reference, atol=1e-3)
+    assert frechet_distance(reference, elsewhere) < 0.01
 
 
 def test_features_tell_motions_apart(walks: list[F64]) -> None:
     """The more a motion trembles the further it is off; standing still is far off, too."""
     network = load_features()
-    own = features(network, walks, HUMAN)
+    reference = features(network, walks, HUMAN)
 
     def distance(moved: list[F64]) -> float:
-        return frechet_distance(own, features(network, moved, HUMAN))
+        return frechet_distance(reference, features(network, moved, HUMAN))
 
     random = np.random.default_rng(0)
     shakes = [distance([w + random.normal(0, s, w.shape) for w in walks]) for s in (0.01, 0.03, 0.09)]
@@ -84,9 +84,9 @@ def test_features_tell_motions_apart(walks: list[F64]) -> None:
 def test_features_see_depth(walks: list[F64]) -> None:
     """The views are from the side and from behind: what is flat for the given camera is seen to be flat."""
     network = load_features()
-    own = features(network, walks, HUMAN)
+    reference = features(network, walks, HUMAN)
     flat = features(network, [w * [1.0, 0.0, 1.0] for w in walks], HUMAN)
-    assert frechet_distance(own, flat) > 1
+    assert frechet_distance(reference, flat) > 1
 
 
 def test_a_tiny_training_is_better_than_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,10 +56,10 @@ def wrong(walk: F64) -> F64:
 
 def test_alignment_finds_turn_scale_and_place(walk: F64) -> None:
     moved = 1.7 * walk @ yaw(0.8).T + [3.0, -2.0, 0.4]
-    found = align(moved, walk, ROOT, SCORED)
-    assert found.scale == pytest.approx(1 / 1.7)
-    np.testing.assert_allclose(found.rotation, yaw(-0.8), atol=1e-9)
-    np.testing.assert_allclose(found.apply(moved), walk, atol=1e-9)
+    alignment = align(moved, walk, ROOT, SCORED)
+    assert alignment.scale == pytest.approx(1 / 1.7)
+    np.testing.assert_allclose(alignment.rotation, yaw(-0.8), atol=1e-9)
+    np.testing.assert_allclose(alignment.apply(moved), walk, atol=1e-9)
     kept = align(moved, walk, ROOT, SCORED, scale=False)
     assert kept.scale == 1.0
     np.testing.assert_allclose(kept.apply(moved)[0, ROOT].mean(0), walk[0, ROOT].mean(0), atol=1e-9)
@@ -72,20 +72,20 @@ def test_no_other_turn_or_scale_is_better(walk: F64, wrong: F64) -> None:
         local = [p[:, SCORED] - p[:, ROOT].mean(1, keepdims=True) for p in (wrong, walk)]
         return float(((scale * local[0] @ turn.T - local[1]) ** 2).sum())
 
-    found = align(wrong, walk, ROOT, SCORED)
-    best = cost(found.scale, found.rotation)
+    alignment = align(wrong, walk, ROOT, SCORED)
+    best = cost(alignment.scale, alignment.rotation)
     for angle in (-0.02, 0.02):
-        assert cost(found.scale, found.rotation @ yaw(angle)) > best
+        assert cost(alignment.scale, alignment.rotation @ yaw(angle)) > best
     for factor in (0.98, 1.02):
-        assert cost(factor * found.scale, found.rotation) > best
+        assert cost(factor * alignment.scale, alignment.rotation) > best
 
 
 def test_alignment_does_not_tip_the_floor(walk: F64) -> None:
     """Only the vertical is free: a body that leans stays wrong."""
     c, s = math.cos(0.2), math.sin(0.2)
     leaning = walk @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T
-    found = align(leaning, walk, ROOT, SCORED)
-    np.testing.assert_array_equal(found.rotation[2], [0, 0, 1])
+    alignment = align(leaning, walk, ROOT, SCORED)
+    np.testing.assert_array_equal(alignment.rotation[2], [0, 0, 1])
     assert errors(leaning, walk)["mpjpe"] > 50
     assert errors(leaning, walk)["pa_mpjpe"] == pytest.approx(0, abs=1e-6)
 
@@ -101,10 +101,10 @@ def test_the_alignment_is_the_same_for_every_method(walk: F64, wrong: F64) -> No
 
 
 def test_a_perfect_prediction_has_no_error(walk: F64) -> None:
-    found = errors(walk, walk, sequence(walk).clean)
+    scores = errors(walk, walk, sequence(walk).clean)
     for key in ("t_root", "mpjpe", "pa_mpjpe", "pa_mpjpe_clip", "t_root_metric", "mpjpe_metric", "acceleration",
                 "j2d", "j2d_c", "mirrored"):  # fmt: skip
-        assert found[key] == pytest.approx(0, abs=1e-6), key
+        assert scores[key] == pytest.approx(0, abs=1e-6), key
 
 
 def test_pa_mpjpe_is_unchanged_by_a_similarity_of_every_frame(walk: F64, wrong: F64) -> None:
@@ -112,8 +112,8 @@ def test_pa_mpjpe_is_unchanged_by_a_similarity_of_every_frame(walk: F64, wrong: 
     moved = np.stack([(0.5 + 0.1 * t) * p @ turned(t).T + [t, 0, -t] for t, p in enumerate(wrong)])
     assert errors(moved, walk)["pa_mpjpe"] == pytest.approx(errors(wrong, walk)["pa_mpjpe"], rel=1e-6)
     assert errors(moved, walk)["pa_mpjpe_clip"] > 100
-    whole = 3.0 * wrong @ turned(9).T + [1.0, 2.0, 3.0]
-    assert errors(whole, walk)["pa_mpjpe_clip"] == pytest.approx(errors(wrong, walk)["pa_mpjpe_clip"], rel=1e-6)
+    transformed = 3.0 * wrong @ turned(9).T + [1.0, 2.0, 3.0]
+    assert errors(transformed, walk)["pa_mpjpe_clip"] == pytest.approx(errors(wrong, walk)["pa_mpjpe_clip"], rel=1e-6)
 
 
 def test_procrustes_turns_but_does_not_mirror(walk: F64) -> None:
@@ -121,9 +121,9 @@ def test_procrustes_turns_but_does_not_mirror(walk: F64) -> None:
     moved = 2.5 * walk @ turned(4).T + [1.0, -1.0, 2.0]
     np.testing.assert_allclose(procrustes(moved, walk), walk, atol=1e-9)
     mirrored = walk * [-1.0, 1.0, 1.0]
-    found = procrustes(mirrored, walk)
-    assert np.linalg.norm(found - walk, axis=-1).mean() > 0.02
-    hand = [np.sign(np.linalg.det(p[:, [4, 7, 10]] - p[:, :1])) for p in (found, mirrored, walk)]
+    aligned = procrustes(mirrored, walk)
+    assert np.linalg.norm(aligned - walk, axis=-1).mean() > 0.02
+    hand = [np.sign(np.linalg.det(p[:, [4, 7, 10]] - p[:, :1])) for p in (aligned, mirrored, walk)]
     np.testing.assert_array_equal(hand[0], hand[1])
     np.testing.assert_array_equal(hand[0], -hand[2])
 
@@ -141,30 +141,30 @@ def test_mpjpe_by_hand(walk: F64) -> None:
     off = walk.copy()
     off[:, NAMES.index("l_wrist"), 2] += 0.13
     assert len(SCORED) == 13
-    found = errors(off, walk)
-    assert found["mpjpe_metric"] == pytest.approx(10)
-    assert found["mpjpe"] != pytest.approx(10, abs=0.1)
+    scores = errors(off, walk)
+    assert scores["mpjpe_metric"] == pytest.approx(10)
+    assert scores["mpjpe"] != pytest.approx(10, abs=0.1)
     other = off.copy()
     other[:, NAMES.index("nose")] += 5.0  # not scored
-    assert errors(other, walk)["mpjpe"] == pytest.approx(found["mpjpe"])
+    assert errors(other, walk)["mpjpe"] == pytest.approx(scores["mpjpe"])
 
 
 def test_t_root_by_hand(walk: F64) -> None:
     """A path that drifts (3, 4, 0) mm a frame from the first frame on, under a body that is right."""
     frames = np.arange(len(walk))
     drift = walk + frames[:, None, None] * [0.003, 0.004, 0.0]
-    found = errors(drift, walk)
-    assert found["t_root"] == pytest.approx(5 * frames.mean(), rel=1e-6)
-    assert found["t_root_axis"] == pytest.approx((3 + 4) / 3 * frames.mean(), rel=1e-6)
-    assert found["mpjpe"] == pytest.approx(0, abs=1e-6)
+    scores = errors(drift, walk)
+    assert scores["t_root"] == pytest.approx(5 * frames.mean(), rel=1e-6)
+    assert scores["t_root_axis"] == pytest.approx((3 + 4) / 3 * frames.mean(), rel=1e-6)
+    assert scores["mpjpe"] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_body_twice_as_large_is_as_far_off_as_its_way_is_long(walk: F64) -> None:
     """Unscaled columns keep the metres that a method claims."""
-    found = errors(2 * walk, walk)
+    scores = errors(2 * walk, walk)
     way = np.linalg.norm(walk[:, ROOT].mean(1) - walk[0, ROOT].mean(0), axis=-1)
-    assert found["t_root"] == pytest.approx(0, abs=1e-6)
-    assert found["t_root_metric"] == pytest.approx(1000 * way.mean(), rel=1e-6)
+    assert scores["t_root"] == pytest.approx(0, abs=1e-6)
+    assert scores["t_root_metric"] == pytest.approx(1000 * way.mean(), rel=1e-6)
 
 
 def test_a_foot_that_slides_skates_at_its_speed(walk: F64) -> None:
@@ -206,9 +206,9 @@ def test_pixels_by_hand(walk: F64) -> None:
     """(3, 4) px off everywhere is 5 px, but 0 px about the root; joints outside the picture do not count."""
     film = sequence(walk)
     beside = film.clean + np.array([3.0, 4.0])
-    found = measure(Prediction(walk, beside), film, HUMAN)
-    assert found["j2d"] == pytest.approx(5)
-    assert found["j2d_c"] == pytest.approx(0, abs=1e-9)
+    scores = measure(Prediction(walk, beside), film, HUMAN)
+    assert scores["j2d"] == pytest.approx(5)
+    assert scores["j2d_c"] == pytest.approx(0, abs=1e-9)
     clean = film.clean.copy()
     clean[:, NAMES.index("l_wrist")] = np.nan
     beside[:, NAMES.index("l_wrist")] += 1000

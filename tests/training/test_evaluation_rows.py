@@ -65,11 +65,11 @@ def test_every_row_gives_keypoints_in_the_world(name: str, predictions: dict[str
     made = predictions[name]
     assert made.points.shape == walk.truth.shape
     assert np.isfinite(made.points).all()
-    found = measure(made, walk, HUMAN)
-    assert found["j2d"] < 25  # untrained networks: the fit gives way to what they answer
+    scores = measure(made, walk, HUMAN)
+    assert scores["j2d"] < 25  # untrained networks: the fit gives way to what they answer
     up = made.points[:, HUMAN.layout.index("neck"), 2] - made.points[:, HUMAN.layout.index("l_ankle"), 2]
     assert (up > 0).all()
-    assert np.isfinite([found[k] for k in ("t_root", "mpjpe", "pa_mpjpe", "acceleration")]).all()
+    assert np.isfinite([scores[k] for k in ("t_root", "mpjpe", "pa_mpjpe", "acceleration")]).all()
 
 
 def test_rows_differ(predictions: dict[str, Prediction]) -> None:

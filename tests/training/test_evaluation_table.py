@@ -79,8 +79,8 @@ def test_input_is_what_was_asked_for(validation: Path) -> None:
 def test_noise_is_that_of_the_points_that_were_found(validation: Path) -> None:
     """A median distance, whatever a file holds where the detector lost a point."""
     (sequence,) = load_validation(validation, every=2)
-    found = sequence.noisy_confidence > 0
-    moved = np.where(found[..., None], sequence.clean + np.array([3.0, 4.0]), 0.0)
+    detected = sequence.noisy_confidence > 0
+    moved = np.where(detected[..., None], sequence.clean + np.array([3.0, 4.0]), 0.0)
     mostly_lost = {**vars(sequence), "noisy": moved}
     confidence = sequence.noisy_confidence.copy()
     confidence[::2] = 0
@@ -97,10 +97,10 @@ def test_keypoints_are_found_by_name(validation: Path) -> None:
     other = {**vars(sequence), "names": tuple(spelled)}
     for key in ("clean", "noisy", "noisy_confidence", "truth"):
         other[key] = other[key][:, order]
-    (found,) = in_layout([Sequence(**other)], HUMAN.layout)
-    assert found.names == NAMES
-    np.testing.assert_array_equal(found.truth, sequence.truth)
-    np.testing.assert_array_equal(found.noisy_confidence, sequence.noisy_confidence)
+    (reordered,) = in_layout([Sequence(**other)], HUMAN.layout)
+    assert reordered.names == NAMES
+    np.testing.assert_array_equal(reordered.truth, sequence.truth)
+    np.testing.assert_array_equal(reordered.noisy_confidence, sequence.noisy_confidence)
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_json_has_no_nan(tmp_path: Path) -> None:
     def refuse(text: str) -> None:
         raise AssertionError(text)
 
-    found = json.loads((tmp_path / "new" / "scores.json").read_text(encoding="utf-8"), parse_constant=refuse)
-    assert found["rows"][0]["clips"][0] == {"name": "a", "category": "", "mpjpe": 1.5, "j2d": None}
-    assert found["facts"] == {"seed": 0, "noise": None}
+    table = json.loads((tmp_path / "new" / "scores.json").read_text(encoding="utf-8"), parse_constant=refuse)
+    assert table["rows"][0]["clips"][0] == {"name": "a", "category": "", "mpjpe": 1.5, "j2d": None}
+    assert table["facts"] == {"seed": 0, "noise": None}
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["scores.json"]
 
 
@@ -234,14 +234,14 @@ def test_the_command_prints_a_table_and_writes_its_numbers(
     rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     head, table = rows[0], {(r[0], r[1]): r for r in rows[1:5]}
     assert list(table) == [("flat", "clean"), ("flat", "noisy"), ("theirs", "clean"), ("theirs", "noisy")]
-    found = json.loads(output.read_text(encoding="utf-8"))
-    assert found["facts"]["data"] == "validation.npz"
-    assert found["facts"]["seed"] == 0
-    assert len(found["facts"]["digest"]) == 16
-    assert f"{found['facts']['noise_px']:.2f} px" in lines[0]
-    assert [(r["row"], r["noisy"]) for r in found["rows"]] == [
+    written = json.loads(output.read_text(encoding="utf-8"))
+    assert written["facts"]["data"] == "validation.npz"
+    assert written["facts"]["seed"] == 0
+    assert len(written["facts"]["digest"]) == 16
+    assert f"{written['facts']['noise_px']:.2f} px" in lines[0]
+    assert [(r["row"], r["noisy"]) for r in written["rows"]] == [
         ("flat", False), ("flat", True), ("theirs", False), ("theirs", True)]  # fmt: skip
-    for row in found["rows"]:
+    for row in written["rows"]:
         shown = table[row["row"], "noisy" if row["noisy"] else "clean"]
         mean = np.mean([c["mpjpe"] for c in row["clips"]])
         assert float(shown[head.index("MPJPE (mm)")]) == pytest.approx(mean, abs=0.06)

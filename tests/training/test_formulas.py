@@ -80,9 +80,9 @@ def test_the_detected_view_is_centred_on_the_detected_hips(library: MotionLibrar
     batch = view_task(library, noise=noise).batch(32, generator())
     root = batch["detected"][:, :, [NAMES.index(n) for n in HUMAN.root]].mean(2)
     assert float(root.abs().max()) < 1e-5
-    away = (batch["detected"] - batch["input"])[:, :, :-1]
-    assert 0.05 < float(away.std()) < 0.3
-    slow = (away[:, 1:] - away[:, :-1]).abs().mean() / away.abs().mean()
+    offset = (batch["detected"] - batch["input"])[:, :, :-1]
+    assert 0.05 < float(offset.std()) < 0.3
+    slow = (offset[:, 1:] - offset[:, :-1]).abs().mean() / offset.abs().mean()
     assert float(slow) < 0.1
 
 
@@ -112,9 +112,9 @@ def test_the_camera_head_learns_the_tilt_and_the_distance(library: MotionLibrary
 
     exact = batch["camera"]
     assert loss(exact, 0.1) < loss(exact + 0.05, 0.1) < loss(exact + 0.2, 0.1)
-    sigma, away = 0.1, 0.3
-    assert loss(exact + away, sigma) == pytest.approx(
-        3 * sigma * (0.5 * (away / sigma) ** 2 + math.log(sigma)), rel=1e-4
+    sigma, error = 0.1, 0.3
+    assert loss(exact + error, sigma) == pytest.approx(
+        3 * sigma * (0.5 * (error / sigma) ** 2 + math.log(sigma)), rel=1e-4
     )
 
 
@@ -150,16 +150,16 @@ def test_a_mirrored_picture_changes_its_sides(data: Path, windows: MotionWindows
     both = MotionWindows(load_sequences(data), HUMAN, 48, "cpu", Augmentation(roll=0.0, scale=0.0))
     x, seen, _ = both.batch(32, generator())
     kept = []
-    for found, its in zip(x, seen, strict=True):
-        where = [
-            (found - own * its[..., None]).abs().max() < 1e-5
-            for own in (windows.x[int(s) : int(s) + 48] for s in windows.start)
+    for view, its in zip(x, seen, strict=True):
+        matches = [
+            (view - window * its[..., None]).abs().max() < 1e-5
+            for window in (windows.x[int(s) : int(s) + 48] for s in windows.start)
         ]
-        turned = found * torch.tensor([-1.0, 1.0])
+        turned = view * torch.tensor([-1.0, 1.0])
         turned[:, LEFT], turned[:, RIGHT] = turned[:, RIGHT], turned[:, LEFT].clone()
         mirrored = [(turned - windows.x[int(s) : int(s) + 48]).abs().max() < 1e-5 for s in windows.start]
-        assert any(where) != any(mirrored)
-        kept.append(any(where))
+        assert any(matches) != any(mirrored)
+        kept.append(any(matches))
     assert 5 < sum(kept) < 27
 
 
@@ -181,8 +181,8 @@ def test_eq_3_measures_the_distance_to_the_line_through_the_true_point(windows: 
     """The network is told a displaced line; who answers with the true point has no error, whatever it was told."""
     task = line_task(windows, line_noise=0.5)
     batch = task.batch(16, generator())
-    told = (batch["lines"][..., :2] * batch["x"]).sum(-1) + batch["lines"][..., 2]
-    assert float(told[batch["has_line"]].abs().mean()) > 0.05
+    line_distance = (batch["lines"][..., :2] * batch["x"]).sum(-1) + batch["lines"][..., 2]
+    assert float(line_distance[batch["has_line"]].abs().mean()) > 0.05
     exact = task.loss(lambda *_: batch["x"][:, None], batch)
     assert float(exact["line"]) < 1e-5
     assert float(exact["loss"]) < 1e-5
@@ -197,18 +197,18 @@ def test_eq_3_measures_the_distance_to_the_line_through_the_true_point(windows: 
 @pytest.mark.parametrize("epipoles", ["mixed", "ring"])
 def test_lines_meet_in_the_epipole_and_those_of_the_velocity_are_parallel(epipoles: Any) -> None:
     x = torch.randn(64, 6, 5, 2, generator=generator())
-    lines, told = random_lines(x, generator(2), 0.0, epipoles)
-    torch.testing.assert_close(lines, told)
+    lines, line_features = random_lines(x, generator(2), 0.0, epipoles)
+    torch.testing.assert_close(lines, line_features)
     through = ((lines[..., :2] * x).sum(-1) + lines[..., 2]).abs()
     assert float(through.max()) < 1e-5
     velocity = lines[:, :, -1, :2]
     assert float((velocity - velocity[:, :1]).abs().max()) < 1e-6
     rest = lines[:, :, :-1].flatten(1, 2).double()
-    for own in rest:  # homogeneous epipole e: every line l has l . e = 0
-        _, values, vectors = torch.linalg.svd(own)
+    for frame_lines in rest:  # homogeneous epipole e: every line l has l . e = 0
+        _, values, vectors = torch.linalg.svd(frame_lines)
         assert float(values[-1] / values[0]) < 1e-4
         if abs(float(vectors[-1, 2])) < 1e-6:  # at infinity: all parallel, the velocity's too
-            torch.testing.assert_close(own[0, :2].float(), velocity[0][0] * 0 + own[-1, :2].float())
+            torch.testing.assert_close(frame_lines[0, :2].float(), velocity[0][0] * 0 + frame_lines[-1, :2].float())
 
 
 def test_half_of_the_authors_epipoles_are_those_of_a_ring_of_level_cameras() -> None:
@@ -221,8 +221,8 @@ def test_half_of_the_authors_epipoles_are_those_of_a_ring_of_level_cameras() -> 
     level = epipole[:, 1].abs() < 1e-4
     assert float(level.float().mean()) == pytest.approx(0.5, abs=0.03)
     ring = torch.tensor([3.4 * RING_FOCAL / math.tan(k * math.pi / 30) for k in range(1, 30)]).double()
-    found = (epipole[level, :1] - ring).abs().amin(1)
-    assert float((found / epipole[level, 0].abs().clamp(min=1)).max()) < 1e-3
+    deviation = (epipole[level, :1] - ring).abs().amin(1)
+    assert float((deviation / epipole[level, 0].abs().clamp(min=1)).max()) < 1e-3
     assert float(epipole[~level].abs().max()) <= 3 * 3.4 + 1e-3
 
 
@@ -235,19 +235,19 @@ def test_the_score_of_a_candidate_counts_agreement_reprojection_and_energy() -> 
 
 def test_the_paper_s_weight_of_eq_4_is_that_of_the_predicted_noise(scene: Scene) -> None:
     """e' - e for the noise e that made X_n and the e' that follows from X_0'."""
-    views = torch.randn(1, 5, len(scene.given.x), scene.given.x.shape[1], 2, generator=generator())
+    views = torch.randn(1, 5, len(scene.input_view.x), scene.input_view.x.shape[1], 2, generator=generator())
     n = 300
-    found = {}
+    gradients = {}
     for weighting in ("clean", "noise"):
         options = SdsOptions(1, 0.1, weighting=weighting, lowest=n, highest=n)  # type: ignore[arg-type]
-        denoiser = _Denoiser(scene.oracle, CosineSchedule(), options, [scene.given], [generator()])
-        found[weighting] = denoiser.gradient(views)
+        denoiser = _Denoiser(scene.oracle, CosineSchedule(), options, [scene.input_view], [generator()])
+        gradients[weighting] = denoiser.gradient(views)
     bar = float(CosineSchedule().alpha_bar()[n])
-    clean = views - found["clean"]
+    clean = views - gradients["clean"]
     noise = torch.randn(views.shape, generator=generator(9))
     noisy = bar**0.5 * views + (1 - bar) ** 0.5 * noise
     predicted = (noisy - bar**0.5 * clean) / (1 - bar) ** 0.5
-    torch.testing.assert_close(found["noise"], predicted - noise, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(gradients["noise"], predicted - noise, rtol=1e-3, atol=1e-4)
 
 
 def test_the_l1_line_gradient_is_autograd_s() -> None:
@@ -294,12 +294,12 @@ def test_realistic_windows_are_middling_sure_and_tremble_by_millimetres() -> Non
     x = torch.zeros(128, 48, 7, 2)
     kinds = WindowKinds(torch.ones(128), torch.zeros(128), torch.ones(128))
     mirror, groups = torch.arange(7), torch.zeros(1, 7, dtype=torch.bool)
-    found, confidence = corrupt(x, REALISTIC, mirror, groups, generator(), kinds)
+    corrupted, confidence = corrupt(x, REALISTIC, mirror, groups, generator(), kinds)
     assert float(confidence.median()) == pytest.approx(0.65, abs=0.03)
     low, high = (float(torch.quantile(confidence.flatten()[:100_000], q)) for q in (0.1, 0.9))
     assert 0.4 < low < 0.52
     assert 0.78 < high < 0.9
-    steps = (found[:, 1:, :-1] - found[:, :-1, :-1]).flatten()
+    steps = (corrupted[:, 1:, :-1] - corrupted[:, :-1, :-1]).flatten()
     millimetres = 1000 * UNIT_METRES * float(steps.abs().median()) / 0.6745 / 2**0.5
     assert 3 < millimetres < 8
     surer = corrupt(x, REALISTIC, mirror, groups, generator(), kinds, shift=torch.full((7,), 0.1))[1]

@@ -48,48 +48,48 @@ def test_boxes_are_rigid_and_hands_stay_on_them() -> None:
         axes = scene.corners[:, [4, 2, 1]] - scene.corners[:, :1]
         assert (np.linalg.det(axes) > 0).all(), "corners are named in a right-handed frame"
         assert scene.corners[..., 2].min() > -0.05
-        away = np.linalg.norm(scene.points[:, WRISTS] - scene.corners.mean(1, keepdims=True), axis=-1)
+        grip_distance = np.linalg.norm(scene.points[:, WRISTS] - scene.corners.mean(1, keepdims=True), axis=-1)
         for hand in range(2):
             held = scene.held[:, hand]
             if held.any():
-                assert away[held, hand].std() < 0.03
+                assert grip_distance[held, hand].std() < 0.03
     assert made > 20
 
 
 def test_data_may_lack_what_is_not_scored() -> None:
     needed = (*BOX.score_keypoints, *BOX.rigid)
-    (found,) = in_layout([sequence()], BOX.layout, needed)
-    assert found.names == BOX.layout.names
-    assert np.isnan(found.truth[:, BOX.layout.index("l_big_toe")]).all()
-    np.testing.assert_array_equal(found.truth[:, 24:], sequence().truth[:, 18:])
+    (reordered,) = in_layout([sequence()], BOX.layout, needed)
+    assert reordered.names == BOX.layout.names
+    assert np.isnan(reordered.truth[:, BOX.layout.index("l_big_toe")]).all()
+    np.testing.assert_array_equal(reordered.truth[:, 24:], sequence().truth[:, 18:])
     with pytest.raises(KeypointError, match="l_big_toe"):
         in_layout([sequence()], BOX.layout)
 
 
 def test_errors_of_objects() -> None:
-    (found,) = in_layout([sequence()], BOX.layout, (*BOX.score_keypoints, *BOX.rigid))
-    own = measure(Prediction(found.truth, None), found, BOX)
-    assert own["t_root_object"] == pytest.approx(0, abs=1e-6)
-    assert own["o_mpjpe"] == pytest.approx(0, abs=1e-6)
-    assert own["hand"] < 10
-    moved = found.truth.copy()
+    (reordered,) = in_layout([sequence()], BOX.layout, (*BOX.score_keypoints, *BOX.rigid))
+    scores = measure(Prediction(reordered.truth, None), reordered, BOX)
+    assert scores["t_root_object"] == pytest.approx(0, abs=1e-6)
+    assert scores["o_mpjpe"] == pytest.approx(0, abs=1e-6)
+    assert scores["hand"] < 10
+    moved = reordered.truth.copy()
     moved[:, 24:] += [0.0, 0.03, 0.04]
-    assert measure(Prediction(moved, None), found, BOX)["t_root_object"] == pytest.approx(50, abs=0.1)
-    assert measure(Prediction(moved, None), found, BOX)["o_mpjpe"] == pytest.approx(0, abs=1e-6)
-    shaken = found.truth.copy()
+    assert measure(Prediction(moved, None), reordered, BOX)["t_root_object"] == pytest.approx(50, abs=0.1)
+    assert measure(Prediction(moved, None), reordered, BOX)["o_mpjpe"] == pytest.approx(0, abs=1e-6)
+    shaken = reordered.truth.copy()
     shaken[::2, WRISTS] += 0.1
-    assert measure(Prediction(shaken, None), found, BOX)["hand"] > own["hand"] + 10
+    assert measure(Prediction(shaken, None), reordered, BOX)["hand"] > scores["hand"] + 10
 
 
 def test_the_rows_that_need_no_weights_know_the_object() -> None:
     setting = Setting(BOX)
     assert {"full", "SMPLify", "person's model", "SMPLify, size known"} <= set(method_names(setting))
-    (found,) = in_layout([sequence(24)], BOX.layout, (*BOX.score_keypoints, *BOX.rigid))
-    made = method("SMPLify, size known", setting)(found, False, 0)
+    (reordered,) = in_layout([sequence(24)], BOX.layout, (*BOX.score_keypoints, *BOX.rigid))
+    made = method("SMPLify, size known", setting)(reordered, False, 0)
     assert made.points.shape == (24, 32, 3)
     assert made.pixels is not None
-    away = np.linalg.norm(made.pixels[:, 24:] - found.clean[:, 24:], axis=-1)
-    assert np.median(away) < 5
+    pixel_error = np.linalg.norm(made.pixels[:, 24:] - reordered.clean[:, 24:], axis=-1)
+    assert np.median(pixel_error) < 5
     edges = np.linalg.norm(made.points[:, [25, 26, 28]] - made.points[:, 24:25], axis=-1)
-    true = np.linalg.norm(found.truth[:, [25, 26, 28]] - found.truth[:, 24:25], axis=-1)
+    true = np.linalg.norm(reordered.truth[:, [25, 26, 28]] - reordered.truth[:, 24:25], axis=-1)
     np.testing.assert_allclose(edges, true, rtol=1e-3)

@@ -44,8 +44,8 @@ def coco(seed: int, path: Path, frames: int = FRAMES) -> None:
 
 
 def prepare(folder: Path, output: Path, *options: object) -> int:
-    given = ["prepare", folder, "--output", output, "--width", SIZE[0], "--height", SIZE[1], *options]
-    return main([str(a) for a in given])
+    arguments = ["prepare", folder, "--output", output, "--width", SIZE[0], "--height", SIZE[1], *options]
+    return main([str(a) for a in arguments])
 
 
 def true_points(seed: int) -> np.ndarray:
@@ -73,12 +73,12 @@ def data_set(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Path:
 
 
 def test_every_format_becomes_a_sequence(data_set: Path) -> None:
-    found = load_sequences(data_set)
-    assert [c.split(":")[0] for c in found.clips] == ["park", "yard", "hall", "street"]
-    assert found.names == NAMES
-    assert found.fps == 30
-    assert found.image_size == [SIZE] * 4
-    for seed, points, sure in zip((2, 3, 4, 1), found.points, found.confidence, strict=True):
+    sequences = load_sequences(data_set)
+    assert [c.split(":")[0] for c in sequences.clips] == ["park", "yard", "hall", "street"]
+    assert sequences.names == NAMES
+    assert sequences.fps == 30
+    assert sequences.image_size == [SIZE] * 4
+    for seed, points, sure in zip((2, 3, 4, 1), sequences.points, sequences.confidence, strict=True):
         assert len(points) == FRAMES
         assert (sure > 0).all()
         np.testing.assert_allclose(points, true_points(seed), atol=0.01)
@@ -112,26 +112,26 @@ def test_a_file_s_own_rate_and_size_count(tmp_path: Path) -> None:
     """What the user says is for files that do not say theirs."""
     write_keypoints([replace(clip(2), fps=Fraction(60), image_size=(1600, 900))], tmp_path / "park.json")
     assert prepare(tmp_path / "park.json", tmp_path / "d.npz", "--fps", 30, "--min-frames", 20) == 0
-    found = load_sequences(tmp_path / "d.npz")
-    assert found.image_size == [(1600, 900)]
-    assert len(found.points[0]) == 30
+    sequences = load_sequences(tmp_path / "d.npz")
+    assert sequences.image_size == [(1600, 900)]
+    assert len(sequences.points[0]) == 30
 
 
 def test_stretches_in_which_too_little_is_seen_are_cut_out(tmp_path: Path) -> None:
     """Ten frames without legs and arms in the middle make two sequences of a video; lost joints stay missing."""
-    whole = clip(2, 110)
-    confidence = whole.confidence.copy()
-    names = whole.layout.names
+    full = clip(2, 110)
+    confidence = full.confidence.copy()
+    names = full.layout.names
     confidence[50:60, [i for i, n in enumerate(names) if n not in ("nose", "neck", "l_eye", "r_eye")]] = 0
     confidence[:, names.index("l_wrist")] = 0
-    write_keypoints([replace(whole, confidence=confidence)], tmp_path / "park.json")
+    write_keypoints([replace(full, confidence=confidence)], tmp_path / "park.json")
     assert prepare(tmp_path, tmp_path / "out" / "d.npz", "--smoothing", 0) == 0
-    found = load_sequences(tmp_path / "out" / "d.npz")
-    assert [len(p) for p in found.points] == [50, 50]
-    assert [c.rsplit("@", 1)[1] for c in found.clips] == ["0", "60"]
+    sequences = load_sequences(tmp_path / "out" / "d.npz")
+    assert [len(p) for p in sequences.points] == [50, 50]
+    assert [c.rsplit("@", 1)[1] for c in sequences.clips] == ["0", "60"]
     column = NAMES.index("l_wrist")
-    assert not found.confidence[0][:, column].any()
-    assert found.confidence[0][:, column - 1].all()
+    assert not sequences.confidence[0][:, column].any()
+    assert sequences.confidence[0][:, column - 1].all()
     assert prepare(tmp_path / "park.json", tmp_path / "out" / "e.npz", "--smoothing", 0, "--min-frames", 51) == 1
 
 
@@ -146,13 +146,13 @@ def test_cleaning_takes_outliers_away(tmp_path: Path) -> None:
     points = np.array(clip(2).points)
     points[30, 4] += 400
     write_keypoints([replace(clip(2), points=points)], tmp_path / "park.json")
-    away = {}
+    worst_error = {}
     for strength in (0, 1):
         assert prepare(tmp_path / "park.json", tmp_path / "d.npz", "--smoothing", strength) == 0
-        (found,), (sure,) = load_sequences(tmp_path / "d.npz").points, load_sequences(tmp_path / "d.npz").confidence
-        away[strength] = float((np.linalg.norm(found - true_points(2), axis=-1) * (sure > 0)).max())
-    assert away[0] > 300
-    assert away[1] < 50
+        (cleaned,), (sure,) = load_sequences(tmp_path / "d.npz").points, load_sequences(tmp_path / "d.npz").confidence
+        worst_error[strength] = float((np.linalg.norm(cleaned - true_points(2), axis=-1) * (sure > 0)).max())
+    assert worst_error[0] > 300
+    assert worst_error[1] < 50
 
 
 def test_damaged_files_are_named_and_passed_over(

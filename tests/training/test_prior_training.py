@@ -141,53 +141,55 @@ def mirror() -> list[int]:
 
 def test_held_out_clips_are_not_learnt_from() -> None:
     """Whole clips, and no pose that was solved badly."""
-    given = rotations(6)
-    poses = MocapPoses(given.numpy(), np.array([0, 0, 1, 1, 2, 3]), np.array([0, 1, 0, 0.01, 0, 1], np.float32))
+    poses_in = rotations(6)
+    poses = MocapPoses(poses_in.numpy(), np.array([0, 0, 1, 1, 2, 3]), np.array([0, 1, 0, 0.01, 0, 1], np.float32))
     split = _split(poses, PriorConfig(held_out=2))
-    assert torch.equal(split.train, given[[2, 3]])
-    assert torch.equal(split.held, given[[0, 4]])
+    assert torch.equal(split.train, poses_in[[2, 3]])
+    assert torch.equal(split.held, poses_in[[0, 4]])
 
 
 def test_a_mirrored_pose_has_mirrored_joints() -> None:
     """Left and right exchange places in space; mirrored twice is the pose itself."""
-    given = rotations(4)
+    poses = rotations(4)
     names = SKELETON.joint_names[1:22]
     partner = mirror()
     assert names[partner[names.index("left_knee")]] == "right_knee"
     assert partner[names.index("spine1")] == names.index("spine1")
-    assert torch.equal(_mirrored(_mirrored(given, partner), partner), given)
-    before, after = _joints(given), _joints(_mirrored(given, partner))
-    whole = [0, *(1 + p for p in partner)]
-    away = after[:, :22] - before[:, whole] * torch.tensor([-1.0, 1.0, 1.0])
-    assert float(away.abs().max()) < 0.03  # the body's rest pose is not quite symmetrical
+    assert torch.equal(_mirrored(_mirrored(poses, partner), partner), poses)
+    before, after = _joints(poses), _joints(_mirrored(poses, partner))
+    with_root = [0, *(1 + p for p in partner)]
+    asymmetry = after[:, :22] - before[:, with_root] * torch.tensor([-1.0, 1.0, 1.0])
+    assert float(asymmetry.abs().max()) < 0.03  # the body's rest pose is not quite symmetrical
     assert float((after[:, :22] - before[:, :22]).norm(dim=-1).mean()) > 0.1
 
 
 def test_joints_are_those_of_the_skeleton() -> None:
     """As the engine poses it, with a level root."""
-    given = rotations(3)
-    whole = torch.eye(3).expand(3, 24, 3, 3).clone()
-    whole[:, 1:22] = given
-    wanted = SKELETON.posed(np.zeros(SKELETON.shape_joints.shape[2]), whole.double().numpy(), np.zeros((3, 3)))[0]
-    found = _joints(given).double().numpy()
-    np.testing.assert_allclose(found - found[:, :1], wanted - wanted[:, :1], atol=1e-5)
+    poses = rotations(3)
+    all_rotations = torch.eye(3).expand(3, 24, 3, 3).clone()
+    all_rotations[:, 1:22] = poses
+    wanted = SKELETON.posed(np.zeros(SKELETON.shape_joints.shape[2]), all_rotations.double().numpy(), np.zeros((3, 3)))[
+        0
+    ]
+    joints = _joints(poses).double().numpy()
+    np.testing.assert_allclose(joints - joints[:, :1], wanted - wanted[:, :1], atol=1e-5)
 
 
 def test_spoilt_poses_are_rotations_and_only_their_share_is_spoilt() -> None:
-    given, generator = rotations(400), torch.Generator().manual_seed(0)
-    assert torch.equal(_spoilt(given, 0.0, generator), given)
-    out = _spoilt(given, 0.5, generator)
+    poses, generator = rotations(400), torch.Generator().manual_seed(0)
+    assert torch.equal(_spoilt(poses, 0.0, generator), poses)
+    out = _spoilt(poses, 0.5, generator)
     torch.testing.assert_close(out @ out.transpose(-1, -2), torch.eye(3).expand_as(out), atol=1e-5, rtol=0)
     assert float(torch.linalg.det(out).min()) > 0.99
-    untouched = (out == given).all(-1).all(-1).all(-1).float().mean()
+    untouched = (out == poses).all(-1).all(-1).all(-1).float().mean()
     assert float(untouched) == pytest.approx(0.5, abs=0.08)
 
 
 def test_a_pose_bent_backwards_is_its_mirror_image_in_depth() -> None:
     angle = 0.8
     bent = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
-    given = torch.as_tensor(bent, dtype=torch.float32).expand(1, 21, 3, 3)
-    torch.testing.assert_close(depth_flipped(given), given.transpose(-1, -2))
+    poses = torch.as_tensor(bent, dtype=torch.float32).expand(1, 21, 3, 3)
+    torch.testing.assert_close(depth_flipped(poses), poses.transpose(-1, -2))
 
 
 def test_area_under_the_curve_by_hand() -> None:

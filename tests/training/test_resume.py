@@ -51,12 +51,12 @@ def test_killed_run_ends_with_the_same_weights(run: TinyRun, tmp_path: Path, sta
     assert done.returncode == -signal.SIGKILL, done.stdout
     assert 0 < checkpoint(folder)["step"] < STEPS
     assert main(arguments) == 0
-    resumed, whole = checkpoint(folder), checkpoint(run.folder / stage)
-    assert resumed["step"] == whole["step"] == STEPS
+    resumed, uninterrupted = checkpoint(folder), checkpoint(run.folder / stage)
+    assert resumed["step"] == uninterrupted["step"] == STEPS
     for key in ("network", "average"):
-        for name, value in whole[key].items():
+        for name, value in uninterrupted[key].items():
             torch.testing.assert_close(resumed[key][name], value, rtol=0, atol=1e-6, msg=f"{key} {name}")
-    assert torch.equal(resumed["generators"][0], whole["generators"][0])
+    assert torch.equal(resumed["generators"][0], uninterrupted["generators"][0])
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [r["step"] for r in rows] == list(range(5, STEPS + 1, 5))
 
@@ -82,11 +82,11 @@ def test_stage2_goes_on_with_the_sequences_that_are_missing(run: TinyRun, tmp_pa
     folder = tmp_path / "half"
     for stage in ("stage1", "stage2"):
         shutil.copytree(run.folder / stage, folder / stage)
-    whole = (folder / "stage2" / "00003.npz").read_bytes()
+    content = (folder / "stage2" / "00003.npz").read_bytes()
     (folder / "stage2" / "00003.npz").unlink()
     kept = (folder / "stage2" / "00001.npz").stat().st_mtime_ns
     assert main(["stage2", "--config", str(tiny_config(folder, run.data))]) == 0
-    assert (folder / "stage2" / "00003.npz").read_bytes() == whole
+    assert (folder / "stage2" / "00003.npz").read_bytes() == content
     assert (folder / "stage2" / "00001.npz").stat().st_mtime_ns == kept
 
 

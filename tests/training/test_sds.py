@@ -57,7 +57,7 @@ class Scene:
     """True points in the upright frame (T, P, 3), the view of them, and the network that knows them."""
 
     points: Tensor
-    given: InputView
+    input_view: InputView
     oracle: Oracle
 
 
@@ -69,16 +69,18 @@ def scene() -> Scene:
     points = points + 0.1 * torch.randn(FRAMES, POINTS, 3, generator=generator)
     turn = ring(torch.linspace(-0.3, 0.2, FRAMES), torch.zeros(FRAMES))
     seen = project(turn @ camera_tilt(TILT), points)
-    given = InputView(seen, torch.ones(FRAMES, POINTS), turn, TILT, tilt_known=True)
+    input_view = InputView(seen, torch.ones(FRAMES, POINTS), turn, TILT, tilt_known=True)
     _, follow = line_of_sight(turn, TILT[None])
-    return Scene(points, given, Oracle(points @ follow[0].transpose(-1, -2)))
+    return Scene(points, input_view, Oracle(points @ follow[0].transpose(-1, -2)))
 
 
 def lift(method: Any, scene: Scene, options: SdsOptions = OPTIONS, **changes: Any) -> Tensor:
-    given = InputView(**{**vars(scene.given), **changes})
-    (found,) = method(scene.oracle.network, [given], CosineSchedule(), options, [torch.Generator().manual_seed(1)])
-    assert torch.equal(found.tilt, TILT[None])
-    return cast(Tensor, found.points[0])
+    input_view = InputView(**{**vars(scene.input_view), **changes})
+    (result,) = method(
+        scene.oracle.network, [input_view], CosineSchedule(), options, [torch.Generator().manual_seed(1)]
+    )
+    assert torch.equal(result.tilt, TILT[None])
+    return cast(Tensor, result.points[0])
 
 
 @pytest.mark.parametrize("method", [distil_points, distil_views])
@@ -88,16 +90,16 @@ def test_a_network_that_knows_the_truth_gives_the_true_points(method: Any, scene
 
 @pytest.mark.parametrize("method", [distil_points, distil_views])
 def test_points_that_the_given_view_lost_are_found_from_the_others(method: Any, scene: Scene) -> None:
-    sure, seen = scene.given.confidence.clone(), scene.given.x.clone()
+    sure, seen = scene.input_view.confidence.clone(), scene.input_view.x.clone()
     sure[2, 1], seen[2, 1] = 0.0, 0.0
     sure[:, 3], seen[:, 3] = 0.0, 0.0
-    found = lift(method, scene, confidence=sure, x=seen)
-    torch.testing.assert_close(found, scene.points, atol=0.02, rtol=0)
+    points = lift(method, scene, confidence=sure, x=seen)
+    torch.testing.assert_close(points, scene.points, atol=0.02, rtol=0)
 
 
 def test_the_given_view_counts_by_its_confidence(scene: Scene) -> None:
     """Pixels that disagree with the network pull a point, and a doubtful one pulls less."""
-    off = scene.given.x.clone()
+    off = scene.input_view.x.clone()
     off[..., 1] += 0.3
 
     def moved(confidence: float) -> float:
@@ -110,14 +112,14 @@ def test_the_given_view_counts_by_its_confidence(scene: Scene) -> None:
 @pytest.mark.parametrize("method", [distil_points, distil_views])
 def test_the_network_is_told_the_lines_on_which_the_points_lie(method: Any, scene: Scene) -> None:
     """Lines pass through the true points of every view; lost points and the ablation have none."""
-    sure = scene.given.confidence.clone()
+    sure = scene.input_view.confidence.clone()
     sure[:, 3] = 0.0
     lift(method, scene, SdsOptions(2, 0.05), confidence=sure)
     lines, flag = scene.oracle.asked[-1][:, :FRAMES, :, 2:5], scene.oracle.asked[-1][:, :FRAMES, :, 5]
     views = project(RING[:, None], scene.oracle.truth)
-    away = ((lines[..., :2] * views).sum(-1) + lines[..., 2]).abs()
+    line_distance = ((lines[..., :2] * views).sum(-1) + lines[..., 2]).abs()
     assert torch.equal(flag, (sure > 0).float().expand(len(RING), -1, -1))
-    assert float(away.max()) < 1e-4
+    assert float(line_distance.max()) < 1e-4
     assert not lines[:, :, 3].any()
     lift(method, scene, SdsOptions(1, 0.05, lines=False))
     assert not scene.oracle.asked[-1][..., 2:].any()
@@ -138,8 +140,8 @@ def test_motions_of_other_lengths_come_out_of_a_batch_as_they_do_alone(method: A
 
     def lifted(which: list[int]) -> list[Tensor]:
         generators = [torch.Generator().manual_seed(i) for i in which]
-        found = method(network, [givens[i] for i in which], CosineSchedule(), SdsOptions(5, 0.1), generators)
-        return [f.points for f in found]
+        results = method(network, [givens[i] for i in which], CosineSchedule(), SdsOptions(5, 0.1), generators)
+        return [f.points for f in results]
 
     for together, alone in zip(lifted([0, 1, 2]), [lifted([i])[0] for i in range(3)], strict=True):
         torch.testing.assert_close(together, alone, atol=1e-3, rtol=0)
@@ -168,19 +170,19 @@ def test_iterations_times_learning_rate_is_the_same(iterations: int) -> None:
 
 def test_few_iterations_reach_far_points(scene: Scene) -> None:
     """Adam moves a point by about the learning rate a step: at 0.001 sixty steps end in the middle of the body."""
-    far = 3.2 / float(scene.points.abs().max())  # a raised hand at 1.6 m
-    large = Scene(far * scene.points, scene.given, Oracle(far * scene.oracle.truth))
-    found = lift(distil_points, large, sds_options(60), x=far * scene.given.x)
-    assert float((found - large.points).norm(dim=-1).mean()) < 0.2
-    stuck = lift(distil_points, large, SdsOptions(60), x=far * scene.given.x)
+    enlargement = 3.2 / float(scene.points.abs().max())  # a raised hand at 1.6 m
+    large = Scene(enlargement * scene.points, scene.input_view, Oracle(enlargement * scene.oracle.truth))
+    points = lift(distil_points, large, sds_options(60), x=enlargement * scene.input_view.x)
+    assert float((points - large.points).norm(dim=-1).mean()) < 0.2
+    stuck = lift(distil_points, large, SdsOptions(60), x=enlargement * scene.input_view.x)
     assert float((stuck - large.points).norm(dim=-1).mean()) > 1.5
 
 
 def six_cameras() -> Tensor:
     """(6, T, 3, 3): a tilted one and the ring, in double precision."""
     angle = torch.tensor([math.radians(a) for a in LINE_AZIMUTHS], dtype=torch.float64)
-    own = ring(torch.tensor(0.1, dtype=torch.float64), angle[0] * 0) @ camera_tilt(TILT.double())
-    return torch.cat([own[None], ring(angle, angle * 0 + 0.2)])[:, None].expand(-1, FRAMES, -1, -1)
+    input_camera = ring(torch.tensor(0.1, dtype=torch.float64), angle[0] * 0) @ camera_tilt(TILT.double())
+    return torch.cat([input_camera[None], ring(angle, angle * 0 + 0.2)])[:, None].expand(-1, FRAMES, -1, -1)
 
 
 def distance(views: Tensor, rotations: Tensor, i: int, j: int) -> Tensor:
@@ -231,7 +233,11 @@ def test_consistency_holds_a_wandering_view_to_the_given_one(scene: Scene) -> No
 
     def apart(weight: float) -> float:
         liar = Liar(scene.oracle.truth)
-        lift(distil_views, Scene(scene.points, scene.given, liar), SdsOptions(100, 0.05, weight, lowest=1, highest=1))
+        lift(
+            distil_views,
+            Scene(scene.points, scene.input_view, liar),
+            SdsOptions(100, 0.05, weight, lowest=1, highest=1),
+        )
         views = liar.asked[-1][:, :FRAMES, :, :2].double()
         cameras, ones = six_cameras()[1:], torch.ones(5, FRAMES, POINTS, dtype=torch.float64)
         return float(energy(views, cameras, ones))

@@ -51,8 +51,8 @@ def test_checkpoints_carry_provenance(run: TinyRun) -> None:
 
 def test_averaged_weights_differ_from_the_last_ones(run: TinyRun) -> None:
     checkpoint = torch.load(run.folder / "stage1" / "last.pt", weights_only=True)
-    away = [(checkpoint["network"][k] - v).abs().max() for k, v in checkpoint["average"].items()]
-    assert max(away) > 1e-4
+    differences = [(checkpoint["network"][k] - v).abs().max() for k, v in checkpoint["average"].items()]
+    assert max(differences) > 1e-4
 
 
 def test_stage2_lifts_every_sequence_with_all_hypotheses(run: TinyRun) -> None:
@@ -220,12 +220,12 @@ def test_a_species_begins_with_what_is_known_of_another(tmp_path: Path) -> None:
     save_denoiser(trained, CosineSchedule(), "line", path, {})
     start_from_base(fresh, horse, str(path), "line", dog, {"withers": "neck"})
     assert torch.allclose(fresh.blocks[0].feed[0].weight, trained.blocks[0].feed[0].weight, atol=1e-3)  # type: ignore[index]
-    own, theirs = (n.head.weight.view(4, -1, 2, 32) for n in (fresh, trained))
+    horse_head, dog_head = (n.head.weight.view(4, -1, 2, 32) for n in (fresh, trained))
     for mine, yours in (("nose", "nose"), ("l_back_paw", "l_back_paw"), ("withers", "neck")):
-        a, b = own[:, horse.layout.index(mine)], theirs[:, dog.layout.index(yours)]
+        a, b = horse_head[:, horse.layout.index(mine)], dog_head[:, dog.layout.index(yours)]
         assert torch.allclose(a, b, rtol=1e-2, atol=1e-2)
-    assert torch.allclose(own[:, -1], theirs[:, -1], rtol=1e-2, atol=1e-2)
-    assert not own[:, horse.layout.index("l_hock")].any()
+    assert torch.allclose(horse_head[:, -1], dog_head[:, -1], rtol=1e-2, atol=1e-2)
+    assert not horse_head[:, horse.layout.index("l_hock")].any()
     with pytest.raises(ConfigError, match="hump"):
         start_from_base(fresh, horse, str(path), "line", dog, {"hump": "neck"})
     with pytest.raises(ConfigError, match="not those of human"):

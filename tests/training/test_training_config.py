@@ -20,10 +20,10 @@ def config(folder: Path, text: str) -> TrainConfig:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[p.stem for p in CONFIGS])
 def test_every_config_that_comes_along_is_read(path: Path) -> None:
-    found = load_config(path)
-    assert found.folder.parts[0] == "runs"
-    assert found.train1.steps > 0
-    assert json.loads(json.dumps(plain(found)))["name"] == found.name
+    settings = load_config(path)
+    assert settings.folder.parts[0] == "runs"
+    assert settings.train1.steps > 0
+    assert json.loads(json.dumps(plain(settings)))["name"] == settings.name
 
 
 def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
@@ -32,22 +32,22 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
 
 def test_values_get_their_types(tmp_path: Path) -> None:
     """YAML takes 1e5 and 3e-4 for texts, a list for a tuple, and null for none."""
-    found = config(
+    settings = config(
         tmp_path,
         "train1: {steps: 1e5, learning_rate: 3e-4, minutes: null, compile: true}\n"
         "train4: {minutes: 20}\n"
         "stage4: {elevation: [-5, 20]}\nlibrary: motions.npz\nname: 7\nalike: {withers: neck}\n",
     )
-    assert found.train1.steps == 100_000
-    assert isinstance(found.train1.steps, int)
-    assert found.train1.learning_rate == pytest.approx(3e-4)
-    assert found.train1.minutes is None
-    assert found.train4.minutes == 20.0
-    assert found.train1.compile is True
-    assert found.stage4.elevation == (-5.0, 20.0)
-    assert found.library == Path("motions.npz")
-    assert found.name == "7"
-    assert found.alike == {"withers": "neck"}
+    assert settings.train1.steps == 100_000
+    assert isinstance(settings.train1.steps, int)
+    assert settings.train1.learning_rate == pytest.approx(3e-4)
+    assert settings.train1.minutes is None
+    assert settings.train4.minutes == 20.0
+    assert settings.train1.compile is True
+    assert settings.stage4.elevation == (-5.0, 20.0)
+    assert settings.library == Path("motions.npz")
+    assert settings.name == "7"
+    assert settings.alike == {"withers": "neck"}
 
 
 @pytest.mark.parametrize(

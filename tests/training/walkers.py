@@ -47,8 +47,8 @@ def walker(seed: int, frames: int) -> F64:
 def camera(seed: int) -> tuple[F64, F64, F64]:
     """K, R, t of a static camera that sees somebody at the origin; x_camera = R x_world + t."""
     random = np.random.default_rng(seed)
-    angle, away = random.uniform(0, 2 * math.pi), random.uniform(4, 6)
-    centre = np.array([away * math.cos(angle), away * math.sin(angle), random.uniform(1.0, 1.8)])
+    angle, distance = random.uniform(0, 2 * math.pi), random.uniform(4, 6)
+    centre = np.array([distance * math.cos(angle), distance * math.sin(angle), random.uniform(1.0, 1.8)])
     rotation = look_at(centre, np.array([0.0, 0.0, 0.9]))
     focal = 1.1 * SIZE[0]
     return (

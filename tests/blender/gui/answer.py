@@ -23,9 +23,9 @@ view.filebrowser_display_type = "SCREEN"
 bpy.context.preferences.system.viewport_aa = "OFF"
 
 ticks: list[dict] = []  # of the phases that are measured
-own: list[tuple[str, float]] = []  # (what of MVLift's, seconds that it took)
+mvlift_calls: list[tuple[str, float]] = []  # (what of MVLift's, seconds that it took)
 drawn: Counter[str] = Counter()  # regions that were drawn, by space and kind
-state = {"next": 0, "phase": "", "redraw": 0.0, "last": time.perf_counter(), "cpu": 0.0, "own": 0, "drawn": Counter()}
+state = {"next": 0, "phase": "", "redraw": 0.0, "last": time.perf_counter(), "cpu": 0.0, "calls": 0, "drawn": Counter()}
 
 
 def window():
@@ -81,7 +81,7 @@ def timed(owner, name):
         try:
             return work(*arguments)
         finally:
-            own.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
+            mvlift_calls.append((f"{owner.__name__}.{name}", time.perf_counter() - began))
 
     # Blender gives a panel's function as many arguments as it is written with
     wants_context = work.__code__.co_argcount == 2
@@ -109,14 +109,14 @@ def measure():
             "phase": state["phase"],
             "late": time.perf_counter() - state["last"] - TICK,
             "main thread": time.thread_time() - state["cpu"],
-            "MVLift": sum(seconds for _, seconds in own[state["own"] :]),
+            "MVLift": sum(seconds for _, seconds in mvlift_calls[state["calls"] :]),
             "drawn": sorted(drawn - state["drawn"]),
         })  # fmt: skip
 
 
 def begin_tick():
     """What ``measure`` compares with."""
-    state.update(last=time.perf_counter(), cpu=time.thread_time(), own=len(own), drawn=drawn.copy())
+    state.update(last=time.perf_counter(), cpu=time.thread_time(), calls=len(mvlift_calls), drawn=drawn.copy())
 
 
 def poll():
@@ -130,11 +130,11 @@ def poll():
         names = {**globals(), "answer": None}
         try:
             exec(ask.read_text(), names)
-            found = {"answer": names["answer"]}
+            reply = {"answer": names["answer"]}
         except Exception:
-            found = {"error": traceback.format_exc()}
+            reply = {"error": traceback.format_exc()}
         part = FOLDER / "answer.part"
-        part.write_text(json.dumps(found))
+        part.write_text(json.dumps(reply))
         part.rename(FOLDER / f"answer-{state['next']}.json")
         state["next"] += 1
     begin_tick()

@@ -53,12 +53,12 @@ def at_rest(window: Window, phase: str) -> dict[str, Any]:
 
 def report(window: Window, phase: str) -> dict[str, Any]:
     """A phase in numbers: milliseconds by which ticks came late, and what happened in the one that came last."""
-    found = window.ask(f"answer = [t for t in ticks if t['phase'] == {phase!r}]")
-    late = sorted(1000 * tick["late"] for tick in found)
-    drawing = sorted(1000 * tick["late"] for tick in found if tick["drawn"])
-    worst = max(found, key=lambda tick: tick["late"])
+    ticks = window.ask(f"answer = [t for t in ticks if t['phase'] == {phase!r}]")
+    late = sorted(1000 * tick["late"] for tick in ticks)
+    drawing = sorted(1000 * tick["late"] for tick in ticks if tick["drawn"])
+    worst = max(ticks, key=lambda tick: tick["late"])
     return {
-        "ticks": len(found),
+        "ticks": len(ticks),
         "over 50 ms": sum(ms > 50 for ms in late),
         "median": round(late[len(late) // 2], 1),
         "median where something was drawn": round(drawing[len(drawing) // 2], 1),
@@ -66,5 +66,5 @@ def report(window: Window, phase: str) -> dict[str, Any]:
         "of that MVLift": round(1000 * worst["MVLift"], 1),
         "of that the main thread": round(1000 * worst["main thread"], 1),
         "drawn in it": worst["drawn"],
-        "longest of MVLift": round(max(1000 * tick["MVLift"] for tick in found), 1),
+        "longest of MVLift": round(max(1000 * tick["MVLift"] for tick in ticks), 1),
     }

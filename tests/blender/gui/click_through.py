@@ -90,13 +90,13 @@ def open_sidebar(window: Window, tab: str) -> None:
         f"win, area, r = window()\ntry:\n    r.active_panel_category = {tab!r}\n    answer = True\n"
         "except Exception:\n    answer = False\narea.tag_redraw()"
     )
-    window.away()
+    window.move_mouse_away()
 
 
 def tidy(window: Window) -> None:
     """A scene with nothing in it."""
     window.ask("for o in list(bpy.data.objects):\n    bpy.data.objects.remove(o)")
-    window.away()
+    window.move_mouse_away()
 
 
 def import_by_mouse(window: Window) -> None:
@@ -159,7 +159,7 @@ def show_result(window: Window) -> None:
         "view.view_perspective = 'PERSP'\nview.view_distance = 5.0\n"
         "view.view_location = arm.matrix_world @ arm.pose.bones['pelvis'].head"
     )
-    window.away()
+    window.move_mouse_away()
     window.picture("lift-result", "VIEW_3D")
     window.press(
         "mvlift.clean_feet", "answer = bpy.context.scene.mvlift.result.animation_data.action.name != 'walk lifted'"
@@ -169,14 +169,14 @@ def show_result(window: Window) -> None:
     if height < 60:  # closed
         window.move(x + 30, y + height / 2)
         window.click()
-    window.away()
+    window.move_mouse_away()
     window.picture("clean-up", "VIEW_3D")
     window.ask(
         "s = bpy.context.scene\ns.mvlift.overlay = True\ns.frame_set(11)\n"
         "view = window()[1].spaces.active.region_3d\n"
         "view.view_perspective = 'CAMERA'\nview.view_camera_zoom = 8\nview.view_camera_offset = (0.13, 0)"
     )
-    window.away()
+    window.move_mouse_away()
     window.picture("lift-camera-view", "VIEW_3D")
 
 
@@ -202,12 +202,12 @@ def correct_by_mouse(window: Window) -> None:
         "with bpy.context.temp_override(window=win, area=area, region=region):\n"
         "    bpy.ops.wm.tool_set_by_id(name='mvlift.keypoint_tool')"
     )
-    window.away()
+    window.move_mouse_away()
     x, y = window.ask(WRIST)
     window.move(x, y)
     window.drag([(x + 4 * i, y - 5 * i) for i in range(1, 9)])
     window.wait(CORRECTED + "\nanswer = 'l_wrist' in answer")
-    window.away()
+    window.move_mouse_away()
     window.picture("correct-keypoints", "VIEW_3D")
     window.move(x + 32, y - 40)
     window.key("x")
@@ -231,7 +231,7 @@ def show_doubts(window: Window) -> None:
         "    row = rows.add()\n    row.kind, row.first, row.last, row.worst = kind, first, first + 4, first + 2\n"
         "    row.joint, row.value = joint, 0.08"
     )
-    window.away()
+    window.move_mouse_away()
     window.picture("doubtful-parts", "VIEW_3D", "UI")
 
 
@@ -271,7 +271,7 @@ def drop_from_file_manager(window: Window) -> None:
 def show_several(window: Window) -> None:
     """The list with more than one person."""
     window.ask(SEVERAL)
-    window.away()
+    window.move_mouse_away()
     window.picture("several-people", "VIEW_3D", "UI", height=500)
 
 
@@ -285,8 +285,8 @@ def read(path: Path) -> bytes:
 
 def engines() -> list[str]:
     """Process numbers of the engines that run."""
-    found = [p.parent.name for p in Path("/proc").glob("[0-9]*/cmdline") if b"mvlift.worker" in read(p)]
-    return [n for n in found if ENGINE.encode() in read(Path("/proc") / n / "cmdline")]
+    workers = [p.parent.name for p in Path("/proc").glob("[0-9]*/cmdline") if b"mvlift.worker" in read(p)]
+    return [n for n in workers if ENGINE.encode() in read(Path("/proc") / n / "cmdline")]
 
 
 def carried_out(window: Window) -> dict[str, Any]:
@@ -301,7 +301,7 @@ def carried_out(window: Window) -> dict[str, Any]:
     tidy(window)
     window.picture("panel-before-import")
     import_by_mouse(window)
-    window.away()
+    window.move_mouse_away()
     window.picture("people-list", "VIEW_3D", "UI", height=780)
     window.ask(
         "s = bpy.context.scene.mvlift\ns.fps, s.image_width, s.image_height = '30', 1280, 720\n"
@@ -313,7 +313,7 @@ def carried_out(window: Window) -> dict[str, Any]:
         "s.image_width, s.image_height, s.fps = 1280, 720, '30'\n"
         "s.overlay = True\nbpy.context.scene.frame_set(11)"
     )
-    window.away()
+    window.move_mouse_away()
     window.picture("preview-over-frames", "VIEW_3D")
     lift_by_mouse(window)
     report["keyed"] = window.ask(KEYED)

@@ -59,11 +59,11 @@ class Window:
 
     def _until(self, done: Any, what: str, seconds: float = PATIENCE, pause: float = 0.1) -> Any:
         end = time.monotonic() + seconds
-        while not (found := done()):
+        while not (value := done()):
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds:.0f} s: {what}")
             time.sleep(pause)
-        return found
+        return value
 
     def ask(self, code: str) -> Any:
         """Run code in Blender; gives what it sets ``answer`` to."""
@@ -79,10 +79,10 @@ class Window:
             return reply.exists()
 
         self._until(answered, code, pause=0.02)
-        found = json.loads(reply.read_text())
-        if "error" in found:
-            raise RuntimeError(found["error"])
-        return found["answer"]
+        message = json.loads(reply.read_text())
+        if "error" in message:
+            raise RuntimeError(message["error"])
+        return message["answer"]
 
     def wait(self, code: str, seconds: float = PATIENCE) -> Any:
         """Ask until the answer is true."""
@@ -153,7 +153,7 @@ class Window:
             self.wait(f"answer = drawn[{region!r}] > {before}")
         time.sleep(0.5)
 
-    def away(self) -> None:
+    def move_mouse_away(self) -> None:
         """Mouse off the controls, and everything drawn anew."""
         self.move(400, 560)
         self.settle()

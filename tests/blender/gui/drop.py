@@ -104,8 +104,8 @@ class _Source:
         raise TimeoutError(f"no {name} within {_PATIENCE:.0f} s")
 
     def _hand_over(self, asked: _Request) -> None:
-        where = (self.display, asked.requestor, asked.property, asked.target)
-        self.x.XChangeProperty(*where, _BYTES, _REPLACE, self.content, len(self.content))
+        destination = (self.display, asked.requestor, asked.property, asked.target)
+        self.x.XChangeProperty(*destination, _BYTES, _REPLACE, self.content, len(self.content))
         event = _Event()
         event.answer = _Answer(
             _SELECTION_NOTIFY, 0, 1, self.display, asked.requestor, asked.selection, asked.target, asked.property,
