@@ -20,7 +20,7 @@ class IdentityScore:
         name: of the footage.
         hits: detections whose person is the one that goes with their identity, at the best pairing of both.
         true: detections of somebody.
-        found: detections that were given to a person.
+        assigned: detections that were assigned to a person.
         switches: how often somebody's detections pass from one person to another.
         seconds: of footage.
         people: identities.
@@ -47,7 +47,9 @@ class IdentityScore:
     @staticmethod
     def together(name: str, parts: Sequence[IdentityScore]) -> IdentityScore:
         """The sum of several."""
-        counts = [sum(getattr(p, k) for p in parts) for k in ("hits", "true", "found", "switches", "seconds", "people")]
+        counts = [
+            sum(getattr(p, k) for p in parts) for k in ("hits", "true", "assigned", "switches", "seconds", "people")
+        ]
         return IdentityScore(name, *counts)
 
     @staticmethod
