@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import struct
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ VALUES: dict[str, Any] = {
     "numbers": [np.float32(1.5), np.int64(-3), np.bool_(True), np.str_("x"), 3, 2.5, None, "text", b"\xff", (1, 2)],
     "objects": np.array([{"keypoints": np.ones((2, 3)), "id": 1}, None, [1.5, "x"]], dtype=object),
     "arrays in arrays": np.array([[np.zeros(2), np.ones((1, 2), ">i2")], ["a", 3]], dtype=object),
+    "defaults": defaultdict(dict, {0: {"pose": np.zeros((2, 3))}, 2: {}}),
 }
 
 

@@ -191,6 +191,22 @@ def test_self_training_round_uses_stage4(run: TinyRun, tmp_path: Path) -> None:
     )
 
 
+def test_stage4_goes_on_from_weights_that_are_named(run: TinyRun, tmp_path: Path) -> None:
+    """One step of almost no size leaves the weights of the run that was named, not the base's shipped ones."""
+    weights = run.folder / "export" / "tiny-stage4.safetensors"
+    config = tiny_config(
+        tmp_path / "further", run.data, base="human", library=str(run.folder / "stage3" / "motions.npz"),
+        stage4={"weights": str(weights)}, train4={"steps": 1, "learning_rate": 1e-9},
+    )  # fmt: skip
+    assert main(["stage4", "--config", str(config)]) == 0
+    begun = torch.load(tmp_path / "further" / "stage4" / "last.pt", weights_only=True)["network"]
+    named = load_denoiser(str(weights), "multiview", "cpu")[0].state_dict()
+    for name, values in named.items():
+        torch.testing.assert_close(begun[name], values, atol=1e-6, rtol=0)
+    with pytest.raises(ConfigError, match=r"stage4\.weights.*no base"):
+        load_config(tiny_config(tmp_path / "baseless", run.data, stage4={"weights": str(weights)}))
+
+
 def test_a_later_round_may_distil_with_stage1(run: TinyRun, tmp_path: Path) -> None:
     """Motions of several lengths in batches of two; stage 4 goes on from its weights of the round before."""
     folder = tmp_path / "distilled"

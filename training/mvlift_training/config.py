@@ -66,6 +66,7 @@ class Stage2Options:
         method: what lifts in the first round, with stage 1's model: "loop" triangulates inside sampling; "sds" is the
             paper's optimisation. "lift" is the whole lift of ``preset`` with the base's stage 4, body fit and
             refinement passes included.
+        weights: name or path of the stage-4 weights that "lift" lifts with in the first round; "" is the base's own.
         later: what lifts in later rounds: "stage4" is the model of the round before by sampling alone, "lift" the whole
             lift with it; the others as ``method``.
         preset: of "lift".
@@ -85,6 +86,7 @@ class Stage2Options:
     method: Literal["loop", "sds", "lift"] = "loop"
     later: Literal["stage4", "loop", "sds", "lift"] = "stage4"
     preset: PresetName = "fast"
+    weights: str = ""
     sampler: SamplerName = "ddim"
     steps: int = 20
     hypotheses: int = 2
@@ -131,6 +133,7 @@ class Stage4Options:
 
     Attributes:
         warm_start: begin with stage 1's weights.
+        weights: name or path of a base's stage-4 weights to begin with; "": those that it is shipped with.
         average_rounds: export the mean of all rounds' weights, which fits other footage better than the last round's
             (Wortsman et al. 2022): each round goes on from the one before.
         limb_spread, elevation, roll, distance, perspective, size_error, turn, azimuths, input_weight, camera_weight:
@@ -138,6 +141,7 @@ class Stage4Options:
     """
 
     warm_start: bool = True
+    weights: str = ""
     average_rounds: bool = False
     limb_spread: float = 0.06
     elevation: tuple[float, float] = (-12.0, 30.0)
@@ -211,6 +215,9 @@ class TrainConfig:
                 f"window is {self.window} with network.patch {self.network.patch}.",
                 "Give a multiple of network.patch, at least 4.",
             )
+        for name, weights in (("stage2", self.stage2.weights), ("stage4", self.stage4.weights)):
+            if weights and not self.base:
+                raise ConfigError(f"{name}.weights is {weights}, but there is no base.", "Name the base they belong to.")
         for name, least in (("devices", 1), ("threads", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}.", f"Give at least {least}.")

@@ -75,7 +75,7 @@ def _begin_with_base(config: TrainConfig, network: MotionDenoiser, subject: Subj
     """Give a fresh network the weights of the config's base subject; returns their digest, "" without a base."""
     if not config.base:
         return ""
-    weights = f"{config.base}-{'stage1' if kind == 'line' else 'stage4'}"
+    weights = f"{config.base}-stage1" if kind == "line" else config.stage4.weights or f"{config.base}-stage4"
     start_from_base(network, subject, weights, kind, get_subject(config.base), config.alike)
     return file_digest(model_path(weights))
 
@@ -136,7 +136,7 @@ def _lift_weights(config: TrainConfig, subject: Subject, number: int, fabric: Fa
     if number == 1:
         if not config.base:
             raise ConfigError("stage2.method is lift, but there is no base.", "Name a base whose stage 4 lifts.")
-        return f"{config.base}-stage4"
+        return config.stage2.weights or f"{config.base}-stage4"
     source = _round_folder(config, "stage4", number - 1)
     network, schedule, facts = trained_network(config, subject, "multiview", source.name, torch.device("cpu"))
     path = source / "lifting.safetensors"

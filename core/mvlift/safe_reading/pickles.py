@@ -142,6 +142,11 @@ def _from_buffer(data: object, kind: object, shape: object, order: object, axes:
     return flat.reshape(shape, order="F" if order == "F" else "C")
 
 
+def _dictionary(*_: object) -> dict[object, object]:
+    """An empty dictionary; the factory of a ``defaultdict`` is not needed for what is there."""
+    return {}
+
+
 def _latin(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
@@ -153,6 +158,9 @@ _ALLOWED: Final = {
     ("_codecs", "encode"): Function(_latin),
     ("__builtin__", "bytes"): Function(lambda: b""),  # how old protocols write no bytes
     ("builtins", "bytes"): Function(lambda: b""),
+    ("builtins", "dict"): Function(_dictionary),
+    ("__builtin__", "dict"): Function(_dictionary),
+    ("collections", "defaultdict"): Function(_dictionary),
 } | {
     (f"numpy.{core}.{module}", name): Function(function)
     for core in ("core", "_core")

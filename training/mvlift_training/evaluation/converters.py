@@ -1,8 +1,8 @@
 """Results of other systems, in the files that their public demos write, as rows of the table (``evaluate --external``).
 
 MotionBERT (``infer_wild.py``): ``X3D.npy`` (T, 17, 3), Human3.6M's joints in camera axes, y down.
-WHAM (``demo.py``): ``wham_output.pkl``, per person ``pose_world`` (T, 72), ``trans_world`` (T, 3), ``betas`` and
-``frame_ids``, y up.
+WHAM (``demo.py --save_pkl``): ``wham_output.pkl``, which joblib writes: a ``defaultdict`` with, per person,
+``pose_world`` (T, 72), ``trans_world`` (T, 3), ``betas`` and ``frame_ids``, y up.
 GVHMR (``demo.py``): ``hmr4d_results.pt``, ``smpl_params_global`` with ``global_orient``, ``body_pose``, ``transl`` and
 ``betas``, y up.
 """
@@ -37,7 +37,8 @@ CAMERA_TO_WORLD: Final = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 UPRIGHT: Final = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 """y up -> z up."""
 BODY_JOINTS: Final = 22
-HEAD_POINTS: Final = {"nose": "head", "r_eye": "head", "l_eye": "head", "r_ear": "head", "l_ear": "head"}
+HEAD_POINTS: Final = dict.fromkeys(("nose", "r_eye", "l_eye", "r_ear", "l_ear"), "upper_neck")
+"""Human3.6M's point between neck and top of the head, where MotionBERT's demo puts the detected nose."""
 FOOT_POINTS: Final = ("big_toe", "small_toe", "heel")
 
 
