@@ -217,7 +217,9 @@ class TrainConfig:
             )
         for name, weights in (("stage2", self.stage2.weights), ("stage4", self.stage4.weights)):
             if weights and not self.base:
-                raise ConfigError(f"{name}.weights is {weights}, but there is no base.", "Name the base they belong to.")
+                raise ConfigError(
+                    f"{name}.weights is {weights}, but there is no base.", "Name the base they belong to."
+                )
         for name, least in (("devices", 1), ("threads", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} is {getattr(self, name)}.", f"Give at least {least}.")
