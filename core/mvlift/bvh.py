@@ -19,11 +19,11 @@ _END: Final = 0.05
 
 
 def _children(parents: tuple[int, ...]) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in parents]
+    children: list[list[int]] = [[] for _ in parents]
     for j, parent in enumerate(parents):
         if parent >= 0:
-            found[parent].append(j)
-    return found
+            children[parent].append(j)
+    return children
 
 
 def _hierarchy(motion: LiftedMotion, children: list[list[int]], order: list[int]) -> list[str]:

@@ -201,9 +201,9 @@ Command = (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; the exit code is 0 when everything worked, 1 when something failed, 2 for wrong arguments."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["retarget"]:
-        sys.exit(_in_blender(given))
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["retarget"]:
+        sys.exit(_in_blender(words))
     limit_environment()  # before numpy is loaded
     command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
     for stream in (sys.stdout, sys.stderr):  # a terminal of cp1252 or ASCII shows what it can of a file's name

@@ -62,16 +62,16 @@ def check_written(path: Path, suffix: str = "") -> None:
         head = stream.read(32)
         stream.seek(max(size - 16, 0))
         tail = stream.read()
-    whole = head.startswith(_HEADS.get(kind, (b"",))) and tail.endswith(_ENDS.get(kind, b""))
+    complete = head.startswith(_HEADS.get(kind, (b"",))) and tail.endswith(_ENDS.get(kind, b""))
     if kind == ".glb":
-        whole = whole and int.from_bytes(head[8:12], "little") == size
+        complete = complete and int.from_bytes(head[8:12], "little") == size
     if kind == ".mp4":
-        whole = head[4:8] == b"ftyp"
+        complete = head[4:8] == b"ftyp"
     if kind in _ZIPS:
-        whole = False
+        complete = False
         with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-            whole = archive.testzip() is None and bool(archive.namelist())
-    if not whole:
+            complete = archive.testzip() is None and bool(archive.namelist())
+    if not complete:
         raise OSError(errno.EIO, "the file is not whole; the disk may be full")
 
 
@@ -90,8 +90,8 @@ def is_running(process: int) -> bool:
 
 def _abandoned(path: Path, pattern: re.Pattern[str]) -> bool:
     """Whether a part or folder was left by a process of this machine that is gone."""
-    found = pattern.fullmatch(path.name)
-    if found is None or found[1] != _HOST or is_running(int(found[2])):
+    match = pattern.fullmatch(path.name)
+    if match is None or match[1] != _HOST or is_running(int(match[2])):
         return False
     try:
         return time.time() - path.lstat().st_mtime > _YOUNG

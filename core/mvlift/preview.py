@@ -39,23 +39,23 @@ _BONES: Final = (
 
 
 def _bones(names: tuple[str, ...]) -> list[tuple[int, int, str]]:
-    found = []
+    bones = []
     for layout in map(get_layout, layout_names()):  # an animal's bones are those of its layout
         if layout.family != "human" and layout.names == names:
             for a, b in layout.bones:
                 side = next((e[:2] for e in (b, a) if e[:2] in _COLOURS), "")
-                found.append((names.index(a), names.index(b), _COLOURS.get(side, _MIDDLE)))
-            return found
+                bones.append((names.index(a), names.index(b), _COLOURS.get(side, _MIDDLE)))
+            return bones
     for a, b in get_layout("openpose24box").bones:
         if a.startswith("object_") and a in names and b in names:
-            found.append((names.index(a), names.index(b), _THING))
+            bones.append((names.index(a), names.index(b), _THING))
     for side, colour in (("l_", _LEFT), ("r_", _RIGHT)):
         for a, b in _BONES:
             ends = [n if n in names else side + n for n in (a, b)]
             if all(e in names for e in ends):
                 middle = not any(e.startswith(side) for e in ends)
-                found.append((names.index(ends[0]), names.index(ends[1]), _MIDDLE if middle else colour))
-    return found
+                bones.append((names.index(ends[0]), names.index(ends[1]), _MIDDLE if middle else colour))
+    return bones
 
 
 def _draw(axes: Any, points: F64, bones: list[tuple[int, int, str]], **style: object) -> None:

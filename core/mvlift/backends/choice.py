@@ -32,7 +32,7 @@ class LoadedDenoiser:
     network: Denoiser
     schedule: CosineSchedule
     device: Any
-    where: str
+    device_name: str
 
 
 @dataclass(frozen=True)

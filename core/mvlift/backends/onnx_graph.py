@@ -139,12 +139,12 @@ class _Denoiser:
         """As ``_Block``: x (B V, S, d)."""
         g, parts, table = self.g, self.parts, self.weight(f"{name}.table")
         one = g.constant(1.0)
-        own = [g.node("Add", m, g.constant(table[i])) for i, m in enumerate(modulation)]
+        modulations = [g.node("Add", m, g.constant(table[i])) for i, m in enumerate(modulation)]
         steps = [lambda y: self.attention(y, f"{name}.time", wave, penalty), lambda y: self.feed(y, f"{name}.feed")]
         if self.config.cross_view:
             steps.insert(1, lambda y: self.across_views(y, f"{name}.views"))
         for part, step in enumerate(steps):
-            shift, scale, gate = own[part], own[parts + part], own[2 * parts + part]
+            shift, scale, gate = modulations[part], modulations[parts + part], modulations[2 * parts + part]
             y = g.node("Add", g.node("Mul", self.normed(x), g.node("Add", scale, one)), shift)
             x = g.node("Add", x, g.node("Mul", g.node("Add", gate, one), step(y)))
         return x

@@ -89,8 +89,8 @@ class OnnxDenoiser:
             "frames": np.asarray(frames, np.bool_),
         }
         names = ["clean", "camera"] if with_camera else ["clean"]
-        found = self._session.run(names, feed)
-        return (found[0], found[1]) if with_camera else found[0]
+        outputs = self._session.run(names, feed)
+        return (outputs[0], outputs[1]) if with_camera else outputs[0]
 
 
 @lru_cache(maxsize=4)

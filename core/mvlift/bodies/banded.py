@@ -123,5 +123,5 @@ class MotionSystem:
         border = self.border.reshape(size, self.shared)
         schur = self.corner - border.T @ solved[:, 1:]
         shared = np.linalg.solve(schur, self.corner_gradient - border.T @ solved[:, 0])
-        own = solved[:, 0] - solved[:, 1:] @ shared
-        return -own.reshape(self.frames, self.dof), -shared
+        per_frame = solved[:, 0] - solved[:, 1:] @ shared
+        return -per_frame.reshape(self.frames, self.dof), -shared

@@ -102,8 +102,8 @@ def _balance(standing: F64 | None, up: F64, axes: F64, seconds: float) -> tuple[
     if standing is None or standing @ up < 0.5 * np.linalg.norm(standing):
         return np.zeros(2), 0.0
     turn = standing @ axes / np.linalg.norm(standing)
-    away = float(turn @ turn) / UNBALANCED**2
-    return turn, min(seconds / STEPS, 1.0) / BALANCE**2 / (1 + away) ** 2
+    squared_angle = float(turn @ turn) / UNBALANCED**2
+    return turn, min(seconds / STEPS, 1.0) / BALANCE**2 / (1 + squared_angle) ** 2
 
 
 def level_up(

@@ -76,19 +76,19 @@ class _Fit(FitState):
         """The normal equations at a pose."""
         frames = len(self.root)
         system = MotionSystem(frames, self.kinematics.dof, len(self.betas) if with_shape else 0)
-        every = self.kinematics.jacobian(posed)
-        jacobian = every[:, : self.keypoints]
+        all_jacobians = self.kinematics.jacobian(posed)
+        jacobian = all_jacobians[:, : self.keypoints]
         shape = self.kinematics.shape_jacobian(posed)[:, : self.keypoints] if with_shape else None
-        own = replace(posed, points=posed.points[:, : self.keypoints])
+        keypoints_posed = replace(posed, points=posed.points[:, : self.keypoints])
         self.cost = 0.0
-        self._add_points3d(system, own, jacobian, shape)
-        self._add_pixels(system, own, jacobian, shape)
+        self._add_points3d(system, keypoints_posed, jacobian, shape)
+        self._add_pixels(system, keypoints_posed, jacobian, shape)
         if self.ground is not None:
-            self._add_contacts(system, self._lowest(posed), every[:, self.keypoints :], self.ground)
+            self._add_contacts(system, self._lowest(posed), all_jacobians[:, self.keypoints :], self.ground)
         if self.apart:
-            self._add_sides(system, own, jacobian)
+            self._add_sides(system, keypoints_posed, jacobian)
         if frames > 1:
-            self._add_velocity(system, own, jacobian)
+            self._add_velocity(system, keypoints_posed, jacobian)
         self._add_poses(system)
         self._add_smoothness(system)
         if with_shape:
@@ -118,9 +118,9 @@ class _Fit(FitState):
             progress((step + 1) / total)
         return self._result(costs)
 
-    def _move(self, own: F64, shared: F64) -> None:
-        self.root = self.root + np.clip(own[:, :3], -1, 1)
-        turn = own[:, 3:].reshape(len(own), -1, 3)
+    def _move(self, per_frame: F64, shared: F64) -> None:
+        self.root = self.root + np.clip(per_frame[:, :3], -1, 1)
+        turn = per_frame[:, 3:].reshape(len(per_frame), -1, 3)
         angle = np.linalg.norm(turn, axis=-1, keepdims=True)
         self.rotations = self.kinematics.moved_by(
             self.rotations, turn * np.minimum(1, MAX_TURN / np.maximum(angle, 1e-9))

@@ -125,11 +125,11 @@ class FitState:
         posed = self.kinematics.pose(self.betas, self.rotations, np.zeros((frames, 3)))
         if t.pixels is None or t.confidence is None or t.K is None:
             return np.asarray(self.points3d[:, self.root_points].mean(1) - posed.points[:, self.root_points].mean(1))
-        own = -posed.points[:, self.root_points].mean(1)
+        origin_offset = -posed.points[:, self.root_points].mean(1)
         if t.camera is None:
-            return own + camera_path(self.points3d, t.pixels, t.confidence, t.K, t.fps)
+            return origin_offset + camera_path(self.points3d, t.pixels, t.confidence, t.K, t.fps)
         turned = np.einsum("tab,tkb->tka", t.camera.R, self.points3d)
-        return own + t.camera.from_camera(camera_path(turned, t.pixels, t.confidence, t.K, t.fps))
+        return origin_offset + t.camera.from_camera(camera_path(turned, t.pixels, t.confidence, t.K, t.fps))
 
     def _add_points3d(self, system: MotionSystem, posed: Posed, jacobian: F64, shape: F64 | None) -> None:
         points, sigma = posed.points, self.targets.sigma3d
@@ -139,8 +139,8 @@ class FitState:
             if shape is not None:
                 shape = shape - shape[:, self.root_points].mean(1, keepdims=True)
         residual = points - self.points3d
-        away = np.linalg.norm(residual, axis=-1) / (2 * sigma)
-        weight = self.trust * self.options.points_weight / sigma**2 / (1 + away**2)  # Cauchy
+        scaled = np.linalg.norm(residual, axis=-1) / (2 * sigma)
+        weight = self.trust * self.options.points_weight / sigma**2 / (1 + scaled**2)  # Cauchy
         self._add(system, residual, weight, jacobian, shape)
 
     def _add_pixels(self, system: MotionSystem, posed: Posed, jacobian: F64, shape: F64 | None) -> None:
@@ -155,8 +155,8 @@ class FitState:
         depth = np.maximum(points[..., 2:], 0.2)
         residual = focal * points[..., :2] / depth + t.K[:2, 2] - t.pixels
         sigma = np.hypot(REPROJECTION_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True), t.noise)
-        away = np.linalg.norm(residual, axis=-1) / (4 * sigma)
-        weight = self.trust * t.confidence / sigma**2 / (1 + away**2)
+        scaled = np.linalg.norm(residual, axis=-1) / (4 * sigma)
+        weight = self.trust * t.confidence / sigma**2 / (1 + scaled**2)
         scale = (focal / depth)[..., None]
         slope = -(points[..., :2] / depth)[..., None]
 
@@ -222,8 +222,8 @@ class FitState:
         wanted = self.targets.velocity[:-1] * self.size
         residual = np.diff(posed.points[:, self.root_points].mean(1), axis=0) - wanted
         sigma = VELOCITY_SIGMA * 30 / self.targets.fps
-        away = np.linalg.norm(residual, axis=-1, keepdims=True) / (3 * sigma)
-        weight = np.broadcast_to(1 / sigma**2 / (1 + away**2), residual.shape)
+        scaled = np.linalg.norm(residual, axis=-1, keepdims=True) / (3 * sigma)
+        weight = np.broadcast_to(1 / sigma**2 / (1 + scaled**2), residual.shape)
         system.add_difference(residual, weight, jacobian[:, self.root_points].mean(1))
 
     def _add_poses(self, system: MotionSystem) -> None:
@@ -240,10 +240,10 @@ class FitState:
         if self.plausible is not None:
             target, sure = self.plausible
             rows = slice(1, 1 + target.shape[1])
-            away = log_map(self.rotations[:, rows] @ target.transpose(0, 1, 3, 2))
-            target_pose = (sure / PRIOR_SIGMA**2)[:, None, None]
-            weight[:, rows] += target_pose
-            force[:, rows] += target_pose * away
+            deviation = log_map(self.rotations[:, rows] @ target.transpose(0, 1, 3, 2))
+            prior_weight = (sure / PRIOR_SIGMA**2)[:, None, None]
+            weight[:, rows] += prior_weight
+            force[:, rows] += prior_weight * deviation
         residual, total = np.zeros((frames, system.dof)), np.zeros((frames, system.dof))
         for g, group in enumerate(self.kinematics.groups):
             columns = slice(3 + 3 * g, 6 + 3 * g)
@@ -275,9 +275,11 @@ class FitState:
         inside = flight[:-2] & flight[1:-1] & flight[2:]
         per_frame = (30 / self.targets.fps) ** 2
         fall = bend[inside, :3] + GRAVITY / self.targets.fps**2 * self.up
-        away = np.linalg.norm(fall, axis=-1, keepdims=True) / (FLIGHT_OUTLIER * per_frame)
+        scaled = np.linalg.norm(fall, axis=-1, keepdims=True) / (FLIGHT_OUTLIER * per_frame)
         bend[inside, :3] = fall
-        weight[inside, :3] = np.maximum(1 / (FLIGHT_ACCELERATION * per_frame) ** 2 / (1 + away**2), weight[inside, :3])
+        weight[inside, :3] = np.maximum(
+            1 / (FLIGHT_ACCELERATION * per_frame) ** 2 / (1 + scaled**2), weight[inside, :3]
+        )
 
     def _add_shape(self, system: MotionSystem) -> None:
         # what is wrong with lifted bone lengths is wrong in every frame: a second counts as one observation

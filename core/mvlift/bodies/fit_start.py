@@ -17,11 +17,11 @@ def relative_size(points: F64, skeleton: BodySkeleton, kinematic_model: Kinemati
     """Factor that brings lifted keypoints (T, K, 3) to the size of the skeleton (median bone lengths)."""
     index = {n: i for i, n in enumerate(skeleton.keypoint_names)}
     rest = skeleton.shaped(betas)[1]
-    own = given = 0.0
+    skeleton_length = lifted_length = 0.0
     for a, b in kinematic_model.size:
-        own += float(np.linalg.norm(rest[index[a]] - rest[index[b]]))
-        given += float(np.median(np.linalg.norm(points[:, index[a]] - points[:, index[b]], axis=-1)))
-    return own / max(given, 1e-6)
+        skeleton_length += float(np.linalg.norm(rest[index[a]] - rest[index[b]]))
+        lifted_length += float(np.median(np.linalg.norm(points[:, index[a]] - points[:, index[b]], axis=-1)))
+    return skeleton_length / max(lifted_length, 1e-6)
 
 
 def _procrustes(rest: F64, points: F64) -> F64:

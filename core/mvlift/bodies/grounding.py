@@ -157,22 +157,22 @@ def _rests(supports: tuple[Support, ...], speed: F64, height: F64, floor: float,
     low = height[:, others] < floor + np.array([supports[c].height for c in others])
     on_feet = ~low.any(1)  # not on hands or knees, whose floor is the feet's too
     striding = speed[:, feet].min(1) > STEP_SPEED if feet else np.ones(len(height), dtype=bool)
-    found = []
+    stretches = []
     for c, support in enumerate(supports):
         above = height[:, c] - floor
         if support.raised == "step":
             still = (speed[:, c] < STEP_SPEED) & (height[:, c] < lowest + SAME_LEVEL) & (above > RAISED) & on_feet
-            found += [(c, rows) for rows in runs(still, round(STEP_SECONDS * fps))]
+            stretches += [(c, rows) for rows in runs(still, round(STEP_SECONDS * fps))]
         elif support.raised == "seat" and {"l_knee", "r_knee"} <= index.keys():
             knees = height[:, [index["l_knee"], index["r_knee"]]].min(1)
             bent = np.abs(knees - height[:, c]) < THIGH_DROP
             still = (speed[:, c] < SEAT_SPEED) & bent & (above > 1.3 * RAISED)
-            found += [(c, rows) for rows in runs(still, round(SEAT_SECONDS * fps))]
+            stretches += [(c, rows) for rows in runs(still, round(SEAT_SECONDS * fps))]
         elif support.raised == "bar" and "chest" in index:
             high = height[:, c] > height[:, index["chest"]] + 0.35
             held = runs((speed[:, c] < BAR_SPEED) & high, round(BAR_SECONDS * fps))
-            found += [(c, rows) for rows in held if striding[rows].mean() > 0.5]
-    return found
+            stretches += [(c, rows) for rows in held if striding[rows].mean() > 0.5]
+    return stretches
 
 
 def _levels(supports: tuple[Support, ...], speed: F64, height: F64, floor: float, fps: float) -> F64:
@@ -259,8 +259,8 @@ def find_anchors(points: F64, ground: Ground, up: F64, fps: float) -> tuple[F64,
     for c in range(points.shape[1]):
         for rows in runs(ground.contacts[:, c] > CONTACT, max(round(0.1 * fps), 2)):
             for part in _stays(points[rows, c], rows.start):
-                own, share = points[part, c], ground.contacts[part, c] ** 2
-                place = (share[:, None] * own).sum(0) / share.sum()
+                resting_points, share = points[part, c], ground.contacts[part, c] ** 2
+                place = (share[:, None] * resting_points).sum(0) / share.sum()
                 level = float(np.median(ground.level[part, c]))
                 anchors[part, c] = place + (level - place @ up) * up
                 weights[part, c] = 1.0

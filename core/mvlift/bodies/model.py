@@ -60,7 +60,7 @@ class BodyModel:
     shape_directions: F64
     pose_directions: F64 | None = None
     texture: F64 | None = None
-    own: BodySkeleton | None = None
+    built_in_skeleton: BodySkeleton | None = None
 
     def shaped(self, betas: F64) -> tuple[F64, F64]:
         """Vertices (V, 3) and rest joints (J, 3) at a shape (B,), which may be shorter than the model's."""
@@ -150,11 +150,11 @@ class BodyModel:
         """
         if fingers and not self.has_fingers:
             raise BodyFileError(f"{self.name} has no finger joints.", "Choose an SMPL-H or SMPL-X file, or hands off.")
-        if self.own is None:
-            whole = _skeleton_of_file(self.reduced(fingers), fingers)
+        if self.built_in_skeleton is None:
+            skeleton = _skeleton_of_file(self.reduced(fingers), fingers)
         else:
-            whole = default_human_skeleton_with_fingers() if fingers else self.own
-        return whole if keypoints is None else whole.with_keypoints(keypoints)
+            skeleton = default_human_skeleton_with_fingers() if fingers else self.built_in_skeleton
+        return skeleton if keypoints is None else skeleton.with_keypoints(keypoints)
 
 
 def _reference(fingers: bool) -> BodySkeleton:
@@ -353,4 +353,6 @@ def load_body(path: str | Path | None = None, default: str = "human") -> BodyMod
     if path is not None:
         return _checked(read_body_file(Path(path)), Path(path).name)
     body = _checked(read_body_file(_DATA / _DEFAULTS[default]), "mannequin")
-    return replace(body, own=default_quadruped_skeleton() if default == "quadruped" else default_human_skeleton())
+    return replace(
+        body, built_in_skeleton=default_quadruped_skeleton() if default == "quadruped" else default_human_skeleton()
+    )

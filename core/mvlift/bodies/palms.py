@@ -73,6 +73,6 @@ def lay_palms(
         bend = log_map(world[:, elbow].transpose(0, 2, 1) @ flat)
         angle = np.linalg.norm(bend, axis=-1, keepdims=True)
         bend = bend * np.minimum(1, MAX_BEND / np.maximum(angle, 1e-9))
-        own = log_map(rotations[:, wrist])
-        out[:, wrist] = exp_map((1 - share[:, None]) * own + share[:, None] * bend)
+        fitted_bend = log_map(rotations[:, wrist])
+        out[:, wrist] = exp_map((1 - share[:, None]) * fitted_bend + share[:, None] * bend)
     return out

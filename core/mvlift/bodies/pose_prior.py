@@ -108,8 +108,8 @@ class VPoserPrior:
         A pose far from anything seen in training keeps most of its freedom: rare is not wrong.
         """
         plausible = self.decode(self.encode(rotations)[0])
-        away = log_map(rotations @ plausible.transpose(0, 1, 3, 2))
-        distance = np.sqrt((away**2).sum(-1).mean(-1))
+        deviation = log_map(rotations @ plausible.transpose(0, 1, 3, 2))
+        distance = np.sqrt((deviation**2).sum(-1).mean(-1))
         return plausible, 1 / (1 + (distance / (4 * self.scale)) ** 2)
 
     def energy(self, rotations: F64) -> F64:
@@ -117,8 +117,8 @@ class VPoserPrior:
         half for ordinary poses, so about 1 in all."""
         latent, _ = self.encode(rotations)
         plausible = self.decode(latent)
-        away = log_map(rotations @ plausible.transpose(0, 1, 3, 2))
-        distance = (away**2).sum(-1).mean(-1) / self.scale**2
+        deviation = log_map(rotations @ plausible.transpose(0, 1, 3, 2))
+        distance = (deviation**2).sum(-1).mean(-1) / self.scale**2
         length = (latent**2).mean(-1)
         return np.asarray(0.5 * distance + 0.5 * length)
 

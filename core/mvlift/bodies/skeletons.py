@@ -34,8 +34,8 @@ def shape_names(body: str = "human") -> tuple[str, ...]:
 
 
 def _matches(name: str, patterns: list[str]) -> bool:
-    own = {name, name[1:] if name[:1] in ("L", "R") else name}  # SMAL's sides
-    return any(p == "*" or p in own or name.endswith("_" + p) for p in patterns)
+    plain_names = {name, name[1:] if name[:1] in ("L", "R") else name}  # SMAL's sides
+    return any(p == "*" or p in plain_names or name.endswith("_" + p) for p in patterns)
 
 
 def _ancestry(parents: tuple[int, ...]) -> F64:
@@ -49,15 +49,15 @@ def _ancestry(parents: tuple[int, ...]) -> F64:
 
 def joints_of_keypoints(body: str = "human") -> dict[str, tuple[str, ...]]:
     """Keypoints of a default body that are a joint, or the middle of joints."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, (joint, where) in _read(f"{body}_skeleton.json")["keypoints"].items():
-        if isinstance(where[0], str):
-            found[name] = tuple(where)
-        elif not any(where):
-            found[name] = (joint,)
+    joints_of: dict[str, tuple[str, ...]] = {}
+    for name, (joint, offset) in _read(f"{body}_skeleton.json")["keypoints"].items():
+        if isinstance(offset[0], str):
+            joints_of[name] = tuple(offset)
+        elif not any(offset):
+            joints_of[name] = (joint,)
             if name.startswith("l_"):
-                found["r_" + name[2:]] = (mirror_joint(joint),)
-    return found
+                joints_of["r_" + name[2:]] = (mirror_joint(joint),)
+    return joints_of
 
 
 @cache
@@ -114,25 +114,25 @@ def _with_keypoints(
 ) -> BodySkeleton:
     left = dict(data["keypoints"])
     spec = dict(left)
-    for name, (joint, where) in left.items():
+    for name, (joint, offset) in left.items():
         if name.startswith("l_"):
-            spec["r_" + name[2:]] = [mirror_joint(joint), list(np.array(where) * _MIRROR)]
+            spec["r_" + name[2:]] = [mirror_joint(joint), list(np.array(offset) * _MIRROR)]
     points = np.zeros((len(spec), 3))
     shape_points = np.zeros((len(spec), 3, shape_joints.shape[2]))
     weights = np.zeros((len(spec), len(names)))
     step = float(data["shape_step"])
-    for k, (name, (joint, where)) in enumerate(spec.items()):
+    for k, (name, (joint, offset)) in enumerate(spec.items()):
         j = names.index(joint)
         weights[k, j] = 1
-        if isinstance(where[0], str):
-            of = [names.index(n) for n in where]
+        if isinstance(offset[0], str):
+            of = [names.index(n) for n in offset]
             points[k], shape_points[k] = rest[of].mean(0), shape_joints[of].mean(0)
             continue
-        points[k] = rest[j] + where
+        points[k] = rest[j] + offset
         shape_points[k] = shape_joints[j]
         for b, direction in enumerate(data["shape"]):
             if _matches(name, direction.get("points", [])):
-                shape_points[k, :, b] += np.array(where) * step
+                shape_points[k, :, b] += np.array(offset) * step
     return BodySkeleton(
         joint_names=names,
         parents=parents,

@@ -181,8 +181,8 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
         raise BodyFileError(f"{path} cannot be read ({error.strerror}).", "Check that it may be read.") from error
     missing = [k for k in KEYS if k not in raw]
     if missing:
-        found = ", ".join(sorted(raw)[:12]) or "nothing"
-        raise BodyFileError(f"{path.name} lacks {', '.join(missing)}; it holds {found}.", _REMEDY)
+        present = ", ".join(sorted(raw)[:12]) or "nothing"
+        raise BodyFileError(f"{path.name} lacks {', '.join(missing)}; it holds {present}.", _REMEDY)
     arrays: dict[str, NDArray[Any]] = {}
     for key, value in raw.items():
         array = _array(value, path.name, key)

@@ -41,14 +41,14 @@ class Support:
 
 def supports_on(skeleton: BodySkeleton, contacts: tuple[str, ...]) -> tuple[Support, ...]:
     """Supports at the contact keypoints that a body has, where its kinematic model knows nothing of its skin."""
-    found = []
+    supports = []
     for name in contacts:
         if name in skeleton.keypoint_names:
             row = skeleton.keypoint_names.index(name)
             joint = int(skeleton.point_weights[row].argmax())
             x, y, z = (float(v) for v in skeleton.rest_points[row] - skeleton.rest_joints[joint])
-            found.append(Support(name, skeleton.joint_names[joint], (x, y, z), seen=(name,)))
-    return tuple(found)
+            supports.append(Support(name, skeleton.joint_names[joint], (x, y, z), seen=(name,)))
+    return tuple(supports)
 
 
 def with_supports(skeleton: BodySkeleton, supports: tuple[Support, ...]) -> BodySkeleton:

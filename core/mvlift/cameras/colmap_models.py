@@ -100,20 +100,20 @@ def _images_txt(path: Path) -> list[_Image]:
     lines = _lines(path)
     while lines and not lines[-1]:
         lines.pop()
-    found = []
+    images = []
     for line in lines[::2]:
         parts = line.split(maxsplit=9)
         numbers = tuple(float(v) for v in parts[1:8])
-        found.append(_Image(parts[9], int(parts[8]), numbers[:4], numbers[4:7]))
-    return found
+        images.append(_Image(parts[9], int(parts[8]), numbers[:4], numbers[4:7]))
+    return images
 
 
 def _cameras_txt(path: Path) -> dict[int, _Lens]:
-    found = {}
+    lenses = {}
     for line in filter(None, _lines(path)):
         number, model, width, height, *parameters = line.split()
-        found[int(number)] = _Lens(model, (int(width), int(height)), tuple(float(p) for p in parameters))
-    return found
+        lenses[int(number)] = _Lens(model, (int(width), int(height)), tuple(float(p) for p in parameters))
+    return lenses
 
 
 def _images_bin(path: Path) -> list[_Image]:
@@ -121,7 +121,7 @@ def _images_bin(path: Path) -> list[_Image]:
     (count,) = struct.unpack_from("<Q", data, 0)
     if count > _MOST:
         raise CameraError(f"{path} claims {count} pictures.", "Export it again.")
-    found = []
+    images = []
     for _ in range(count):
         _, *numbers, camera = struct.unpack_from("<I7dI", data, at)
         at += 64
@@ -129,8 +129,8 @@ def _images_bin(path: Path) -> list[_Image]:
         name = data[at:end].decode("utf-8")
         (points,) = struct.unpack_from("<Q", data, end + 1)
         at = end + 9 + 24 * points
-        found.append(_Image(name, camera, tuple(numbers[:4]), tuple(numbers[4:])))
-    return found
+        images.append(_Image(name, camera, tuple(numbers[:4]), tuple(numbers[4:])))
+    return images
 
 
 def _cameras_bin(path: Path) -> dict[int, _Lens]:
@@ -138,10 +138,10 @@ def _cameras_bin(path: Path) -> dict[int, _Lens]:
     (count,) = struct.unpack_from("<Q", data, 0)
     if count > _MOST:
         raise CameraError(f"{path} claims {count} cameras.", "Export it again.")
-    found = {}
+    lenses = {}
     for _ in range(count):
         number, model, width, height = struct.unpack_from("<IiQQ", data, at)
         name, parameters = _MODELS[model]
-        found[number] = _Lens(name, (width, height), struct.unpack_from(f"<{parameters}d", data, at + 24))
+        lenses[number] = _Lens(name, (width, height), struct.unpack_from(f"<{parameters}d", data, at + 24))
         at += 24 + 8 * parameters
-    return found
+    return lenses

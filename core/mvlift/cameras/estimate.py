@@ -58,7 +58,7 @@ class Homographies:
     """
 
     steps: F64
-    far: tuple[tuple[int, int, F64, F64], ...]
+    distant_matches: tuple[tuple[int, int, F64, F64], ...]
     size: tuple[int, int]
     numbers: NDArray[np.int64]
 
@@ -103,7 +103,7 @@ def follow_features(
         CameraError: OpenCV is missing, or the picture has too little to follow.
     """
     cv2, info = _opencv(), probe_video(video)
-    steps, numbers, far = [np.eye(3)], list[int](), list[tuple[int, int, F64, F64]]()
+    steps, numbers, distant_matches = [np.eye(3)], list[int](), list[tuple[int, int, F64, F64]]()
     before: tuple[U8, U8] | None = None
     anchor: tuple[int, U8, F64] | None = None
     scale = min(1.0, _SIDE / max(info.image_size))
@@ -118,17 +118,17 @@ def follow_features(
         if anchor is None or len(numbers) - 1 - anchor[0] >= _FAR:
             if anchor is not None:
                 a, b = _matches(cv2, anchor[1], grey, anchor[2], free, _chained(steps[anchor[0] + 1 :], scale))
-                far.append((anchor[0], len(numbers) - 1, a / scale, b / scale))
+                distant_matches.append((anchor[0], len(numbers) - 1, a / scale, b / scale))
             anchor = (len(numbers) - 1, grey, _corners(cv2, grey, free))
         before = grey, free
         progress(min(1.0, len(numbers) / (info.frame_count or len(numbers))))
-    return Homographies(np.stack(steps), tuple(far), info.image_size, np.array(numbers, dtype=np.int64))
+    return Homographies(np.stack(steps), tuple(distant_matches), info.image_size, np.array(numbers, dtype=np.int64))
 
 
 def _corners(cv2: Any, grey: U8, mask: U8) -> F64:
     """(N, 2) features outside of the people."""
-    found = cv2.goodFeaturesToTrack(grey, _FEATURES, 0.01, 7, mask=mask)
-    return np.zeros((0, 2)) if found is None else np.asarray(found, dtype=np.float64).reshape(-1, 2)
+    corners = cv2.goodFeaturesToTrack(grey, _FEATURES, 0.01, 7, mask=mask)
+    return np.zeros((0, 2)) if corners is None else np.asarray(corners, dtype=np.float64).reshape(-1, 2)
 
 
 def _chained(steps: list[F64], scale: float) -> F64:
@@ -153,12 +153,12 @@ def _matches(cv2: Any, a: U8, b: U8, corners: F64, free: U8, guess: F64 | None =
         window |= {"flags": cv2.OPTFLOW_USE_INITIAL_FLOW, "maxLevel": 2}
     there, ok, _ = cv2.calcOpticalFlowPyrLK(a, b, start, about, **window)
     back, again, _ = cv2.calcOpticalFlowPyrLK(b, a, there, start.copy() if guess is not None else None, **window)
-    near = np.linalg.norm(back - start, axis=-1)[:, 0] < 1.0
+    consistent = np.linalg.norm(back - start, axis=-1)[:, 0] < 1.0
     at = np.round(there[:, 0]).astype(int)
     inside = (at >= 0).all(1) & (at[:, 0] < b.shape[1]) & (at[:, 1] < b.shape[0])
     empty = np.zeros(len(at), dtype=bool)
     empty[inside] = free[at[inside, 1], at[inside, 0]] > 0
-    good = (ok[:, 0] > 0) & (again[:, 0] > 0) & near & inside & empty
+    good = (ok[:, 0] > 0) & (again[:, 0] > 0) & consistent & inside & empty
     return corners[good], there[good, 0].astype(np.float64)
 
 
@@ -176,11 +176,11 @@ def _step(cv2: Any, before: U8, mask: U8, grey: U8, scale: float, number: int) -
     return np.asarray(H, dtype=np.float64)
 
 
-def turning_camera(given: Homographies, focal: float) -> tuple[CameraTrack, list[str]]:
+def turning_camera(homographies: Homographies, focal: float) -> tuple[CameraTrack, list[str]]:
     """The camera that turns and zooms as the homographies say.
 
     Args:
-        given: of a video.
+        homographies: of a video.
         focal: pixels, where the video does not turn enough to tell.
 
     Returns:
@@ -190,12 +190,12 @@ def turning_camera(given: Homographies, focal: float) -> tuple[CameraTrack, list
         CameraError: the camera travels.
     """
     chain = [np.eye(3)]
-    for H in given.steps[1:]:
+    for H in homographies.steps[1:]:
         chain.append(H @ chain[-1])
     G = np.stack([g / np.cbrt(np.linalg.det(g)) for g in chain])
-    middle = np.array([[1, 0, -given.size[0] / 2], [0, 1, -given.size[1] / 2], [0, 0, 1.0]])
+    middle = np.array([[1, 0, -homographies.size[0] / 2], [0, 1, -homographies.size[1] / 2], [0, 0, 1.0]])
     G = middle @ G @ np.linalg.inv(middle)  # about the principal point
-    candidates = max(given.size) * np.exp(np.linspace(np.log(0.4), np.log(4.0), _GRID))
+    candidates = max(homographies.size) * np.exp(np.linspace(np.log(0.4), np.log(4.0), _GRID))
     best = float(candidates[int(np.argmin([_misfit(G, f) for f in candidates]))])
     candidates = best * np.exp(np.linspace(-0.03, 0.03, _GRID))
     best = float(candidates[int(np.argmin([_misfit(G, f) for f in candidates]))])
@@ -212,9 +212,11 @@ def turning_camera(given: Homographies, focal: float) -> tuple[CameraTrack, list
         focals = np.full(len(R), float(np.median(focals)))
     K = np.zeros((len(R), 3, 3))
     K[:, 0, 0] = K[:, 1, 1] = focals
-    K[:, :, 2] = [given.size[0] / 2, given.size[1] / 2, 1.0]
-    track = CameraTrack(given.numbers, R, np.zeros((len(R), 3)), K, given.size, "none", source="the video")
-    share = _agreement(track, given)
+    K[:, :, 2] = [homographies.size[0] / 2, homographies.size[1] / 2, 1.0]
+    track = CameraTrack(
+        homographies.numbers, R, np.zeros((len(R), 3)), K, homographies.size, "none", source="the video"
+    )
+    share = _agreement(track, homographies)
     if share < _TURNS:
         raise CameraError(
             f"The camera travels: only {100 * share:.0f} % of the background moves as for a camera that turns.",
@@ -250,17 +252,17 @@ def _misfit(G: F64, focal: float) -> float:
     return float(np.mean(np.linalg.norm(off, axis=(1, 2))))
 
 
-def _agreement(track: CameraTrack, given: Homographies) -> float:
+def _agreement(track: CameraTrack, homographies: Homographies) -> float:
     """Share of features in frames apart that lie where a turning camera has them; 1 where there are none."""
     assert track.K is not None
-    near = total = 0
-    for i, j, a, b in given.far:
+    close = total = 0
+    for i, j, a, b in homographies.distant_matches:
         H = track.K[j] @ track.R[j] @ track.R[i].T @ np.linalg.inv(track.K[i])
         seen = np.concatenate([a, np.ones((len(a), 1))], 1) @ H.T
-        away = np.linalg.norm(seen[:, :2] / seen[:, 2:] - b, axis=1)
-        near += int((away < _CLOSE * max(1.0, max(given.size) / _SIDE)).sum())
+        error = np.linalg.norm(seen[:, :2] / seen[:, 2:] - b, axis=1)
+        close += int((error < _CLOSE * max(1.0, max(homographies.size) / _SIDE)).sum())
         total += len(a)
-    return near / total if total else 1.0
+    return close / total if total else 1.0
 
 
 def estimate_rotation(
@@ -280,5 +282,5 @@ def estimate_rotation(
     Raises:
         CameraError: OpenCV is missing, the background shows too little, or the camera travels.
     """
-    given = follow_features(video, people, progress)
-    return turning_camera(given, focal or 1.1 * max(given.size))
+    homographies = follow_features(video, people, progress)
+    return turning_camera(homographies, focal or 1.1 * max(homographies.size))

@@ -56,12 +56,12 @@ def _is_rows(value: object, columns: int) -> bool:
 
 def _entries(document: object) -> list[Mapping[str, Any]]:
     """The frames of a document that have a matrix."""
-    found = document if isinstance(document, list) else None
+    entries = document if isinstance(document, list) else None
     if isinstance(document, Mapping):
-        found = next((document[k] for k in _FRAMES if isinstance(document.get(k), list)), None)
-    if not found or not all(isinstance(e, Mapping) and any(k in e for k in _MATRIX) for e in found):
+        entries = next((document[k] for k in _FRAMES if isinstance(document.get(k), list)), None)
+    if not entries or not all(isinstance(e, Mapping) and any(k in e for k in _MATRIX) for e in entries):
         return []
-    return list(found)
+    return list(entries)
 
 
 def _matrix(value: object) -> F64:
@@ -117,8 +117,8 @@ def _nerf_lens(document: Mapping[str, Any], entries: list[Mapping[str, Any]]) ->
 def _numbers(entries: Sequence[Mapping[str, Any]], fps: Fraction | None, path: Path) -> NDArray[np.int64]:
     for key in ("frame", "frame_number", "frameNumber", "index"):
         if all(isinstance(e.get(key), int) for e in entries):
-            found = np.array([e[key] for e in entries], dtype=np.int64)
-            return found - 1 if found.min() == 1 else found
+            numbers = np.array([e[key] for e in entries], dtype=np.int64)
+            return numbers - 1 if numbers.min() == 1 else numbers
     stamp = next((k for k in _TIME if all(isinstance(e.get(k), int | float) for e in entries)), None)
     if stamp is not None and fps is not None:
         return numbers_of_times(np.array([float(e[stamp]) for e in entries]), fps, path.name)
@@ -129,8 +129,8 @@ def _arkit(
     document: Mapping[str, Any], entries: list[Mapping[str, Any]], path: Path, fps: Fraction | None
 ) -> CameraTrack:
     """ARKit recorders (CamTrackAR and the like): camera to world, y up, z backward, metres, world y up."""
-    own = document.get("fps", document.get("frameRate"))
-    rate = exact_rate(float(own)) if isinstance(own, int | float) else None
+    written_rate = document.get("fps", document.get("frameRate"))
+    rate = exact_rate(float(written_rate)) if isinstance(written_rate, int | float) else None
     rows = [e.get("intrinsics", e.get("cameraIntrinsics")) for e in entries]
     K = None if any(r is None for r in rows) else np.stack([_lens(r) for r in rows])
     size = document.get("resolution", document.get("image_size", document.get("imageResolution")))

@@ -20,10 +20,10 @@ def frame_numbers(names: Sequence[str]) -> NDArray[np.int64]:
 
     Numbers that begin with 1, as FFmpeg writes them, count from 1. Names without digits are counted in their order.
     """
-    found = [last_number(name) for name in names]
-    if any(n is None for n in found) or len(set(found)) < len(found):
+    last_digits = [last_number(name) for name in names]
+    if any(n is None for n in last_digits) or len(set(last_digits)) < len(last_digits):
         return np.argsort(np.argsort(np.array(names), kind="stable"), kind="stable").astype(np.int64)
-    numbers = np.array(found, dtype=np.int64)
+    numbers = np.array(last_digits, dtype=np.int64)
     return numbers - 1 if numbers.min() == 1 else numbers
 
 
@@ -33,8 +33,10 @@ def numbers_of_times(times: F64, fps: Fraction | None, name: str) -> NDArray[np.
     Raises:
         CameraError: the stamps are seconds and nobody says the frame rate, or two fall into one frame.
     """
-    whole = np.abs(times - np.round(times)).max() < 1e-6 and len(times) > 1 and np.diff(times).min() >= 1 - 1e-6
-    if whole and (times.max() - times.min()) < 50 * len(times):
+    are_frame_numbers = (
+        np.abs(times - np.round(times)).max() < 1e-6 and len(times) > 1 and np.diff(times).min() >= 1 - 1e-6
+    )
+    if are_frame_numbers and (times.max() - times.min()) < 50 * len(times):
         return np.round(times).astype(np.int64)
     if fps is None:
         raise CameraError(f"{name} has time stamps, and the frame rate is not known.", "Give --fps.")

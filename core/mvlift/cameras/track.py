@@ -118,8 +118,10 @@ class CameraTrack:
         gap = self.frames[after] - self.frames[np.maximum(after - 1, 0)]
         missing = self.frames[after] != wanted
         if (missing & (gap > _LONGEST_GAP)).any():
-            where = int(wanted[missing & (gap > _LONGEST_GAP)][0])
-            raise CameraError(f"{name} has no pose about frame {where}.", "Solve it, or choose a range without it.")
+            first_missing = int(wanted[missing & (gap > _LONGEST_GAP)][0])
+            raise CameraError(
+                f"{name} has no pose about frame {first_missing}.", "Solve it, or choose a range without it."
+            )
         if not missing.any():
             return self._chosen(after, wanted)
         return self._interpolated(wanted)
@@ -146,8 +148,8 @@ class CameraTrack:
         """
         if self.K is None or self.image_size is None or self.image_size == image_size:
             return replace(self, image_size=image_size)
-        own, other = np.array(self.image_size, dtype=np.float64), np.array(image_size, dtype=np.float64)
-        factor = other / own
+        size, wanted_size = np.array(self.image_size, dtype=np.float64), np.array(image_size, dtype=np.float64)
+        factor = wanted_size / size
         if abs(factor[0] / factor[1] - 1) > 0.02:
             raise CameraError(
                 f"{self.source or 'The camera track'} is of a picture of {self.image_size[0]}x{self.image_size[1]}, "

@@ -82,11 +82,11 @@ def _detect_one(command: Detect, video: Path, output: Path, options: DetectionOp
     bar = bars.add_task(video.name, total=1.0, state="")
     last: list[DetectionProgress] = []
 
-    def tell(progress: DetectionProgress) -> None:
+    def report_progress(progress: DetectionProgress) -> None:
         last[:] = [progress]
         bars.update(bar, completed=progress.fraction, state=describe_progress(progress))
 
-    clips = detect_keypoints(video, options, progress=tell, resume_file=resume_file(output))
+    clips = detect_keypoints(video, options, progress=report_progress, resume_file=resume_file(output))
     write_keypoints(clips, output)
     bars.remove_task(bar)
     for note in dict.fromkeys(note for clip in clips for note in clip.assumptions):

@@ -26,30 +26,30 @@ def run_inspect(command: Inspect, console: Console) -> int:
     out = Console(file=sys.stdout, highlight=False, markup=False)
     for path in command.inputs:
         try:
-            found = read_inputs(path, command.video)
+            inspection = read_inputs(path, command.video)
             if command.json:
-                print(json.dumps(as_json(found)))
+                print(json.dumps(as_json(inspection)))
             else:
-                _show(found, out)
+                _show(inspection, out)
         except MvliftError as error:
             console.print(f"mvlift: {error}", style="red", markup=False, soft_wrap=True)
             failed = 1
     return failed
 
 
-def as_json(found: Inspection) -> dict[str, Any]:
+def as_json(inspection: Inspection) -> dict[str, Any]:
     """What was recognised, as values that JSON can hold; sizes and rates that nobody knows are null."""
-    best = found.clips[0]
+    best = inspection.clips[0]
     return {
-        "path": str(found.path),
-        "format": found.format,
-        "why": found.why,
-        "layout": found.layout.name,
-        "layouts": [{"name": name, "misfit": round(misfit, 4)} for name, misfit in found.alternatives],
-        "units": found.units,
-        "frames": found.frames[1] - found.frames[0] + 1,
-        "first": found.frames[0],
-        "last": found.frames[1],
+        "path": str(inspection.path),
+        "format": inspection.format,
+        "why": inspection.why,
+        "layout": inspection.layout.name,
+        "layouts": [{"name": name, "misfit": round(misfit, 4)} for name, misfit in inspection.alternatives],
+        "units": inspection.units,
+        "frames": inspection.frames[1] - inspection.frames[0] + 1,
+        "first": inspection.frames[0],
+        "last": inspection.frames[1],
         "fps": float(best.fps) if best.fps else None,
         "image_size": list(best.image_size) if best.image_size else None,
         "people": [
@@ -62,26 +62,26 @@ def as_json(found: Inspection) -> dict[str, Any]:
                 "gaps": [[int(a), int(b)] for a, b in clip.gaps()],
                 "hands": dict(zip(("left", "right"), hand_frames(clip), strict=True)),
             }
-            for clip in found.clips
+            for clip in inspection.clips
         ],
-        "assumptions": list(found.notes),
+        "assumptions": list(inspection.notes),
     }
 
 
-def _show(found: Inspection, out: Console) -> None:
-    first, last = found.frames
-    best = found.clips[0]
-    out.print(str(found.path), style="bold", soft_wrap=True)
-    out.print(f"  {found.title} ({found.format}): {found.why}", markup=False, soft_wrap=True)
-    others = ", ".join(f"{n} ({misfit:.2f})" for n, misfit in found.alternatives[1:4])
-    out.print(f"  {found.layout.title}" + (f"; other layouts: {others}" if others else ""), markup=False)
+def _show(inspection: Inspection, out: Console) -> None:
+    first, last = inspection.frames
+    best = inspection.clips[0]
+    out.print(str(inspection.path), style="bold", soft_wrap=True)
+    out.print(f"  {inspection.title} ({inspection.format}): {inspection.why}", markup=False, soft_wrap=True)
+    others = ", ".join(f"{n} ({misfit:.2f})" for n, misfit in inspection.alternatives[1:4])
+    out.print(f"  {inspection.layout.title}" + (f"; other layouts: {others}" if others else ""), markup=False)
     size = f"{best.image_size[0]}x{best.image_size[1]}" if best.image_size else "unknown size"
     rate = f"{float(best.fps):.5g} fps" if best.fps else "unknown frame rate"
-    out.print(f"  frames {first} to {last}, {size}, {rate}, coordinates in {found.units}")
+    out.print(f"  frames {first} to {last}, {size}, {rate}, coordinates in {inspection.units}")
     columns = ["person", "frames", "from", "to", "gaps", "missing", "confidence"]
-    with_hands = any(any(hand_frames(clip)) for clip in found.clips)
+    with_hands = any(any(hand_frames(clip)) for clip in inspection.clips)
     table = Table(*columns, *(["left hand", "right hand"] if with_hands else []), box=None, pad_edge=True)
-    for clip in found.clips[:20]:
+    for clip in inspection.clips[:20]:
         table.add_row(
             clip.track_id,
             str(len(clip)),
@@ -93,9 +93,9 @@ def _show(found: Inspection, out: Console) -> None:
             *([str(frames) for frames in hand_frames(clip)] if with_hands else []),
         )
     out.print(table)
-    if len(found.clips) > 20:
-        out.print(f"  and {len(found.clips) - 20} more people")
-    for note in found.notes:
+    if len(inspection.clips) > 20:
+        out.print(f"  and {len(inspection.clips) - 20} more people")
+    for note in inspection.notes:
         out.print(f"  {note}", markup=False, soft_wrap=True)
 
 
@@ -103,8 +103,8 @@ def run_convert(command: Convert, console: Console) -> int:
     """Write a clip in another format."""
     from mvlift.keypoints.writing import write_keypoints
 
-    found = read_inputs(command.input, command.video)
-    people = chosen_people(found.clips, command.person)
+    inspection = read_inputs(command.input, command.video)
+    people = chosen_people(inspection.clips, command.person)
     write_keypoints(people, command.output)
     console.print(f"{command.output}: {len(people)} people", markup=False, soft_wrap=True)
     return 0

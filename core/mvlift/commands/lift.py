@@ -44,9 +44,9 @@ def plan(command: Lift, console: Console, write: Writer | None = None) -> list[T
     """
     sources = list(command.inputs)
     if command.batch:
-        found = [clips_in(folder) for folder in sources]
-        sources = [clip for clips, _ in found for clip in clips]
-        for sentence in (s for _, skipped in found for s in skipped):
+        clips_and_skipped = [clips_in(folder) for folder in sources]
+        sources = [clip for clips, _ in clips_and_skipped for clip in clips]
+        for sentence in (s for _, skipped in clips_and_skipped for s in skipped):
             console.print(sentence, markup=False, soft_wrap=True)
     many = command.batch or len(command.inputs) > 1
     tasks = plan_tasks(sources, command.output, command.extensions, many, FORMATS)
@@ -73,7 +73,7 @@ def _models(weights: Path | None) -> dict[str, str] | None:
     return {"line": str(weights), "multiview": ""} if alone else {"multiview": str(weights)}
 
 
-def _clips_of(task: Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]:
+def _clips_of(task: Task, command: Lift, report_progress: Tell) -> tuple[KeypointClip, ...]:
     """Everybody in a task's keypoint file or video; a video's keypoints are kept beside its first output."""
     from mvlift.detection.video import is_video
 
@@ -84,14 +84,16 @@ def _clips_of(task: Task, command: Lift, tell: Tell) -> tuple[KeypointClip, ...]
 
     options = detection_options(command.detector, command.video.fps)
     kept = task.outputs[0].with_name(f"{task.source.stem}.keypoints.npz")
-    return tuple(keypoints_of_video(task.source, options, kept, lambda p: tell("detect people", 0.5 * p.fraction)))
+    return tuple(
+        keypoints_of_video(task.source, options, kept, lambda p: report_progress("detect people", 0.5 * p.fraction))
+    )
 
 
 def _lift_task(
     task: Task,
     client: EngineClient | None,
     outcome: Outcome,
-    tell: Tell,
+    report_progress: Tell,
     *,
     command: Lift,
     options: LiftOptions,
@@ -101,7 +103,7 @@ def _lift_task(
     if resumes and command.person != "all" and all(o.exists() for o in task.outputs):
         outcome.skipped, outcome.outputs = True, [str(o) for o in task.outputs]
         return []
-    clips = _clips_of(task, command, tell)
+    clips = _clips_of(task, command, report_progress)
     people = with_object_of(chosen_people(clips, command.person), clips, options.rigid_object, command)
     planned = [p for output in task.outputs for p in _files_of(output, people)]
     if resumes and all(p.exists() for p in planned):
@@ -109,10 +111,10 @@ def _lift_task(
         return []
     if options.frames is not None:
         people = [c.restricted(*options.frames) for c in people]
-    options = _with_camera(task, options, clips, tell)
+    options = _with_camera(task, options, clips, report_progress)
     motions: People = []
     for i, clip in enumerate(people):
-        motion = _lift(clip, client, options, lambda s, x, i=i: tell(s, (i + x) / len(people)))  # type: ignore[misc]
+        motion = _lift(clip, client, options, lambda s, x, i=i: report_progress(s, (i + x) / len(people)))  # type: ignore[misc]
         motions.append((clip, motion))
         for stage, seconds in dict(motion.metadata.get("timings", {})).items():  # type: ignore[call-overload]
             outcome.timings[stage] = round(outcome.timings.get(stage, 0.0) + seconds, 4)
@@ -123,7 +125,9 @@ def _lift_task(
     return motions
 
 
-def _with_camera(task: Task, options: LiftOptions, people: Sequence[KeypointClip], tell: Tell) -> LiftOptions:
+def _with_camera(
+    task: Task, options: LiftOptions, people: Sequence[KeypointClip], report_progress: Tell
+) -> LiftOptions:
     """The options with the camera of the video where it is to be estimated; its track is kept beside the outputs.
 
     Raises:
@@ -139,7 +143,9 @@ def _with_camera(task: Task, options: LiftOptions, people: Sequence[KeypointClip
     video = task.source if is_video(task.source) else Path(str(named)) if named else None
     if video is None or not video.exists():
         raise MvliftError(f"{task.source.name}: estimating the camera needs its video.", "Lift the video itself.")
-    track, _ = estimate_rotation(video, people, options.focal, lambda share: tell("Estimating the camera", 0.1 * share))
+    track, _ = estimate_rotation(
+        video, people, options.focal, lambda share: report_progress("Estimating the camera", 0.1 * share)
+    )
     return replace(options, camera=str(save_track(track, task.outputs[0].with_name(f"{task.source.stem}.camera.npz"))))
 
 
@@ -150,12 +156,12 @@ def _files_of(output: Path, people: Sequence[KeypointClip]) -> list[Path]:
     return person_paths(output, [clip.track_id for clip in people])
 
 
-def _lift(clip: KeypointClip, client: EngineClient | None, options: LiftOptions, tell: Tell) -> LiftedMotion:
+def _lift(clip: KeypointClip, client: EngineClient | None, options: LiftOptions, report_progress: Tell) -> LiftedMotion:
     if client is not None:
-        return client.run(clip, options, tell)
+        return client.run(clip, options, report_progress)
     from mvlift.lifting.pipeline import lift
 
-    return lift(clip, options, progress=tell)
+    return lift(clip, options, progress=report_progress)
 
 
 def _together(people: People, command: Lift) -> People:

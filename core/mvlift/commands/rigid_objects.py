@@ -46,9 +46,9 @@ def object_of(command: Lift) -> ObjectShape | None:
 
 
 def _refuse(command: Lift) -> None:
-    given = {"--object-points": command.object_points, "--object-shape": command.object_shape,
+    options = {"--object-points": command.object_points, "--object-shape": command.object_shape,
              "--object-size": command.object_size}  # fmt: skip
-    for option, value in given.items():
+    for option, value in options.items():
         if value is not None:
             raise MvliftError(
                 f"{option}: subject {command.subject} has no object.", "Add --subject human+box or human+object."

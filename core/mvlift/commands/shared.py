@@ -47,7 +47,7 @@ def chosen_people(clips: tuple[KeypointClip, ...], person: str) -> list[Keypoint
     if person in ("best", "all"):
         return list(clips[:1] if person == "best" else clips)
     one = find_person(clips, person)
-    found = [] if one is None else [one]
-    if not found:
+    chosen = [] if one is None else [one]
+    if not chosen:
         raise MvliftError(f"There is no person {person!r}.", f"People: {', '.join(c.track_id for c in clips)}.")
-    return found
+    return chosen

@@ -74,12 +74,12 @@ class PersonFinder:
             view_numbers: counted round and round through the views.
         """
         views = search_views(overview.shape[1], overview.shape[0])
-        found: list[Crop] = []
+        crops: list[Crop] = []
         for number in sorted({n % len(views) for n in view_numbers}):
             for crop in self._in_view(overview, views[number]):
-                if not any(crops_agree(crop, other) for other in found):
-                    found.append(crop)
-        return found
+                if not any(crops_agree(crop, other) for other in crops):
+                    crops.append(crop)
+        return crops
 
     def _in_view(self, overview: U8, view: Crop) -> list[Crop]:
         side = self._network.size

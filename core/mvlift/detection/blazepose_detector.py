@@ -91,11 +91,11 @@ class BlazePoseDetector:
             body = len(poses[i].points)
             points[row, :body], confidence[row, :body] = poses[i].points, poses[i].confidence
             if self._hands is not None:
-                found = self._find_hands(frame, poses[i], person)
+                hands = self._find_hands(frame, poses[i], person)
                 for k, side in enumerate(_SIDES):
-                    if side in found:
+                    if side in hands:
                         at = slice(body + k * HAND_POINTS, body + (k + 1) * HAND_POINTS)
-                        points[row, at], confidence[row, at] = found[side].points, found[side].presence
+                        points[row, at], confidence[row, at] = hands[side].points, hands[side].presence
             _move_on(person, poses[i].following)
         self._people = people
         return FramePoses(points, confidence)
@@ -103,15 +103,15 @@ class BlazePoseDetector:
     def _candidates(self, frame: Frame) -> list[_Person]:
         """Who is followed, and whom the detector finds elsewhere."""
         height, width = frame.overview.shape[:2]
-        every = len(search_views(width, height))
+        view_count = len(search_views(width, height))
         if self._turn == 0:
-            views = list(range(every))
+            views = list(range(view_count))
         else:
             views = [self._turn] if self._people else [0, self._turn]
         self._turn += 1
         factor = frame.image.shape[1] / width
-        found = [crop.scaled(factor) for crop in self._finder.find(frame.overview, views)]
-        new = [c for c in found if not any(crops_agree(c, p.crop) for p in self._people)]
+        crops = [crop.scaled(factor) for crop in self._finder.find(frame.overview, views)]
+        new = [c for c in crops if not any(crops_agree(c, p.crop) for p in self._people)]
         return [*self._people, *(_Person(crop, crop, fresh=True) for crop in new)]
 
     def _pose(self, frame: Frame, person: _Person) -> BodyPose:
@@ -136,14 +136,14 @@ class BlazePoseDetector:
 
     def _find_hands(self, frame: Frame, pose: BodyPose, person: _Person) -> dict[Side, Hand]:
         assert self._hands is not None
-        found: dict[Side, Hand] = {}
+        hands: dict[Side, Hand] = {}
         for side in _SIDES:
             wrist = self._wrist(pose, side)
             hand = self._hands.find(frame.image, wrist, person.hands.get(side))
             if hand is not None:
-                found[side] = hand
-        person.hands = {side: hand.following for side, hand in found.items()}
-        return found
+                hands[side] = hand
+        person.hands = {side: hand.following for side, hand in hands.items()}
+        return hands
 
     def _wrist(self, pose: BodyPose, side: Side) -> Wrist:
         names = ("wrist", "index", "pinky", "elbow", "shoulder")

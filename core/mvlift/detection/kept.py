@@ -15,7 +15,10 @@ __all__ = ["keypoints_of_video", "resume_file"]
 
 
 def keypoints_of_video(
-    video: Path, options: DetectionOptions, kept: Path, tell: Callable[[DetectionProgress], None] | None = None
+    video: Path,
+    options: DetectionOptions,
+    kept: Path,
+    report_progress: Callable[[DetectionProgress], None] | None = None,
 ) -> list[KeypointClip]:
     """The people of a video; they are kept in a file, from which they come the next time.
 
@@ -23,7 +26,7 @@ def keypoints_of_video(
         video: a video or a folder of pictures.
         options: of the detection.
         kept: npz to read where it holds this video's keypoints, else to write; a run that was stopped goes on.
-        tell: is told how far the detection is.
+        report_progress: is told how far the detection is.
 
     Raises:
         DetectionError: the video cannot be read, or shows nobody.
@@ -37,7 +40,7 @@ def keypoints_of_video(
                 return clips
         except KeypointError:
             pass  # it is written anew
-    clips = detect_keypoints(video, options, progress=tell, resume_file=resume_file(kept))
+    clips = detect_keypoints(video, options, progress=report_progress, resume_file=resume_file(kept))
     save_clips(clips, kept)
     return clips
 

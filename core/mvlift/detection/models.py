@@ -128,9 +128,9 @@ class Network:
         with _quiet():
             self._interpreter: Any = Interpreter(path, num_threads=max(1, threads))
             self._interpreter.allocate_tensors()
-        (given,) = self._interpreter.get_input_details()
-        self._input = given["index"]
-        self.size = int(given["shape"][1])
+        (details,) = self._interpreter.get_input_details()
+        self._input = details["index"]
+        self.size = int(details["shape"][1])
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
 
     def __call__(self, image: F32, outputs: Sequence[int]) -> tuple[F32, ...]:

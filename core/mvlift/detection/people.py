@@ -77,7 +77,7 @@ def clips_of_video(
     clips: list[KeypointClip] = []
     for shot in np.unique(shots[rows]):
         here = np.flatnonzero(shots[rows] == shot)
-        found = Detections(
+        detections = Detections(
             frame=numbers[rows[here]],
             points=points[here],
             confidence=confidence[here],
@@ -88,13 +88,16 @@ def clips_of_video(
             notes=list(notes),
             metadata=_facts(info, options, int(shot), int(shots.max())),
         )
-        clips += assemble(found, info.path.name, f"video ({options.detector})").clips
+        clips += assemble(detections, info.path.name, f"video ({options.detector})").clips
     if variable and fps is not None:
         clips = [_at_constant_rate(clip, numbers, times, fps) for clip in clips]
     ranked, passing = _without_fragments(sorted(clips, key=_rank, reverse=True))
     if passing:
-        who = "1 person was" if passing == 1 else f"{passing} people were"
-        ranked = [replace(c, assumptions=(*c.assumptions, f"{who} seen for a moment only: left out.")) for c in ranked]
+        people_left_out = "1 person was" if passing == 1 else f"{passing} people were"
+        ranked = [
+            replace(c, assumptions=(*c.assumptions, f"{people_left_out} seen for a moment only: left out."))
+            for c in ranked
+        ]
     ranked = [replace(c, track_id=str(i), source=info.path) for i, c in enumerate(ranked)]
     return [replace(c, assumptions=(*c.assumptions, *_about(c))) for c in ranked]
 
@@ -119,8 +122,8 @@ def _notes(
     notes = []
     cuts = numbers[1:][np.diff(shots) > 0].tolist()
     if cuts:
-        where = ", ".join(map(str, cuts[:8])) + (", ..." if len(cuts) > 8 else "")
-        notes.append(f"The video has {len(cuts)} cut{'s' if len(cuts) > 1 else ''} (frame {where}): "
+        cut_frames = ", ".join(map(str, cuts[:8])) + (", ..." if len(cuts) > 8 else "")
+        notes.append(f"The video has {len(cuts)} cut{'s' if len(cuts) > 1 else ''} (frame {cut_frames}): "
                      "people before and after a cut are different people.")  # fmt: skip
     if variable and fps is not None:
         notes.append(f"The frame rate varies: the keypoints were brought to {float(fps):.5g} frames per second.")

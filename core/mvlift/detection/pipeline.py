@@ -91,7 +91,7 @@ def _run(
     total = None if info.frame_count is None else min(info.frame_count, (high or 1 << 60) - low + 1)
     cuts, shot = CutFinder(), store.shots[-1] if store.shots else 0
     began = saved = time.monotonic()
-    told = 0.0
+    last_report = 0.0
     # the last frame that is done is decoded again, to see whether a cut follows it
     for frame in open_frames(info.path, max(store.numbers[-1] if store.numbers else 0, low)):
         if high is not None and frame.number > high:
@@ -113,8 +113,8 @@ def _run(
         if resume_file is not None and now - saved > _SAVE_SECONDS:
             save_store(store, resume_file)
             saved = time.monotonic()
-        if progress is not None and now - told > _REPORT_SECONDS:
-            told = now
+        if progress is not None and now - last_report > _REPORT_SECONDS:
+            last_report = now
             progress(_progress(store, done_before, total, len(poses), now - began))
     if progress is not None:
         done = len(store.numbers)

@@ -111,11 +111,11 @@ def _is_part(
         return False
     sure = confidence[large] > 0.3
     drawn = bones[sure[bones].all(1)]
-    own = points[small][confidence[small] > 0.3]
-    if not len(drawn) or not len(own):
+    small_points = points[small][confidence[small] > 0.3]
+    if not len(drawn) or not len(small_points):
         return False
     start, along = points[large][drawn[:, 0]], points[large][drawn[:, 1]] - points[large][drawn[:, 0]]
-    offset = own[:, None] - start  # (own, bones, 2)
+    offset = small_points[:, None] - start  # (own, bones, 2)
     share = np.clip((offset * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9), 0, 1)
     distance = np.linalg.norm(offset - share[..., None] * along, axis=-1).min(1)
     return bool((distance < PART_REACH * size[large]).mean() > 0.8)

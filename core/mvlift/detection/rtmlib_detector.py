@@ -50,8 +50,8 @@ class RtmDetector:
             DetectionError: the model has other keypoints than the layout.
         """
         joints = len(self._layout.names)
-        found, scores = self._model(np.ascontiguousarray(frame.image[..., 2::-1]))
-        points = np.asarray(found, dtype=np.float64)
+        keypoints, scores = self._model(np.ascontiguousarray(frame.image[..., 2::-1]))
+        points = np.asarray(keypoints, dtype=np.float64)
         if not points.size:
             return FramePoses(np.zeros((0, joints, 2)), np.zeros((0, joints)))
         if points.shape[1:] != (joints, 2):
@@ -104,7 +104,7 @@ def make_rtmlib(kind: str, options: DetectionOptions, threads: int) -> PoseDetec
         ) from error
 
     def find(picture: NDArray[np.uint8]) -> tuple[Any, Any]:
-        found, scores = model(picture)[:2]
-        return found, scores
+        keypoints, scores = model(picture)[:2]
+        return keypoints, scores
 
     return RtmDetector(find, get_layout(layout), options.max_people)

@@ -35,13 +35,13 @@ def anchors(side: int, strides: Sequence[int], per_stride: int = 2) -> F64:
         strides: of the layers, ascending.
         per_stride: anchors that each layer has in a cell.
     """
-    found = []
+    middles = []
     for stride in sorted(set(strides)):
         cells = -(-side // stride)
         middle = (np.arange(cells) + 0.5) / cells
         grid = np.stack(np.meshgrid(middle, middle), -1).reshape(-1, 2)
-        found.append(np.repeat(grid, per_stride * strides.count(stride), axis=0))
-    return np.concatenate(found)
+        middles.append(np.repeat(grid, per_stride * strides.count(stride), axis=0))
+    return np.concatenate(middles)
 
 
 def decode(raw: F32, logits: F32, middles: F64, side: int, threshold: float) -> Boxes:

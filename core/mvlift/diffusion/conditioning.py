@@ -23,12 +23,12 @@ def line_features(noisy: Array, lines: Array, has_line: Array) -> Array:
     return xp.concat([noisy, lines * flag, flag], axis=-1)
 
 
-def view_features(noisy: Array, given: Array, confidence: Array) -> Array:
+def view_features(noisy: Array, input_points: Array, confidence: Array) -> Array:
     """Features of the input view's stream and the noisy views' streams.
 
     Args:
         noisy: (B, V, T, P, 2) noisy points of the views to generate.
-        given: (B, T, P, 2) points of the input view, 0 where missing.
+        input_points: (B, T, P, 2) points of the input view, 0 where missing.
         confidence: (B, T, P) in [0, 1].
 
     Returns:
@@ -37,23 +37,23 @@ def view_features(noisy: Array, given: Array, confidence: Array) -> Array:
     xp = array_namespace(noisy)
     streams = noisy.shape[1] + 1
     weight = xp.astype(confidence[:, None, :, :, None], noisy.dtype)
-    seen = xp.concat([given[:, None, ...] * xp.astype(weight > 0, noisy.dtype), weight], axis=-1)
+    seen = xp.concat([input_points[:, None, ...] * xp.astype(weight > 0, noisy.dtype), weight], axis=-1)
     seen = xp.broadcast_to(seen, (seen.shape[0], streams, *seen.shape[2:]))
     first = xp.zeros_like(noisy[:, :1, ...])
     flag = xp.concat([xp.ones_like(first[..., :1]), xp.zeros_like(noisy[..., :1])], axis=1)
     return xp.concat([xp.concat([first, noisy], axis=1), seen, flag], axis=-1)
 
 
-def view_code(azimuth: Array, elevation: Array, given: Array) -> Array:
+def view_code(azimuth: Array, elevation: Array, is_input: Array) -> Array:
     """(..., 8) direction of a view relative to the input one: harmonics of azimuth, elevation, and the input flag.
 
     Args:
         azimuth: (...) radians about the vertical from the input view.
         elevation: (...) radians above the horizontal.
-        given: (...) 1 for the input view's stream (whose elevation the network is not given).
+        is_input: (...) 1 for the input view's stream (whose elevation the network is not given).
     """
     xp = array_namespace(azimuth)
-    flag = xp.astype(given, azimuth.dtype)
+    flag = xp.astype(is_input, azimuth.dtype)
     rest = 1 - flag
     return xp.stack(
         [

@@ -1,7 +1,7 @@
 """Epipolar lines of parallel-projection views about the root, which is what the networks are conditioned on.
 
 A view is a rotation M from the world's axes to the view's (x right, y down, z forward); a world point X is seen at
-(M X)_{xy}. For two views M_0 (given) and M_k, a point x in view 0 is X = M_0^T (x, λ) for an unknown depth λ, so in
+(M X)_{xy}. For two views M_0 (input) and M_k, a point x in view 0 is X = M_0^T (x, λ) for an unknown depth λ, so in
 view k it lies on the line p + λ d with [p; ·] = R (x, 0), d = R_{:2,2}, R = M_k M_0^T.
 """
 
@@ -37,19 +37,19 @@ def line_through(points: Array, direction: Array) -> Array:
     return xp.concat([normal, -(normal * points).sum(-1)[..., None]], axis=-1)
 
 
-def lines_from_view(points: Array, given: Array, view: Array) -> Array:
+def lines_from_view(points: Array, input_rotation: Array, view: Array) -> Array:
     """Epipolar lines in a view of points seen in the input view.
 
     Args:
         points: (..., T, P, 2) in the input view.
-        given: (..., T, 3, 3) rotation M_0 of the input view in each frame.
+        input_rotation: (..., T, 3, 3) rotation M_0 of the input view in each frame.
         view: (..., T, 3, 3) rotation M_k of the view.
 
     Returns:
         (..., T, P, 3) lines in the view.
     """
     xp = array_namespace(points)
-    relative = view @ xp.matrix_transpose(given)
+    relative = view @ xp.matrix_transpose(input_rotation)
     seen = points @ xp.matrix_transpose(relative[..., :2, :2])
     return line_through(seen, xp.broadcast_to(relative[..., None, :2, 2], seen.shape))
 

@@ -104,10 +104,10 @@ def slerp(a: F64, b: F64, t: F64) -> F64:
     dot = (a * b).sum(-1)
     b = np.where((dot < 0)[..., None], -b, b)
     angle = np.arccos(np.clip(np.abs(dot), 0, 1))
-    near = angle < 1e-6
-    s = np.where(near, 1.0, np.sin(angle))
-    wa = np.where(near, 1 - t, np.sin((1 - t) * angle) / s)
-    wb = np.where(near, t, np.sin(t * angle) / s)
+    parallel = angle < 1e-6
+    s = np.where(parallel, 1.0, np.sin(angle))
+    wa = np.where(parallel, 1 - t, np.sin((1 - t) * angle) / s)
+    wb = np.where(parallel, t, np.sin(t * angle) / s)
     q = wa[..., None] * a + wb[..., None] * b
     return q / np.linalg.norm(q, axis=-1, keepdims=True)
 

@@ -81,18 +81,18 @@ def fit_clip(
         stop = min(max(done - OVERLAP, 0) + window, frames)
         start = max(0, stop - window)
 
-        def tell(share: float, begin: int = start, end: int = stop) -> None:
+        def report_progress(share: float, begin: int = start, end: int = stop) -> None:
             progress((begin + share * (end - begin)) / frames)
 
-        part = fit_body(skeleton, kinematic_model, _part(level, slice(start, stop)), held, prior, tell)
+        part = fit_body(skeleton, kinematic_model, _part(level, slice(start, stop)), held, prior, report_progress)
         both = slice(start, done)
         root[both], rotations[both] = _blend(root[both], rotations[both], part, done - start)
         root[done:stop], rotations[done:stop] = part.root[done - start :], part.rotations[done - start :]
         if part.bridged is not None:
             bridged[start:stop] |= part.bridged
         done, size = stop, part.size
-    whole = _whole(skeleton, kinematic_model, level, betas, root, rotations, probes, size)
-    return replace(whole, bridged=bridged)
+    fitted = _whole(skeleton, kinematic_model, level, betas, root, rotations, probes, size)
+    return replace(fitted, bridged=bridged)
 
 
 def _whole(

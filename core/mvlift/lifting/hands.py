@@ -56,9 +56,9 @@ class LiftedHands:
         A joint's turn shows in the keypoints on the joint itself, beside its centre, and on its children.
         """
         skeleton = self.skeleton
-        own = skeleton.point_weights > 0.5  # (K, J)
+        joint_of_point = skeleton.point_weights > 0.5  # (K, J)
         children = np.array([[p == j for j in range(len(skeleton.parents))] for p in skeleton.parents])
-        shows = own | ((own.astype(np.int64) @ children.astype(np.int64)) > 0)
+        shows = joint_of_point | ((joint_of_point.astype(np.int64) @ children.astype(np.int64)) > 0)
         shows = np.where(shows.any(0), shows, True)
         share = shows / shows.sum(0)
         body = np.asarray(keypoints, np.float64) @ share
@@ -92,8 +92,8 @@ def hands_of_clip(
     subject, file = body
     seen = hand_detections(clip) if mode == "auto" and subject.body == "smpl" else None
     wanted = mode == "relaxed" or (seen is not None and seen.has_fingers)
-    whole = body_of(subject, file, True)[0] if wanted and has_fingers(subject, file) else None
-    return lift_hands(fitted, skeleton, whole, seen, prepared.K, float(prepared.fps), max(smoothing, 0.05))
+    with_fingers = body_of(subject, file, True)[0] if wanted and has_fingers(subject, file) else None
+    return lift_hands(fitted, skeleton, with_fingers, seen, prepared.K, float(prepared.fps), max(smoothing, 0.05))
 
 
 def lift_hands(
@@ -116,8 +116,8 @@ def lift_hands(
         fps: frames a second.
         smoothing: factor on the smoothness over time.
     """
-    whole = skeleton if with_fingers is None else with_fingers
-    rotations = np.tile(np.eye(3), (len(fitted.rotations), len(whole.joint_names), 1, 1))
+    out_skeleton = skeleton if with_fingers is None else with_fingers
+    rotations = np.tile(np.eye(3), (len(fitted.rotations), len(out_skeleton.joint_names), 1, 1))
     shared = min(BODY_JOINTS, len(skeleton.joint_names)) if with_fingers is not None else len(skeleton.joint_names)
     rotations[:, :shared] = fitted.rotations[:, :shared]
     confidence = np.full(rotations.shape[:2], np.nan)
@@ -126,15 +126,15 @@ def lift_hands(
         frames[side] = 0 if seen is None else int(seen.fingers[:, s].sum())
         if seen is None or not (seen.confidence[:, s] > 0).any():
             continue
-        hand = _hand_of(whole, with_fingers is not None, side, fitted.betas)
+        hand = _hand_of(out_skeleton, with_fingers is not None, side, fitted.betas)
         depth = None if seen.depth is None else seen.depth[:, s]
         arm, bare = _arm(fitted, skeleton, side)
-        found = fit_hand(hand, seen.points[:, s], seen.confidence[:, s], arm, K, fps, depth, smoothing)
-        _write(rotations, confidence, skeleton, side, bare, found)
+        hand_fit = fit_hand(hand, seen.points[:, s], seen.confidence[:, s], arm, K, fps, depth, smoothing)
+        _write(rotations, confidence, skeleton, side, bare, hand_fit)
         if with_fingers is not None:
-            rotations[:, hand.joints] = found.fingers
-            confidence[:, hand.joints] = found.finger_confidence[:, None, None]
-    return LiftedHands(replace(fitted, rotations=rotations), whole, confidence, frames)
+            rotations[:, hand.joints] = hand_fit.fingers
+            confidence[:, hand.joints] = hand_fit.finger_confidence[:, None, None]
+    return LiftedHands(replace(fitted, rotations=rotations), out_skeleton, confidence, frames)
 
 
 def _hand_of(skeleton: BodySkeleton, fingers: bool, side: Side, betas: F64) -> HandModel:
@@ -166,11 +166,13 @@ def _unit(vector: F64) -> F64:
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-def _write(rotations: F64, confidence: F64, skeleton: BodySkeleton, side: Side, bare: F64, found: FittedHand) -> None:
+def _write(
+    rotations: F64, confidence: F64, skeleton: BodySkeleton, side: Side, bare: F64, hand_fit: FittedHand
+) -> None:
     """Puts a hand's turn, in place, on wrist and elbow, which share the forearm's twist."""
     elbow, wrist = (skeleton.joint_names.index(f"{side}_{n}") for n in ("elbow", "wrist"))
     axis = _unit(skeleton.rest_joints[wrist] - skeleton.rest_joints[elbow])
-    twist = ELBOW_SHARE * twist_about(found.wrist, axis)[:, None] * axis
+    twist = ELBOW_SHARE * twist_about(hand_fit.wrist, axis)[:, None] * axis
     rotations[:, elbow] = bare @ exp_map(twist)
-    rotations[:, wrist] = exp_map(-twist) @ found.wrist
-    confidence[:, wrist] = found.confidence
+    rotations[:, wrist] = exp_map(-twist) @ hand_fit.wrist
+    confidence[:, wrist] = hand_fit.confidence

@@ -54,8 +54,8 @@ def first_path_size(prepared: PreparedClip, subject: Subject) -> float:
     ahead = np.maximum((rays[:, feet] * root[:, None]).sum(-1, keepdims=True), 0.1)
     depth = still.depth[:, None]
     points = rays[:, feet] / ahead * depth[..., None]
-    found = path_size(view.centre, points, root * depth, confidence[:, feet], float(prepared.fps))
-    return 1.0 if found is None else found
+    size = path_size(view.centre, points, root * depth, confidence[:, feet], float(prepared.fps))
+    return 1.0 if size is None else size
 
 
 def fitted_path_size(prepared: PreparedClip, fitted: BodyFit) -> float:
@@ -65,8 +65,8 @@ def fitted_path_size(prepared: PreparedClip, fitted: BodyFit) -> float:
     feet = _feet(prepared.clip.layout.names)
     offset = fitted.points - view.path[:, None]
     confidence = prepared.clip.confidence[:, feet].astype(np.float64)
-    found = path_size(view.centre, offset[:, feet], offset.mean(1), confidence, float(prepared.fps))
-    return view.size if found is None else found
+    size = path_size(view.centre, offset[:, feet], offset.mean(1), confidence, float(prepared.fps))
+    return view.size if size is None else size
 
 
 def camera_notes(prepared: PreparedClip) -> list[str]:

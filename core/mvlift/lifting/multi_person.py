@@ -119,7 +119,7 @@ def _solve(steps: Sequence[Footholds], known: Sequence[bool], up_sigma: float = 
     mean = np.mean([s.up for s in steps], axis=0)
     mean /= np.linalg.norm(mean)
     basis = _tangent(mean)
-    own = np.stack([basis @ s.up for s in steps])
+    measured_tilt = np.stack([basis @ s.up for s in steps])
     sigma = np.where(known, KNOWN_SIGMA, SIZE_SIGMA)
     weight = [1 / (FLOOR_SIGMA * np.sqrt(len(s.places))) for s in steps]
 
@@ -132,13 +132,13 @@ def _solve(steps: Sequence[Footholds], known: Sequence[bool], up_sigma: float = 
         floor = [w * (s * (p.places @ up - p.height) + high) for p, s, w in zip(steps, grown, weight, strict=True)]
         # the lifts' tilts come from one network and one lens: they are wrong together, so that many count as two
         many = max(1.0, np.sqrt(len(steps) / 2))
-        tilt = (x[:2] - own) / (up_sigma * many)
+        tilt = (x[:2] - measured_tilt) / (up_sigma * many)
         lean = [p.lean @ up / many for p in steps]
         return np.concatenate([*floor, tilt.ravel(), *lean, x[3:] / sigma])
 
     high = float(np.median([np.median(s.height - s.places @ mean) for s in steps]))
-    found = robust_gauss_newton(misfit, np.concatenate([[0.0, 0.0, high], np.zeros(len(steps))]))
-    return up_of(found), float(found[2]), np.exp(found[3:])
+    solution = robust_gauss_newton(misfit, np.concatenate([[0.0, 0.0, high], np.zeros(len(steps))]))
+    return up_of(solution), float(solution[2]), np.exp(solution[3:])
 
 
 def robust_gauss_newton(misfit: Callable[[F64], F64], x: F64) -> F64:
@@ -177,10 +177,10 @@ def _beside_camera(motion: LiftedMotion, first: LiftedMotion) -> LiftedMotion:
     if not len(common):
         common = np.array([len(first) - 1 if later > 0 else 0])
     (R, t), (first_R, first_t) = _poses(motion), _poses(first)
-    own = np.clip(common - later, 0, len(motion) - 1)
+    rows = np.clip(common - later, 0, len(motion) - 1)
     back = first_R[common].transpose(0, 2, 1)
-    A = Rotation.from_matrix(back @ R[own]).mean().as_matrix()
-    b = np.einsum("tab,tb->ta", back, t[own] - first_t[common]).mean(0)
+    A = Rotation.from_matrix(back @ R[rows]).mean().as_matrix()
+    b = np.einsum("tab,tb->ta", back, t[rows] - first_t[common]).mean(0)
     return motion.transformed(A, b)
 
 

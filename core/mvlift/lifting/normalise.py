@@ -102,13 +102,13 @@ def running_percentile(values: F64, window: int, percentile: float) -> F64:
 def _root(points: F64, seen: NDArray[np.bool_], subject: Subject) -> F64:
     """(T, 2) mean of the root keypoints; the offset between them carries over when only some are seen."""
     columns = [subject.layout.index(name) for name in subject.root]
-    own, here = points[:, columns], np.asarray(seen[:, columns], dtype=bool)
-    every, some = np.asarray(here.all(1)), np.asarray(here.any(1))
-    offset = (own - own.mean(1, keepdims=True))[every]
+    root_points, here = points[:, columns], np.asarray(seen[:, columns], dtype=bool)
+    all_seen, any_seen = np.asarray(here.all(1)), np.asarray(here.any(1))
+    offset = (root_points - root_points.mean(1, keepdims=True))[all_seen]
     typical = np.median(offset, axis=0) if len(offset) else np.zeros((len(columns), 2))
     weight = here[..., None].astype(np.float64)
-    mean = ((own - typical) * weight).sum(1) / np.maximum(weight.sum(1), 1)
-    return fill_gaps(np.where(every[:, None], own.mean(1), mean), some)
+    mean = ((root_points - typical) * weight).sum(1) / np.maximum(weight.sum(1), 1)
+    return fill_gaps(np.where(all_seen[:, None], root_points.mean(1), mean), any_seen)
 
 
 def _bone_scale(points: F64, seen: NDArray[np.bool_], subject: Subject, bones: tuple[Bone, ...]) -> F64:

@@ -134,10 +134,10 @@ def parse_size(text: str) -> tuple[int, int] | None:
     """
     if not text:
         return None
-    found = re.fullmatch(r"(\d{1,6})[x,](\d{1,6})", text)
-    if not found or not int(found[1]) or not int(found[2]):
+    match = re.fullmatch(r"(\d{1,6})[x,](\d{1,6})", text)
+    if not match or not int(match[1]) or not int(match[2]):
         raise LiftError(f"{text!r} is not an image size.", "Give width and height, such as 1920x1080.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def parse_frames(text: str) -> tuple[int, int] | None:
@@ -148,10 +148,10 @@ def parse_frames(text: str) -> tuple[int, int] | None:
     """
     if not text:
         return None
-    found = re.fullmatch(r"(\d+)[-:](\d+)", text)
-    if not found or int(found[2]) <= int(found[1]):
+    match = re.fullmatch(r"(\d+)[-:](\d+)", text)
+    if not match or int(match[2]) <= int(match[1]):
         raise LiftError(f"{text!r} is not a frame range.", "Give first and last frame, such as 120-480.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def parse_numbers(value: str | Iterable[float], count: int, name: str) -> tuple[float, ...]:
@@ -196,13 +196,13 @@ def option_help() -> dict[str, str]:
     except (OSError, SyntaxError):
         return {field.name: "" for field in option_fields()}
     assert isinstance(body, ast.ClassDef)
-    found = {}
+    help_of = {}
     for statement, after in zip(body.body, body.body[1:], strict=False):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             assert isinstance(after, ast.Expr)
             assert isinstance(after.value, ast.Constant)
-            found[statement.target.id] = str(after.value.value)
-    return found
+            help_of[statement.target.id] = str(after.value.value)
+    return help_of
 
 
 def takes_options(function: Call) -> Call:

@@ -75,19 +75,19 @@ class StageTimer:
 def _network(subject: Subject, options: LiftOptions, threads: int) -> tuple[LoadedDenoiser, str, Subject]:
     """The multi-view model, or else the line-conditioned one, or else that of the body without its object."""
     backend = pick_backend(options.device, get_preset(options.preset).as_published)
-    for who in dict.fromkeys([subject, subject.alone]):
-        names = {**who.models, **(options.models or {})} if who is subject else who.models
+    for candidate in dict.fromkeys([subject, subject.alone]):
+        names = {**candidate.models, **(options.models or {})} if candidate is subject else candidate.models
         for kind in ("multiview", "line"):
             name = names.get(kind)
             if name is not None and (name.endswith(".safetensors") or name in model_names()):
-                return backend.load(name, kind, threads), name, who
+                return backend.load(name, kind, threads), name, candidate
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
 
 
 def _check_height(height: float | None, subject: Subject) -> None:
-    low, who = (0.3, "person") if subject.body == "smpl" else (0.05, "four-legged animal")
+    low, kind = (0.3, "person") if subject.body == "smpl" else (0.05, "four-legged animal")
     if height is not None and not low <= height <= 3.0:
-        raise LiftError(f"A height of {height:g} is not that of a {who}.", "Give metres, such as 1.75.")
+        raise LiftError(f"A height of {height:g} is not that of a {kind}.", "Give metres, such as 1.75.")
 
 
 def fit_lifted(
@@ -252,10 +252,10 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         with timer.stage("fit"):
             object_options = ObjectOptions(smoothing=max(smoothing, 0.05))
             object_points = everything if model_subject.rigid else None
-            found = solve_object(
+            object_fit = solve_object(
                 beside.shape, beside.seen, body_clip, fitted, object_points, lifted_subject, object_options
             )
-            fitted = held_body(fitted, found, fitted_body[0], float(body_clip.fps))
+            fitted = held_body(fitted, object_fit, fitted_body[0], float(body_clip.fps))
     with timer.stage("fit"):
         fitted = bend_toes(fitted, fitted_body[0], fitted.contact_names, float(body_clip.fps))
         view = body_clip.view
@@ -269,12 +269,12 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         )
         motion = replace(motion, joint_confidence=lifted_hands.joint_confidence(motion.keypoint_confidence))
         if beside is not None:
-            motion = with_object(motion, found, beside.shape, beside.seen)
-            motion = measured(motion, found, fitted_body[0]) if beside.measures else motion
+            motion = with_object(motion, object_fit, beside.shape, beside.seen)
+            motion = measured(motion, object_fit, fitted_body[0]) if beside.measures else motion
         usual = lifted_subject.height if body is None else None
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
     progress.at("write", 1.0)
-    metadata = _metadata(clip, body_clip, options, name, model.where, timer)
+    metadata = _metadata(clip, body_clip, options, name, model.device_name, timer)
     bridged = bridged_stretches(fitted.bridged, body_clip.clip.layout.names, motion.first_frame)
     hands = {"mode": options.hands, **lifted_hands.frames}
     return replace(motion, metadata={**metadata, "bridged": bridged, "hands": hands})
@@ -285,7 +285,7 @@ def _metadata(
     prepared: PreparedClip,
     options: LiftOptions,
     model: str,
-    where: str,
+    device_name: str,
     timer: StageTimer,
 ) -> dict[str, object]:
     return {
@@ -297,7 +297,7 @@ def _metadata(
         "height": options.height,
         "gravity": "estimated" if prepared.up is None else "known",
         "body_file": options.body or "",
-        "device": where,
+        "device": device_name,
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,
         "assumptions": [*prepared.assumptions, *camera_notes(prepared)],

@@ -60,8 +60,8 @@ class PreparedClip:
 
 def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
     """A picture that holds every keypoint, of a usual shape."""
-    far = clip.points[clip.seen].max(0)
-    wide, high = max(float(far[0]), 16.0), max(float(far[1]), 16.0)
+    extent = clip.points[clip.seen].max(0)
+    wide, high = max(float(extent[0]), 16.0), max(float(extent[1]), 16.0)
     for w, h in ((640, 480), (1280, 720), (1920, 1080), (3840, 2160)):
         if wide <= w and high <= h:
             return w, h
@@ -141,8 +141,8 @@ def prepare_clip(
         return _seen_by_moving(mapped, subject, camera, lens, smoothing, tuple(assumed))
     clean = clean_clip(mapped, smoothing=smoothing) if smoothing > 0 else mapped
     _check(clean, subject)
-    away = np.linalg.norm(mapped.points - clean.points, axis=-1)[mapped.seen & clean.seen]
-    noise = TREMBLE * float(np.median(away))
+    correction = np.linalg.norm(mapped.points - clean.points, axis=-1)[mapped.seen & clean.seen]
+    noise = TREMBLE * float(np.median(correction))
     return PreparedClip(mapped, clean, rate, size, lens, noise, tuple(assumed))
 
 
@@ -162,6 +162,6 @@ def _seen_by_moving(
         back = view.pixels_of_rays(rays_of_angles(steady.points.astype(np.float64) / focal))
         clean = replace(steady, points=back.astype(np.float32))
     _check(clean, subject)
-    away = np.linalg.norm(raw.points - clean.points, axis=-1)[raw.seen & clean.seen]
-    noise = TREMBLE * float(np.median(away))
+    correction = np.linalg.norm(raw.points - clean.points, axis=-1)[raw.seen & clean.seen]
+    noise = TREMBLE * float(np.median(correction))
     return PreparedClip(raw, clean, clip.fps, clip.image_size, view.reference, noise, assumed, view, view.up)

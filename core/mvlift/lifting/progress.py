@@ -46,10 +46,10 @@ class LiftProgress:
 
     def at(self, stage: str, fraction: float) -> None:
         """A stage is done to a fraction."""
-        where = STAGES[stage]
-        self._reached = max(self._reached, where.begin + (where.end - where.begin) * fraction)
+        span = STAGES[stage]
+        self._reached = max(self._reached, span.begin + (span.end - span.begin) * fraction)
         if self._report is not None:
-            self._report(where.title, self._reached)
+            self._report(span.title, self._reached)
 
     def part(self, stage: str, number: int = 0, passes: int = 1) -> Fraction:
         """Takes the fraction of one pass's "sample" or "fit"; all refinement passes together are one stage."""

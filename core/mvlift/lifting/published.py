@@ -56,14 +56,14 @@ class PublishedOptions:
 
 def adam_triangulation(views: Tensor, points: Tensor, options: PublishedOptions) -> Tensor:
     """(T, P, 3) by gradient descent on the distance in all views; views (V, T, 3, 3), points (V, T, P, 2)."""
-    found = torch.zeros(*points.shape[1:3], 3, requires_grad=True)
-    adam = torch.optim.Adam([found], options.triangulation_rate)
+    points3d = torch.zeros(*points.shape[1:3], 3, requires_grad=True)
+    adam = torch.optim.Adam([points3d], options.triangulation_rate)
     for _ in range(options.triangulation_steps):
         adam.zero_grad()
-        seen = found @ views[..., :2, :].transpose(-1, -2)
+        seen = points3d @ views[..., :2, :].transpose(-1, -2)
         (seen - points).abs().mean().backward()
         adam.step()
-    return found.detach()
+    return points3d.detach()
 
 
 def make_published_sampler(
@@ -84,7 +84,9 @@ def make_published_sampler(
     def solve(views: Tensor, points: Tensor, _: Tensor) -> Tensor:
         return adam_triangulation(views, points, PublishedOptions())
 
-    return lambda given: sample_independently(network, given, schedule, options, generator, solve=solve, progress=count)
+    return lambda input_view: sample_independently(
+        network, input_view, schedule, options, generator, solve=solve, progress=count
+    )
 
 
 @cache
@@ -94,10 +96,10 @@ def _regressor(keypoints: tuple[str, ...]) -> tuple[BodyModel, Tensor]:
     rest = body.skeleton(keypoints)
     regressor = np.zeros((len(keypoints), len(body.template)))
     for k, point in enumerate(rest.rest_points):
-        near = np.argsort(np.linalg.norm(body.template - point, axis=1))[:32]
+        nearest = np.argsort(np.linalg.norm(body.template - point, axis=1))[:32]
         # weights of the nearest vertices that reproduce the point: least norm, sum one
-        system = np.concatenate([body.template[near].T, np.ones((1, len(near)))])
-        regressor[k, near] = np.linalg.lstsq(system, np.append(point, 1.0), rcond=None)[0]
+        system = np.concatenate([body.template[nearest].T, np.ones((1, len(nearest)))])
+        regressor[k, nearest] = np.linalg.lstsq(system, np.append(point, 1.0), rcond=None)[0]
     return body, torch.as_tensor(regressor, dtype=torch.float32)
 
 
@@ -159,8 +161,8 @@ def fit_as_published(
     start = starting_rotations(points, skeleton, kinematic_model, betas)
     latent = torch.zeros(len(points), 32, requires_grad=True)
     orientation = torch.as_tensor(start[:, 0, :, :2], dtype=torch.float32).clone().requires_grad_(True)
-    own = torch.as_tensor(path - start[:, 0] @ skeleton.rest_joints[0], dtype=torch.float32)
-    translation = own.clone().requires_grad_(True)
+    start_translation = torch.as_tensor(path - start[:, 0] @ skeleton.rest_joints[0], dtype=torch.float32)
+    translation = start_translation.clone().requires_grad_(True)
     scale = torch.ones(1, requires_grad=True)
     hands = torch.eye(3).expand(len(points), 2, 3, 3)
 
@@ -175,8 +177,8 @@ def fit_as_published(
         adam.zero_grad()
         rotations = pose()
         vertices = _vertices(model, rotations, template, rest, weights)
-        found = scale * (regressor @ vertices) + translation[:, None]
-        loss = (found - target).pow(2).sum(-1).mean()
+        keypoints = scale * (regressor @ vertices) + translation[:, None]
+        loss = (keypoints - target).pow(2).sum(-1).mean()
         if len(points) > 1:
             loss = loss + STILL * (rotations[1:] - rotations[:-1]).abs().mean()
         loss.backward()

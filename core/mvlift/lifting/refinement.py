@@ -73,7 +73,7 @@ def refined_view(
     at = {name: points[:, i] for i, name in enumerate(names)}
     at["root"] = np.mean([at[name] for name in subject.root], axis=0)
     bones = [*subject.scale_bones, *subject.scale_fallback_bones]
-    own = sum(float(np.median(np.linalg.norm(at[a] - at[b], axis=1))) for a, b, _ in bones)
+    fitted_length = sum(float(np.median(np.linalg.norm(at[a] - at[b], axis=1))) for a, b, _ in bones)
     average = sum(metres for _, _, metres in bones)
     depth = at["root"][:, 2] if path is None else np.linalg.norm(at["root"] - path, axis=1)
-    return RefinedView(np.maximum(depth, NEAREST) * average / max(own, 1e-6), up)
+    return RefinedView(np.maximum(depth, NEAREST) * average / max(fitted_length, 1e-6), up)

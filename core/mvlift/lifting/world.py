@@ -51,33 +51,37 @@ def bridged_stretches(
     """
     if bridged is None:
         return []
-    found = [
+    stretches = [
         {"keypoint": name, "first": first_frame + rows.start, "last": first_frame + rows.stop - 1}
         for k, name in enumerate(names)
         for rows in runs(bridged[:, k])
     ]
-    return sorted(found, key=lambda row: (row["first"], row["last"]))
+    return sorted(stretches, key=lambda row: (row["first"], row["last"]))
 
 
-def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton) -> LiftedMotion:
+def motion_in_world(prepared: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton) -> LiftedMotion:
     """A fit in the camera's axes as motion in the world, its first root above the origin.
 
     Args:
-        given: the clip.
+        prepared: the clip.
         fitted: body in the camera's axes.
         sigma: (T, K) metres, how sure the lifted keypoints are.
         skeleton: that was fitted.
     """
-    axes, origin = _placed(given.view, given.up, fitted)
+    axes, origin = _placed(prepared.view, prepared.up, fitted)
     rest, _ = skeleton.shaped(fitted.betas)
     rotations = fitted.rotations.copy()
     rotations[:, 0] = axes @ rotations[:, 0]
-    camera = _camera(given, axes, origin)
+    camera = _camera(prepared, axes, origin)
     points = fitted.points @ axes.T - origin
-    seen = given.raw.points if given.view is None else given.view.with_zoom(given.raw.points.astype(np.float64))
+    seen = (
+        prepared.raw.points
+        if prepared.view is None
+        else prepared.view.with_zoom(prepared.raw.points.astype(np.float64))
+    )
     error = np.linalg.norm(camera.project(points.astype(np.float32)) - seen, axis=-1)
-    expected = expected_error(fitted.points, fitted.root, float(given.fps))
-    confidence = keypoint_confidence(given.clip.confidence.astype(np.float64), sigma, expected)
+    expected = expected_error(fitted.points, fitted.root, float(prepared.fps))
+    confidence = keypoint_confidence(prepared.clip.confidence.astype(np.float64), sigma, expected)
     if fitted.bridged is not None:
         confidence = np.where(fitted.bridged, BRIDGED_CONFIDENCE * confidence, confidence)
     return LiftedMotion(
@@ -89,14 +93,14 @@ def motion_in_world(given: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: 
         translation=(fitted.root @ axes.T - origin - rest[0]).astype(np.float32),
         rotations=log_map(rotations).astype(np.float32),
         keypoints=points.astype(np.float32),
-        keypoint_names=given.clip.layout.names,
+        keypoint_names=prepared.clip.layout.names,
         keypoint_confidence=confidence.astype(np.float32),
-        reprojection_error=np.where(given.raw.seen, error, np.nan).astype(np.float32),
+        reprojection_error=np.where(prepared.raw.seen, error, np.nan).astype(np.float32),
         contacts=fitted.contacts.astype(np.float32),
         contact_names=fitted.contact_names,
         camera=camera,
-        fps=given.fps,
-        first_frame=given.raw.first_frame,
+        fps=prepared.fps,
+        first_frame=prepared.raw.first_frame,
     )
 
 
@@ -116,12 +120,12 @@ def _placed(view: MovingView | None, up: F64 | None, fitted: BodyFit) -> tuple[F
     return level @ view.to_world, origin
 
 
-def _camera(given: PreparedClip, axes: F64, origin: F64) -> Camera:
+def _camera(prepared: PreparedClip, axes: F64, origin: F64) -> Camera:
     """The camera that sees the world as the clip shows it."""
-    view = given.view
+    view = prepared.view
     if view is None:
-        K, R, t = given.K, axes.T, axes.T @ origin
+        K, R, t = prepared.K, axes.T, axes.T @ origin
     else:
         K, R = view.K, view.R @ axes.T
         t = np.einsum("tab,tb->ta", view.R, axes.T @ origin - view.path)
-    return Camera(K.astype(np.float32), R.astype(np.float32), t.astype(np.float32), given.image_size)
+    return Camera(K.astype(np.float32), R.astype(np.float32), t.astype(np.float32), prepared.image_size)

@@ -74,12 +74,12 @@ class Hdf5:
 
     def _find(self, path: str) -> Any:
         """The group or dataset at a path such as ``poseest/points``, None where there is none."""
-        found = self._file
+        node = self._file
         for part in path.strip("/").split("/"):
-            if not isinstance(found, self._group) or isinstance(found.get(part, getlink=True), self._links):
+            if not isinstance(node, self._group) or isinstance(node.get(part, getlink=True), self._links):
                 return None
-            found = found.get(part)
-        return found
+            node = node.get(part)
+        return node
 
     def keys(self, path: str = "") -> list[str]:
         """Names in a group."""
@@ -95,25 +95,25 @@ class Hdf5:
         Raises:
             DamagedFileError: there is none, it lies outside the file, is too large or damaged.
         """
-        found = self._find(path)
-        if found is None or isinstance(found, self._group):
+        node = self._find(path)
+        if node is None or isinstance(node, self._group):
             raise DamagedFileError(f"{self.name} has no data called {path}.", _REMEDY)
         try:
-            if found.external or found.is_virtual:
+            if node.external or node.is_virtual:
                 raise DamagedFileError(f"{self.name}: {path} lies in another file.", _REMEDY)
-            self._budget.spend(max(found.nbytes, 8 * found.size), path)
-            return np.asarray(found[()])
+            self._budget.spend(max(node.nbytes, 8 * node.size), path)
+            return np.asarray(node[()])
         except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
             raise DamagedFileError(f"{self.name}: {path} cannot be read ({error}).", _REMEDY) from error
 
     def attributes(self, path: str = "") -> dict[str, Any]:
         """What is attached to a group or dataset, bytes for text; attributes that cannot be read are left out."""
-        found = self._find(path) if path else self._file
+        node = self._find(path) if path else self._file
         values: dict[str, Any] = {}
-        for key in list(found.attrs)[:_MOST_ATTRIBUTES] if found is not None else ():
+        for key in list(node.attrs)[:_MOST_ATTRIBUTES] if node is not None else ():
             try:
-                self._budget.spend(found.attrs.get_id(key).get_storage_size(), f"the attribute {str(key)[:80]}")
-                values[str(key)] = found.attrs[key]
+                self._budget.spend(node.attrs.get_id(key).get_storage_size(), f"the attribute {str(key)[:80]}")
+                values[str(key)] = node.attrs[key]
             except (OSError, RuntimeError, ValueError, TypeError, KeyError):
                 continue
         return values

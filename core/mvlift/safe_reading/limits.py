@@ -21,10 +21,10 @@ _VARIABLE: Final = "MVLIFT_MEMORY_LIMIT"
 def memory_limit() -> int:
     """Bytes that the content of one input may take: 2 GB, or the number of GB in MVLIFT_MEMORY_LIMIT."""
     try:
-        given = float(os.environ.get(_VARIABLE, "")[:20])
+        gigabytes = float(os.environ.get(_VARIABLE, "")[:20])
     except ValueError:
-        given = _DEFAULT
-    return int((given if 0.01 <= given <= 4096 else _DEFAULT) * _GIGABYTE)
+        gigabytes = _DEFAULT
+    return int((gigabytes if 0.01 <= gigabytes <= 4096 else _DEFAULT) * _GIGABYTE)
 
 
 class MemoryBudget:

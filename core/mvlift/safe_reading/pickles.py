@@ -222,10 +222,10 @@ class _Restricted(pickle._Unpickler):  # type: ignore[misc, name-defined]
     def find_class(self, module: str, name: str) -> object:
         if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
             return _InlineArray
-        found = _ALLOWED.get((module, name)) or self._also(module, name)
-        if found is None:
+        replacement = _ALLOWED.get((module, name)) or self._also(module, name)
+        if replacement is None:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return found
+        return replacement
 
     def persistent_load(self, reference: object) -> object:
         return self._references(reference)

@@ -48,8 +48,8 @@ def _tensor(
     if not isinstance(storage, np.ndarray) or storage.ndim != 1:
         raise pickle.UnpicklingError("a tensor without numbers")
     sizes, steps = tuple(shape) if isinstance(shape, tuple) else (), tuple(stride) if isinstance(stride, tuple) else ()
-    whole = all(type(n) is int and n >= 0 for n in (*sizes, *steps, offset))
-    if not whole or len(sizes) != len(steps) or not isinstance(offset, int):
+    are_sizes = all(type(n) is int and n >= 0 for n in (*sizes, *steps, offset))
+    if not are_sizes or len(sizes) != len(steps) or not isinstance(offset, int):
         raise pickle.UnpicklingError("not the shape of a tensor")
     if 0 in sizes:
         return np.zeros(sizes, storage.dtype)

@@ -161,8 +161,8 @@ class EngineClient:
             ) from error
         if self._behind and sys.platform != "win32":
             with contextlib.suppress(OSError):  # a system that does not allow it
-                own = os.getpriority(os.PRIO_PROCESS, 0)
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, min(own + _BEHIND, 19))
+                priority = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, min(priority + _BEHIND, 19))
         threading.Thread(target=self._read, args=(self._process, self._inbox), daemon=True).start()
         self._logging = threading.Thread(target=self._read_log, args=(self._process,), daemon=True)
         self._logging.start()
@@ -281,18 +281,18 @@ class EngineClient:
             job = self._running
             self.close(wait=False)  # it hangs in a long step: end it, the next lift starts another
             return [Cancelled(job)] if job else []
-        found: list[Message] = []
+        messages: list[Message] = []
         while True:
             try:
                 message = self._inbox.get_nowait()
             except queue.Empty:
-                return found
+                return messages
             if message is None:
-                found += self._ended()
-                return found
+                messages += self._ended()
+                return messages
             translated = self._translate(message)
             if translated is not None:
-                found.append(translated)
+                messages.append(translated)
 
     def _translate(self, message: dict[str, Any]) -> Message | None:
         kind, job = message.get("is"), int(message.get("job", -1))
@@ -373,14 +373,17 @@ class EngineClient:
         raise EngineError(f"The engine in {self._python} does not answer: {text}.", "Restart it; the log says more.")
 
     def run(
-        self, clip: KeypointClip, options: LiftOptions | None = None, tell: Callable[[str, float], None] | None = None
+        self,
+        clip: KeypointClip,
+        options: LiftOptions | None = None,
+        report_progress: Callable[[str, float], None] | None = None,
     ) -> LiftedMotion:
         """Lift and wait, for scripts.
 
         Args:
             clip: to lift.
             options: how.
-            tell: called with the stage in words and the share of the job that is done.
+            report_progress: called with the stage in words and the share of the job that is done.
 
         Raises:
             MvliftError: the lift failed, or the engine did.
@@ -390,8 +393,8 @@ class EngineClient:
         self.submit_lift(clip, options or LiftOptions())
         while True:
             for message in self.poll():
-                if isinstance(message, Progress) and tell is not None:
-                    tell(message.stage, message.fraction)
+                if isinstance(message, Progress) and report_progress is not None:
+                    report_progress(message.stage, message.fraction)
                 if isinstance(message, LiftResult):
                     return message.motion
                 if isinstance(message, Failure):

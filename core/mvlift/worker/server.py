@@ -92,8 +92,8 @@ class _Engine:
 
         from mvlift.backends.onnx_runtime import available_devices
 
-        found = {"onnxruntime": onnxruntime.__version__, "devices": available_devices(), "threads": SMALL_WORK}
-        return {**found, **_about_torch()}
+        facts = {"onnxruntime": onnxruntime.__version__, "devices": available_devices(), "threads": SMALL_WORK}
+        return {**facts, **_about_torch()}
 
     def work(self) -> None:
         """Jobs, one after the other."""

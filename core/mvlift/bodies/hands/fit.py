@@ -103,19 +103,19 @@ def _start(view: HandView, hand: HandModel, forearm: F64, bent: F64, rows: NDArr
     candidates, costs, bends = [], [], []
     for first in range(0, len(rows), BLOCK):
         part = rows[first : first + BLOCK]
-        some = view.rows(part)
-        found = palm_candidates(some, hand)
-        fingers = finger_costs(some, hand, found)  # (n, 2, 5, C)
-        believed = some.quality[:, None]
-        cost = wrist_cost(found, forearm[part], bent[part], some, hand)
+        block = view.rows(part)
+        palms = palm_candidates(block, hand)
+        fingers = finger_costs(block, hand, palms)  # (n, 2, 5, C)
+        believed = block.quality[:, None]
+        cost = wrist_cost(palms, forearm[part], bent[part], block, hand)
         costs.append(cost + believed * fingers.min(-1).sum(-1))
-        candidates.append(found)
+        candidates.append(palms)
         bends.append(fingers)
-    both, cost, every = np.concatenate(candidates), np.concatenate(costs), np.concatenate(bends)
+    both, cost, all_bends = np.concatenate(candidates), np.concatenate(costs), np.concatenate(bends)
     path = best_path(cost, both, rows, fps)
     taken = np.arange(len(rows))
     wrist = forearm[rows].transpose(0, 2, 1) @ both[taken, path]
-    angles = finger_paths(every[taken, path] * view.quality[rows, None, None], hand, rows, fps)
+    angles = finger_paths(all_bends[taken, path] * view.quality[rows, None, None], hand, rows, fps)
     frames = len(view.points)
     return HandPose(_filled_turns(wrist, rows, frames), _filled_angles(angles, rows, frames, fps), np.zeros(6))
 

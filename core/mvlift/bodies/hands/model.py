@@ -129,9 +129,9 @@ class HandModel:
             moved = np.cross(axis[:, :, None], arm)
             for f in range(5):
                 slopes[:, f, :, :, f, column] = moved[:, f]
-        whole = np.zeros((frames, HAND_POINTS, 3, len(COLUMNS)))
-        whole[:, 1:] = slopes.reshape(frames, 20, 3, 5 * ANGLES)[..., COLUMNS]
-        return points, whole
+        derivative = np.zeros((frames, HAND_POINTS, 3, len(COLUMNS)))
+        derivative[:, 1:] = slopes.reshape(frames, 20, 3, 5 * ANGLES)[..., COLUMNS]
+        return points, derivative
 
     def absolute(self, angles: F64) -> F64:
         """Angles (..., 5, 5) from the flat hand."""

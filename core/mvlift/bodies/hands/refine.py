@@ -190,12 +190,12 @@ class _Refinement:
             self._add_smoothness(system, pose)
             if shared:
                 self._add_shape(system, pose)
-            own, shape = system.solve(1e-3)
-            own = np.clip(own, -MAX_STEP, MAX_STEP)
-            angles = pose.angles.reshape(len(own), -1).copy()
-            angles[:, COLUMNS] += own[:, 3:]
+            per_frame, shape = system.solve(1e-3)
+            per_frame = np.clip(per_frame, -MAX_STEP, MAX_STEP)
+            angles = pose.angles.reshape(len(per_frame), -1).copy()
+            angles[:, COLUMNS] += per_frame[:, 3:]
             pose = HandPose(
-                exp_map(own[:, :3]) @ pose.wrist,
+                exp_map(per_frame[:, :3]) @ pose.wrist,
                 angles.reshape(pose.angles.shape),
                 pose.shape + np.clip(shape, -0.1, 0.1) if shared else pose.shape,
             )

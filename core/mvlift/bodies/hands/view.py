@@ -186,8 +186,8 @@ def _distances(scale: F64, seen: NDArray[np.bool_], confidence: F64, usual: F64,
     common = float(np.clip(np.median(offset[seen]), -0.6, 0.6))
     # the largest of two noisy singular values is too large by about the noise: more so, the smaller the palm
     weight = np.where(seen, confidence[:, PALM].mean(1), 0.0) / 0.07**2
-    away = (offset - common) / SCALE_SIGMA
-    weight = weight / (1 + (away / 2) ** 2) ** 2
+    deviation = (offset - common) / SCALE_SIGMA
+    weight = weight / (1 + (deviation / 2) ** 2) ** 2
     width = SCALE_SECONDS * fps
     top = gaussian_filter1d(weight * (offset - common), width, mode="nearest")
     bottom = gaussian_filter1d(weight, width, mode="nearest") + 1 / SCALE_SIGMA**2

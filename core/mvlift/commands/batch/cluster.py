@@ -28,13 +28,13 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, Any]:
     Raises:
         MvliftError: one of them is not NAME=VALUE.
     """
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.isidentifier():
             raise MvliftError(f"{text} is no parameter.", "Give NAME=VALUE, such as slurm_partition=gpu.")
-        found[name] = int(value) if value.isdigit() and len(value) < 10 else value
-    return found
+        parameters[name] = int(value) if value.isdigit() and len(value) < 10 else value
+    return parameters
 
 
 def _executor(kind: str, folder: Path, parameters: dict[str, Any]) -> Any:

@@ -156,16 +156,16 @@ def check_outputs(tasks: Sequence[Task], inputs: Sequence[Path], formats: Collec
                 )
             if len(output.name.encode()) > _LONGEST:
                 raise MvliftError(f"The name {output.name[:60]}... is too long for a file.", "Rename the clip.")
-            where = output.resolve()
-            if where in protected:
+            resolved = output.resolve()
+            if resolved in protected:
                 raise MvliftError(f"{output} is one of the inputs and would be overwritten.", "Choose another output.")
             if _is_dir(output):
                 raise MvliftError(f"{output} is a folder.", "Choose another output.")
-            if _key(str(where)) in seen:
+            if _key(str(resolved)) in seen:
                 raise MvliftError(
-                    f"{task.source} and {seen[_key(str(where))]} would both become {output}.", "Rename one of them."
+                    f"{task.source} and {seen[_key(str(resolved))]} would both become {output}.", "Rename one of them."
                 )
-            seen[_key(str(where))] = task.source
+            seen[_key(str(resolved))] = task.source
 
 
 def person_paths(output: Path, tracks: Sequence[str], protected: Collection[Path] = ()) -> list[Path]:
@@ -202,8 +202,8 @@ def shard_of(tasks: Sequence[Task], text: str) -> list[Task]:
     """
     if not text:
         return list(tasks)
-    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
-    part, parts = (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= part <= parts:
         raise MvliftError(f"--shard {text} is no share.", "Give 3/16 for the third of sixteen.")
     return list(tasks[part - 1 :: parts])

@@ -64,8 +64,8 @@ class Outcome:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Outcome:
         """What `to_json` gave."""
-        own = {k: v for k, v in values.items() if k != "status"}
-        return cls(**{**own, "source": Path(own["source"]), "skipped": values["status"] == "already there"})
+        fields = {k: v for k, v in values.items() if k != "status"}
+        return cls(**{**fields, "source": Path(fields["source"]), "skipped": values["status"] == "already there"})
 
 
 def check_report(path: Path | None) -> None:

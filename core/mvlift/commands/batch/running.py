@@ -97,11 +97,11 @@ def run_serially(
         for task in tasks:
             bar = bars.add_task(task.source.name, total=1.0)
 
-            def tell(stage: str, share: float, bar: object = bar) -> None:
+            def report_progress(stage: str, share: float, bar: object = bar) -> None:
                 bars.update(bar, completed=share, description=stage)  # type: ignore[arg-type]
 
             outcome = Outcome(task.source)
-            people = attempt(outcome, partial(lift, task, client, outcome, tell))
+            people = attempt(outcome, partial(lift, task, client, outcome, report_progress))
             write(task, outcome, people)
             bars.remove_task(bar)
             done(outcome)

@@ -140,22 +140,22 @@ class _Fit:
         self.held, self.grips = np.zeros((frames, hands)), np.zeros((frames, hands, 3))
 
     @property
-    def own(self) -> F64:
+    def local_points(self) -> F64:
         """(P, 3) keypoints in the object's frame, metres."""
         return np.asarray(self.shape.points * np.exp(self.log_size))
 
     def points(self) -> F64:
         """(T, P, 3) keypoints in the camera's axes."""
-        return np.asarray(self.position[:, None] + np.einsum("tab,pb->tpa", self.rotation, self.own))
+        return np.asarray(self.position[:, None] + np.einsum("tab,pb->tpa", self.rotation, self.local_points))
 
     def _jacobians(self) -> tuple[F64, F64, F64 | None]:
         """Points (T, P, 3), their derivative (T, P, 3, 6) by the pose and (T, P, 3, n) by the logarithm of the size."""
-        turned = np.einsum("tab,pb->tpa", self.rotation, self.own)
+        turned = np.einsum("tab,pb->tpa", self.rotation, self.local_points)
         eye = np.broadcast_to(np.eye(3), (*turned.shape, 3))
         jacobian = np.concatenate([eye, -skew(turned)], -1)
         size = None
         if self.free:
-            size = np.einsum("tab,pb->tpab", self.rotation, self.own)
+            size = np.einsum("tab,pb->tpab", self.rotation, self.local_points)
             size = size if self.free == 3 else size.sum(-1, keepdims=True)
         return self.position[:, None] + turned, jacobian, size
 
@@ -175,28 +175,28 @@ class _Fit:
         focal = t.K[0, 0]
         residual = focal * points[..., :2] / depth + t.K[:2, 2] - t.pixels
         sigma = PIXEL_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True)
-        away = np.linalg.norm(residual, axis=-1) / (4 * sigma)
+        scaled = np.linalg.norm(residual, axis=-1) / (4 * sigma)
         slope = -(points[..., :2] / depth)[..., None]
 
         def seen(j: F64) -> F64:
             return np.asarray((focal / depth)[..., None] * (j[..., :2, :] + slope * j[..., 2:, :]))
 
-        weight = t.confidence / sigma**2 / (1 + away**2)
+        weight = t.confidence / sigma**2 / (1 + scaled**2)
         self._add(system, residual, weight, seen(jacobian), None if size is None else seen(size))
         if t.points3d is not None and t.sigma3d is not None:
             residual = points - t.points3d
-            away = np.linalg.norm(residual, axis=-1) / (2 * t.sigma3d)
-            self._add(system, residual, 1 / t.sigma3d**2 / (1 + away**2), jacobian, size)
+            scaled = np.linalg.norm(residual, axis=-1) / (2 * t.sigma3d)
+            self._add(system, residual, 1 / t.sigma3d**2 / (1 + scaled**2), jacobian, size)
 
     def _add_hands(self, system: MotionSystem) -> None:
         """q = Rᵀ (w - p), where a hand is in the object's frame, stays where the hold took hold."""
-        away = self.targets.hands - self.position[:, None]
-        local = np.einsum("tba,thb->tha", self.rotation, away)
+        offset = self.targets.hands - self.position[:, None]
+        local = np.einsum("tba,thb->tha", self.rotation, offset)
         residual = local - self.grips
-        back = np.broadcast_to(self.rotation.transpose(0, 2, 1)[:, None], (*away.shape, 3))
-        jacobian = np.concatenate([-back, back @ skew(away)], -1)
-        far = np.linalg.norm(residual, axis=-1) / (3 * HOLD_SIGMA)
-        self._add(system, residual, self.held / HOLD_SIGMA**2 / (1 + far**2), jacobian, None)
+        back = np.broadcast_to(self.rotation.transpose(0, 2, 1)[:, None], (*offset.shape, 3))
+        jacobian = np.concatenate([-back, back @ skew(offset)], -1)
+        scaled = np.linalg.norm(residual, axis=-1) / (3 * HOLD_SIGMA)
+        self._add(system, residual, self.held / HOLD_SIGMA**2 / (1 + scaled**2), jacobian, None)
 
     def _add_rest(self, system: MotionSystem) -> None:
         both = (self.still[1:] & self.still[:-1]).astype(np.float64)[:, None] * (30 / self.targets.fps) ** -2
@@ -222,17 +222,17 @@ class _Fit:
         system.add_acceleration(np.diff(steps, axis=0), weight)
 
     def _add_size(self, system: MotionSystem) -> None:
-        away = self.log_size - self.start_size
+        deviation = self.log_size - self.start_size
         if self.free == 1:
-            away = away[:1]
+            deviation = deviation[:1]
         system.corner += np.eye(self.free) / SIZE_SIGMA**2
-        system.corner_gradient += away / SIZE_SIGMA**2
+        system.corner_gradient += deviation / SIZE_SIGMA**2
 
     def observe(self) -> None:
         """Find anew where the object rests and which hand holds it where."""
         self.still = at_rest(self.targets)
         hands = self.targets.hands
-        self.held, self.grips = find_grips(self.position, self.rotation, self.own, hands, ~self.still)
+        self.held, self.grips = find_grips(self.position, self.rotation, self.local_points, hands, ~self.still)
 
     def step(self) -> None:
         """One damped Gauss-Newton step."""

@@ -43,20 +43,22 @@ def _grip(position: F64, rotation: F64, hand: F64, shift: float) -> tuple[F64, F
     ray = hand / np.linalg.norm(hand, axis=-1, keepdims=True)
     across = np.eye(3) - ray[:, :, None] * ray[:, None]
     rows = np.concatenate([across @ rotation / ACROSS_SIGMA, ray[:, None] @ rotation / ALONG_SIGMA], 1)  # (T, 4, 3)
-    far = (hand * ray).sum(-1) + shift - (position * ray).sum(-1)
-    wanted = np.concatenate([-np.einsum("tab,tb->ta", across, position) / ACROSS_SIGMA, far[:, None] / ALONG_SIGMA], 1)
+    depth_gap = (hand * ray).sum(-1) + shift - (position * ray).sum(-1)
+    wanted = np.concatenate(
+        [-np.einsum("tab,tb->ta", across, position) / ACROSS_SIGMA, depth_gap[:, None] / ALONG_SIGMA], 1
+    )
     weight = np.ones(len(hand))
-    grip = away = np.zeros(3)
+    grip = distance = np.zeros(3)
     for _ in range(ROUNDS):
         normal = np.einsum("t,tia,tib->ab", weight, rows, rows) + 1e-6 * np.eye(3)
         grip = np.linalg.solve(normal, np.einsum("t,tia,ti->a", weight, rows, wanted))
         left = rows @ grip - wanted
-        away = ACROSS_SIGMA * np.linalg.norm(left[:, :3], axis=1)
-        weight = 1 / (1 + (away / 0.06) ** 2)
-    return grip, away, (weight[:, None] * left**2).sum(1) / np.maximum(weight.mean(), 1e-6)
+        distance = ACROSS_SIGMA * np.linalg.norm(left[:, :3], axis=1)
+        weight = 1 / (1 + (distance / 0.06) ** 2)
+    return grip, distance, (weight[:, None] * left**2).sum(1) / np.maximum(weight.mean(), 1e-6)
 
 
-def find_grips(position: F64, rotation: F64, own: F64, hands: F64, moving: BoolArray) -> tuple[F64, F64]:
+def find_grips(position: F64, rotation: F64, local_points: F64, hands: F64, moving: BoolArray) -> tuple[F64, F64]:
     """Holds and grips.
 
     In every stretch in which the object moves, one error of depth between person and object is found, the one at which
@@ -65,7 +67,7 @@ def find_grips(position: F64, rotation: F64, own: F64, hands: F64, moving: BoolA
     Args:
         position: (T, 3) of the object in the camera's axes.
         rotation: (T, 3, 3).
-        own: (P, 3) its keypoints in its own frame, metres.
+        local_points: (P, 3) its keypoints in its own frame, metres.
         hands: (T, H, 3) wrists in the camera's axes.
         moving: (T,) False where the object rests.
 
@@ -74,14 +76,14 @@ def find_grips(position: F64, rotation: F64, own: F64, hands: F64, moving: BoolA
     """
     frames, count = hands.shape[:2]
     held, grips = np.zeros((frames, count)), np.zeros((frames, count, 3))
-    low, high = own.min(0), own.max(0)
+    low, high = local_points.min(0), local_points.max(0)
     for run in runs(moving):
         if run.stop - run.start < 5:
             continue
         tried = [
             [_grip(position[run], rotation[run], hands[run, h], s) for s in SHIFTS] for h in range(count)
         ]  # H lists of one for each shift
-        spread = np.array([[np.median(away) for _, away, _ in row] for row in tried])
+        spread = np.array([[np.median(distance) for _, distance, _ in row] for row in tried])
         gap = np.array([[_outside(grip, low, high) for grip, _, _ in row] for row in tried])
         error = np.array([[np.median(left) for _, _, left in row] for row in tried])
         along = spread < HOLD_SPREAD
@@ -89,7 +91,7 @@ def find_grips(position: F64, rotation: F64, own: F64, hands: F64, moving: BoolA
         best = int(cost.argmin())
         for h in range(count):
             if along[h, best] and gap[h, best] < HOLD_DISTANCE:
-                grip, away, _ = tried[h][best]
-                held[run, h] = 1 / (1 + (away / (2 * HOLD_SPREAD)) ** 2)
+                grip, distance, _ = tried[h][best]
+                held[run, h] = 1 / (1 + (distance / (2 * HOLD_SPREAD)) ** 2)
                 grips[run, h] = grip
     return held, grips

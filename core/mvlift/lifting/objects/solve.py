@@ -85,30 +85,30 @@ def _columns(subject: Subject) -> list[int]:
     return [subject.layout.index(n) for n in subject.alone.layout.names]
 
 
-def body_part(given: PreparedClip, subject: Subject) -> PreparedClip:
+def body_part(prepared: PreparedClip, subject: Subject) -> PreparedClip:
     """The clip without the object's keypoints."""
     if not subject.rigid:
-        return given
-    own, layout = _columns(subject), subject.alone.layout
+        return prepared
+    columns, layout = _columns(subject), subject.alone.layout
 
     def part(clip: KeypointClip) -> KeypointClip:
-        return replace(clip, points=clip.points[:, own], confidence=clip.confidence[:, own], layout=layout)
+        return replace(clip, points=clip.points[:, columns], confidence=clip.confidence[:, columns], layout=layout)
 
-    return replace(given, raw=part(given.raw), clip=part(given.clip))
+    return replace(prepared, raw=part(prepared.raw), clip=part(prepared.clip))
 
 
 def points_part(lifted: LiftedPoints, subject: Subject) -> LiftedPoints:
     """The lifted keypoints without the object's."""
     if not subject.rigid:
         return lifted
-    own = _columns(subject)
-    return replace(lifted, points=lifted.points[:, own], sigma=lifted.sigma[:, own])
+    columns = _columns(subject)
+    return replace(lifted, points=lifted.points[:, columns], sigma=lifted.sigma[:, columns])
 
 
 def solve_object(
     shape: ObjectShape,
     seen: ObjectClip,
-    given: PreparedClip,
+    prepared: PreparedClip,
     fitted: BodyFit,
     lifted: LiftedPoints | None,
     subject: Subject,
@@ -119,7 +119,7 @@ def solve_object(
     Args:
         shape: of the object.
         seen: its 2D keypoints.
-        given: the clip.
+        prepared: the clip.
         fitted: the person.
         lifted: 3D keypoints of person and object, or None where only the person's were lifted.
         subject: person with object.
@@ -129,15 +129,15 @@ def solve_object(
     root = fitted.points[:, [names.index(n) for n in subject.root]].mean(1)
     points3d = sigma3d = None
     if lifted is not None and subject.rigid:
-        own = [subject.layout.index(n) for n in seen.names]
-        points3d = root[:, None] + lifted.points[:, own] * fitted.size
-        sigma3d = np.minimum(TOGETHER * lifted.sigma[:, own], SURE)
+        columns = [subject.layout.index(n) for n in seen.names]
+        points3d = root[:, None] + lifted.points[:, columns] * fitted.size
+        sigma3d = np.minimum(TOGETHER * lifted.sigma[:, columns], SURE)
     hands = [n for n in ARMS if n in names]
     targets = ObjectTargets(
         pixels=seen.pixels,
         confidence=seen.confidence,
-        K=given.K,
-        fps=float(given.fps),
+        K=prepared.K,
+        fps=float(prepared.fps),
         depth=np.maximum(root[:, 2], 0.3),
         points3d=points3d,
         sigma3d=sigma3d,
@@ -148,20 +148,20 @@ def solve_object(
     return fit_object(shape, targets, options)
 
 
-def held_body(fitted: BodyFit, found: ObjectFit, skeleton: BodySkeleton, fps: float) -> BodyFit:
+def held_body(fitted: BodyFit, object_fit: ObjectFit, skeleton: BodySkeleton, fps: float) -> BodyFit:
     """The person with hands that stay on the object while they hold it."""
     hands = tuple(n for n in ARMS if n in skeleton.keypoint_names)
-    targets = found.position[:, None] + np.einsum("tab,thb->tha", found.rotation, found.grips)
-    return snap_wrists_to_object(fitted, skeleton, hands, targets, found.held, fps)
+    targets = object_fit.position[:, None] + np.einsum("tab,thb->tha", object_fit.rotation, object_fit.grips)
+    return snap_wrists_to_object(fitted, skeleton, hands, targets, object_fit.held, fps)
 
 
-def measured(motion: LiftedMotion, found: ObjectFit, skeleton: BodySkeleton) -> LiftedMotion:
+def measured(motion: LiftedMotion, object_fit: ObjectFit, skeleton: BodySkeleton) -> LiftedMotion:
     """The motion at the scale at which an object of known size has that size.
 
     Raises:
         LiftError: the person would be a giant or a dwarf.
     """
-    factor = 1 / float(found.size[0])
+    factor = 1 / float(object_fit.size[0])
     if not 1 / LARGER < factor < LARGER:
         raise LiftError(
             f"With an object of that size the person would be about {AVERAGE * factor:.2g} m tall.",
@@ -170,30 +170,30 @@ def measured(motion: LiftedMotion, found: ObjectFit, skeleton: BodySkeleton) -> 
     return rescale(motion, skeleton, factor)
 
 
-def with_object(motion: LiftedMotion, found: ObjectFit, shape: ObjectShape, seen: ObjectClip) -> LiftedMotion:
+def with_object(motion: LiftedMotion, object_fit: ObjectFit, shape: ObjectShape, seen: ObjectClip) -> LiftedMotion:
     """The motion with the object in it: among its keypoints, and as an ``ObjectMotion``.
 
     Args:
         motion: of the person, in the world.
-        found: the object in the camera's axes.
+        object_fit: the object in the camera's axes.
         shape: of the object.
         seen: its 2D keypoints.
     """
     R, t = motion.camera.R.astype(np.float64), motion.camera.t.astype(np.float64)
-    position = (found.position - t) @ R
-    quaternion = Rotation.from_matrix(R.T @ found.rotation).as_quat()[:, [3, 0, 1, 2]]
+    position = (object_fit.position - t) @ R
+    quaternion = Rotation.from_matrix(R.T @ object_fit.rotation).as_quat()[:, [3, 0, 1, 2]]
     flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0))
     quaternion[1:] *= flips[:, None]
-    points = (found.points - t) @ R
+    points = (object_fit.points - t) @ R
     error = np.linalg.norm(motion.camera.project(points.astype(np.float32)) - seen.raw, axis=-1)
     error = np.where(seen.confidence > 0, error, np.nan)
-    own = shape.points * found.size
+    local_points = shape.points * object_fit.size
     rigid_object = ObjectMotion(
         name=shape.name,
         position=position.astype(np.float32),
         rotation=quaternion.astype(np.float32),
-        size=(found.size * np.ptp(shape.points, axis=0)).astype(np.float32),
-        points=own.astype(np.float32),
+        size=(object_fit.size * np.ptp(shape.points, axis=0)).astype(np.float32),
+        points=local_points.astype(np.float32),
         point_names=shape.names,
     )
 

@@ -17,11 +17,11 @@ SMALLEST = 0.03
 """Metres of the shortest edge."""
 
 
-def weighted_procrustes(own: F64, points: F64, weight: F64) -> tuple[F64, F64]:
+def weighted_procrustes(local_points: F64, points: F64, weight: F64) -> tuple[F64, F64]:
     """Rotation and position that bring an object's points onto measured ones (Kabsch 1976, weighted).
 
     Args:
-        own: (P, 3) in the object's frame, metres.
+        local_points: (P, 3) in the object's frame, metres.
         points: (T, P, 3).
         weight: (T, P), 0 where a point was not measured.
 
@@ -30,25 +30,25 @@ def weighted_procrustes(own: F64, points: F64, weight: F64) -> tuple[F64, F64]:
     """
     w = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
     centre = np.einsum("tp,tpc->tc", w, points)
-    own_centre = np.einsum("tp,pc->tc", w, own)
-    cross = np.einsum("tp,tpa,tpb->tab", w, points - centre[:, None], own[None] - own_centre[:, None])
+    local_centre = np.einsum("tp,pc->tc", w, local_points)
+    cross = np.einsum("tp,tpa,tpb->tab", w, points - centre[:, None], local_points[None] - local_centre[:, None])
     u, _, v = np.linalg.svd(cross)
     sign = np.ones((len(points), 3))
     sign[:, 2] = np.linalg.det(u @ v)
     rotation = (u * sign[:, None]) @ v
-    return centre - np.einsum("tab,tb->ta", rotation, own_centre), rotation
+    return centre - np.einsum("tab,tb->ta", rotation, local_centre), rotation
 
 
-def _affine(own: F64, points: F64, weight: F64) -> tuple[F64, NDArray[np.bool_]]:
+def _affine(local_points: F64, points: F64, weight: F64) -> tuple[F64, NDArray[np.bool_]]:
     """Linear part (T, n, 3) of the map from the object's points to measured ones (T, P, n), and where it is sure."""
     w = weight / np.maximum(weight.sum(1, keepdims=True), 1e-12)
     centre = np.einsum("tp,tpc->tc", w, points)
-    own_centre = np.einsum("tp,pc->tc", w, own)
-    local = own[None] - own_centre[:, None]
-    normal = np.einsum("tp,tpa,tpb->tab", w, local, local)
+    local_centre = np.einsum("tp,pc->tc", w, local_points)
+    centred = local_points[None] - local_centre[:, None]
+    normal = np.einsum("tp,tpa,tpb->tab", w, centred, centred)
     values = np.linalg.eigvalsh(normal)
     sure = values[:, 0] > 1e-3 * np.maximum(values[:, 2], 1e-12)
-    cross = np.einsum("tp,tpa,tpb->tab", w, points - centre[:, None], local)
+    cross = np.einsum("tp,tpa,tpb->tab", w, points - centre[:, None], centred)
     return cross @ np.linalg.inv(normal + 1e-9 * np.eye(3)), sure
 
 

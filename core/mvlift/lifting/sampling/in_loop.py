@@ -1,6 +1,6 @@
-"""Sampling of 3D motion: every step denoises several views, triangulates them with the given view and reprojects.
+"""Sampling of 3D motion: every step denoises several views, triangulates them with the input view and reprojects.
 
-The diffusion state is the 3D motion itself (``views``): its views, noise included, agree by construction, and the given
+The diffusion state is the 3D motion itself (``views``): its views, noise included, agree by construction, and the input
 view is held by its confidence in every triangulation (method: MAS, Kapon et al. 2024, with a line or view condition).
 """
 
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 INPUT_VIEW_WEIGHT: Final = 20.0
-"""Weight of a confident given point in triangulation, relative to a generated view's."""
+"""Weight of a confident point of the input view in triangulation, relative to a generated view's."""
 TILT_SIGMA: Final = 0.2
 """Error of a generated point in network units, when the tilt is estimated from it."""
 TILT_POINTS: Final = 12.0
@@ -67,15 +67,15 @@ class Sampled:
     """What a sampler returns.
 
     Attributes:
-        points: (H, T, P, 3) root-centred motion, upright: x right and z forward of the given camera, y down.
-        tilt: (H, 2) elevation and roll of the given camera, radians.
+        points: (H, T, P, 3) root-centred motion, upright: x right and z forward of the input camera, y down.
+        tilt: (H, 2) elevation and roll of the input camera, radians.
     """
 
     points: Array
     tilt: Array
 
     def in_camera(self) -> Array:
-        """(H, T, P, 3) in the given camera's axes: x right, y down, z forward."""
+        """(H, T, P, 3) in the input camera's axes: x right, y down, z forward."""
         tilt = camera_tilt(self.tilt)[:, None, ...]
         return self.points @ array_namespace(tilt).matrix_transpose(tilt)
 
@@ -120,15 +120,15 @@ def line_of_sight(turn: Array, tilt: Array) -> tuple[Array, Array]:
     return both @ xp.matrix_transpose(follow), follow
 
 
-def _fit_tilt(points: Array, given: InputView, tilt: Array, known: TiltPrior) -> Array:
+def _fit_tilt(points: Array, input_view: InputView, tilt: Array, known: TiltPrior) -> Array:
     """One Gauss-Newton step of elevation and roll (H, 2): ``points`` (H, T, P, 3) shall project onto the input view."""
     xp = array_namespace(points)
-    share = given.confidence / xp.clip(given.confidence.sum(), 1, None)
+    share = input_view.confidence / xp.clip(input_view.confidence.sum(), 1, None)
     weight = (share * TILT_POINTS / TILT_SIGMA**2)[..., None] ** 0.5
 
     def residual(angles: Array) -> Array:
-        rotation, _ = line_of_sight(given.turn, angles)
-        data = weight * (project(rotation, points) - given.x)
+        rotation, _ = line_of_sight(input_view.turn, angles)
+        data = weight * (project(rotation, points) - input_view.x)
         prior = (angles - array_like(known.mean, angles)) / array_like(known.spread, angles)
         return xp.concat([data.reshape(len(angles), -1), prior], axis=1)
 
@@ -142,7 +142,7 @@ def _fit_tilt(points: Array, given: InputView, tilt: Array, known: TiltPrior) ->
 
 
 def _run(
-    given: InputView,
+    input_view: InputView,
     views: Array,
     denoise: ViewDenoiser,
     windows: Windows,
@@ -155,10 +155,10 @@ def _run(
     progress: Callable[[], None],
 ) -> Sampled:
     """Sample X (H, T, P, 3): each step denoises the views' windows, averages and triangulates with the input view."""
-    xp = array_namespace(given.x)
-    count, frames = options.hypotheses, len(given.x)
-    tilt = xp.broadcast_to(given.tilt, (count, 2))
-    given_x = xp.broadcast_to(given.x, (count, 1, *given.x.shape))
+    xp = array_namespace(input_view.x)
+    count, frames = options.hypotheses, len(input_view.x)
+    tilt = xp.broadcast_to(input_view.tilt, (count, 2))
+    given_x = xp.broadcast_to(input_view.x, (count, 1, *input_view.x.shape))
 
     def step(state: Array, timestep: int) -> Array:
         nonlocal tilt
@@ -176,17 +176,17 @@ def _run(
         level = xp.broadcast_to(views[:, None, ...], (count, len(views), frames, 3, 3))
         if find_tilt is not None:
             alone = triangulate(level, clean, ones)
-            tilt = _fit_tilt(alone, given, _fit_tilt(alone, given, tilt, find_tilt), find_tilt)
-        rotation, _ = line_of_sight(given.turn, tilt)
+            tilt = _fit_tilt(alone, input_view, _fit_tilt(alone, input_view, tilt, find_tilt), find_tilt)
+        rotation, _ = line_of_sight(input_view.turn, tilt)
         cameras = xp.concat([rotation[:, None, ...], level], axis=1)
-        sure = xp.broadcast_to(held * given.confidence, (count, 1, *given.confidence.shape))
+        sure = xp.broadcast_to(held * input_view.confidence, (count, 1, *input_view.confidence.shape))
         progress()
         return triangulate(cameras, xp.concat([given_x, clean], axis=1), xp.concat([sure, ones], axis=1))
 
-    noise = normal_noise((count, *given.x.shape[:2], 3), generator, given.x)
-    with without_gradients(given.x):
+    noise = normal_noise((count, *input_view.x.shape[:2], 3), generator, input_view.x)
+    with without_gradients(input_view.x):
         following = sample(options.sampler, step, schedule, noise, options.steps)
-        _, follow = line_of_sight(given.turn, tilt)
+        _, follow = line_of_sight(input_view.turn, tilt)
         return Sampled(points=following @ follow, tilt=tilt)
 
 
@@ -196,14 +196,14 @@ def windows_of(frames: int, options: SampleOptions, patch: int) -> Windows:
 
 
 def line_denoiser(
-    network: Denoiser, given: InputView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
+    network: Denoiser, input_view: InputView, azimuths: Sequence[float] = LINE_AZIMUTHS, with_lines: bool = True
 ) -> tuple[Array, ViewDenoiser]:
     """Generated views (V, 3, 3) of stage 1 and the function that denoises them, each view for itself."""
-    xp = array_namespace(given.x)
-    views = ring(array_like([math.radians(a) for a in azimuths], given.x), given.tilt[0])
-    rotation, _ = line_of_sight(given.turn, given.tilt[None, ...])
-    lines = lines_from_view(given.x, rotation[0], views[:, None, ...])  # (V, T, P, 3)
-    has_line = xp.broadcast_to((given.confidence > 0) & with_lines, lines.shape[:-1])
+    xp = array_namespace(input_view.x)
+    views = ring(array_like([math.radians(a) for a in azimuths], input_view.x), input_view.tilt[0])
+    rotation, _ = line_of_sight(input_view.turn, input_view.tilt[None, ...])
+    lines = lines_from_view(input_view.x, rotation[0], views[:, None, ...])  # (V, T, P, 3)
+    has_line = xp.broadcast_to((input_view.confidence > 0) & with_lines, lines.shape[:-1])
 
     def denoise(noisy: Array, timestep: int, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
         here = xp.permute_dims(lines[:, rows], (1, 0, 2, 3, 4))
@@ -218,20 +218,20 @@ def line_denoiser(
     return views, denoise
 
 
-def view_denoiser(network: Denoiser, given: InputView) -> tuple[Array, ViewDenoiser]:
+def view_denoiser(network: Denoiser, input_view: InputView) -> tuple[Array, ViewDenoiser]:
     """Generated views (V, 3, 3) of stage 4 and the function that denoises them together."""
-    xp = array_namespace(given.x)
-    angle = array_like([math.radians(a) for a in network.config.azimuths], given.x)
+    xp = array_namespace(input_view.x)
+    angle = array_like([math.radians(a) for a in network.config.azimuths], input_view.x)
     views = ring(angle, xp.zeros_like(angle))
-    flags = array_like([1.0] + [0.0] * len(views), given.x)
+    flags = array_like([1.0] + [0.0] * len(views), input_view.x)
     codes = view_code(xp.concat([angle[:1] * 0, angle]), xp.zeros_like(flags), flags)
 
     def denoise(noisy: Array, timestep: int, rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
-        features = view_features(noisy, given.x[rows], given.confidence[rows])
+        features = view_features(noisy, input_view.x[rows], input_view.confidence[rows])
         w = len(features)
         n = xp.full((w,), timestep, dtype=xp.int64, device=device(noisy))
-        told = xp.broadcast_to(codes, (w, *codes.shape))
-        clean = network(features, n, told, xp.asarray(inside, device=device(noisy)))
+        all_codes = xp.broadcast_to(codes, (w, *codes.shape))
+        clean = network(features, n, all_codes, xp.asarray(inside, device=device(noisy)))
         return xp.astype(clean[:, 1:], noisy.dtype)
 
     return views, denoise
@@ -239,7 +239,7 @@ def view_denoiser(network: Denoiser, given: InputView) -> tuple[Array, ViewDenoi
 
 def sample_lines(
     network: Denoiser,
-    given: InputView,
+    input_view: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: Generator,
@@ -253,28 +253,28 @@ def sample_lines(
 
     Args:
         network: stage-1 denoiser.
-        given: the motion to lift.
+        input_view: the motion to lift.
         schedule: of the training.
         options: sampler, steps, windows.
         generator: randomness.
         azimuths: of the generated views, degrees.
         with_lines: False leaves the condition out (the ablation).
-        held: weight of the given view.
+        held: weight of the input view.
         progress: called after every step.
 
     Returns:
         The motion, with the given tilt: single views cannot tell it.
     """
-    views, denoise = line_denoiser(network, given, azimuths, with_lines)
-    windows = windows_of(len(given.x), options, network.config.patch)
+    views, denoise = line_denoiser(network, input_view, azimuths, with_lines)
+    windows = windows_of(len(input_view.x), options, network.config.patch)
     return _run(
-        given, views, denoise, windows, options, schedule, generator, held=held, find_tilt=None, progress=progress
+        input_view, views, denoise, windows, options, schedule, generator, held=held, find_tilt=None, progress=progress
     )
 
 
 def sample_views(
     network: Denoiser,
-    given: InputView,
+    input_view: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: Generator,
@@ -286,13 +286,13 @@ def sample_views(
 
     Arguments and result as ``sample_lines``.
     """
-    views, denoise = view_denoiser(network, given)
-    windows = windows_of(len(given.x), options, network.config.patch)
+    views, denoise = view_denoiser(network, input_view)
+    windows = windows_of(len(input_view.x), options, network.config.patch)
     prior = None
-    if not given.tilt_known:
-        prior = tilt_prior(network, given.x, given.confidence, given.turn, windows, schedule.steps)
+    if not input_view.tilt_known:
+        prior = tilt_prior(network, input_view.x, input_view.confidence, input_view.turn, windows, schedule.steps)
     return _run(
-        given,
+        input_view,
         views,
         denoise,
         windows,

@@ -32,7 +32,7 @@ Triangulation = Callable[[Array, Array, Array], Array]
 
 def sample_independently(
     network: Denoiser,
-    given: InputView,
+    input_view: InputView,
     schedule: CosineSchedule,
     options: SampleOptions,
     generator: Generator,
@@ -40,20 +40,20 @@ def sample_independently(
     solve: Triangulation = triangulate,
     progress: Callable[[], None] = lambda: None,
 ) -> Sampled:
-    """2D motion of every generated view, then triangulation with the given view, all weights equal.
+    """2D motion of every generated view, then triangulation with the input view, all weights equal.
 
     Args:
         network: stage-1 or stage-4 denoiser.
-        given: the motion to lift.
+        input_view: the motion to lift.
         schedule: of the training.
         options: sampler, steps, windows; one hypothesis is drawn.
         generator: randomness.
         solve: triangulation of views (V, T, 3, 3) and points (V, T, P, 2) with weights (V, T, P).
         progress: called after every step.
     """
-    xp = array_namespace(given.x)
-    views, denoise = (view_denoiser if network.config.cross_view else line_denoiser)(network, given)
-    windows = windows_of(len(given.x), options, network.config.patch)
+    xp = array_namespace(input_view.x)
+    views, denoise = (view_denoiser if network.config.cross_view else line_denoiser)(network, input_view)
+    windows = windows_of(len(input_view.x), options, network.config.patch)
 
     def step(state: Array, timestep: int) -> Array:
         def evaluate(rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
@@ -63,13 +63,13 @@ def sample_independently(
         progress()
         return xp.permute_dims(windows.mean(evaluate), (1, 0, 2, 3))
 
-    noise = normal_noise((len(views), *given.x.shape), generator, given.x)
-    with without_gradients(given.x):
+    noise = normal_noise((len(views), *input_view.x.shape), generator, input_view.x)
+    with without_gradients(input_view.x):
         generated = sample(options.sampler, step, schedule, noise, options.steps)
-        sight, follow = line_of_sight(given.turn, given.tilt[None, ...])
-        level = xp.broadcast_to(views[:, None, ...], (len(views), len(given.x), 3, 3))
+        sight, follow = line_of_sight(input_view.turn, input_view.tilt[None, ...])
+        level = xp.broadcast_to(views[:, None, ...], (len(views), len(input_view.x), 3, 3))
         cameras = xp.concat([sight, level])
-        weights = xp.concat([given.confidence[None, ...], xp.ones_like(generated[..., 0])])
-        seen = xp.concat([given.x[None, ...], generated])
+        weights = xp.concat([input_view.confidence[None, ...], xp.ones_like(generated[..., 0])])
+        seen = xp.concat([input_view.x[None, ...], generated])
     points = solve(cameras + 0, seen + 0, weights + 0)  # copies, of which torch may take gradients
-    return Sampled(points=(points @ (follow[0] + 0))[None, ...], tilt=given.tilt[None, ...])
+    return Sampled(points=(points @ (follow[0] + 0))[None, ...], tilt=input_view.tilt[None, ...])

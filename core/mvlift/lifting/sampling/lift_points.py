@@ -32,7 +32,7 @@ from mvlift.typing import F64
 __all__ = ["LiftedPoints", "Sampler", "input_view", "lift_points", "make_sampler", "tilt_of"]
 
 Sampler = Callable[[InputView], Sampled]
-"""Draws 3D motion for a given view."""
+"""Samples 3D motion for an input view."""
 SPREAD_FLOOR: Final = 0.13
 """Least error of a sampled keypoint in metres, which several agreeing samples do not undercut."""
 
@@ -98,9 +98,9 @@ def _agreed(lifted: Sampled) -> tuple[F64, F64, F64]:
         return points[0], np.zeros(points.shape[1:3]), tilt[0]
     distance = np.array([[np.linalg.norm(a - b, axis=-1).mean() for b in points] for a in points])  # (H, H)
     medoid = int(distance.sum(1).argmin())
-    near = distance[medoid] <= 2 * np.sort(distance[medoid])[(len(points) - 1) // 2]
-    kept = points[near]
-    return kept.mean(0), np.linalg.norm(kept - kept.mean(0), axis=-1).mean(0), tilt[near].mean(0)
+    inliers = distance[medoid] <= 2 * np.sort(distance[medoid])[(len(points) - 1) // 2]
+    kept = points[inliers]
+    return kept.mean(0), np.linalg.norm(kept - kept.mean(0), axis=-1).mean(0), tilt[inliers].mean(0)
 
 
 def make_sampler(
@@ -128,7 +128,7 @@ def make_sampler(
 
     size = -(-options.window // network.config.patch) * network.config.patch
     draw = sample_views if network.config.cross_view else sample_lines
-    return lambda given: draw(network, given, schedule, replace(options, window=size), generator, progress=count)
+    return lambda view: draw(network, view, schedule, replace(options, window=size), generator, progress=count)
 
 
 def tilt_of(up: F64) -> tuple[float, float]:

@@ -90,8 +90,8 @@ def tilt_prior(network: Denoiser, x: Array, confidence: Array, turn: Array, wind
         features = view_features(project(rotations, noise), x[index], confidence[index])
         n = xp.full((len(features),), last, dtype=xp.int64, device=device(x))
         mask = xp.asarray(np.tile(inside, (NOISE_DRAWS, 1)), device=device(x))
-        told = xp.broadcast_to(codes, (len(features), *codes.shape))
-        said = xp.astype(network(features, n, told, mask, with_camera=True)[1], x.dtype)
+        all_codes = xp.broadcast_to(codes, (len(features), *codes.shape))
+        said = xp.astype(network(features, n, all_codes, mask, with_camera=True)[1], x.dtype)
         said = said.reshape(NOISE_DRAWS, count, -1).mean(0)
         spreads.append(said[:, 3:5])
         up = -camera_tilt(said[:, :2])[:, None, :, 1]  # (W, 1, 3) in the turned camera's axes

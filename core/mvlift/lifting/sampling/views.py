@@ -1,6 +1,6 @@
 """Parallel-projection views about the root, and points triangulated from them.
 
-The lifting frame is upright: x right, y down, z forward from the given camera's azimuth, origin at the root.
+The lifting frame is upright: x right, y down, z forward from the input camera's azimuth, origin at the root.
 A view is a rotation M (world to view); it sees a point X at (M X)_{xy}. Rotations have orthonormal rows, so standard
 normal noise in 3D is standard normal in every view and agrees between views: diffusion can run on X itself.
 """

@@ -133,14 +133,14 @@ def _with_present_keys(data: Any) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     """A subject file, with what it leaves out taken from the subject that it extends."""
-    own = _with_present_keys(read_json(path, dict[str, Any]))
-    if "extends" not in own:
-        return dict(own)
-    if own["extends"] not in subject_names():
-        raise ValueError(f"it extends {own['extends']!r}, which is none of {', '.join(subject_names())}")
-    base = _read(_FOLDER / f"{own['extends']}.json")
-    tree = checked(own.get("tree", {}), dict[str, str], path.name)
-    return {**base, **own, "tree": {**base["tree"], **tree}}
+    spec = _with_present_keys(read_json(path, dict[str, Any]))
+    if "extends" not in spec:
+        return dict(spec)
+    if spec["extends"] not in subject_names():
+        raise ValueError(f"it extends {spec['extends']!r}, which is none of {', '.join(subject_names())}")
+    base = _read(_FOLDER / f"{spec['extends']}.json")
+    tree = checked(spec.get("tree", {}), dict[str, str], path.name)
+    return {**base, **spec, "tree": {**base["tree"], **tree}}
 
 
 @dataclass(frozen=True)
