@@ -46,20 +46,20 @@ def test_schedule_numbers() -> None:
 def test_added_noise_has_the_announced_mean_and_variance() -> None:
     schedule = CosineSchedule()
     noise = torch.randn(3, 20_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    level = torch.tensor([1, 500, 1000])
-    noisy = schedule.add_noise(torch.full_like(noise, 2.0), level, noise)
-    bar = torch.as_tensor(schedule.alpha_bar())[level]
+    timestep = torch.tensor([1, 500, 1000])
+    noisy = schedule.add_noise(torch.full_like(noise, 2.0), timestep, noise)
+    bar = torch.as_tensor(schedule.alpha_bar())[timestep]
     assert noisy.mean(1).tolist() == pytest.approx((2 * bar.sqrt()).tolist(), abs=0.02)
     assert noisy.var(1).tolist() == pytest.approx((1 - bar).tolist(), abs=0.02)
 
 
 def test_levels_are_even_and_bounded() -> None:
     schedule = CosineSchedule()
-    assert schedule.levels(4) == [1000, 750, 500, 250]
-    assert schedule.levels(1000) == list(range(1000, 0, -1))
+    assert schedule.timesteps(4) == [1000, 750, 500, 250]
+    assert schedule.timesteps(1000) == list(range(1000, 0, -1))
     for count in (0, 1001):
         with pytest.raises(ValueError, match="1 to 1000"):
-            schedule.levels(count)
+            schedule.timesteps(count)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_error_falls_with_steps_and_falls_faster_for_the_second_order_solver() -
     quantile = (start - bar[1000].sqrt() * MEAN) / (bar[1000] * DEVIATION**2 + 1 - bar[1000]).sqrt()
 
     def error(solver, steps: int) -> float:  # type: ignore[no-untyped-def]
-        end = solver(posterior_mean(schedule), schedule, lambda: start, schedule.levels(steps))
+        end = solver(posterior_mean(schedule), schedule, lambda: start, schedule.timesteps(steps))
         return float((end - MEAN - DEVIATION * quantile).abs().max())
 
     errors = {solver: [error(solver, n) for n in (10, 20, 40)] for solver in (ddim, dpm_solver_pp)}
@@ -97,9 +97,9 @@ def test_ddim_is_deterministic_after_its_first_noise_and_ancestral_is_not() -> N
         calls.append(1)
         return torch.zeros(3)
 
-    ddim(posterior_mean(schedule), schedule, noise, schedule.levels(5))
+    ddim(posterior_mean(schedule), schedule, noise, schedule.timesteps(5))
     assert len(calls) == 1
-    ancestral(posterior_mean(schedule), schedule, noise, schedule.levels(5))
+    ancestral(posterior_mean(schedule), schedule, noise, schedule.timesteps(5))
     assert len(calls) == 1 + 5
 
 
@@ -139,18 +139,18 @@ def test_the_value_of_a_missing_keypoint_changes_nothing(cross_view: bool) -> No
 def test_the_condition_reaches_the_network(cross_view: bool) -> None:
     """Another given motion changes what the views are denoised to, not only what is held."""
     network = tiny_network(cross_view=cross_view)
-    level = torch.tensor([500])
+    timestep = torch.tensor([500])
     if cross_view:
         noisy, sure = torch.zeros(1, 3, 8, 25, 2), torch.ones(1, 8, 25)
         flags = torch.tensor([1.0, 0, 0, 0])
         code = view_code(torch.arange(4.0), torch.zeros(4), flags)[None]
-        first = network(view_features(noisy, torch.zeros(1, 8, 25, 2), sure), level, code)
-        other = network(view_features(noisy, torch.ones(1, 8, 25, 2), sure), level, code)
+        first = network(view_features(noisy, torch.zeros(1, 8, 25, 2), sure), timestep, code)
+        other = network(view_features(noisy, torch.ones(1, 8, 25, 2), sure), timestep, code)
     else:
         noisy, lines = torch.zeros(1, 1, 8, 25, 2), torch.ones(1, 1, 8, 25, 3)
         code = torch.zeros(1, 1, 8)
-        first = network(line_features(noisy, lines, torch.ones(1, 1, 8, 25)), level, code)
-        other = network(line_features(noisy, lines, torch.zeros(1, 1, 8, 25)), level, code)
+        first = network(line_features(noisy, lines, torch.ones(1, 1, 8, 25)), timestep, code)
+        other = network(line_features(noisy, lines, torch.zeros(1, 1, 8, 25)), timestep, code)
     assert (first - other).abs().max() > 1e-3
 
 
@@ -161,10 +161,10 @@ def test_padding_is_not_attended_to() -> None:
     inside[:, 8:] = False
     other = features.clone()
     other[:, :, 8:] += 10
-    level, code = torch.tensor([100]), torch.zeros(1, 1, 8)
-    a, b = network(features, level, code, inside), network(other, level, code, inside)
+    timestep, code = torch.tensor([100]), torch.zeros(1, 1, 8)
+    a, b = network(features, timestep, code, inside), network(other, timestep, code, inside)
     assert torch.allclose(a[:, :, :8], b[:, :, :8], atol=1e-5)
-    open_, shut = network(other, level, code), network(features, level, code)
+    open_, shut = network(other, timestep, code), network(features, timestep, code)
     assert (open_ - shut)[:, :, :8].abs().max() > 1e-3
 
 

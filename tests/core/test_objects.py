@@ -115,8 +115,8 @@ def test_a_known_size_corrects_a_wrong_depth() -> None:
 
 
 def test_holds_are_found_in_spite_of_depth(object_fit: ObjectFit) -> None:
-    assert object_fit.held[REST + 5 :].min() > 0.5
-    assert object_fit.held[: REST - 8].max() == 0
+    assert object_fit.grip_probability[REST + 5 :].min() > 0.5
+    assert object_fit.grip_probability[: REST - 8].max() == 0
     np.testing.assert_allclose(object_fit.grips[-1], GRIPS, atol=0.05)
     position, rotation, hands = carried()
     free = hands.copy()

@@ -128,14 +128,14 @@ class _Denoiser:
         low, high = self.options.lowest, self.options.highest + 1
         drawn = [torch.randint(low, high, (1,), generator=g, device=g.device) for g in self.generators]
         count, each, frames = views.shape[:3]
-        level = torch.cat(drawn).to(views.device).repeat_interleave(each)
+        timestep = torch.cat(drawn).to(views.device).repeat_interleave(each)
         with torch.inference_mode():
             noise = self._noise(views)
-            noisy = self.schedule.add_noise(views.flatten(0, 1), level, noise.flatten(0, 1)).view_as(views)
+            noisy = self.schedule.add_noise(views.flatten(0, 1), timestep, noise.flatten(0, 1)).view_as(views)
             features = _held(line_features(noisy, self.lines, self.has), self.index).flatten(0, 1)
             code = views.new_zeros(count * each, 1, 8)
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bfloat16):
-                out = self.network(features[:, None], level, code, self.mask.repeat_interleave(each, 0))
+                out = self.network(features[:, None], timestep, code, self.mask.repeat_interleave(each, 0))
         away = views - out[:, 0, :frames].float().clone().view_as(views)
         if self.options.weighting == "clean":
             return away

@@ -22,11 +22,11 @@ NoiseSource = Callable[[], Array]
 SamplerName = Literal["ancestral", "ddim", "dpm++"]
 
 
-def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int]) -> Array:
-    """DDPM ancestral sampling (Ho et al. 2020, eq. 6-7) from the posterior q(X_m | X_n, X_0), over given levels."""
+def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, timesteps: list[int]) -> Array:
+    """DDPM ancestral sampling (Ho et al. 2020, eq. 6-7) from the posterior q(X_m | X_n, X_0), over given timesteps."""
     bar = schedule.alpha_bar().tolist()
     x = noise()
-    for n, m in zip(levels, [*levels[1:], 0], strict=True):
+    for n, m in zip(timesteps, [*timesteps[1:], 0], strict=True):
         clean = denoise(x, n)
         ratio = bar[n] / bar[m]
         mean = (bar[m] ** 0.5 * (1 - ratio) * clean + ratio**0.5 * (1 - bar[m]) * x) / (1 - bar[n])
@@ -35,11 +35,13 @@ def ancestral(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, le
     return x
 
 
-def ddim(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int], eta: float = 0.0) -> Array:
+def ddim(
+    denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, timesteps: list[int], eta: float = 0.0
+) -> Array:
     """DDIM (Song et al. 2021, eq. 12); eta 0 is deterministic, 1 has ancestral variance."""
     bar = schedule.alpha_bar().tolist()
     x = noise()
-    for n, m in zip(levels, [*levels[1:], 0], strict=True):
+    for n, m in zip(timesteps, [*timesteps[1:], 0], strict=True):
         clean = denoise(x, n)
         epsilon = (x - bar[n] ** 0.5 * clean) / (1 - bar[n]) ** 0.5
         deviation = eta * ((1 - bar[m]) / (1 - bar[n]) * (1 - bar[n] / bar[m])) ** 0.5
@@ -49,7 +51,7 @@ def ddim(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels:
     return x
 
 
-def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, levels: list[int]) -> Array:
+def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, timesteps: list[int]) -> Array:
     """DPM-Solver++(2M) for a clean-sample prediction (Lu et al. 2022, algorithm 2), first order at both ends."""
     bar = schedule.alpha_bar()
     log_snr = (0.5 * np.log(bar / np.maximum(1 - bar, 1e-20))).tolist()  # λ_n
@@ -57,7 +59,7 @@ def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource
     x = noise()
     previous: Array | None = None
     previous_level = 0
-    for n, m in zip(levels, [*levels[1:], 0], strict=True):
+    for n, m in zip(timesteps, [*timesteps[1:], 0], strict=True):
         clean = denoise(x, n)
         if m == 0:
             return clean
@@ -72,7 +74,7 @@ def dpm_solver_pp(denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource
 
 
 def sample(name: SamplerName, denoise: Denoise, schedule: CosineSchedule, noise: NoiseSource, steps: int) -> Array:
-    """Draw a sample by name with evenly spaced levels.
+    """Draw a sample by name with evenly spaced timesteps.
 
     Args:
         name: "ancestral", "ddim" or "dpm++".
@@ -84,12 +86,12 @@ def sample(name: SamplerName, denoise: Denoise, schedule: CosineSchedule, noise:
     Raises:
         ValueError: no such sampler.
     """
-    levels = schedule.levels(steps)
+    timesteps = schedule.timesteps(steps)
     match name:
         case "ancestral":
-            return ancestral(denoise, schedule, noise, levels)
+            return ancestral(denoise, schedule, noise, timesteps)
         case "ddim":
-            return ddim(denoise, schedule, noise, levels)
+            return ddim(denoise, schedule, noise, timesteps)
         case "dpm++":
-            return dpm_solver_pp(denoise, schedule, noise, levels)
+            return dpm_solver_pp(denoise, schedule, noise, timesteps)
     raise ValueError(f"There is no sampler {name!r}; there are ancestral, ddim, dpm++.")

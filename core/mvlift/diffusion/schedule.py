@@ -17,10 +17,10 @@ __all__ = ["CosineSchedule"]
 class CosineSchedule:
     """Cosine schedule (Nichol and Dhariwal 2021, eq. 17), with betas clipped at 0.999.
 
-    Noise levels are numbered as in the paper: n = 1 is almost clean, n = ``steps`` almost pure noise; n = 0 is clean.
+    Timesteps are numbered as in the paper: n = 1 is almost clean, n = ``steps`` almost pure noise; n = 0 is clean.
 
     Attributes:
-        steps: N, number of noise levels.
+        steps: N, number of timesteps.
         offset: the small s of eq. 17.
     """
 
@@ -33,23 +33,23 @@ class CosineSchedule:
         f = np.cos((n + self.offset) / (1 + self.offset) * math.pi / 2) ** 2
         return np.concatenate([[1.0], np.cumprod(np.maximum(f[1:] / f[:-1], 1e-3))])
 
-    def add_noise(self, clean: Array, level: Array, noise: Array) -> Array:
+    def add_noise(self, clean: Array, timestep: Array, noise: Array) -> Array:
         """X_n from X_0.
 
         Args:
             clean: (B, ...) X_0.
-            level: (B,) integer n.
+            timestep: (B,) integer n.
             noise: (B, ...) standard normal.
         """
-        bar = array_like(self.alpha_bar(), clean)[level]
+        bar = array_like(self.alpha_bar(), clean)[timestep]
         bar = bar.reshape(-1, *[1] * (clean.ndim - 1))
         return bar**0.5 * clean + (1 - bar) ** 0.5 * noise
 
-    def levels(self, count: int) -> list[int]:
-        """``count`` noise levels from N down to 1, evenly spaced, for a few-step sampler.
+    def timesteps(self, count: int) -> list[int]:
+        """``count`` timesteps from N down to 1, evenly spaced, for a few-step sampler.
 
         Raises:
-            ValueError: more levels than the schedule has, or none.
+            ValueError: more timesteps than the schedule has, or none.
         """
         if not 1 <= count <= self.steps:
             raise ValueError(f"{count} sampling steps asked for; the schedule has 1 to {self.steps}.")

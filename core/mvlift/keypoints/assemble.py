@@ -112,10 +112,10 @@ def _frames(
     placed = None if detections.time is None else place_by_time(detections.frame, detections.time, fps)
     if placed is not None:
         frame, rate = placed
-        count, held = int(frame.max()) + 1, len(np.unique(frame))
+        count, occupied = int(frame.max()) + 1, len(np.unique(frame))
         notes.append(
             f"The time stamps are irregular: the frames were placed by their time, {float(rate):.5g} a second. "
-            f"{held} of {count} frames have keypoints."
+            f"{occupied} of {count} frames have keypoints."
         )
         return frame, rate
     notes += [detections.counted] if detections.counted else []

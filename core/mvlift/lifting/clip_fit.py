@@ -70,8 +70,8 @@ def fit_clip(
     probes = [fit_body(skeleton, kinematic_model, _part(targets, slice(s, s + PROBE)), options, prior) for s in starts]
     betas = np.median([p.betas for p in probes], axis=0)
     up = np.mean([p.up for p in probes], axis=0)
-    held = replace(options, betas=tuple(float(b) for b in betas), shape=False, up_sigma=0.0)
-    level = replace(targets, up=up / np.linalg.norm(up))
+    window_options = replace(options, betas=tuple(float(b) for b in betas), shape=False, up_sigma=0.0)
+    window_targets = replace(targets, up=up / np.linalg.norm(up))
     root = np.empty((frames, 3))
     rotations = np.empty((frames, len(skeleton.joint_names), 3, 3))
     bridged = np.zeros(targets.points3d.shape[:2], dtype=bool)
@@ -84,14 +84,16 @@ def fit_clip(
         def report_progress(share: float, begin: int = start, end: int = stop) -> None:
             progress((begin + share * (end - begin)) / frames)
 
-        part = fit_body(skeleton, kinematic_model, _part(level, slice(start, stop)), held, prior, report_progress)
+        part = fit_body(
+            skeleton, kinematic_model, _part(window_targets, slice(start, stop)), window_options, prior, report_progress
+        )
         both = slice(start, done)
         root[both], rotations[both] = _blend(root[both], rotations[both], part, done - start)
         root[done:stop], rotations[done:stop] = part.root[done - start :], part.rotations[done - start :]
         if part.bridged is not None:
             bridged[start:stop] |= part.bridged
         done, size = stop, part.size
-    fitted = _whole(skeleton, kinematic_model, level, betas, root, rotations, probes, size)
+    fitted = _whole(skeleton, kinematic_model, window_targets, betas, root, rotations, probes, size)
     return replace(fitted, bridged=bridged)
 
 

@@ -92,7 +92,7 @@ class ObjectFit:
         rotation: (T, 3, 3) its axes to the camera's.
         size: (3,) metres in a unit of each of its axes.
         points: (T, P, 3) keypoints.
-        held: (T, H) in [0, 1], how sure a hand holds it.
+        grip_probability: (T, H) in [0, 1], how sure a hand holds it.
         grips: (T, H, 3) where, in its own frame and metres; constant while a hold lasts.
     """
 
@@ -100,7 +100,7 @@ class ObjectFit:
     rotation: F64
     size: F64
     points: F64
-    held: F64
+    grip_probability: F64
     grips: F64
 
 
@@ -137,7 +137,7 @@ class _Fit:
         self.free = 0 if shape.size is not None else 3 if shape.kind == "box" else 1
         frames, hands = targets.hands.shape[:2]
         self.still = np.zeros(frames, dtype=bool)
-        self.held, self.grips = np.zeros((frames, hands)), np.zeros((frames, hands, 3))
+        self.grip_probability, self.grips = np.zeros((frames, hands)), np.zeros((frames, hands, 3))
 
     @property
     def local_points(self) -> F64:
@@ -196,7 +196,7 @@ class _Fit:
         back = np.broadcast_to(self.rotation.transpose(0, 2, 1)[:, None], (*offset.shape, 3))
         jacobian = np.concatenate([-back, back @ skew(offset)], -1)
         scaled = np.linalg.norm(residual, axis=-1) / (3 * HOLD_SIGMA)
-        self._add(system, residual, self.held / HOLD_SIGMA**2 / (1 + scaled**2), jacobian, None)
+        self._add(system, residual, self.grip_probability / HOLD_SIGMA**2 / (1 + scaled**2), jacobian, None)
 
     def _add_rest(self, system: MotionSystem) -> None:
         both = (self.still[1:] & self.still[:-1]).astype(np.float64)[:, None] * (30 / self.targets.fps) ** -2
@@ -232,7 +232,9 @@ class _Fit:
         """Find anew where the object rests and which hand holds it where."""
         self.still = at_rest(self.targets)
         hands = self.targets.hands
-        self.held, self.grips = find_grips(self.position, self.rotation, self.local_points, hands, ~self.still)
+        self.grip_probability, self.grips = find_grips(
+            self.position, self.rotation, self.local_points, hands, ~self.still
+        )
 
     def step(self) -> None:
         """One damped Gauss-Newton step."""
@@ -283,4 +285,4 @@ def fit_object(shape: ObjectShape, targets: ObjectTargets, options: ObjectOption
         if options.contacts and i in (3, 6, 9):
             fit.observe()
         fit.step()
-    return ObjectFit(fit.position, fit.rotation, np.exp(fit.log_size), fit.points(), fit.held, fit.grips)
+    return ObjectFit(fit.position, fit.rotation, np.exp(fit.log_size), fit.points(), fit.grip_probability, fit.grips)

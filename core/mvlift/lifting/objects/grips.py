@@ -72,10 +72,10 @@ def find_grips(position: F64, rotation: F64, local_points: F64, hands: F64, movi
         moving: (T,) False where the object rests.
 
     Returns:
-        held (T, H) in [0, 1], grips (T, H, 3) in the object's frame.
+        Grip probability (T, H) in [0, 1], grips (T, H, 3) in the object's frame.
     """
     frames, count = hands.shape[:2]
-    held, grips = np.zeros((frames, count)), np.zeros((frames, count, 3))
+    grip_probability, grips = np.zeros((frames, count)), np.zeros((frames, count, 3))
     low, high = local_points.min(0), local_points.max(0)
     for run in runs(moving):
         if run.stop - run.start < 5:
@@ -92,6 +92,6 @@ def find_grips(position: F64, rotation: F64, local_points: F64, hands: F64, movi
         for h in range(count):
             if along[h, best] and gap[h, best] < HOLD_DISTANCE:
                 grip, distance, _ = tried[h][best]
-                held[run, h] = 1 / (1 + (distance / (2 * HOLD_SPREAD)) ** 2)
+                grip_probability[run, h] = 1 / (1 + (distance / (2 * HOLD_SPREAD)) ** 2)
                 grips[run, h] = grip
-    return held, grips
+    return grip_probability, grips

@@ -152,7 +152,7 @@ def held_body(fitted: BodyFit, object_fit: ObjectFit, skeleton: BodySkeleton, fp
     """The person with hands that stay on the object while they hold it."""
     hands = tuple(n for n in ARMS if n in skeleton.keypoint_names)
     targets = object_fit.position[:, None] + np.einsum("tab,thb->tha", object_fit.rotation, object_fit.grips)
-    return snap_wrists_to_object(fitted, skeleton, hands, targets, object_fit.held, fps)
+    return snap_wrists_to_object(fitted, skeleton, hands, targets, object_fit.grip_probability, fps)
 
 
 def measured(motion: LiftedMotion, object_fit: ObjectFit, skeleton: BodySkeleton) -> LiftedMotion:

@@ -39,7 +39,7 @@ def snap_wrists_to_object(
     skeleton: BodySkeleton,
     hands: tuple[str, ...],
     targets: F64,
-    held: F64,
+    grip_probability: F64,
     fps: float,
 ) -> BodyFit:
     """The same motion with hands where they hold an object.
@@ -49,16 +49,16 @@ def snap_wrists_to_object(
         skeleton: that was fitted.
         hands: keypoints of the hands, keys of ``ARMS``; H of them.
         targets: (T, H, 3) where they hold, in the same axes.
-        held: (T, H) in [0, 1], 0 where a hand is free.
+        grip_probability: (T, H) in [0, 1], 0 where a hand is free.
         fps: frames a second; hands come and go within a tenth of a second.
     """
-    if not (held > 0).any():
+    if not (grip_probability > 0).any():
         return fitted
     rest, _ = skeleton.shaped(fitted.betas)
     trans = fitted.root - rest[0]
     rotations = fitted.rotations.copy()
-    share = gaussian_filter1d((held > 0.3).astype(np.float64), BLEND_SECONDS * fps, axis=0, mode="nearest")
-    share = np.maximum(share, held > 0.3)
+    share = gaussian_filter1d((grip_probability > 0.3).astype(np.float64), BLEND_SECONDS * fps, axis=0, mode="nearest")
+    share = np.maximum(share, grip_probability > 0.3)
     for _ in range(2):  # the keypoint is not quite the joint
         joints, points = skeleton.posed(fitted.betas, rotations, trans)
         world = world_rotations(skeleton.parents, rotations)

@@ -150,7 +150,7 @@ def _run(
     schedule: CosineSchedule,
     generator: Generator,
     *,
-    held: float,
+    input_weight: float,
     find_tilt: TiltPrior | None,
     progress: Callable[[], None],
 ) -> Sampled:
@@ -179,7 +179,7 @@ def _run(
             tilt = _fit_tilt(alone, input_view, _fit_tilt(alone, input_view, tilt, find_tilt), find_tilt)
         rotation, _ = line_of_sight(input_view.turn, tilt)
         cameras = xp.concat([rotation[:, None, ...], level], axis=1)
-        sure = xp.broadcast_to(held * input_view.confidence, (count, 1, *input_view.confidence.shape))
+        sure = xp.broadcast_to(input_weight * input_view.confidence, (count, 1, *input_view.confidence.shape))
         progress()
         return triangulate(cameras, xp.concat([given_x, clean], axis=1), xp.concat([sure, ones], axis=1))
 
@@ -246,7 +246,7 @@ def sample_lines(
     *,
     azimuths: Sequence[float] = LINE_AZIMUTHS,
     with_lines: bool = True,
-    held: float = INPUT_VIEW_WEIGHT,
+    input_weight: float = INPUT_VIEW_WEIGHT,
     progress: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """3D motion from the line-conditioned model of stage 1 (the in-loop form of stage 2).
@@ -259,7 +259,7 @@ def sample_lines(
         generator: randomness.
         azimuths: of the generated views, degrees.
         with_lines: False leaves the condition out (the ablation).
-        held: weight of the input view.
+        input_weight: weight of the input view.
         progress: called after every step.
 
     Returns:
@@ -268,7 +268,16 @@ def sample_lines(
     views, denoise = line_denoiser(network, input_view, azimuths, with_lines)
     windows = windows_of(len(input_view.x), options, network.config.patch)
     return _run(
-        input_view, views, denoise, windows, options, schedule, generator, held=held, find_tilt=None, progress=progress
+        input_view,
+        views,
+        denoise,
+        windows,
+        options,
+        schedule,
+        generator,
+        input_weight=input_weight,
+        find_tilt=None,
+        progress=progress,
     )
 
 
@@ -279,7 +288,7 @@ def sample_views(
     options: SampleOptions,
     generator: Generator,
     *,
-    held: float = INPUT_VIEW_WEIGHT,
+    input_weight: float = INPUT_VIEW_WEIGHT,
     progress: Callable[[], None] = lambda: None,
 ) -> Sampled:
     """3D motion from the multi-view model of stage 4, whose views are level cameras on the ring.
@@ -299,7 +308,7 @@ def sample_views(
         options,
         schedule,
         generator,
-        held=held,
+        input_weight=input_weight,
         find_tilt=prior,
         progress=progress,
     )
