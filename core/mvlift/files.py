@@ -26,7 +26,7 @@ _HOST: Final = hashlib.blake2b(platform.node().encode(), digest_size=4).hexdiges
 _PART: Final = re.compile(r"\.mvlift-([0-9a-f]{8})-(\d{1,10})-\d+(\..*)?")
 _FOLDER: Final = re.compile(r"mvlift-([0-9a-f]{8})-(\d{1,10})-.*")
 _YOUNG: Final = 60.0
-"""Seconds for which what another process left is let be."""
+"""Age in seconds from which temporary files of other processes may be removed."""
 _HEADS: Final[dict[str, tuple[bytes, ...]]] = {
     ".png": (b"\x89PNG\r\n\x1a\n",),
     ".npy": (b"\x93NUMPY",),
@@ -83,7 +83,7 @@ def is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # it belongs to somebody else, or the system does not tell
+    except (OSError, OverflowError):  # the process belongs to another user, or the system does not say
         return True
     return True
 
@@ -129,7 +129,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         check_written(part, path.suffix)
         part.replace(path)
     except OSError as error:
-        error.filename = str(path)  # the temporary name tells nobody anything
+        error.filename = str(path)  # the temporary name would not help the user
         raise
     finally:
         with contextlib.suppress(OSError):

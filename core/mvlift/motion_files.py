@@ -115,7 +115,9 @@ def load_motion(path: str | Path) -> LiftedMotion:
     except MvliftError as error:
         raise MotionFileError(error.message, "Lift the clip again.") from error
     if str(arrays.get("kind", "")) != _KIND:
-        raise MotionFileError(f"{source.name} is no motion of MVLift ({', '.join(list(arrays)[:8])}).", "Lift a clip.")
+        raise MotionFileError(
+            f"{source.name} is not a motion of MVLift ({', '.join(list(arrays)[:8])}).", "Lift a clip."
+        )
     try:
         if int(arrays["version"]) > VERSION:
             raise MotionFileError(f"{source.name} is of version {int(arrays['version'])}.", "Update MVLift to read it.")

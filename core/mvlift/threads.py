@@ -32,7 +32,7 @@ VARIABLES: Final = (
 
 
 def wait_asleep() -> None:
-    """Have OpenMP threads that are started from now on, here and in child processes, sleep while they wait.
+    """Let OpenMP threads started from now on, here and in child processes, sleep while they wait.
 
     By default they spin for a while: two threads beside other programs train a small network 14 times slower so.
     """

@@ -26,7 +26,7 @@ class LoadedDenoiser:
     Attributes:
         network, schedule: the network and the noise schedule of its training.
         device: torch's device of its arrays; None where it takes NumPy's.
-        where: for people and metadata: "cpu", "cuda:0", "directml" ...
+        device_name: for messages and metadata: "cpu", "cuda:0", "directml" ...
     """
 
     network: Denoiser

@@ -35,7 +35,7 @@ MAX_LEVEL: Final = 0.4
 
 TILT_SHARES: Final = np.array([0.4, 2.0])
 """Standard deviations of a first guess of the up direction sideways (roll) and forwards (elevation), as shares of its
-sigma: cameras are held level, but look down by any angle, of which a lift's guess leans to the usual one."""
+sigma: cameras have little roll, but any elevation, for which a lift's guess is biased to the usual one."""
 
 
 def floor_height(height: F64) -> float:
@@ -98,7 +98,8 @@ def standing(joints: F64, skeleton: BodySkeleton, kinematic_model: KinematicMode
 
 
 def _balance(standing: F64 | None, up: F64, axes: F64, seconds: float) -> tuple[F64, float]:
-    """Turn (2,) of ``up`` that puts the body over its soles, and its weight: none for who sits, lies or hangs."""
+    """Turn (2,) of ``up`` that puts the body over its soles, and its weight: none for a sitting, lying or hanging
+    person."""
     if standing is None or standing @ up < 0.5 * np.linalg.norm(standing):
         return np.zeros(2), 0.0
     turn = standing @ axes / np.linalg.norm(standing)
@@ -116,8 +117,10 @@ def level_up(
 ) -> F64:
     """The up direction for which the resting points lie in one level plane.
 
-    Weighted least squares on a turn of ``up``, held by a Gaussian prior; one place to stand says nothing and changes
-    nothing. The lowest point of every frame counts a little too: whoever runs rests never, but stays by the floor.
+    Weighted least squares on a turn of ``up``, held by a Gaussian prior; contacts at a single place do not determine it
+    and change
+    nothing. The lowest point of every frame counts a little too: a runner hardly has contacts, but stays near the
+    floor.
 
     Args:
         points: (T, C, 3) metres.
@@ -125,8 +128,8 @@ def level_up(
         up: (3,) first guess.
         sigma: standard deviation of the guess, radians; sideways and forwards by ``TILT_SHARES`` of it.
         fps: frames per second.
-        standing: (3,) metres from the soles to the centre of mass, mean over the clip; who neither falls nor speeds up
-            keeps the one over the other.
+        standing: (3,) metres from the soles to the centre of mass, mean over the clip; in balance it is parallel to
+        ``up``.
 
     Returns:
         (3,) unit vector.

@@ -58,13 +58,13 @@ class _Fit(FitState):
         return self.ground
 
     def _distrust(self, posed: Posed) -> None:
-        """Targets that make the body jump hardly count any more: what is before and after bridges them."""
+        """Reduce the weight of targets that make the body jump, so that the motion is interpolated across them."""
         pops = find_pops(posed.points[:, : self.keypoints], self.targets.fps)
         self.bridged |= pops
         self.trust = np.where(self.bridged, BRIDGED_TRUST, 1.0)
 
     def _pin(self, posed: Posed) -> None:
-        """Settle for good what rests where; what rests too shortly to be held is not said to rest."""
+        """Fix the contacts and the places of resting parts; contacts too short to be held are removed."""
         self._distrust(posed)
         ground = self._find_ground(posed, level=False)
         places, weight = find_anchors(self._lowest(posed), ground, self.up, self.targets.fps)

@@ -18,7 +18,7 @@ class PosePrior(Protocol):
     """A pose prior, as the fit needs it."""
 
     def target_pose(self, rotations: F64) -> tuple[F64, F64]:
-        """Nearest plausible pose (N, 21, 3, 3) of body rotations (N, 21, 3, 3), and weights (N,)."""
+        """Target pose: the nearest plausible pose (N, 21, 3, 3) of body rotations (N, 21, 3, 3), and weights (N,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class FitTargets:
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How a fit goes.
+    """Options of a fit.
 
     Attributes:
         iterations: damped Gauss-Newton steps.

@@ -37,24 +37,24 @@ CONTACT_HEIGHT: Final = 0.04
 ANCHOR_SIGMA: Final = 0.003
 """Metres from the place that a resting part keeps, in the last steps."""
 BELOW_SIGMA: Final = 0.01
-"""Metres below the floor that a part may be then."""
+"""Metres by which a part may be below the floor then."""
 GRAVITY: Final = 9.81
 FLIGHT_ACCELERATION: Final = 0.003
 """Metres a frame squared at 30 fps by which the root in flight may differ from free fall,"""
 FLIGHT_OUTLIER: Final = 0.01
-"""and from where on it counts less and less: flight was claimed in error."""
+"""and the scale of the Cauchy weight on it, for frames wrongly detected as flight."""
 PRIOR_SIGMA: Final = 0.15
 """Radians from the nearest plausible pose, for a pose that the prior finds ordinary."""
 LIMIT_SIGMA: Final = 0.1
 MIN_LATERAL_GAP: Final = 0.02
 """Metres by which the left of two limbs that do not cross is left of the right one,"""
 LATERAL_GAP_SIGMA: Final = 0.02
-"""and how strictly."""
+"""and the standard deviation of that constraint, metres."""
 STATURE_SIGMA: Final = 0.002
 
 
 class FitState:
-    """What a fit has found so far, and its residuals there."""
+    """Current state of a fit, and its residuals there."""
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class FitState:
         return np.asarray(posed.points[:, self.keypoints :] - self.radius[:, None] * self.up)
 
     def _add_contacts(self, system: MotionSystem, points: F64, jacobian: F64, ground: Ground) -> None:
-        """What rests does not move and is on the ground under it; nothing is below the floor."""
+        """Resting parts do not move and are at the height of the ground under them; no part is below the floor."""
         frames = len(points)
         along = np.einsum("a,tkad->tkd", self.up, jacobian)
         height = points @ self.up
@@ -216,7 +216,7 @@ class FitState:
         system.add(beyond, (beyond < 0) / LATERAL_GAP_SIGMA**2, slope)
 
     def _add_velocity(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
-        """The lifted path of the root: what the models know of walking, where size alone says little of depth."""
+        """The lifted path of the root: it constrains depth, which apparent size determines poorly."""
         if self.targets.velocity is None:
             return
         wanted = self.targets.velocity[:-1] * self.size
@@ -282,7 +282,7 @@ class FitState:
         )
 
     def _add_shape(self, system: MotionSystem) -> None:
-        # what is wrong with lifted bone lengths is wrong in every frame: a second counts as one observation
+        # errors of lifted bone lengths are correlated over frames: a second counts as one observation
         weight = SHAPE_WEIGHT * max(len(self.root) / self.targets.fps, 1.0) / self.skeleton.shape_sigma**2
         system.corner += np.diag(weight)
         system.corner_gradient += weight * self.betas

@@ -18,9 +18,9 @@ from mvlift.typing import F64
 __all__ = ["Ground", "View", "find_anchors", "find_ground", "seen_speed", "view_of"]
 
 RAISED: Final = 0.14
-"""Metres above the floor from which a part that rests has something else under it."""
+"""Metres above the floor from which a resting part stands on something else (step, seat, bar)."""
 SAME_LEVEL: Final = 0.06
-"""Metres between two rests that are taken for one height."""
+"""Rests whose heights differ by less than this, metres, have one height."""
 STEP_SECONDS: Final = 0.25
 SEAT_SECONDS: Final = 0.8
 BAR_SECONDS: Final = 0.8
@@ -214,12 +214,12 @@ def find_ground(
         points: (T, C, 3) metres, the lowest point of each support.
         up: (3,) unit vector.
         fps: frames a second.
-        seen: (T, C) 1 where the part is seen, 0 where nothing is claimed of it.
+        seen: (T, C) 1 where the part is seen; contacts are set to 0 where it is not.
         speed: (T, C) metres a second, see ``seen_speed``; None: of the points.
     """
     speed = point_speed(points, fps) if speed is None else speed
     height = points @ up
-    usable = np.where(seen > 0, height, height + 10.0)  # what is not seen is nowhere near the floor
+    usable = np.where(seen > 0, height, height + 10.0)  # parts that are not seen are put high above the floor
     if not (seen > 0).any():
         usable = height
     floor = _floor(usable, resting(points + (usable - height)[..., None] * up, up, fps, speed) * (seen > 0))
@@ -244,7 +244,7 @@ def find_ground(
 def find_anchors(points: F64, ground: Ground, up: F64, fps: float) -> tuple[F64, F64]:
     """Where each support is held while it rests: one place on its level for each stretch of contact.
 
-    A stretch in which a part creeps further than ``MAX_SHIFT`` is cut, so that what slides on purpose goes on sliding.
+    A stretch in which a part creeps further than ``MAX_SHIFT`` is cut, so that intended sliding is kept.
 
     Args:
         points: (T, C, 3) metres, as in ``find_ground``.

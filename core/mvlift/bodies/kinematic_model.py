@@ -22,7 +22,7 @@ _DATA: Final = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class KinematicModel:
-    """What a fit knows of a body beyond its skeleton.
+    """Parameters of the kinematic model that is fitted.
 
     Attributes:
         groups: each free rotation of the fit: joint name -> share of the rotation that it takes.

@@ -267,7 +267,9 @@ def _checked(arrays: dict[str, NDArray[Any]], name: str) -> BodyModel:
     parents = np.where((parents < 0) | (parents >= count), -1, parents)
     parents[0] = -1
     if (parents[1:] < 0).any() or (parents >= np.arange(count)).any():
-        raise BodyFileError(f"{name}: kintree_table is no tree with parents first.", "Choose another model file.")
+        raise BodyFileError(
+            f"{name}: kintree_table is not a tree with parents before children.", "Choose another model file."
+        )
     poses = arrays.get("posedirs")
     posed = None
     if poses is not None and poses.ndim == 3 and poses.shape[:2] == template.shape and np.any(poses):

@@ -15,7 +15,7 @@ from mvlift.typing import F64
 __all__ = ["lay_palms"]
 
 MAX_BEND: Final = np.radians(95.0)
-"""How far a wrist bends back under the body's weight."""
+"""Largest backward bend of a wrist under the body's weight, radians."""
 FADE_SECONDS: Final = 0.1
 HAND_LENGTH: Final = 0.12
 """Metres above the floor below which the fingers of a hand that hangs down would sink in."""

@@ -1,4 +1,4 @@
-"""Jumps of a fitted motion that no body makes: where they are, so that neighbours bridge them."""
+"""Detection of jumps in a fitted motion that are faster than bodies move, so that the motion is interpolated there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ACCELERATION: Final = 110.0
 BESIDE_SECONDS: Final = 0.07
 """Frames so near to a jump are bridged with it."""
 MAX_SHARE: Final = 0.25
-"""A keypoint that jumps more often than this is fast, or hopeless; bridging would leave nothing of it."""
+"""Keypoints that jump in a larger share of frames are fast or undetectable, and are not bridged."""
 
 
 def find_pops(points: F64, fps: float) -> NDArray[np.bool_]:

@@ -82,7 +82,7 @@ def decode_pose(weights: Mapping[str, Array], latent: Array) -> Array:
 
 
 class VPoserPrior:
-    """How plausible body poses are, and the nearest plausible one.
+    """Energy of body poses and their nearest plausible pose.
 
     Args:
         weights: name -> values, single precision, as in V02_05 checkpoints.
@@ -105,7 +105,7 @@ class VPoserPrior:
     def target_pose(self, rotations: F64) -> tuple[F64, F64]:
         """The nearest plausible poses (N, 21, 3, 3) and how much to trust them (N,).
 
-        A pose far from anything seen in training keeps most of its freedom: rare is not wrong.
+        The weight is low for poses far from the training data, which may be rare but right.
         """
         plausible = self.decode(self.encode(rotations)[0])
         deviation = log_map(rotations @ plausible.transpose(0, 1, 3, 2))

@@ -37,8 +37,8 @@ def _widened(directions: F64, count: int) -> F64:
 class KeypointOffset:
     """Where a detector's, or a motion-capture skeleton's, keypoints may lie beside the body's own.
 
-    The offset is constant over a clip in the axes of one joint, whatever bone the keypoint itself is on: detectors err
-    by the look of the whole trunk more than by that of a limb.
+    The offset is constant over a clip in the axes of one joint, whatever bone the keypoint itself is on: errors of
+    detectors follow the trunk's appearance more than a limb's.
 
     Attributes:
         keypoints: left or middle ones, which move together; right ones mirror them.
@@ -137,8 +137,8 @@ class BodySkeleton:
     def with_keypoint_offsets(self, keypoint_offsets: tuple[KeypointOffset, ...]) -> BodySkeleton:
         """The same body with keypoints beside its joints: one more shape coefficient for each axis of an offset.
 
-        Every detector and every motion-capture skeleton has its own idea of where a hip is. Without these
-        coefficients the fit would widen the body's pelvis by a third to please it.
+        Detectors and motion-capture skeletons define joints such as the hip differently. Without these coefficients the
+        fit would widen the pelvis by a third.
 
         Raises:
             BodyFileError: an offset names a joint that the body lacks.

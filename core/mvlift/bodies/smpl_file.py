@@ -172,7 +172,7 @@ def read_body_file(path: Path) -> dict[str, NDArray[Any]]:
         BodyFileError: it does not exist, is refused, or lacks a key.
     """
     if not path.is_file():
-        raise BodyFileError(f"{path} does not exist or is no file.", _REMEDY)
+        raise BodyFileError(f"{path} does not exist or is not a file.", _REMEDY)
     try:
         raw = _content(path)
     except DamagedFileError as error:

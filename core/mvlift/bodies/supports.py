@@ -13,7 +13,7 @@ from mvlift.typing import F64
 __all__ = ["SEEN_SECONDS", "Support", "seen_supports", "supports_on", "with_supports"]
 
 SEEN_SECONDS = 0.3
-"""A part counts as seen for so long before and after."""
+"""A part counts as seen for this many seconds before and after a detection."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def with_supports(skeleton: BodySkeleton, supports: tuple[Support, ...]) -> Body
 def seen_supports(
     supports: tuple[Support, ...], names: tuple[str, ...], confidence: F64 | None, frames: int, fps: float
 ) -> F64:
-    """(T, C) 1 where a support's part of the body is seen about then, 0 where it is not.
+    """(T, C) 1 where a support's part of the body is seen within ``SEEN_SECONDS``, 0 elsewhere.
 
     Args:
         supports: C of them.

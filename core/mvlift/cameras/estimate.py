@@ -2,7 +2,7 @@
 
 A camera that only turns sees the same picture through another homography H = K' R K^-1, whatever is in it. Features are
 followed from frame to frame, and one focal length (or one a frame, when it zooms) makes all homographies rotations.
-A camera that travels breaks the model, which shows in frames that lie further apart, and is said.
+A camera that travels contradicts the model, which is detected in frames that lie further apart and reported.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _MARGIN: Final = 0.25
 _FAR: Final = 15
 """Frames apart at which travelling shows."""
 _CLOSE: Final = 2.5
-"""Pixels (of ``_SIDE``) from where a turning camera would have a feature."""
+"""Largest distance, in pixels at size ``_SIDE``, of a feature from its place for a turning camera."""
 _TURNS: Final = 0.6
-"""Share of features that must be there for the camera to count as one that only turns."""
+"""Least share of such features for a camera that only turns."""
 _ZOOM: Final = 0.03
 """Change of the focal length from which on the camera zooms."""
 _STILL: Final = 0.02
@@ -52,7 +52,7 @@ class Homographies:
 
     Attributes:
         steps: (T, 3, 3) from the frame before, pixels of the video; the first is the identity.
-        far: pairs (frame, later frame, (N, 2) pixels in both) of features in frames that lie apart.
+        distant_matches: pairs (frame, later frame, (N, 2) pixels in both) of features in frames that lie apart.
         size: (width, height) of the video.
         numbers: (T,) frame numbers.
     """
@@ -74,7 +74,7 @@ def _opencv() -> ModuleType:
 
 
 def _mask(shape: tuple[int, int], people: Sequence[KeypointClip], number: int, scale: float) -> U8:
-    """255 where nobody is."""
+    """Mask, 255 outside of people."""
     mask = np.full(shape, 255, np.uint8)
     for clip in people:
         row = number - clip.first_frame

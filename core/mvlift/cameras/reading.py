@@ -131,6 +131,7 @@ def _read(source: Path, facts: TrackFacts) -> CameraTrack:
     read = _BY_SUFFIX.get(source.suffix.lower())
     if read is None:
         raise CameraError(
-            f"{source.name}: {source.suffix or 'no extension'} is no camera track.", f"Known: {', '.join(_BY_SUFFIX)}."
+            f"{source.name}: {source.suffix or 'no extension'} is not a known camera track format.",
+            f"Known: {', '.join(_BY_SUFFIX)}.",
         )
     return read(source, facts.fps, facts.image_size)

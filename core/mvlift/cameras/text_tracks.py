@@ -35,7 +35,7 @@ def _table(path: Path) -> F64:
                     f"{path.name}, line {number + 1}: {line[:60]!r} is not numbers.", "Export one pose a line."
                 ) from None
     if not rows or len({len(r) for r in rows}) > 1:
-        raise CameraError(f"{path.name} is no table of numbers.", "Export one pose a line.")
+        raise CameraError(f"{path.name} is not a table of numbers.", "Export one pose a line.")
     return np.array(rows)
 
 

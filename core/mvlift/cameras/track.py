@@ -175,7 +175,7 @@ def _rigid(R: F64, name: str) -> F64:
     if (off > _RIGID).any():
         worst = int(off.argmax())
         raise CameraError(
-            f"{name}: the matrix of row {worst} is no rotation (rows of length "
+            f"{name}: the matrix of row {worst} is not a rotation (rows of length "
             f"{', '.join(f'{v:.3g}' for v in length[worst])}).",
             "Export the camera's rotation and place, without scale or shear.",
         )
@@ -203,7 +203,7 @@ def _unit(up: F64, name: str) -> F64:
     up = np.asarray(up, dtype=np.float64).reshape(-1)
     length = float(np.linalg.norm(up)) if up.shape == (3,) else 0.0
     if not np.isfinite(length) or length < 1e-9:
-        raise CameraError(f"{name}: up is no direction.", "Give three numbers, such as 0 0 1.")
+        raise CameraError(f"{name}: up is not a direction.", "Give three numbers, such as 0 0 1.")
     return up / length
 
 

@@ -78,7 +78,7 @@ def _detect_one(command: Detect, video: Path, output: Path, options: DetectionOp
         say(f"{video.name}: already there", markup=False)
         return
     if video.exists() and not is_video(video):
-        raise DetectionError(f"{video} is no video.", "`mvlift inspect` says what keypoint files hold.")
+        raise DetectionError(f"{video} is not a video.", "`mvlift inspect` says what keypoint files hold.")
     bar = bars.add_task(video.name, total=1.0, state="")
     last: list[DetectionProgress] = []
 

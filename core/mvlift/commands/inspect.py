@@ -38,7 +38,7 @@ def run_inspect(command: Inspect, console: Console) -> int:
 
 
 def as_json(inspection: Inspection) -> dict[str, Any]:
-    """What was recognised, as values that JSON can hold; sizes and rates that nobody knows are null."""
+    """What was recognised, as values that JSON can hold; unknown sizes and rates are null."""
     best = inspection.clips[0]
     return {
         "path": str(inspection.path),

@@ -74,7 +74,7 @@ def _models(weights: Path | None) -> dict[str, str] | None:
 
 
 def _clips_of(task: Task, command: Lift, report_progress: Tell) -> tuple[KeypointClip, ...]:
-    """Everybody in a task's keypoint file or video; a video's keypoints are kept beside its first output."""
+    """The people in a task's keypoint file or video; a video's keypoints are kept beside its first output."""
     from mvlift.detection.video import is_video
 
     if not is_video(task.source):
@@ -98,7 +98,7 @@ def _lift_task(
     command: Lift,
     options: LiftOptions,
 ) -> People:
-    """The people of a clip, lifted; nobody where every output is there already."""
+    """Lift the people of a clip; an empty list where every output is there already."""
     resumes = task.resumes and not command.overwrite
     if resumes and command.person != "all" and all(o.exists() for o in task.outputs):
         outcome.skipped, outcome.outputs = True, [str(o) for o in task.outputs]
@@ -165,7 +165,7 @@ def _lift(clip: KeypointClip, client: EngineClient | None, options: LiftOptions,
 
 
 def _together(people: People, command: Lift) -> People:
-    """One camera, one floor and one scale for everybody in the video."""
+    """One camera, one floor and one scale for all people in the video."""
     from mvlift.lifting.multi_person import align_people, body_for_size
 
     motions = [motion for _, motion in people]

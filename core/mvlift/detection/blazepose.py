@@ -92,7 +92,7 @@ class PersonFinder:
 
 
 def _lies_within(crop: Crop, view: Crop, width: int, height: int) -> bool:
-    """False for a body that a border of the view cuts off which is no border of the picture: half of somebody."""
+    """False for a body that is cut off by a border of the view inside the picture: only a part of a person."""
     radius = _WHOLE * crop.size / 2 / _ROOM
     for at, middle, extent in ((crop.x, view.x, width), (crop.y, view.y, height)):
         low, high = middle - view.size / 2, middle + view.size / 2

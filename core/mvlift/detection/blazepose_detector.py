@@ -32,7 +32,7 @@ _HAND_OF_ARM: Final = 0.4
 
 @dataclass
 class _Person:
-    """Somebody who is followed.
+    """A tracked person.
 
     Attributes:
         crop: for the next frame.
@@ -75,7 +75,7 @@ class BlazePoseDetector:
         return self._layout
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Forget the tracked people."""
         self._people, self._turn = [], 0
 
     def detect(self, frame: Frame) -> FramePoses:
@@ -101,7 +101,7 @@ class BlazePoseDetector:
         return FramePoses(points, confidence)
 
     def _candidates(self, frame: Frame) -> list[_Person]:
-        """Who is followed, and whom the detector finds elsewhere."""
+        """Crops of the tracked people, and of people that the detector finds elsewhere."""
         height, width = frame.overview.shape[:2]
         view_count = len(search_views(width, height))
         if self._turn == 0:

@@ -39,7 +39,9 @@ class DetectionOptions:
 
     def __post_init__(self) -> None:
         if self.frames is not None and not 0 <= self.frames[0] <= self.frames[1]:
-            raise DetectionError(f"{self.frames[0]}-{self.frames[1]} is no frame range.", "Give first and last frame.")
+            raise DetectionError(
+                f"{self.frames[0]}-{self.frames[1]} is not a frame range.", "Give first and last frame."
+            )
         if self.fps is not None and not 0 < self.fps <= 10_000:
             raise DetectionError(f"{self.fps} frames per second is not a frame rate.", "Give the video's rate.")
         if self.max_people < 0 or self.threads < 0:

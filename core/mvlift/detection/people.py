@@ -103,7 +103,7 @@ def clips_of_video(
 
 
 def _without_fragments(clips: list[KeypointClip]) -> tuple[list[KeypointClip], int]:
-    """People without those who are seen for less than ``_MOMENT`` beside others, and how many those are."""
+    """Drop people seen for less than ``_MOMENT`` beside others; also returns their number."""
     frames = [int(c.seen.any(1).sum()) for c in clips]
     fps = float(clips[0].fps or 30)
     if max(frames) < 5 * _MOMENT * fps:

@@ -52,7 +52,7 @@ class PoseDetector(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget everybody: the next frame shows another scene."""
+        """Forget the tracked people: the next frame shows another scene."""
         ...
 
     def state(self) -> State:
@@ -79,7 +79,7 @@ def distinct_poses(
     """Non-maximum suppression on poses: numbers of those that are kept, best score first.
 
     A pose goes when it is close to a better one, left and right exchanged or not, or when it is a small one whose
-    keypoints lie along the bones of a larger one: somebody's legs taken for a person.
+    keypoints lie along the bones of a larger one: the legs of a person detected as another person.
 
     Args:
         points: (P, J, 2).

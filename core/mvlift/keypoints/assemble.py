@@ -180,7 +180,7 @@ def assemble(detections: Detections, name: str, source_format: str, video: Video
         picture, score, hands = mirrored_detections(picture, score, hands, layout, size, frame, notes)
     people = associate(frame, picture, score, detections.person, detections.ids_certain)
     if not people:
-        raise KeypointError(f"{name}: nobody has two keypoints at once.", "Check the file with another program.")
+        raise KeypointError(f"{name}: no detection has two keypoints at once.", "Check the file with another program.")
     people = people if detections.ids_certain else _without_glimpses(people, notes)
     metadata = dict(detections.metadata)
     if units != "pixels" and video.image_size is None and detections.image_size is None:

@@ -56,7 +56,7 @@ def _checked_aspect(aspect: float | None) -> float:
     if aspect is None:
         return 1.0
     if not 0.1 <= aspect <= 10:
-        raise KeypointError(f"A pixel aspect of {aspect:g} is none.", "Give width by height, such as 1.333.")
+        raise KeypointError(f"{aspect:g} is not a pixel aspect ratio.", "Give width by height, such as 1.333.")
     return float(aspect)
 
 
@@ -109,7 +109,7 @@ def inspect_keypoints(
         detections.notes += source.notes
         del source  # a big document, of which only the numbers are needed from here on
         if not len(detections.frame):
-            raise KeypointError(f"{source_path.name} ({reader.title}) shows nobody.", "Run the detector again.")
+            raise KeypointError(f"{source_path.name} ({reader.title}) shows no person.", "Run the detector again.")
         made: Assembled = assemble(detections, source_path.name, detections.format or reader.name, facts)
     except DamagedFileError as error:
         raise KeypointError(error.message, error.remedy) from error

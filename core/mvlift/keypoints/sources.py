@@ -67,9 +67,7 @@ def parse_json(data: bytes, name: str) -> object:
                 raise
             return [json.loads(line) for line in lines]
     except RecursionError as error:
-        raise DamagedFileError(
-            f"{name} is not valid JSON of keypoints (lists in lists without end).", _CUT_OFF
-        ) from error
+        raise DamagedFileError(f"{name} is not valid JSON of keypoints (nested too deeply).", _CUT_OFF) from error
     except ValueError as error:
         raise DamagedFileError(f"{name} is not valid JSON ({error}).", _CUT_OFF) from error
 

@@ -67,7 +67,7 @@ def _write(clips: Sequence[KeypointClip], target: Path) -> None:
         _folder(clips, target)
     else:
         raise KeypointError(
-            f"{target.name}: {suffix} is no keypoint format that is written.", "Use .npz, .csv, .json or .zip."
+            f"{target.name}: {suffix} cannot be written as a keypoint file.", "Use .npz, .csv, .json or .zip."
         )
 
 

@@ -34,7 +34,8 @@ RANGE: Final = 5.0
 
 
 def path_size(centre: F64, feet: F64, root: F64, confidence: F64, fps: float) -> float | None:
-    """Metres in one unit of a camera's path; None where it is one point, 0 where travelling explains nothing.
+    """Metres in one unit of a camera's path; None where the camera stays at one point, 0 where the path explains
+    nothing of the motion.
 
     Args:
         centre: (T, 3) of the camera in its own unit, scene axes.

@@ -40,7 +40,7 @@ def _part(targets: FitTargets, rows: slice) -> FitTargets:
 
 
 def _blend(root: F64, rotations: F64, part: BodyFit, overlap: int) -> tuple[F64, F64]:
-    """Root (n, 3) and rotations (n, J, 3, 3) that pass from what is there (n frames) to the start of a window."""
+    """Root (n, 3) and rotations (n, J, 3, 3) of the overlap: the last n frames so far blended with a window's first."""
     share = (np.arange(overlap) + 1.0) / (overlap + 1)
     turn = log_map(part.rotations[:overlap] @ rotations.transpose(0, 1, 3, 2))
     passed = root + share[:, None] * (part.root[:overlap] - root)

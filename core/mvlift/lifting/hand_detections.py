@@ -15,12 +15,12 @@ __all__ = ["HandDetections", "hand_detections", "hand_frames"]
 
 POINTS: Final = 21
 LEAST_POINTS: Final = 10
-"""Keypoints from which on a hand counts as seen in a frame."""
+"""Least number of keypoints for a hand to count as seen in a frame."""
 BODY_POINTS: Final = {"wrist": 0, "thumb": 2, "index": 5, "pinky": 17}
 """A body detector's hand points among the 21: the wrist, and knuckles of thumb, index and little finger."""
 _SIDES: Final = ("l", "r")
 _OTHER_WRIST: Final = 0.5
-"""A hand whose wrist is nearer than this, times the distance to its own, to the other wrist is the other hand."""
+"""Where the distance to the other wrist is less than this times the distance to its body wrist, a hand is exchanged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ def _column(clip: KeypointClip, name: str) -> tuple[F64, F64]:
 
 
 def _put_on_their_wrists(points: F64, confidence: F64, clip: KeypointClip) -> None:
-    """Exchanges, in place, hands that are on each other's wrists, and drops one that is on the other's."""
+    """Exchange, in place, hands that lie on each other's wrists; drop a hand that alone lies on the other wrist."""
     if not (confidence > 0).any():
         return
     wrists = [_column(clip, f"{side}_wrist") for side in _SIDES]

@@ -29,9 +29,9 @@ __all__ = ["HANDS", "HandsMode", "LiftedHands", "hands_of_clip", "lift_hands"]
 HandsMode = Literal["auto", "off", "relaxed"]
 HANDS: Final[tuple[HandsMode, ...]] = ("auto", "off", "relaxed")
 ELBOW_SHARE: Final = 0.5
-"""Of the forearm's twist: the forearm's skin turns along its whole length."""
+"""Share of the wrist's twist that the elbow takes, because the skin of the forearm twists along its whole length."""
 STRAIGHT: Final = np.radians([12.0, 45.0])
-"""Bend of the elbow up to which it tells nothing of the forearm's own turn, and from which on it tells all."""
+"""Bend of the elbow, radians, from which it begins to determine the forearm's twist, and at which it does so fully."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ def hands_of_clip(
         LiftError: there is no such mode.
     """
     if mode not in HANDS:
-        raise LiftError(f"There is no way {mode!r} to treat hands.", f"Choose {', '.join(HANDS)}.")
+        raise LiftError(f"There is no hands mode {mode!r}.", f"Choose {', '.join(HANDS)}.")
     subject, file = body
     seen = hand_detections(clip) if mode == "auto" and subject.body == "smpl" else None
     wanted = mode == "relaxed" or (seen is not None and seen.has_fingers)

@@ -1,7 +1,7 @@
-"""How sure a lifted keypoint is: what was seen of it, and how far keypoints like it are wrong on validation footage.
+"""Confidence of lifted keypoints, from the detection and from errors of similar keypoints on validation footage.
 
 On realistic detections the error of a keypoint grows with its distance from the root, because every limb on the way
-adds its own, and with its speed; what the detector says of itself tells little. E = 0.122 m (r + 0.05)^0.5
+adds its own, and with its speed; the detector's confidence predicts little of it. E = 0.122 m (r + 0.05)^0.5
 (s + 0.2)^0.22 with distance r in metres and speed s in metres a second was fitted to 20 validation clips: the fifths of
 all joints by E have mean errors of 33, 75, 85, 97 and 113 mm where it says 39, 66, 75, 87 and 113.
 """

@@ -1,7 +1,7 @@
 """Several people of one video, each lifted on their own, in one world: one camera, one floor, one scale.
 
-A lift knows a person's size only as people's sizes go, and with it the distance: both may be wrong together by some
-percent. People who walk on one floor before one camera correct each other. Found are the up direction n and height h of
+A lift knows a person's size, hence the distance, only from the distribution of statures: both may be wrong by the same
+few percent. A common floor and camera of several people reduce that error. Found are the up direction n and height h of
 the camera and each person's scale s_i about the camera's centre, which the picture does not show:
 
     n . (s_i c) = -h   for the places c where person i's feet rest (camera axes),
@@ -32,9 +32,9 @@ __all__ = ["align_people", "body_for_size"]
 UP_SIGMA: Final = 0.055
 """Radians by which a lift's up direction may be wrong."""
 ASIDE_SIGMA: Final = 0.02
-"""Radians by which somebody's trunk leans sideways, over a clip, and the lift is wrong about it."""
+"""Standard deviation, radians, of the sideways lean of a trunk averaged over a clip, with the lift's error."""
 FORWARD_SIGMA: Final = 0.08
-"""The same forwards or backwards."""
+"""The same, forwards and backwards."""
 SIZE_SIGMA: Final = 0.06
 """Scatter of the logarithm of people's statures about what a lift says; 0.004 where the user gave the height."""
 KNOWN_SIGMA: Final = 0.004
@@ -51,7 +51,7 @@ _UPRIGHT: Final = 0.7
 _ROUNDS: Final = 50
 FINITE_DIFFERENCE: Final = 1e-5
 _STAGE: Final = 0.25
-"""Who is further than this from the floor in metres stands on something else, and is left there."""
+"""People whose steps are further than this from the floor, metres, stand on something else and keep their height."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class Footholds:
 
 
 def footholds_of(motion: LiftedMotion) -> Footholds:
-    """Means over stretches of the clip, so that who stands counts no more than who walks."""
+    """Means over stretches of the clip, so that standing counts no more than walking."""
     columns = [motion.keypoint_names.index(n) for n in motion.contact_names if n in motion.keypoint_names]
     known = [i for i, n in enumerate(motion.contact_names) if n in motion.keypoint_names]
     feet = np.asarray(motion.keypoints[:, columns], np.float64)
     rests = np.asarray(motion.contacts[:, known]) > RESTING
-    if rests.sum() < 4:  # nobody rests: the lowest places
+    if rests.sum() < 4:  # no contacts: the lowest points
         rests = feet[..., 2] <= np.quantile(feet[..., 2], 0.1)
     frame, foot = np.nonzero(rests)
     places = feet[frame, foot]
@@ -130,7 +130,7 @@ def _solve(steps: Sequence[Footholds], known: Sequence[bool], up_sigma: float = 
     def misfit(x: F64) -> F64:
         up, high, grown = up_of(x), x[2], np.exp(x[3:])
         floor = [w * (s * (p.places @ up - p.height) + high) for p, s, w in zip(steps, grown, weight, strict=True)]
-        # the lifts' tilts come from one network and one lens: they are wrong together, so that many count as two
+        # tilts of lifts by one network and lens have correlated errors: together they count as two at most
         many = max(1.0, np.sqrt(len(steps) / 2))
         tilt = (x[:2] - measured_tilt) / (up_sigma * many)
         lean = [p.lean @ up / many for p in steps]
@@ -142,7 +142,7 @@ def _solve(steps: Sequence[Footholds], known: Sequence[bool], up_sigma: float = 
 
 
 def robust_gauss_newton(misfit: Callable[[F64], F64], x: F64) -> F64:
-    """Least squares by Gauss and Newton with difference quotients, residuals beyond 3 sigma counting less and less."""
+    """Gauss-Newton with finite differences and robust weights, which fall for residuals beyond 3 sigma."""
     for _ in range(_ROUNDS):
         r = misfit(x)
         slope = np.stack([(misfit(x + d) - r) / FINITE_DIFFERENCE for d in FINITE_DIFFERENCE * np.eye(len(x))], 1)

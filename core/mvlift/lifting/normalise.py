@@ -2,7 +2,8 @@
 
 Every frame is seen by a camera turned towards the root (an exact homography once the focal length is known), so that a
 person may cross the whole picture without leaving the networks' workspace. The root's own path is one more point: its
-velocity. Scale is a running statistic of apparent bone lengths, so that one bad or crouching frame spoils nothing.
+velocity. Scale is a running statistic of apparent bone lengths, so that single frames with bad detections or a
+crouching body have no effect.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class NormalisedMotion:
 
 
 def default_focal(image_size: tuple[int, int]) -> float:
-    """Focal length in pixels when nobody knows better: a 49 degree angle of view of the longer side."""
+    """Default focal length in pixels: a 49 degree angle of view along the longer side."""
     return 1.1 * max(image_size)
 
 

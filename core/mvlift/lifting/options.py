@@ -48,7 +48,7 @@ class LiftOptions:
     image_size: tuple[int, int] | None = None
     """Width and height of the video in pixels (1920x1080); None for the clip's."""
     seed: int = 0
-    """Of the random numbers: the same seed gives the same motion, another one another guess of what is left open."""
+    """Seed of the random numbers: the same seed gives the same motion, another seed another plausible one."""
     smoothing: float = 1.0
     """Multiplier on temporal smoothing of keypoints and body; 0 disables it."""
     body: str | None = None

@@ -207,7 +207,7 @@ def lift(
 
     Args:
         clip: one track; its layout is mapped onto the subject's by name.
-        options: how; those below are given by name instead, or beside it.
+        options: how it is lifted; single options can be given by name instead, or override these.
         changes: options by name.
         progress: called with the title of the stage that runs and the fraction of the whole lift that is done; an
             exception from it ends the lift.

@@ -1,4 +1,4 @@
-"""What a lift starts from: a clip in the subject's layout, cleaned, with rate, size and camera settled."""
+"""The prepared input of a lift: a clip in the subject's layout, cleaned, with frame rate, image size and camera."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PreparedClip:
 
 
 def _guessed_size(clip: KeypointClip) -> tuple[int, int]:
-    """A picture that holds every keypoint, of a usual shape."""
+    """The smallest image size of a usual aspect ratio that contains every keypoint."""
     extent = clip.points[clip.seen].max(0)
     wide, high = max(float(extent[0]), 16.0), max(float(extent[1]), 16.0)
     for w, h in ((640, 480), (1280, 720), (1920, 1080), (3840, 2160)):

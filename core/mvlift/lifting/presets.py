@@ -15,7 +15,7 @@ PresetName = Literal["fast", "quality", "paper"]
 
 @dataclass(frozen=True)
 class Preset:
-    """One point between speed and care.
+    """One trade-off between speed and quality.
 
     Attributes:
         sampling: of the multi-view model.

@@ -1,8 +1,8 @@
 """The preset "paper": every step as the paper and its release do it, slow, for comparison.
 
-1000 ancestral steps over views that do not meet, 3D joints by 500 steps of Adam on reprojection, and 1000 steps of Adam
+1000 ancestral steps over independent views, 3D joints by 500 steps of Adam on reprojection, and 1000 steps of Adam
 on the latent of the pose prior, orientation, translation and scale through every vertex of the body; shape, floor and
-contacts are left alone. Only the networks, and root-centred views instead of a 3 m ring, are ours.
+contacts are left alone. Different from the release are the networks, and root-centred views instead of a 3 m ring.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def make_published_sampler(
     generator: Generator,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Sampler:
-    """Views sampled without regard for each other, then Adam; arguments as ``make_sampler``."""
+    """Views sampled independently, then Adam; arguments as ``make_sampler``."""
     done = 0
 
     def count() -> None:

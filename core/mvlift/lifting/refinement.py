@@ -1,7 +1,8 @@
 """Refinement: the depth and gravity of a fitted body as the starting point of another sampling pass.
 
 Apparent size is first measured over seconds (``normalise``), so a person who walks away from the camera seems to
-shrink, and the networks, trained on bodies of one size, let the person lean. A fitted body has one size. Its depth and
+shrink, and the networks, trained on bodies of one size, output a leaning
+person. A fitted body has one size. Its depth and
 gravity describe the same keypoints better, and passes repeat until they agree with the fit that they lead to.
 """
 
@@ -20,7 +21,7 @@ __all__ = ["RefinedView", "refined_view"]
 NEAREST: Final = 0.3
 """Metres in front of the camera that a root may come."""
 DRIFT: Final = 12**0.5
-"""Range of an even drift over its standard deviation, which a few odd frames of a long clip do not decide."""
+"""Range of a linear drift over its standard deviation, sqrt(12): estimates the range robustly against single frames."""
 REPEAT_IF_SCALE_CHANGES: Final = 0.2
 """Change of apparent size over the clip (logarithm) that the first pass missed,"""
 REPEAT_IF_TILT_CHANGES: Final = 0.1
@@ -33,7 +34,7 @@ CONVERGED_TILT: Final = 0.015
 
 @dataclass(frozen=True, eq=False)
 class RefinedView:
-    """How the camera sees the body.
+    """The fitted body as seen by the camera.
 
     Attributes:
         depth: (T,) metres of the root in front of the camera, were the body of average size.

@@ -1,4 +1,4 @@
-"""The size of a lifted body, which a picture does not tell: an animal's own, its usual or a given one; new sizes."""
+"""The size of a lifted body, which a picture does not show: that of the animal's file or a given height; rescaling."""
 
 from __future__ import annotations
 

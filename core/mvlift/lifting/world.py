@@ -14,7 +14,7 @@ from mvlift.lifting.keypoint_confidence import expected_error, keypoint_confiden
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.typing import F64
 
-if TYPE_CHECKING:  # Blender puts people together with numpy alone
+if TYPE_CHECKING:  # imported here because Blender aligns people with numpy alone
     from mvlift.bodies.fit import BodyFit
     from mvlift.cameras.moving import MovingView
     from mvlift.lifting.prepared import PreparedClip

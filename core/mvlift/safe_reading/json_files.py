@@ -24,11 +24,11 @@ def read_text(path: Path) -> str:
     """A text file of a few megabytes at most.
 
     Raises:
-        DamagedFileError: it is no file, is too large, cannot be read, or is no text.
+        DamagedFileError: it is not a file, is too large, cannot be read, or is no text.
     """
     try:
         if not path.is_file():
-            what = "is no file" if path.exists() else "does not exist"
+            what = "is not a file" if path.exists() else "does not exist"
             raise DamagedFileError(f"{path} {what}.", "Check the path.")
         if path.stat().st_size > _LARGEST:
             raise DamagedFileError(f"{path.name} has {path.stat().st_size >> 20} MB, which is too much.", _REMEDY)
@@ -36,7 +36,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise DamagedFileError(f"{path} cannot be read ({error.strerror}).", "Check that it may be read.") from error
     except UnicodeDecodeError as error:
-        raise DamagedFileError(f"{path.name} is no text ({error}).", "Save it as UTF-8.") from error
+        raise DamagedFileError(f"{path.name} is not text ({error}).", "Save it as UTF-8.") from error
 
 
 def decode_json(text: str, name: str) -> Any:
@@ -48,7 +48,7 @@ def decode_json(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise DamagedFileError(f"{name} nests lists in lists without end.", _REMEDY) from error
+        raise DamagedFileError(f"{name} is nested too deeply.", _REMEDY) from error
     except ValueError as error:
         raise DamagedFileError(f"{name} is not valid JSON ({error}).", _REMEDY) from error
 

@@ -1,6 +1,6 @@
 """Reading pickles of numpy arrays and plain values without running anything, whatever the bytes are.
 
-numpy's own ``__setstate__`` believes what it is told: a damaged state of an array or of a dtype can crash the process.
+numpy's ``__setstate__`` does not check its argument: a damaged state of an array or of a dtype can crash the process.
 Here stand-ins take both states, check them, and only then make the array. Arrays as joblib writes them, in the midst
 of the pickle, are read too. The standard library's unpickler in C sets memory aside for any number that a file names;
 the one in Python does not.
@@ -288,7 +288,7 @@ def unfolded_size(value: object, known: dict[int, int], depth: int = 0) -> int:
     else:
         return _ITEM
     if id(value) not in known:
-        known[id(value)] = _ENDLESS  # until it is known: whoever is in itself unfolds without end
+        known[id(value)] = _ENDLESS  # until it is known: a container that contains itself has no finite size
         size = _ENDLESS if depth > _DEEPEST else _ITEM + sum(unfolded_size(v, known, depth + 1) for v in parts)
         known[id(value)] = min(size, _ENDLESS)
     return known[id(value)]

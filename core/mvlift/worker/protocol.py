@@ -49,7 +49,7 @@ def read_messages(stream: BinaryIO, noise: Callable[[str], None] | None = None) 
                 greeted = True
                 yield message
             elif greeted:
-                raise ValueError(f"a message that is no object: {part[:80]!r}")
+                raise ValueError(f"a message that is not an object: {part[:80]!r}")
             elif noise is not None and part.strip():
                 noise(part.decode(errors="replace").strip())
     if noise is not None and not greeted and pending.strip():

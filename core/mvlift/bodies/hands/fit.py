@@ -26,12 +26,12 @@ BLOCK: Final = 256
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """What carries a hand, in the camera's axes (x right, y down, z forward).
+    """The arm that a hand is attached to, in the camera's axes (x right, y down, z forward).
 
     Attributes:
         wrist: (T, 3) place of the wrist, metres.
         forearm: (T, 3, 3) rotation from rest of the forearm, without twist about itself.
-        bent: (T,) in [0, 1]: 0 where the arm is straight, so that its elbow does not tell how the forearm is turned.
+        bent: (T,) in [0, 1]: 0 where the arm is straight, so that the elbow does not determine the forearm's twist.
     """
 
     wrist: F64
@@ -99,7 +99,7 @@ def fit_hand(
 
 
 def _start(view: HandView, hand: HandModel, forearm: F64, bent: F64, rows: NDArray[np.int64], fps: float) -> HandPose:
-    """The best of both readings of the palm in each frame, and the best bends of its fingers."""
+    """The better of the two palm orientations in each frame, and the best finger angles for it."""
     candidates, costs, bends = [], [], []
     for first in range(0, len(rows), BLOCK):
         part = rows[first : first + BLOCK]

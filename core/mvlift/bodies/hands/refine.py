@@ -1,7 +1,7 @@
 """Wrist and fingers of one hand over a clip: damped Gauss-Newton, one banded system, linear in frames.
 
 The unknowns of a frame are the wrist's turn relative to the forearm and the 21 angles of the fingers; the proportions
-of the person's hand are shared by the clip. The picture counts relative to the whole hand's place in it.
+of the person's hand are shared by the clip. Pixels count relative to the hand's mean position in the picture.
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ class _Refinement:
         system.add(residual, weight, np.broadcast_to(slope, (len(residual), *slope.shape)))
 
     def _add_wrist(self, system: MotionSystem, pose: HandPose) -> None:
-        """In line with the forearm, more or less; twist, flexion and spread are linearised about their axes."""
+        """Prior: in line with the forearm, with standard
+        deviations; twist, flexion and spread are linearised about their axes."""
         angles = wrist_angles(pose.wrist, self.hand)
         beyond = angles - np.clip(angles, WRIST_LIMITS[:, 0], WRIST_LIMITS[:, 1])
         doubt = np.where(self.view.seen, 0.0, 1.0)[:, None] / np.radians(6.0) ** 2

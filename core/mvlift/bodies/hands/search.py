@@ -1,8 +1,8 @@
-"""Where the fingers are, roughly: a grid of bends for each finger, and the best way through it over time.
+"""Rough finger angles: a grid of angles for each finger, and the best path through it over time.
 
 Seen from one side a finger that bends towards the camera and one that bends away look alike, and a local solver stays
-with the one that it starts from. Here all bends of a coarse grid are tried in every frame, and dynamic programming
-takes the path that fits best and moves least.
+with the one that it starts from. Here all angles of a coarse grid are evaluated in every frame, and dynamic programming
+takes the path of least cost.
 """
 
 from __future__ import annotations

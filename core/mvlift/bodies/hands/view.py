@@ -22,7 +22,7 @@ __all__ = ["HandView", "depth_cost", "palm_maps", "view_hand"]
 PALM: Final = np.array([0, 1, 5, 9, 13, 17])
 """Keypoints that do not move in the palm: wrist, base of the thumb, knuckles."""
 PALM_SHARE: Final = np.array([1.0, 0.5, 1.0, 1.0, 1.0, 1.0])
-"""How well they keep their place: a thumb's base is no sharp point."""
+"""Their weights: the base of the thumb is not a precise point."""
 THUMB_KNUCKLE: Final = 2
 """Stands in for the base of the thumb where only a body detector's three hand points are given."""
 POINT_SIGMA: Final = 0.005
@@ -38,7 +38,7 @@ DEPTH_SIGMA: Final = 0.035
 DEPTH_CAP: Final = 1.5
 """and the most that one keypoint's counts."""
 SMALL_PALM: Final = (6.0, 16.0)
-"""Pixels from wrist to knuckles: fingers are not believed below the first, and fully from the second on."""
+"""Pixels from wrist to knuckles: the fingers' weight is 0 below the first and 1 above the second."""
 DOUBTFUL: Final = (0.15, 0.45)
 """The same for the mean confidence of a hand's keypoints."""
 
@@ -52,8 +52,8 @@ class HandView:
         weight: (T, 21) confidence / variance (1 / square metre), 0 where missing.
         turn: (T, 3, 3) from the camera's axes to the view's.
         distance: (T,) metres to a wrist of the model's size.
-        quality: (T,) in [0, 1] how far the fingers are to be believed.
-        seen: (T,) the palm's turn can be told.
+        quality: (T,) in [0, 1] weight of the finger detections.
+        seen: (T,) the palm's orientation can be determined.
         depth: (T, 21) metres behind the wrist as the detector guesses them, NaN where it does not; a weak hint.
     """
 
@@ -184,7 +184,7 @@ def _distances(scale: F64, seen: NDArray[np.bool_], confidence: F64, usual: F64,
     measured = -np.log(np.maximum(scale, 1e-6))
     offset = np.where(seen, measured - np.log(usual), 0.0)
     common = float(np.clip(np.median(offset[seen]), -0.6, 0.6))
-    # the largest of two noisy singular values is too large by about the noise: more so, the smaller the palm
+    # the largest of two noisy singular values is biased upwards by about the noise, which matters for small palms
     weight = np.where(seen, confidence[:, PALM].mean(1), 0.0) / 0.07**2
     deviation = (offset - common) / SCALE_SIGMA
     weight = weight / (1 + (deviation / 2) ** 2) ** 2

@@ -1,4 +1,4 @@
-"""The wrist's turn from the palm: both readings of a plane seen from one side, chosen by anatomy and continuity."""
+"""The wrist's turn from the palm: both orientations of a plane that look alike, selected by anatomy and continuity."""
 
 from __future__ import annotations
 

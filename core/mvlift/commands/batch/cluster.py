@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_parameters", "run_on_cluster"]
 
 _LOOK: Final = 0.5
-"""Seconds between two looks at the jobs."""
+"""Seconds between two checks of the jobs."""
 _MINUTES: Final = 24 * 60
 
 
@@ -32,7 +32,7 @@ def parse_parameters(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.isidentifier():
-            raise MvliftError(f"{text} is no parameter.", "Give NAME=VALUE, such as slurm_partition=gpu.")
+            raise MvliftError(f"{text} is not a parameter.", "Give NAME=VALUE, such as slurm_partition=gpu.")
         parameters[name] = int(value) if value.isdigit() and len(value) < 10 else value
     return parameters
 

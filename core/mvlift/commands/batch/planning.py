@@ -49,7 +49,7 @@ def clips_in(folder: Path) -> tuple[list[Path], list[str]]:
     except OSError as error:
         raise MvliftError(f"{folder} cannot be read ({error.strerror}).", "Check that it may be read.") from error
     usable = [p for p in entries if p.is_dir() or p.is_file()]
-    skipped = [f"{p.name} is no file (a pipe, a device, or a link that leads nowhere): skipped." for p in entries
+    skipped = [f"{p.name} is not a file (a pipe, a device, or a link that leads nowhere): skipped." for p in entries
                if p not in usable]  # fmt: skip
     if not usable:
         raise MvliftError(f"{folder} is empty.", "Put keypoint files or folders of them there.")
@@ -69,7 +69,7 @@ def _key(name: str) -> str:
 
 
 def _unique_stems(sources: Sequence[Path]) -> list[str]:
-    """A name for each clip. None is another's, nor another's with something behind a dot, as people are named."""
+    """A unique name for each clip; none is another one's with a suffix after a dot, because people are named so."""
     made = [_stem(s) for s in sources]
     longer = (lambda s: s.name, lambda s: f"{s.resolve().parent.name}-{s.name}")
     for name_of in longer:
@@ -93,7 +93,7 @@ def _begins_with_another(name: str, heads: Collection[str]) -> bool:
 
 
 def _is_dir(path: Path) -> bool:
-    """Whether a folder is there; a name that no file system takes is none."""
+    """Whether a folder exists; False for names that the file system refuses."""
     try:
         return path.is_dir()
     except OSError:
@@ -198,12 +198,12 @@ def shard_of(tasks: Sequence[Task], text: str) -> list[Task]:
         text: such as ``3/16``, the third of sixteen; "" for all.
 
     Raises:
-        MvliftError: it is no share.
+        MvliftError: it is not a share.
     """
     if not text:
         return list(tasks)
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= part <= parts:
-        raise MvliftError(f"--shard {text} is no share.", "Give 3/16 for the third of sixteen.")
+        raise MvliftError(f"--shard {text} is not a share.", "Give 3/16 for the third of sixteen.")
     return list(tasks[part - 1 :: parts])

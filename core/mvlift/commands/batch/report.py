@@ -75,7 +75,7 @@ def check_report(path: Path | None) -> None:
         MvliftError: it is neither json nor csv.
     """
     if path is not None and path.suffix.lower() not in (".json", ".csv"):
-        raise MvliftError(f"{path.name} is no report that can be written.", "Give --report FILE.json or FILE.csv.")
+        raise MvliftError(f"{path.name} is not a report format.", "Give --report FILE.json or FILE.csv.")
 
 
 def write_report(outcomes: Sequence[Outcome], waiting: Sequence[Path], path: Path) -> None:

@@ -29,7 +29,7 @@ LiftTask = Callable[[Task, EngineClient | None, Outcome, Tell], People]
 """Lifts a task's people with an engine (or in this process) and fills in the outcome; raises what went wrong."""
 WriteTask = Callable[[Task, Outcome, People], None]
 _PATIENCE: Final = 0.1
-"""Seconds between two looks whether somebody wants to stop."""
+"""Seconds between two checks for a request to stop."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -46,7 +46,7 @@ def stops_at_once() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Ctrl-C too: a shell starts what it runs behind it with that signal ignored
+    # Ctrl-C too: shells start background jobs with that signal ignored
     before = signal.signal(signal.SIGTERM, stop), signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -56,7 +56,7 @@ def stops_at_once() -> Iterator[None]:
 
 
 def attempt(outcome: Outcome, work: Callable[[], People]) -> People:
-    """What ``work`` makes; whatever it raises becomes the outcome's error, so that a batch goes on."""
+    """The result of ``work``; an exception becomes the outcome's error, so that the batch goes on."""
     began = time.perf_counter()
     try:
         return work()

@@ -91,7 +91,7 @@ def _recognise(source: Source) -> str | None:
 def _checked(array: NDArray[Any] | None, name: str) -> F64:
     if array is None or not array.size or array.size > 3 * MAX_CELLS:
         shape = array.shape if array is not None else ()
-        raise KeypointError(f"{name}: an array of shape {shape} is no clip.", "Save (frames, keypoints, 2).")
+        raise KeypointError(f"{name}: an array of shape {shape} is not a clip.", "Save (frames, keypoints, 2).")
     return array.astype(np.float64)
 
 

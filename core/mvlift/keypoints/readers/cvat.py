@@ -50,7 +50,7 @@ def _places(element: Element, name: str) -> list[Point]:
         return [(x, y, sure) for x, y in pairs]
     except ValueError:
         raise KeypointError(
-            f"{name}: points={element.get('points')!r} are no points.", "Export it from CVAT again."
+            f"{name}: points={element.get('points')!r} are not points.", "Export it from CVAT again."
         ) from None
 
 
@@ -84,7 +84,7 @@ def _people(root: Element, name: str, notes: list[str]) -> Iterator[tuple[str, s
         wanted = kinds.most_common(1)[0][0]
         kept = [t for t in tracks if t.find("skeleton") is not None and t.get("label", "") == wanted]
         if len(kept) < len(tracks):
-            notes.append(f"{len(tracks) - len(kept)} tracks are no skeleton called {wanted} and were left out.")
+            notes.append(f"{len(tracks) - len(kept)} tracks are not skeletons called {wanted} and were left out.")
         tracks = kept
     seen: Counter[str] = Counter()
     for number, track in enumerate(tracks):

@@ -135,7 +135,8 @@ def _read_studio(source: Source) -> Detections:
     detections.image_size = _one_size(sizes)
     if detections.image_size is None and len(sizes) > 1:
         raise KeypointError(
-            f"{source.path.name}: its pictures differ in size, so they are no video.", "Export the frames of one video."
+            f"{source.path.name}: its pictures differ in size, so they are not of one video.",
+            "Export the frames of one video.",
         )
     detections.notes += notes
     return detections

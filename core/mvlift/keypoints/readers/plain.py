@@ -140,7 +140,7 @@ def _read(source: Source) -> Detections:
 def _fps(text: str | None, source: Source) -> Fraction | None:
     rate = exact_rate(text) if text else None
     if text and rate is None:
-        raise KeypointError(f"{source.path.name}: fps={text[:40]} is no frame rate.", "Write # fps=30000/1001.")
+        raise KeypointError(f"{source.path.name}: fps={text[:40]} is not a frame rate.", "Write # fps=30000/1001.")
     return rate
 
 
@@ -149,5 +149,5 @@ def _size(text: str | None, source: Source) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
     if not match:
-        raise KeypointError(f"{source.path.name}: size={text} is no size.", "Write # size=1920x1080.")
+        raise KeypointError(f"{source.path.name}: size={text} is not an image size.", "Write # size=1920x1080.")
     return int(match[1]), int(match[2])

@@ -84,7 +84,7 @@ def _read(source: Source) -> Detections:
         raise KeypointError(f"{name} holds no tracks (frames, points, 2).", "Save the tracks of CoTracker or TAPIR.")
     tracks = _single(source.arrays[keys[0]], 3, name)
     if not tracks.size or tracks.size > 2 * MAX_CELLS:
-        raise KeypointError(f"{name}: tracks of shape {tracks.shape} are no clip.", "Save (frames, points, 2).")
+        raise KeypointError(f"{name}: tracks of shape {tracks.shape} are not a clip.", "Save (frames, points, 2).")
     shown = np.ones(tracks.shape[:2])
     if keys[1]:
         visibility = source.arrays[keys[1]]
@@ -114,7 +114,7 @@ def _single(array: NDArray[Any], ndim: int, name: str) -> F64:
     if array.ndim == ndim + 1 and len(array) == 1:
         array = array[0]
     if array.ndim != ndim or array.dtype.kind not in "biuf":
-        raise KeypointError(f"{name}: an array of shape {array.shape} is no point track.", "Save one video a file.")
+        raise KeypointError(f"{name}: an array of shape {array.shape} is not a point track.", "Save one video a file.")
     return array.astype(np.float64)
 
 

@@ -189,7 +189,7 @@ class _Fit:
             self._add(system, residual, 1 / t.sigma3d**2 / (1 + scaled**2), jacobian, size)
 
     def _add_hands(self, system: MotionSystem) -> None:
-        """q = Rᵀ (w - p), where a hand is in the object's frame, stays where the hold took hold."""
+        """The wrist in the object's frame, q = Rᵀ (w - p), stays at its grip as long as the hand holds the object."""
         offset = self.targets.hands - self.position[:, None]
         local = np.einsum("tba,thb->tha", self.rotation, offset)
         residual = local - self.grips
@@ -229,7 +229,7 @@ class _Fit:
         system.corner_gradient += deviation / SIZE_SIGMA**2
 
     def observe(self) -> None:
-        """Find anew where the object rests and which hand holds it where."""
+        """Estimate rests, grip probabilities and grips again from the current pose."""
         self.still = at_rest(self.targets)
         hands = self.targets.hands
         self.grip_probability, self.grips = find_grips(

@@ -1,4 +1,5 @@
-"""Which hand holds an object when, and where: what a picture shows well decides, depth only helps."""
+"""Detection of grips: which hand holds an object, when and where. Positions across the line of sight count most,
+because depth is uncertain."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ __all__ = ["find_grips"]
 
 BoolArray = NDArray[np.bool_]
 ACROSS_SIGMA: Final = 0.03
-"""Metres across the line of sight by which a hand that holds on may seem to slide."""
+"""Standard deviation, metres across the line of sight, of a holding hand about its grip."""
 ALONG_SIGMA: Final = 0.3
 """Metres along it: person and object are lifted with depths that err independently."""
 HOLD_DISTANCE: Final = 0.16

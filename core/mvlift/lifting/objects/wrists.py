@@ -1,4 +1,4 @@
-"""Arms that hold on: shoulders and elbows turn so that the wrists are where an object is held."""
+"""Wrists snapped to the object: shoulders and elbows turn so that holding hands stay on their grips."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ INPUT_VIEW_WEIGHT: Final = 20.0
 TILT_SIGMA: Final = 0.2
 """Error of a generated point in network units, when the tilt is estimated from it."""
 TILT_POINTS: Final = 12.0
-"""Independent points that a clip is worth: what is wrong with the generated views is wrong in every frame alike."""
+"""Effective number of independent points of a clip: errors of generated views are correlated over its frames."""
 LINE_AZIMUTHS: Final = (60.0, 120.0, 180.0, 240.0, 300.0)
 
 
@@ -52,7 +52,7 @@ class InputView:
         confidence: (T, P) in [0, 1].
         turn: (T, 3, 3) camera axes to the axes of the camera turned towards the root (``normalise``).
         tilt: (2,) elevation and roll of the camera in radians, a guess.
-        tilt_known: the guess is more than that: samplers keep it.
+        tilt_known: the tilt is known: samplers do not change it.
     """
 
     x: Array
@@ -263,7 +263,7 @@ def sample_lines(
         progress: called after every step.
 
     Returns:
-        The motion, with the given tilt: single views cannot tell it.
+        The motion, with the tilt of ``input_view``, which single views do not determine.
     """
     views, denoise = line_denoiser(network, input_view, azimuths, with_lines)
     windows = windows_of(len(input_view.x), options, network.config.patch)

@@ -1,4 +1,4 @@
-"""Sampling in which views do not meet: each keeps its own noise, and they are triangulated once at the end.
+"""Independent sampling of the views: each has its own noise, and they are triangulated once, at the end.
 
 This is how the paper samples stage 4, and what "stage 1 only" means in its ablation.
 """

@@ -62,7 +62,7 @@ def input_view(
     elevation: float | None = None,
     up: F64 | None = None,
 ) -> InputView:
-    """Normalised motion as the samplers take it.
+    """The input view of the samplers from normalised motion.
 
     Args:
         motion: normalised keypoints.
@@ -91,7 +91,7 @@ def _agreed(lifted: Sampled) -> tuple[F64, F64, F64]:
     """Mean of the hypotheses that agree with the medoid (T, P, 3), their spread (T, P), tilt (2,).
 
     The medoid is the hypothesis with the least mean distance to the others; one that lies further from it than twice
-    the (lower) median is another reading of the same picture and would blur the mean.
+    the (lower) median is another interpretation of the same picture, whose mean with the others would be neither.
     """
     points, tilt = (to_numpy(a).astype(np.float64) for a in (lifted.in_camera(), lifted.tilt))
     if len(points) == 1:

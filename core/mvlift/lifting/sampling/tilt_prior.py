@@ -1,5 +1,5 @@
-"""What is known of the camera's elevation and roll before the generated views agree on them: how people film, and what
-the network's camera head reads from the input view."""
+"""Prior of the camera's elevation and roll: the distribution over footage in general, and the estimate of the network's
+camera head from the input view."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TILT_MEAN: Final = (0.12, 0.0)
 TILT_SPREAD: Final = (0.13, 0.06)
 """Elevation and roll in radians of cameras in general: hand-held and tripod footage looks slightly down."""
 NOISE_DRAWS: Final = 2
-"""Random noisy views that the camera head is asked with; its answer is their mean."""
+"""Random noisy views for which the camera head is evaluated; the estimate is their mean."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TiltPrior:
     spread: tuple[float, float] = TILT_SPREAD
 
     def product(self, mean: tuple[float, float], spread: tuple[float, float]) -> TiltPrior:
-        """Both this and another opinion that is independent of it."""
+        """Product with another, independent estimate."""
         means, spreads = [], []
         for m, s, n, t in zip(self.mean, self.spread, mean, spread, strict=True):
             a, b = s**-2, t**-2

@@ -35,7 +35,7 @@ def project(views: Array, points: Array) -> Array:
 
 
 def solve(matrix: Array, right: Array) -> Array:
-    """x of A x = b for A (..., N, N) and b (..., N); Apple's devices have no solver, so there the processor solves."""
+    """x of A x = b for A (..., N, N) and b (..., N); torch's MPS has no solver, so there it runs on the CPU."""
     if is_torch_array(right) and right.device.type == "mps":
         return solve(matrix.cpu(), right.cpu()).to(right.device)
     return array_namespace(right).linalg.solve(matrix, right[..., None])[..., 0]
@@ -47,8 +47,8 @@ def triangulate(views: Array, points: Array, weights: Array, prior: float = 1e-6
     Args:
         views: (..., V, T or 1, 3, 3).
         points: (..., V, T, P, 2).
-        weights: (..., V, T, P), 0 where a view has nothing to say.
-        prior: pull towards the origin, which decides what no view sees.
+        weights: (..., V, T, P), 0 where a point is not seen in a view.
+        prior: weight of the origin, which determines the depth that no view sees.
 
     Returns:
         (..., T, P, 3).
