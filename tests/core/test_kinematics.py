@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from mvlift.kinematics import quaternions
-from mvlift.kinematics.chains import blend_skinning, forward_kinematics, two_bone_rotations
+from mvlift.kinematics.chains import blend_skinning, forward_kinematics, two_bone_positions, two_bone_rotations
 from mvlift.kinematics.rotations import euler_zxy, exp_map, log_map, rotation_between, skew
 from scipy.spatial.transform import Rotation
 
@@ -85,6 +85,18 @@ def test_two_bones_reach_their_goal_and_keep_their_plane(reach: float) -> None:
     bend = np.cross(knee, foot)[0] / np.linalg.norm(np.cross(knee, foot))
     assert first[0] @ axis == pytest.approx(bend, abs=1e-9)
     assert second[0] @ axis == pytest.approx(bend, abs=1e-9)
+
+
+def test_two_bones_and_their_goal_form_a_right_triangle() -> None:
+    start, goal = np.array([[1.0, 2.0, 3.0]]), np.array([[6.0, 2.0, 3.0]])
+    middle, end = two_bone_positions(start, goal, 3.0, 4.0, np.array([[2.0, 1.0, 0.0]]))
+    assert middle[0] - start[0] == pytest.approx([9 / 5, 12 / 5, 0])  # sides 3, 4 and 5: altitude 12/5
+    assert end[0] == pytest.approx(goal[0])
+    middle, end = two_bone_positions(
+        start, start + np.array([[0.0, 9.0, 0.0]]), 3.0, 4.0, np.eye(3)[:1], max_reach=5 / 7
+    )
+    assert end[0] - start[0] == pytest.approx([0, 5, 0])
+    assert middle[0] - start[0] == pytest.approx([12 / 5, 9 / 5, 0])
 
 
 def test_two_bones_out_of_reach_stretch_towards_the_goal() -> None:

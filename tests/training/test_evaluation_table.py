@@ -59,7 +59,7 @@ def test_sequences_are_cut_and_thinned(validation: Path) -> None:
     assert one.fps == Fraction(30)
     assert one.image_size == SIZE
     assert one.truth.shape == (FRAMES, 24, 3)
-    (first,) = load_validation(validation, frames=10, every=2)
+    (first,) = load_validation(validation, frames=10, stride=2)
     np.testing.assert_array_equal(first.truth, one.truth[:10])
     np.testing.assert_array_equal(load_validation(validation, frames=10)[1].noisy, two.noisy[:10])
 
@@ -78,7 +78,7 @@ def test_input_is_what_was_asked_for(validation: Path) -> None:
 
 def test_noise_is_that_of_the_points_that_were_found(validation: Path) -> None:
     """A median distance, whatever a file holds where the detector lost a point."""
-    (sequence,) = load_validation(validation, every=2)
+    (sequence,) = load_validation(validation, stride=2)
     detected = sequence.noisy_confidence > 0
     moved = np.where(detected[..., None], sequence.clean + np.array([3.0, 4.0]), 0.0)
     mostly_lost = {**vars(sequence), "noisy": moved}
@@ -91,7 +91,7 @@ def test_noise_is_that_of_the_points_that_were_found(validation: Path) -> None:
 
 def test_keypoints_are_found_by_name(validation: Path) -> None:
     """Another order and another spelling of the same keypoints change nothing."""
-    (sequence,) = load_validation(validation, every=2)
+    (sequence,) = load_validation(validation, stride=2)
     order = np.random.default_rng(0).permutation(24)
     spelled = [{"l_": "left_", "r_": "right_"}.get(NAMES[i][:2], NAMES[i][:2]) + NAMES[i][2:] for i in order]
     other = {**vars(sequence), "names": tuple(spelled)}

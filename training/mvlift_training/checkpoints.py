@@ -115,12 +115,12 @@ def save_checkpoint(path: Path, content: Mapping[str, Any], keep: int = KEPT) ->
         ) from error
 
 
-def _differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
+def _differences(before: Any, now: Any, key_path: str = "") -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for key in sorted(set(before) | set(now)):
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else str(key))
+            yield from _differences(before.get(key), now.get(key), f"{key_path}.{key}" if key_path else str(key))
     elif before != now:
-        yield f"{where} {before} -> {now}"
+        yield f"{key_path} {before} -> {now}"
 
 
 def check_settings(path: Path, before: Mapping[str, Any], now: Mapping[str, Any], allow_changes: bool) -> None:

@@ -141,36 +141,36 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0 done, 1 failed with a message, 2 wrong usage, 75 stopped by a signal with a
     checkpoint written, so that running the same command again goes on."""
     wait_asleep()  # before torch is loaded
-    given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] == ["prior"]:
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["prior"]:
         from mvlift_training.prior import main as prior_main
 
-        return int(prior_main(given[1:]) or 0)
-    if given[:1] == ["animals"]:
+        return int(prior_main(words[1:]) or 0)
+    if words[:1] == ["animals"]:
         from mvlift_training.animals.build import main as animals_main
 
-        return animals_main(given[1:])
-    if given[:1] == ["objects"]:
+        return animals_main(words[1:])
+    if words[:1] == ["objects"]:
         from mvlift_training.interaction.build import main as objects_main
 
-        return objects_main(given[1:])
-    if given[:1] == ["evaluate"]:
+        return objects_main(words[1:])
+    if words[:1] == ["evaluate"]:
         from mvlift_training.evaluation.cli import main as evaluate_main
 
-        return int(evaluate_main(given[1:]) or 0)
-    if given[:1] == ["convert-results"]:
+        return int(evaluate_main(words[1:]) or 0)
+    if words[:1] == ["convert-results"]:
         from mvlift_training.evaluation.converters import main as convert_main
 
-        return convert_main(given[1:])
-    if given[:1] == ["fid"]:
+        return convert_main(words[1:])
+    if words[:1] == ["fid"]:
         from mvlift_training.evaluation.fid import main as fid_main
 
-        return int(fid_main(given[1:]) or 0)
-    if given[:1] == ["elepose"]:
+        return int(fid_main(words[1:]) or 0)
+    if words[:1] == ["elepose"]:
         from mvlift_training.elepose import main as elepose_main
 
-        return int(elepose_main(given[1:]) or 0)
-    command = tyro.cli(Command, args=given, prog="mvlift-train", description=OTHERS)  # type: ignore[arg-type, var-annotated]
+        return int(elepose_main(words[1:]) or 0)
+    command = tyro.cli(Command, args=words, prog="mvlift-train", description=OTHERS)  # type: ignore[arg-type, var-annotated]
     try:
         match command:
             case Prepare():
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
                 count = combine(command.inputs, command.output)
                 stderr_console().print(f"{count} sequences in {command.output}")
             case Stage():
-                _stage(given[0], command)
+                _stage(words[0], command)
             case Run():
                 from mvlift_training import stages
                 from mvlift_training.config import load_config

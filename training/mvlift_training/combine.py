@@ -19,19 +19,19 @@ _PER_FRAME = ("xy", "confidence")
 _NEEDED = ("names", "fps", "start", "length", "image_size", "xy")
 
 
-def _rows(data: dict[str, NDArray[Any]], sets: tuple[str, ...], every: int) -> list[int]:
+def _rows(data: dict[str, NDArray[Any]], sets: tuple[str, ...], stride: int) -> list[int]:
     names = data.get("set", np.full(len(data["start"]), ""))
     chosen = [i for i in range(len(data["start"])) if not sets or str(names[i]) in sets]
-    return chosen[::every]
+    return chosen[::stride]
 
 
 def _chosen(text: str) -> tuple[str, tuple[str, ...], int]:
     """File, sets and stride of an input such as ``FILE:SET,SET@3``."""
-    rest, _, every = text.partition("@")
+    rest, _, stride = text.partition("@")
     name, _, sets = rest.partition(":")
-    if every and not (every.isdigit() and int(every) > 0):
-        raise KeypointError(f"{text}: {every!r} is not a number of sequences.", "Write FILE@3 for every third.")
-    return name, tuple(filter(None, sets.split(","))), int(every or 1)
+    if stride and not (stride.isdigit() and int(stride) > 0):
+        raise KeypointError(f"{text}: {stride!r} is not a number of sequences.", "Write FILE@3 for every third.")
+    return name, tuple(filter(None, sets.split(","))), int(stride or 1)
 
 
 def combine(inputs: list[str], output: Path) -> int:
@@ -50,14 +50,14 @@ def combine(inputs: list[str], output: Path) -> int:
     parts: dict[str, list[Any]] = {}
     first: dict[str, NDArray[Any]] | None = None
     for text in inputs:
-        name, sets, every = _chosen(text)
+        name, sets, stride = _chosen(text)
         data = read_arrays(Path(name), _NEEDED, "2D data set", "Make it with `mvlift-train prepare`.")
         first = data if first is None else first
         if list(data["names"]) != list(first["names"]) or float(data["fps"]) != float(first["fps"]):
             raise KeypointError(
                 f"{name}: other keypoints or another rate than {inputs[0]}.", "Combine alike sets only."
             )
-        for i in _rows(data, sets, every):
+        for i in _rows(data, sets, stride):
             rows = slice(int(data["start"][i]), int(data["start"][i]) + int(data["length"][i]))
             count = rows.stop - rows.start
             seen = np.isfinite(data["xy"][rows]).all(-1).astype(np.float32)

@@ -225,59 +225,59 @@ class TrainConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}.", f"Give at least {least}.")
 
 
-def _value(kind: Any, value: Any, where: str) -> Any:
+def _value(kind: Any, value: Any, key_path: str) -> Any:
     origin = typing.get_origin(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _build(kind, value, where)
+        return _build(kind, value, key_path)
     if origin is Literal:
         if value not in typing.get_args(kind):
-            raise ConfigError(f"{where}: {value!r}", f"Choose one of {', '.join(map(str, typing.get_args(kind)))}.")
+            raise ConfigError(f"{key_path}: {value!r}", f"Choose one of {', '.join(map(str, typing.get_args(kind)))}.")
         return value
     if origin in (typing.Union, types.UnionType):
-        return None if value is None else _value(typing.get_args(kind)[0], value, where)
+        return None if value is None else _value(typing.get_args(kind)[0], value, key_path)
     if origin is dict:
         if not isinstance(value, dict):
-            raise ConfigError(f"{where}: {value!r} is not a mapping.", "Write {key: value}.")
+            raise ConfigError(f"{key_path}: {value!r} is not a mapping.", "Write {key: value}.")
         key_kind, value_kind = typing.get_args(kind)
-        return {_value(key_kind, k, where): _value(value_kind, v, f"{where}.{k}") for k, v in value.items()}
+        return {_value(key_kind, k, key_path): _value(value_kind, v, f"{key_path}.{k}") for k, v in value.items()}
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where}: {value!r} is not a list.", "Write [first, second].")
+            raise ConfigError(f"{key_path}: {value!r} is not a list.", "Write [first, second].")
         kinds = typing.get_args(kind)
         if len(kinds) == 2 and kinds[1] is Ellipsis:
             kinds = kinds[:1] * len(value)
         if len(value) != len(kinds):
             raise ConfigError(
-                f"{where}: {value!r} has {len(value)} values, not {len(kinds)}.", "Write [first, second]."
+                f"{key_path}: {value!r} has {len(value)} values, not {len(kinds)}.", "Write [first, second]."
             )
-        return tuple(_value(k, v, where) for k, v in zip(kinds, value, strict=True))
+        return tuple(_value(k, v, key_path) for k, v in zip(kinds, value, strict=True))
     if kind in (int, float) and (isinstance(value, bool) or not isinstance(value, (int, float, str))):
-        raise ConfigError(f"{where}: {value!r} is not a number.", "Write a number.")
+        raise ConfigError(f"{key_path}: {value!r} is not a number.", "Write a number.")
     if kind is bool and not isinstance(value, bool):
-        raise ConfigError(f"{where}: {value!r} is not true or false.", "Write true or false.")
+        raise ConfigError(f"{key_path}: {value!r} is not true or false.", "Write true or false.")
     if kind is str and not isinstance(value, (str, int, float)):
-        raise ConfigError(f"{where}: {value!r} is not a text.", "Write one text.")
+        raise ConfigError(f"{key_path}: {value!r} is not a text.", "Write one text.")
     try:
         number = kind(float(value)) if kind is int else kind(value)  # YAML takes 1e5 for a text
         if kind is int and number != float(value):
             raise ValueError
         return number
     except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"{where}: {value!r} is not a {kind.__name__}.", "Correct the value.") from error
+        raise ConfigError(f"{key_path}: {value!r} is not a {kind.__name__}.", "Correct the value.") from error
 
 
-def _build(kind: type[T], values: Any, where: str) -> T:
+def _build(kind: type[T], values: Any, key_path: str) -> T:
     if not isinstance(values, dict):
-        raise ConfigError(f"{where}: {values!r} is not a mapping.", "Write key: value lines.")
+        raise ConfigError(f"{key_path}: {values!r} is not a mapping.", "Write key: value lines.")
     hints = typing.get_type_hints(kind)
     unknown = sorted(str(key) for key in values if key not in hints)
     if unknown:
-        raise ConfigError(f"{where}: unknown keys {unknown}.", f"Known keys: {', '.join(sorted(hints))}.")
-    checked = {key: _value(hints[key], value, f"{where}.{key}") for key, value in values.items()}
+        raise ConfigError(f"{key_path}: unknown keys {unknown}.", f"Known keys: {', '.join(sorted(hints))}.")
+    checked = {key: _value(hints[key], value, f"{key_path}.{key}") for key, value in values.items()}
     try:
         return kind(**checked)
     except MvliftError as error:
-        raise ConfigError(f"{where}: {error.message}", error.remedy) from error
+        raise ConfigError(f"{key_path}: {error.message}", error.remedy) from error
 
 
 def load_config(path: Path) -> TrainConfig:

@@ -9,7 +9,8 @@ __all__ = ["failed", "stderr_console"]
 
 
 def stderr_console() -> Console:
-    """A console that breaks no long path, without markup, which would swallow the brackets of ``[first, second]``."""
+    """A console that does not wrap long paths, and without markup, which would drop the brackets of ``[first,
+    second]``."""
     return Console(stderr=True, markup=False, soft_wrap=True)
 
 

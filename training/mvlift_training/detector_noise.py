@@ -1,5 +1,5 @@
-"""What a detector does to true 2D keypoints, so that stage 4 learns to trust confidence, to fill gaps and not to follow
-offsets.
+"""Simulated detector errors on true 2D keypoints, from which stage 4 learns to use confidence, to fill gaps and not to
+follow offsets.
 
 A window is one of three kinds. *Clean*: the true points. *Realistic*: as OpenPose and its kind err on good footage:
 each keypoint sits beside the body's joint by a fixed offset, trembles by millimetres, and has a middling confidence.
@@ -25,9 +25,9 @@ OFFSET_SCALE: Final = {
     "hip": 1.35, "shoulder": 1.15, "neck": 1.0, "elbow": 0.85, "wrist": 1.0, "knee": 0.95, "ankle": 0.95,
     "nose": 0.7, "eye": 0.75, "ear": 0.75, "small_toe": 1.2, "toe": 1.05, "heel": 1.0,
 }  # fmt: skip
-"""Offset of a keypoint relative to the average one, by the first part of its name that is listed."""
+"""Size of a keypoint's offset relative to the average keypoint, by the first listed part of its name."""
 CONFIDENCE_SHIFT: Final = {"toe": -0.09, "heel": -0.09, "nose": 0.07, "neck": 0.07}
-"""How much surer a detector is of a keypoint than of the average one, likewise."""
+"""Confidence of a keypoint above that of the average keypoint, likewise."""
 FAR_SIDE: Final = 0.35
 """How much more the side of the body away from the camera errs."""
 
@@ -166,11 +166,11 @@ class OffsetModel:
         b, _, p, _ = x.shape
         draw = Draws(generator)
         sigma = self.noise.offset * strength[:, None, None] * self.scale
-        own, both = draw.normal(b, p, 3), draw.normal(b, p, 3)
+        single, both = draw.normal(b, p, 3), draw.normal(b, p, 3)
         left = torch.arange(p, device=x.device) <= self.mirror
         both = torch.where(left[:, None], both, both[:, self.mirror] * self.reflection)
         share = self.noise.side_share
-        local = sigma * (share**0.5 * both + (1 - share) ** 0.5 * own) * self.body
+        local = sigma * (share**0.5 * both + (1 - share) ** 0.5 * single) * self.body
         space = torch.einsum("btij,bpj->btpi", self.axes(x), local * self.noise.body_share**0.5)
         in_picture = 1 - self.noise.body_share * self.body
         return space, (sigma * in_picture**0.5 * draw.normal(b, p, 2))[:, None]

@@ -12,7 +12,7 @@ __all__ = ["Draws"]
 
 @dataclass(frozen=True)
 class Draws:
-    """Shorthand for draws of given shapes.
+    """Random numbers of given shapes.
 
     Attributes:
         generator: the only source of randomness; draws are made on its device.

@@ -235,13 +235,13 @@ def load_elepose(path: Path, subject: Subject) -> Sampler:
         raise ModelError(f"{path}: lifts {header.get('subject')}, not {subject.name}.", "Train one of that subject.")
     lifter.eval().requires_grad_(False)
 
-    def draw(given: InputView) -> Sampled:
-        keypoints = given.x[:, :-1]
+    def draw(input_view: InputView) -> Sampled:
+        keypoints = input_view.x[:, :-1]
         depth, elevation = lifter(keypoints)
         points = torch.cat([keypoints, depth[..., None]], -1)
         points = torch.cat([points, torch.zeros_like(points[:, :1])], 1)
         tilt = torch.stack([elevation.median(), torch.zeros(())])
-        upright = points @ (given.turn @ camera_tilt(tilt))
+        upright = points @ (input_view.turn @ camera_tilt(tilt))
         return Sampled(upright[None], tilt[None])
 
     return draw

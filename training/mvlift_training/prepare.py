@@ -121,8 +121,8 @@ def _image_size(clip: KeypointClip, options: PrepareOptions) -> tuple[int, int]:
     size = clip.image_size or options.image_size
     if size is not None:
         return size
-    far = clip.points[clip.seen].max(0) if clip.seen.any() else np.array([1.0, 1.0])
-    return int(np.ceil(far[0] * 1.05)), int(np.ceil(far[1] * 1.05))
+    extent = clip.points[clip.seen].max(0) if clip.seen.any() else np.array([1.0, 1.0])
+    return int(np.ceil(extent[0] * 1.05)), int(np.ceil(extent[1] * 1.05))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,19 +174,21 @@ def prepare(inputs: list[Path], output: Path, subject: Subject, options: Prepare
         raise KeypointError(f"{options.fps} frames a second is not a frame rate.", "Give the video's rate with --fps.")
     parts: list[_Part] = []
     read = 0
-    for source in (entry for given in inputs for entry in _inputs(given)):
+    for source in (entry for path in inputs for entry in _inputs(path)):
         try:
             clips = _clips(source, options, output.with_name(f"{output.stem}-keypoints"))
         except (KeypointError, DetectionError) as error:
             console.print(f"passed over {source}: {error}", style="yellow", markup=False)
             continue
         read += 1
-        found = [part for clip in clips for part in _parts(clip, source, subject, options)]
-        console.print(f"{source.name}: {len(clips)} tracks, {len(found)} sequences", markup=False)
-        parts += found
+        sequences = [part for clip in clips for part in _parts(clip, source, subject, options)]
+        console.print(f"{source.name}: {len(clips)} tracks, {len(sequences)} sequences", markup=False)
+        parts += sequences
     if not read:
-        where = ", ".join(map(str, inputs))
-        raise KeypointError(f"{where}: no keypoint file that can be read.", "`mvlift inspect` says why it is not.")
+        input_names = ", ".join(map(str, inputs))
+        raise KeypointError(
+            f"{input_names}: no keypoint file that can be read.", "`mvlift inspect` says why it is not."
+        )
     if not parts:
         raise KeypointError("No sequence is long, large and complete enough.", "Lower --min-seen or --min-frames.")
     lengths = np.array([len(p.points) for p in parts])

@@ -103,7 +103,7 @@ def depth_flipped(rotations: Tensor) -> Tensor:
 
 
 def _spoilt(rotations: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Inputs as a bad lift gives them: small noise everywhere, a few joints far off, some limbs bent backwards."""
+    """Inputs with the errors of a bad lift: small noise everywhere, a few joints far off, some limbs bent backwards."""
     count = len(rotations)
     uniform = torch.rand(count, 4, generator=generator)
     noise = torch.randn(count, 21, 3, generator=generator) * (0.25 * uniform[:, :1] ** 2)[..., None]
@@ -136,8 +136,8 @@ def _joints(rotations: Tensor) -> Tensor:
     return torch.stack(place, 1)
 
 
-def _loss(network: PosePriorNetwork, given: Tensor, clean: Tensor, weight: float, generator: torch.Generator) -> Tensor:
-    mean, scale = network.encode(_vectors(given))
+def _loss(network: PosePriorNetwork, noisy: Tensor, clean: Tensor, weight: float, generator: torch.Generator) -> Tensor:
+    mean, scale = network.encode(_vectors(noisy))
     latent = mean + scale * torch.randn(mean.shape, generator=generator)
     out = network.decode(latent)
     joints = (_joints(out) - _joints(clean)).abs().mean()

@@ -42,33 +42,33 @@ class MocapPoses:
     error: NDArray[np.float32]
 
 
-def solve_mocap(path: Path, cache: Path, every: int = 3) -> MocapPoses:
+def solve_mocap(path: Path, cache: Path, stride: int = 3) -> MocapPoses:
     """Fit the default skeleton to 3D keypoints (``points3d`` z up, metres); kept in a cache file.
 
     Args:
         path: npz with ``points3d names start length fps``.
         cache: .npz to write, and to read when it is of the same data and frames.
-        every: use every n-th frame.
+        stride: use every n-th frame.
 
     Raises:
         KeypointError: no such file, it is damaged, a key is missing, or no clip is long enough.
     """
     data = read_arrays(path, _KEYS, "mocap file", "See docs/training.md.")
-    made_from = np.array([file_digest(path), str(every)])
+    made_from = np.array([file_digest(path), str(stride)])
     if cache.is_file():
         saved = read_arrays(cache, (), "file of solved poses", "Delete it.")
         if np.array_equal(saved.get("made_from", ""), made_from):
             return MocapPoses(saved["rotations"], saved["clip"], saved["error"])
-    poses = _solved(data, path, every)
+    poses = _solved(data, path, stride)
     with whole_file(cache) as part:
         np.savez(part, rotations=poses.rotations, clip=poses.clip, error=poses.error, made_from=made_from)
     return poses
 
 
-def _solved(data: dict[str, NDArray[Any]], path: Path, every: int) -> MocapPoses:
+def _solved(data: dict[str, NDArray[Any]], path: Path, stride: int) -> MocapPoses:
     names = tuple(str(n) for n in data["names"])
-    points, rate = data["points3d"].astype(np.float64), float(data["fps"]) / every
-    rows = [slice(int(s), int(s) + int(n), every) for s, n in zip(data["start"], data["length"], strict=True)]
+    points, rate = data["points3d"].astype(np.float64), float(data["fps"]) / stride
+    rows = [slice(int(s), int(s) + int(n), stride) for s, n in zip(data["start"], data["length"], strict=True)]
     skeleton, kinematic_model = default_human_skeleton().with_keypoints(names), get_kinematic_model("human")
     sigma = np.array([0.06 if any(p in n for p in CONSTRUCTED) else 0.02 for n in names])
     limbs = [i for i, n in enumerate(names) if sigma[i] < 0.05 and n != "nose"]
@@ -85,5 +85,7 @@ def _solved(data: dict[str, NDArray[Any]], path: Path, every: int) -> MocapPoses
         clips.append(np.full(len(target), number))
         errors.append(np.linalg.norm(fitted.points - target, axis=-1)[:, limbs].mean(1).astype(np.float32))
     if not rotations:
-        raise KeypointError(f"{path}: no clip has {SHORTEST * every} frames.", "Give longer ones or a smaller --every.")
+        raise KeypointError(
+            f"{path}: no clip has {SHORTEST * stride} frames.", "Give longer ones or a smaller --every."
+        )
     return MocapPoses(np.concatenate(rotations), np.concatenate(clips), np.concatenate(errors))

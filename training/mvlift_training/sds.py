@@ -84,7 +84,7 @@ class _Denoiser:
 
     Args:
         network, schedule, options: as ``distil_views``.
-        givens: the motions to lift.
+        input_views: the motions to lift.
         generators: one for each.
     """
 
@@ -93,24 +93,24 @@ class _Denoiser:
         network: MotionDenoiser,
         schedule: CosineSchedule,
         options: SdsOptions,
-        givens: Sequence[InputView],
+        input_views: Sequence[InputView],
         generators: Sequence[torch.Generator],
     ) -> None:
         self.network, self.schedule, self.options, self.generators = network, schedule, options, generators
-        device = givens[0].x.device
+        device = input_views[0].x.device
         self.bfloat16 = options.bfloat16 and bfloat16_is_faster(device)
-        self.frames = [len(g.x) for g in givens]
+        self.frames = [len(g.x) for g in input_views]
         counts = torch.tensor(self.frames, device=device)[:, None]
         patch = network.config.patch
-        whole = torch.arange(-(-max(self.frames) // patch) * patch, device=device)
-        self.mask, self.index = whole < counts, torch.minimum(whole, counts - 1)  # (S, T in whole patches)
-        sight, follow = zip(*(line_of_sight(g.turn, g.tilt[None]) for g in givens), strict=True)
-        self.x = pad_sequence([g.x for g in givens], batch_first=True)  # (S, T, P, 2)
+        columns = torch.arange(-(-max(self.frames) // patch) * patch, device=device)
+        self.mask, self.index = columns < counts, torch.minimum(columns, counts - 1)  # (S, T in whole patches)
+        sight, follow = zip(*(line_of_sight(g.turn, g.tilt[None]) for g in input_views), strict=True)
+        self.x = pad_sequence([g.x for g in input_views], batch_first=True)  # (S, T, P, 2)
         self.sight = pad_sequence([r[0] for r in sight], batch_first=True)  # (S, T, 3, 3)
         self.follow = pad_sequence([r[0] for r in follow], batch_first=True)
-        self.confidence = pad_sequence([g.confidence for g in givens], batch_first=True)
+        self.confidence = pad_sequence([g.confidence for g in input_views], batch_first=True)
         angle = torch.tensor([math.radians(a) for a in LINE_AZIMUTHS], device=device)
-        self.rotations = torch.stack([ring(angle, g.tilt[0]) for g in givens])[:, :, None]  # (S, V, 1, 3, 3)
+        self.rotations = torch.stack([ring(angle, g.tilt[0]) for g in input_views])[:, :, None]  # (S, V, 1, 3, 3)
         lines = lines_from_view(self.x[:, None], self.sight[:, None], self.rotations)
         self.lines, self.has = lines, ((self.confidence > 0) & options.lines)[:, None].expand(lines.shape[:-1])
 
@@ -136,16 +136,16 @@ class _Denoiser:
             code = views.new_zeros(count * each, 1, 8)
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.bfloat16):
                 out = self.network(features[:, None], timestep, code, self.mask.repeat_interleave(each, 0))
-        away = views - out[:, 0, :frames].float().clone().view_as(views)
+        residual = views - out[:, 0, :frames].float().clone().view_as(views)
         if self.options.weighting == "clean":
-            return away
+            return residual
         bar = torch.as_tensor(self.schedule.alpha_bar()).to(views)[torch.cat(drawn).to(views.device)]
-        return away * (bar / (1 - bar)).sqrt().view(-1, 1, 1, 1, 1)
+        return residual * (bar / (1 - bar)).sqrt().view(-1, 1, 1, 1, 1)
 
-    def results(self, points: Tensor, givens: Sequence[InputView]) -> list[Sampled]:
+    def results(self, points: Tensor, input_views: Sequence[InputView]) -> list[Sampled]:
         """One hypothesis of each sequence, from points (S, T, P, 3) in the frame that follows the line of sight."""
         upright = points @ self.follow
-        return [Sampled(p[:n][None], g.tilt[None]) for p, n, g in zip(upright, self.frames, givens, strict=True)]
+        return [Sampled(p[:n][None], g.tilt[None]) for p, n, g in zip(upright, self.frames, input_views, strict=True)]
 
 
 def _optimise(values: Tensor, gradient: Callable[[Tensor], Tensor], options: SdsOptions) -> Tensor:
@@ -186,7 +186,7 @@ def _line_gradient(views: Tensor, rotations: Tensor, weights: Tensor, norm: Lite
 
 def distil_views(
     network: MotionDenoiser,
-    givens: Sequence[InputView],
+    input_views: Sequence[InputView],
     schedule: CosineSchedule,
     options: SdsOptions,
     generators: Sequence[torch.Generator],
@@ -195,7 +195,7 @@ def distil_views(
 
     Args:
         network: stage-1 denoiser.
-        givens: the motions to lift, all at once; each comes out as it does alone.
+        input_views: the motions to lift, all at once; each comes out as it does alone.
         schedule: of its training.
         options: of the optimisation.
         generators: randomness of each motion.
@@ -203,7 +203,7 @@ def distil_views(
     Returns:
         One hypothesis of each motion, triangulated in closed form.
     """
-    denoiser = _Denoiser(network, schedule, options, givens, generators)
+    denoiser = _Denoiser(network, schedule, options, input_views, generators)
     x, confidence = denoiser.x[:, None], denoiser.confidence[:, None]  # (S, 1, T, P, 2), (S, 1, T, P)
     count, frames = denoiser.rotations.shape[1], x.shape[2]
     cameras = torch.cat([denoiser.sight[:, None], denoiser.rotations.expand(-1, -1, frames, -1, -1)], 1)
@@ -216,12 +216,12 @@ def distil_views(
         return distilled + options.consistency * together
 
     views = _optimise(torch.zeros_like(x).repeat(1, count, 1, 1, 1), gradient, options)
-    return denoiser.results(triangulate(cameras, torch.cat([x, views], 1), weights), givens)
+    return denoiser.results(triangulate(cameras, torch.cat([x, views], 1), weights), input_views)
 
 
 def distil_points(
     network: MotionDenoiser,
-    givens: Sequence[InputView],
+    input_views: Sequence[InputView],
     schedule: CosineSchedule,
     options: SdsOptions,
     generators: Sequence[torch.Generator],
@@ -230,18 +230,18 @@ def distil_points(
     """Score distillation on the 3D points themselves, seen from the ring's views (ablation of the paper).
 
     Args:
-        network, givens, schedule, options, generators: as ``distil_views``.
+        network, input_views, schedule, options, generators: as ``distil_views``.
         held: weight of the given view.
     """
-    denoiser = _Denoiser(network, schedule, options, givens, generators)
-    own, rotations = denoiser.sight, denoiser.rotations
+    denoiser = _Denoiser(network, schedule, options, input_views, generators)
+    sight, rotations = denoiser.sight, denoiser.rotations
     weight = held * denoiser.confidence[..., None]
 
     def gradient(points: Tensor) -> Tensor:
         views = project(rotations, points[:, None])
-        away = denoiser.gradient(views)
-        back = torch.einsum("svtpc,svcd->stpd", away, rotations[:, :, 0, :2])
-        return back + (weight * (project(own, points) - denoiser.x)) @ own[..., :2, :]
+        residual = denoiser.gradient(views)
+        back = torch.einsum("svtpc,svcd->stpd", residual, rotations[:, :, 0, :2])
+        return back + (weight * (project(sight, points) - denoiser.x)) @ sight[..., :2, :]
 
     points = _optimise(denoiser.x.new_zeros(*denoiser.x.shape[:-1], 3), gradient, options)
-    return denoiser.results(points, givens)
+    return denoiser.results(points, input_views)

@@ -98,12 +98,12 @@ def lift_sequences(
         generators = [torch.Generator(fabric.device).manual_seed(config.seed * 100_003 + i) for i in batch]
         with thread_limit(config.threads or None):
             lifted = _sample(config, network, schedule, givens, generators, method)
-        for i, motion, found in zip(batch, motions, lifted, strict=True):
+        for i, motion, sampled in zip(batch, motions, lifted, strict=True):
             temporary = folder / f"{i:05d}.tmp.npz"
             np.savez(
                 temporary,
-                points=to_numpy(found.in_camera()).astype(np.float32),
-                tilt=to_numpy(found.tilt),
+                points=to_numpy(sampled.in_camera()).astype(np.float32),
+                tilt=to_numpy(sampled.tilt),
                 depth=motion.depth,
             )
             temporary.replace(lifted_path(folder, i))

@@ -84,13 +84,13 @@ def _measure(fitted: BodyFit, targets: FitTargets, prior: VPoserPrior | None, ro
     metre = targets.K[0, 0] / np.median(depth)
     distance = np.linalg.norm(seen - targets.pixels, axis=-1)[targets.confidence > 0]
     local = fitted.points - fitted.points[:, root].mean(1, keepdims=True)
-    away = np.linalg.norm(local - targets.points3d * fitted.size, axis=-1)
+    residual = np.linalg.norm(local - targets.points3d * fitted.size, axis=-1)
     axes = world_axes(fitted.up)
     steps = np.linalg.norm(np.diff(fitted.root, axis=0), axis=-1) * targets.fps
     return FittedMotion(
         points=(fitted.points @ axes.T - [0, 0, fitted.floor]).astype(np.float32),
         reprojection=float(np.median(distance)) / float(metre * 1.7),
-        agreement=float(np.median(away)),
+        agreement=float(np.median(residual)),
         energy=0.0 if prior is None else float(np.median(prior.energy(fitted.rotations[:, 1:22]))),
         travel=float(np.percentile(steps, 99)) if len(steps) else 0.0,
     )

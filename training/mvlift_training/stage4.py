@@ -81,7 +81,7 @@ class MotionLibrary:
         self.length = torch.as_tensor(np.asarray(length, np.int64), device=device)
         self.weight = (self.length - window).clamp(min=0).float() + window / 2
         self.mirror = torch.as_tensor(np.concatenate([subject.layout.mirrored(), [len(names)]]), device=device)
-        swapped = replace(subject.layout, mirror=()).mirrored()  # a detector confuses sides, not the corners of a box
+        swapped = replace(subject.layout, mirror=()).mirrored()  # detectors exchange sides of people, not of a box
         self.swap = torch.as_tensor(np.concatenate([swapped, [len(names)]]), device=device)
         self.reflection = torch.tensor([-1.0, 1.0, 1.0], device=device)
         matrix = bones_to_keypoints(subject)
@@ -137,7 +137,8 @@ def bones_to_keypoints(subject: Subject) -> np.ndarray:
 
 
 def _camera_loss(said: Tensor, truth: Tensor) -> Tensor:
-    """Gaussian negative log-likelihood weighted by the predicted deviation, so that certain windows do not rule
+    """Gaussian negative log-likelihood weighted by the predicted deviation, so that windows with small deviations do
+    not dominate
     (Seitzer et al. 2022, beta 0.5).
 
     Args:
@@ -254,12 +255,12 @@ class ViewTask:
         kinds = draw_kinds(size, self.noise, generator)
         space, flat = self._offsets.draw(x, kinds.offset, generator)
         seen = x @ rotation
-        far = self._offsets.far_side(seen[..., 2])[..., None]
+        far_side = self._offsets.far_side(seen[..., 2])[..., None]
         true = picture(seen)
         offset = picture(seen + space @ rotation) - true + flat
-        moved = true + offset * (1 + FAR_SIDE * (2 * far - 1))
+        moved = true + offset * (1 + FAR_SIDE * (2 * far_side - 1))
         moved[:, :, :-1] -= moved[:, :, self.library.root].mean(2, keepdim=True)  # what lifting takes for the root
-        shift = self._offsets.shift - 0.1 * (far[..., 0] - 0.5)
+        shift = self._offsets.shift - 0.1 * (far_side[..., 0] - 0.5)
         return true, *corrupt(moved, self.noise, self.library.swap, self._lost_groups, generator, kinds, shift)
 
     def batch(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -268,9 +269,9 @@ class ViewTask:
         draw = Draws(generator)
         x = self._turned(x, draw)
         low, high = (math.radians(e) for e in self.elevation)
-        near, far = self.distance
+        nearest, furthest = self.distance
         tilt = torch.stack([low + draw.uniform(size) * (high - low), draw.normal(size) * math.radians(self.roll)], -1)
-        distance = near + (far - near) * draw.uniform(size) ** 1.5
+        distance = nearest + (furthest - nearest) * draw.uniform(size) ** 1.5
         true, detected, confidence = self._detections(x, tilt, distance, generator)
         views = project(self._rotations, x[:, None])  # (B, V, T, P, 2)
         n = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
@@ -295,7 +296,7 @@ class ViewTask:
         weight = batch["frames"].float()[:, None, :, None]
         count = weight.sum().clamp(min=1) * clean.shape[3]
         views = ((clean[:, 1:] - batch["views"]).abs().mean(-1) * weight).sum() / (count * (clean.shape[1] - 1))
-        own = ((clean[:, 0] - batch["input"]).abs().mean(-1) * weight[:, 0]).sum() / count
-        loss = views + self.input_weight * own + self.camera_weight * camera
-        terms = {"loss": loss, "views": views.detach(), "input": own.detach()}
+        input_loss = ((clean[:, 0] - batch["input"]).abs().mean(-1) * weight[:, 0]).sum() / count
+        loss = views + self.input_weight * input_loss + self.camera_weight * camera
+        terms = {"loss": loss, "views": views.detach(), "input": input_loss.detach()}
         return terms | ({"camera": camera.detach()} if self.camera_weight > 0 else {})

@@ -91,10 +91,10 @@ def _claim(folder: Path, source: dict[str, Any], fabric: Fabric) -> None:
         ConfigError: it holds results of another model, data set or method.
     """
     path = folder / "source.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else source
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else source
     fabric.barrier()
-    if found != source:
-        differ = [f"{k} {found.get(k)} instead of {source[k]}" for k in source if found.get(k) != source[k]]
+    if recorded != source:
+        differ = [f"{k} {recorded.get(k)} instead of {source[k]}" for k in source if recorded.get(k) != source[k]]
         raise ConfigError(
             f"{folder} holds results of another run: {', '.join(differ)}.", "Delete it to make them anew."
         )
@@ -262,11 +262,11 @@ def _mean_network(
     config: TrainConfig, subject: Subject, kind: str, stages: list[str]
 ) -> tuple[MotionDenoiser, CosineSchedule, dict[str, Any]]:
     """Mean weights of one or several stages' networks, with steps and seconds of all of them."""
-    found = [trained_network(config, subject, kind, stage, torch.device("cpu")) for stage in stages]
-    network, schedule, facts = found[-1]
-    states = [n.state_dict() for n, _, _ in found]
+    networks = [trained_network(config, subject, kind, stage, torch.device("cpu")) for stage in stages]
+    network, schedule, facts = networks[-1]
+    states = [n.state_dict() for n, _, _ in networks]
     network.load_state_dict({k: torch.stack([s[k] for s in states]).mean(0) for k in states[0]})
-    sums = {key: sum(f[key] for _, _, f in found) for key in ("steps", "seconds")}
+    sums = {key: sum(f[key] for _, _, f in networks) for key in ("steps", "seconds")}
     return network, schedule, {**facts, **sums}
 
 

@@ -40,12 +40,12 @@ class StopSignals:
 
 
 class StageTimer:
-    """Seconds of training and the wish to stop, equal on every rank: ranks that disagree wait for each other forever.
+    """Seconds of training and the request to stop, equal on all ranks, which would otherwise deadlock.
 
     Args:
         fabric: launched.
         spent: seconds of earlier runs.
-        stopped: this rank's wish.
+        stopped: whether this rank was asked to stop.
     """
 
     def __init__(self, fabric: Fabric, spent: float, stopped: StopSignals) -> None:
@@ -58,7 +58,7 @@ class StageTimer:
         if self._fabric.world_size > 1:
             if self._fresh and step % SYNC_STEPS:
                 return
-            own = torch.tensor([seconds, float(stop)], device=self._fabric.device)
-            seconds, flag = torch.as_tensor(self._fabric.all_reduce(own, reduce_op="max")).tolist()
+            state = torch.tensor([seconds, float(stop)], device=self._fabric.device)
+            seconds, flag = torch.as_tensor(self._fabric.all_reduce(state, reduce_op="max")).tolist()
             stop = flag > 0
         self.seconds, self.stop, self._fresh = seconds, stop, True

@@ -42,7 +42,7 @@ class TrainLog:
     Args:
         folder: of both.
         step: where a resumed run goes on; what an earlier run wrote beyond it is dropped.
-        every: steps in a mean.
+        interval: steps in a mean.
         fabric: says which rank this is.
         on_log: called with the step and the means, on every rank.
     """
@@ -51,11 +51,11 @@ class TrainLog:
         self,
         folder: Path,
         step: int,
-        every: int,
+        interval: int,
         fabric: Fabric,
         on_log: Callable[[int, dict[str, float]], None] | None,
     ) -> None:
-        self._path, self._every, self._on_log = folder / "log.jsonl", every, on_log
+        self._path, self._interval, self._on_log = folder / "log.jsonl", interval, on_log
         self._sums: dict[str, Tensor] = {}
         self._count = 0
         self._main = fabric.is_global_zero
@@ -72,11 +72,11 @@ class TrainLog:
             self._writer.close()
 
     def add(self, step: int, seconds: float, terms: dict[str, Tensor]) -> None:
-        """One step's terms; every ``every`` steps their means are written."""
+        """One step's terms; after each ``interval`` steps their means are written."""
         for key, value in terms.items():
             self._sums[key] = self._sums.get(key, torch.zeros((), device=value.device)) + value.detach()
         self._count += 1
-        if step % self._every:
+        if step % self._interval:
             return
         means = {k: float(v) / self._count for k, v in self._sums.items()}
         self._sums, self._count = {}, 0

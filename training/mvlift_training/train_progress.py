@@ -1,4 +1,4 @@
-"""What a user sees while stages 1 and 4 train: windows a second, loss, time left."""
+"""Progress report of stages 1 and 4: windows a second, loss, time left."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def start_from_line(network: MotionDenoiser, line: MotionDenoiser) -> None:
             target[name].copy_(_parts(values, width, 2, 3, [0, 2]))
         elif name == "embed.weight":
             frames, points = line.config.patch, line.config.points
-            own = target[name].view(width, frames, points, -1)
-            own[..., :2] = values.view(width, frames, points, -1)[..., :2]
+            block = target[name].view(width, frames, points, -1)
+            block[..., :2] = values.view(width, frames, points, -1)[..., :2]
         elif name != "view.weight" and target[name].shape == values.shape:
             target[name].copy_(values)
     with torch.no_grad():
@@ -87,12 +87,12 @@ def start_from_base(
     target, source = network.state_dict(), trained.state_dict()
     for name, values in source.items():
         if name == "embed.weight":
-            own = target[name].view(len(values), frames, points, -1)
-            own[:, :, own_columns] = values.view(len(values), frames, len(theirs) + 1, -1)[:, :, columns]
+            block = target[name].view(len(values), frames, points, -1)
+            block[:, :, own_columns] = values.view(len(values), frames, len(theirs) + 1, -1)[:, :, columns]
         elif name in ("head.weight", "head.bias"):
-            own = target[name].view(frames, points, 2, *values.shape[1:])
-            own.zero_()
-            own[:, own_columns] = values.view(frames, len(theirs) + 1, 2, *values.shape[1:])[:, columns]
+            block = target[name].view(frames, points, 2, *values.shape[1:])
+            block.zero_()
+            block[:, own_columns] = values.view(frames, len(theirs) + 1, 2, *values.shape[1:])[:, columns]
         elif target[name].shape != values.shape:
             raise ConfigError(f"{weights}: a network of another size ({name}).", "Give network the size of the base.")
         else:

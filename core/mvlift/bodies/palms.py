@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.kinematics.chains import world_rotations
-from mvlift.kinematics.rotations import exp_map, log_map
+from mvlift.kinematics.rotations import exp_map, log_map, unit
 from mvlift.typing import F64
 
 __all__ = ["lay_palms"]
@@ -23,10 +23,6 @@ FINGERS_UP: Final = np.radians(15.0)
 """Relaxed fingers bend towards the ground: so far the hand is tilted back, or they would sink in."""
 HEADWARD: Final = 0.5
 """Share of the trunk's direction in the fingers' one, which decides where a vertical forearm's fingers point."""
-
-
-def _unit(vector: F64) -> F64:
-    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))
 
 
 def lay_palms(
@@ -63,12 +59,12 @@ def lay_palms(
             continue
         share = gaussian_filter1d(flat_now.astype(np.float64), FADE_SECONDS * fps, mode="nearest")
         elbow, wrist = joints.index(f"{side}_elbow"), joints.index(f"{side}_wrist")
-        forearm = world[:, elbow] @ _unit(skeleton.rest_joints[wrist] - skeleton.rest_joints[elbow])
+        forearm = world[:, elbow] @ unit(skeleton.rest_joints[wrist] - skeleton.rest_joints[elbow])
         trunk = world[:, joints.index("spine3"), :, 1]  # its y axis points to the head
         along = forearm + HEADWARD * trunk
-        fingers = _unit(along - (along @ up)[:, None] * up)
+        fingers = unit(along - (along @ up)[:, None] * up)
         fingers = np.cos(FINGERS_UP) * fingers + np.sin(FINGERS_UP) * up
-        vertical = np.cos(FINGERS_UP) * up - np.sin(FINGERS_UP) * _unit(along - (along @ up)[:, None] * up)
+        vertical = np.cos(FINGERS_UP) * up - np.sin(FINGERS_UP) * unit(along - (along @ up)[:, None] * up)
         flat = np.stack([sign * fingers, vertical, np.cross(sign * fingers, vertical)], -1)
         bend = log_map(world[:, elbow].transpose(0, 2, 1) @ flat)
         angle = np.linalg.norm(bend, axis=-1, keepdims=True)

@@ -7,10 +7,17 @@ from typing import Final
 
 import numpy as np
 
-from mvlift.kinematics.rotations import exp_map, rotation_between
+from mvlift.kinematics.rotations import exp_map, rotation_between, unit
 from mvlift.typing import F64
 
-__all__ = ["MAX_REACH", "blend_skinning", "forward_kinematics", "two_bone_rotations", "world_rotations"]
+__all__ = [
+    "MAX_REACH",
+    "blend_skinning",
+    "forward_kinematics",
+    "two_bone_positions",
+    "two_bone_rotations",
+    "world_rotations",
+]
 
 MAX_REACH: Final = 0.999
 """Share of a limb's length beyond which it does not stretch towards a goal."""
@@ -64,6 +71,31 @@ def blend_skinning(weights: F64, rest_points: F64, rest_joints: F64, world: F64,
     return np.asarray(np.einsum("tkab,kb->tka", blended, rest_points) + weights @ offset)
 
 
+def two_bone_positions(
+    start: F64, goal: F64, upper: F64 | float, lower: F64 | float, pole: F64, max_reach: float = MAX_REACH
+) -> tuple[F64, F64]:
+    """Middle and end of a two-bone limb whose end reaches for a goal, by the law of cosines.
+
+    Args:
+        start: (T, 3) hip or shoulder, which stays.
+        goal: (T, 3) for the end; the end stops on the line to a goal that is out of reach.
+        upper, lower: lengths of the bones, (T, 1) or one for all.
+        pole: (T, 3) direction to which the middle bends.
+        max_reach: share of the limb's length to which it is stretched at most.
+
+    Returns:
+        Middle and end, each (T, 3); both bones keep their lengths.
+    """
+    way = goal - start
+    length = _norm(way)
+    along = way / np.maximum(length, 1e-9)
+    distance = np.clip(length, np.abs(upper - lower) * 1.001 + 1e-6, max_reach * (upper + lower))
+    cosine = np.clip((upper**2 + distance**2 - lower**2) / (2 * upper * distance), -1, 1)
+    side = unit(_across(pole, along))
+    middle = start + upper * (cosine * along + np.sqrt(1 - cosine**2) * side)
+    return np.asarray(middle), np.asarray(start + distance * along)
+
+
 def two_bone_rotations(start: F64, middle: F64, end: F64, goal: F64, pole: F64) -> tuple[F64, F64]:
     """World rotations that bring the end of a two-bone limb to a goal; the middle joint bends to the side it does now.
 
@@ -77,29 +109,26 @@ def two_bone_rotations(start: F64, middle: F64, end: F64, goal: F64, pole: F64) 
         rotation. The first one already turns the bend along, so that no bone twists about itself more than it must.
     """
     upper, lower = _norm(middle - start), _norm(end - middle)
-    way = goal - start
-    distance = np.clip(_norm(way), np.abs(upper - lower) * 1.001 + 1e-6, MAX_REACH * (upper + lower))
-    along = way / np.maximum(_norm(way), 1e-9)
+    along = (goal - start) / np.maximum(_norm(goal - start), 1e-9)
     swing = rotation_between(end - start, along)
     bent = _across(np.einsum("tab,tb->ta", swing, middle - start), along)
     size = _norm(bent)
-    spare = _unit(_across(np.einsum("tab,tb->ta", swing, pole), along))
+    spare = unit(_across(np.einsum("tab,tb->ta", swing, pole), along))
     share = np.clip(size / (0.02 * upper), 0, 1)  # near straight, the bend's side fades over to the pole
-    side = _unit(_across(share * bent / np.maximum(size, 1e-9) + (1 - share) * spare, along))
-    cosine = np.clip((upper**2 + distance**2 - lower**2) / (2 * upper * distance), -1, 1)
-    joint = start + upper * (cosine * along + np.sqrt(1 - cosine**2) * side)
+    side = unit(_across(share * bent / np.maximum(size, 1e-9) + (1 - share) * spare, along))
+    joint, reached = two_bone_positions(start, goal, upper, lower, side)
     first = _plane_rotation(middle - start, _normal(middle - start, end - middle, pole), joint - start, along, side)
     turned = np.einsum("tab,tb->ta", first, end - middle)
-    second = rotation_between(turned, start + distance * along - joint) @ first
+    second = rotation_between(turned, reached - joint) @ first
     return first, second
 
 
 def _plane_rotation(bone: F64, normal: F64, new_bone: F64, along: F64, side: F64) -> F64:
     """(T, 3, 3) that turns a bone onto another and the plane of the bend with it."""
     swing = rotation_between(bone, new_bone)
-    axis = _unit(new_bone)
-    now = _unit(_across(np.einsum("tab,tb->ta", swing, normal), axis))
-    wanted = _unit(_across(np.cross(side, along), axis))
+    axis = unit(new_bone)
+    now = unit(_across(np.einsum("tab,tb->ta", swing, normal), axis))
+    wanted = unit(_across(np.cross(side, along), axis))
     sine = (np.cross(now, wanted) * axis).sum(-1, keepdims=True)
     cosine = (now * wanted).sum(-1, keepdims=True)
     return exp_map(axis * np.arctan2(sine, cosine)) @ swing
@@ -107,19 +136,15 @@ def _plane_rotation(bone: F64, normal: F64, new_bone: F64, along: F64, side: F64
 
 def _normal(upper: F64, lower: F64, pole: F64) -> F64:
     """(T, 3) unit normal of a limb's plane, bend x way; of a straight limb that of its pole."""
-    way = _unit(upper + lower)
+    way = unit(upper + lower)
     bend = _across(upper, way)
     share = np.clip(_norm(bend) / (0.02 * _norm(upper)), 0, 1)
-    side = share * bend / np.maximum(_norm(bend), 1e-9) + (1 - share) * _unit(_across(pole, way))
-    return _unit(np.cross(_unit(_across(side, way)), way))
+    side = share * bend / np.maximum(_norm(bend), 1e-9) + (1 - share) * unit(_across(pole, way))
+    return unit(np.cross(unit(_across(side, way)), way))
 
 
 def _norm(vector: F64) -> F64:
     return np.asarray(np.linalg.norm(vector, axis=-1, keepdims=True))
-
-
-def _unit(vector: F64) -> F64:
-    return np.asarray(vector / np.maximum(_norm(vector), 1e-9))
 
 
 def _across(vector: F64, axis: F64) -> F64:

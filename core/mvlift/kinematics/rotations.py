@@ -6,7 +6,12 @@ import numpy as np
 
 from mvlift.typing import F64
 
-__all__ = ["euler_zxy", "exp_map", "log_map", "rotation_between", "skew"]
+__all__ = ["euler_zxy", "exp_map", "log_map", "rotation_between", "skew", "unit"]
+
+
+def unit(vector: F64) -> F64:
+    """Vectors (..., 3) divided by their lengths; 0 stays 0."""
+    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9))
 
 
 def skew(vector: F64) -> F64:
@@ -66,8 +71,8 @@ def rotation_between(first: F64, second: F64) -> F64:
     across = np.cross(a, beside)
     across = across / np.linalg.norm(across, axis=-1, keepdims=True)
     opposite = (sine < 1e-9) & (cosine < 0)
-    unit = np.where(opposite, across, axis / np.maximum(sine, 1e-12))
-    return exp_map(unit * np.arctan2(sine, cosine))
+    direction = np.where(opposite, across, axis / np.maximum(sine, 1e-12))
+    return exp_map(direction * np.arctan2(sine, cosine))
 
 
 def euler_zxy(rotation: F64) -> F64:

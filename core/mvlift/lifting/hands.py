@@ -17,7 +17,7 @@ from mvlift.bodies.skeletons import default_human_skeleton_with_fingers
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.kinematics.chains import forward_kinematics
-from mvlift.kinematics.rotations import exp_map
+from mvlift.kinematics.rotations import exp_map, unit
 from mvlift.lifting.body_of import body_of, has_fingers
 from mvlift.lifting.hand_detections import HandDetections, hand_detections
 from mvlift.lifting.prepared import PreparedClip
@@ -154,16 +154,12 @@ def _arm(fitted: BodyFit, skeleton: BodySkeleton, side: Side) -> tuple[Arm, F64]
     rest = skeleton.shaped(fitted.betas)[0]
     world, joints = forward_kinematics(skeleton.parents, rest, fitted.rotations, fitted.root)
     shoulder, elbow, wrist = (skeleton.joint_names.index(f"{side}_{n}") for n in ("shoulder", "elbow", "wrist"))
-    upper, lower = rest[elbow] - rest[shoulder], _unit(rest[wrist] - rest[elbow])
+    upper, lower = rest[elbow] - rest[shoulder], unit(rest[wrist] - rest[elbow])
     local = fitted.rotations[:, elbow]
     bare = local @ exp_map(-twist_about(local, lower)[:, None] * lower)
-    bend = np.arccos(np.clip((local @ lower) @ _unit(upper), -1, 1))
+    bend = np.arccos(np.clip((local @ lower) @ unit(upper), -1, 1))
     bent = np.clip((bend - STRAIGHT[0]) / (STRAIGHT[1] - STRAIGHT[0]), 0, 1)
     return Arm(joints[:, wrist], world[:, shoulder] @ bare, bent), bare
-
-
-def _unit(vector: F64) -> F64:
-    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def _write(
@@ -171,7 +167,7 @@ def _write(
 ) -> None:
     """Puts a hand's turn, in place, on wrist and elbow, which share the forearm's twist."""
     elbow, wrist = (skeleton.joint_names.index(f"{side}_{n}") for n in ("elbow", "wrist"))
-    axis = _unit(skeleton.rest_joints[wrist] - skeleton.rest_joints[elbow])
+    axis = unit(skeleton.rest_joints[wrist] - skeleton.rest_joints[elbow])
     twist = ELBOW_SHARE * twist_about(hand_fit.wrist, axis)[:, None] * axis
     rotations[:, elbow] = bare @ exp_map(twist)
     rotations[:, wrist] = exp_map(-twist) @ hand_fit.wrist

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from mvlift.kinematics.chains import two_bone_positions
 from mvlift.typing import F64
 
-__all__ = ["F64", "Measures", "draw_measures", "front_leg", "hind_leg", "species_table", "unit"]
+__all__ = ["F64", "Measures", "draw_measures", "front_leg", "hind_leg", "species_table"]
 
 _FILE: Final = Path(__file__).parent / "species.json"
 _SLACK: Final = 0.02
@@ -99,27 +100,10 @@ def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> M
     )
 
 
-def unit(vectors: F64) -> F64:
-    """Vectors (..., 3) of length one."""
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
-
-
 def _two_links(top: F64, end: F64, first: F64 | float, second: F64 | float, towards: F64) -> tuple[F64, F64]:
-    """Where two links from ``top`` to ``end`` bend, and the end they reach.
-
-    Args:
-        top, end: (T, 3).
-        first, second: lengths, or (T,).
-        towards: (T, 3) the side to which the joint bends.
-    """
-    along = end - top
-    far = np.linalg.norm(along, axis=-1)
-    distance = np.clip(far, np.abs(first - second) * 1.02 + 1e-6, (first + second) * (1 - _SLACK))
-    along = unit(along)
-    aside = unit(towards - (towards * along).sum(-1, keepdims=True) * along)
-    at = (first**2 - second**2 + distance**2) / (2 * distance)
-    off = np.sqrt(np.maximum(first**2 - at**2, 0))
-    return top + at[:, None] * along + off[:, None] * aside, top + distance[:, None] * along
+    """``two_bone_positions`` with lengths that may be (T,), for legs that are never quite straight."""
+    lengths = (np.reshape(value, (-1, 1)) for value in (first, second))
+    return two_bone_positions(top, end, *lengths, towards, max_reach=1 - _SLACK)
 
 
 def front_leg(shoulder: F64, fetlock: F64, ahead: F64, lengths: tuple[float, ...], folded: F64) -> tuple[F64, F64, F64]:

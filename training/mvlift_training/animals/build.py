@@ -25,7 +25,7 @@ def _write_library(path: Path, footage: list[Footage], motions: Path | None, nam
     Raises:
         KeypointError: stage 3's file is not there or has other keypoints.
     """
-    found = [f.points3d for f in footage if f.points3d is not None]
+    library = [f.points3d for f in footage if f.points3d is not None]
     if motions is not None:
         if not motions.is_file():
             raise KeypointError(f"{motions} does not exist.", "Run `mvlift-train stage3` first.")
@@ -33,10 +33,10 @@ def _write_library(path: Path, footage: list[Footage], motions: Path | None, nam
             if tuple(str(n) for n in data["names"]) != names:
                 raise KeypointError(f"{motions} has other keypoints.", "Name the motions of the same subject.")
             for first, length in zip(data["start"], data["length"], strict=True):
-                found.append(data["points3d"][int(first) : int(first) + int(length)].astype(np.float64))
+                library.append(data["points3d"][int(first) : int(first) + int(length)].astype(np.float64))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_motion_library(path, found, names, FPS)
-    return len(found)
+    write_motion_library(path, library, names, FPS)
+    return len(library)
 
 
 def _report(console: Console, footage: list[Footage], path: Path) -> None:
@@ -44,12 +44,14 @@ def _report(console: Console, footage: list[Footage], path: Path) -> None:
     console.print(f"{len(footage)} sequences, {minutes:.1f} minutes in {path}")
 
 
-def _write_training(path: Path, own: list[Footage], subject: Subject, options: AnimalOptions, console: Console) -> None:
-    footage = list(own)
+def _write_training(
+    path: Path, made: list[Footage], subject: Subject, options: AnimalOptions, console: Console
+) -> None:
+    footage = list(made)
     for real in options.real:
-        found = real_footage(real, subject, options.licences)
-        console.print(f"{real.name}: {len(found)} sequences")
-        footage += found * options.repeat
+        sequences = real_footage(real, subject, options.licences)
+        console.print(f"{real.name}: {len(sequences)} sequences")
+        footage += sequences * options.repeat
     if not footage:
         raise KeypointError("There is nothing to write.", "Give --sequences or --real.")
     write_footage(path, footage, subject.layout.names)
@@ -67,14 +69,14 @@ def build(options: AnimalOptions, console: Console) -> None:
     if options.real and options.output is None:
         raise KeypointError("Real footage goes into the set to train on, which is not asked for.", "Give --output.")
     subject = get_subject(options.subject)
-    own = [own_footage(subject, options, i) for i in range(options.sequences)]
+    made = [own_footage(subject, options, i) for i in range(options.sequences)]
     if options.output is not None:
-        _write_training(options.output, own, subject, options, console)
+        _write_training(options.output, made, subject, options, console)
     if options.validation is not None:
-        write_validation(options.validation, own, subject, options.seed)
-        _report(console, own, options.validation)
+        write_validation(options.validation, made, subject, options.seed)
+        _report(console, made, options.validation)
     if options.library is not None:
-        count = _write_library(options.library, own, options.motions, subject.layout.names)
+        count = _write_library(options.library, made, options.motions, subject.layout.names)
         console.print(f"{count} motions in {options.library}")
 
 

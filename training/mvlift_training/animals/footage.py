@@ -110,9 +110,9 @@ def film(points: F64, random: np.random.Generator) -> tuple[F64, Camera]:
     focal = random.uniform(0.7, 1.6) * longer
     target = points[int(random.integers(len(points)))].mean(0) + random.normal(size=3) * [0.2, 0.2, 0.1]
     length = float(np.median(np.ptp(points, axis=1).max(1)))
-    away = focal * length / (random.uniform(0.16, 0.55) * min(size[0], 1.3 * size[1]))
+    distance = focal * length / (random.uniform(0.16, 0.55) * min(size[0], 1.3 * size[1]))
     azimuth, elevation = random.uniform(-np.pi, np.pi), np.radians(random.uniform(-5, 20))
-    eye = target + away * np.array(
+    eye = target + distance * np.array(
         [np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)]
     )
     turn = look_at(eye, target, np.radians(random.normal() * 2))

@@ -108,14 +108,14 @@ def _blended(first: _Gait, then: _Gait, share: F64) -> _Gait:
 
 def _gait(activity: str, frames: int, animal: Measures, random: np.random.Generator) -> _Gait:
     """One gait, or in a third of the cases two with a change between them; unsteady in speed."""
-    own = _constant(activity, frames, animal, random)
+    gait = _constant(activity, frames, animal, random)
     if random.random() < 0.35 and activity in species_table()["gaits"]:
         other = _constant(str(random.choice(["stand", "walk", "trot", "canter"])), frames, animal, random)
         share = _step(frames, random.uniform(_MARGIN, frames - _MARGIN), random.uniform(8, 20))
-        own = _blended(own, other, share) if random.random() < 0.5 else _blended(other, own, share)
+        gait = _blended(gait, other, share) if random.random() < 0.5 else _blended(other, gait, share)
     unsteady = np.exp(0.12 * slow_noise(frames, 1.0, random))
     longer = np.exp(0.08 * slow_noise(frames, 1.0, random))
-    return replace(own, frequency=own.frequency * unsteady, excursion=own.excursion * longer)
+    return replace(gait, frequency=gait.frequency * unsteady, excursion=gait.excursion * longer)
 
 
 def _footholds(phase: F64, duty: F64, lift: F64, place: F64) -> tuple[F64, F64, F64]:
@@ -147,7 +147,7 @@ def _footholds(phase: F64, duty: F64, lift: F64, place: F64) -> tuple[F64, F64, 
 
 
 def _turning(activity: str, moving: F64, random: np.random.Generator) -> F64:
-    """(T,) heading over time; who stands on four paws keeps it."""
+    """(T,) heading over time; constant while all paws are on the ground."""
     frames = len(moving)
     rate = slow_noise(frames, 1.5, random) * random.choice([0.05, 0.3, 0.7], p=[0.4, 0.4, 0.2]) + random.normal() * 0.15
     if activity == "turn":
@@ -207,55 +207,55 @@ def draw_motion(activity: str, frames: int, animal: Measures, random: np.random.
         animal: who moves.
         random: randomness.
     """
-    whole = frames + 2 * _MARGIN
+    length = frames + 2 * _MARGIN
     stepping = "walk" if activity == "turn" else activity
     if activity == "jump":
         stepping = str(random.choice(["trot", "canter", "stand"]))
-    gait = _gait(stepping, whole, animal, random)
+    gait = _gait(stepping, length, animal, random)
     if activity == "turn":
         gait = replace(gait, frequency=np.maximum(gait.frequency, 0.9))
     moving = np.clip(gait.frequency / 0.5, 0, 1)
     heading = _turning(activity, moving, random)
     speed = gait.frequency * gait.excursion / gait.duty * (0.25 if activity == "turn" else 1.0)
-    drift = 0.12 * slow_noise(whole, 1.0, random)
+    drift = 0.12 * slow_noise(length, 1.0, random)
     go = heading + drift * (gait.frequency > 0.1)
     path = np.cumsum(speed[:, None] * np.stack([np.cos(go), np.sin(go)], 1), 0) / FPS
     cycles = np.cumsum(gait.frequency) / FPS + random.uniform(0, 1) + 2
     beat = 2 * np.pi * (cycles + random.uniform(-0.1, 0.1))
-    fore, hind, tucked = _rested(activity, whole, animal, random)
-    flight, crouch, jump_pitch = _jumped(activity, whole, random)
+    fore, hind, tucked = _rested(activity, length, animal, random)
+    flight, crouch, jump_pitch = _jumped(activity, length, random)
     canter = gait.flex > np.radians(4)
     bob = gait.bob * np.sin(np.where(canter, 1, 2) * beat + random.uniform(0, 6))
-    sway = 0.012 * slow_noise(whole, 0.7, random, 3)
-    low = random.uniform(0.0, 0.16) if random.random() < 0.6 else random.uniform(0.0, 0.32)  # slinking
+    sway = 0.012 * slow_noise(length, 0.7, random, 3)
+    low = random.uniform(0.0, 0.16) if random.random() < 0.6 else random.uniform(0.0, 0.32)  # crouched walk
     low = 0.0 if hind.any() else low
     shoulder = 1 - fore - crouch - low * 0.7
     hip = animal.hip_height * (1 - low) - hind - crouch
     centre = np.concatenate([path, (0.5 * (shoulder + hip) + bob + flight)[:, None]], 1) + sway
     pitch = np.arcsin(np.clip((shoulder - hip) / animal.trunk, -0.95, 0.95)) + gait.pitch * np.sin(beat) + jump_pitch
-    pitch = pitch + 0.02 * slow_noise(whole, 0.8, random)
+    pitch = pitch + 0.02 * slow_noise(length, 0.8, random)
     spread = np.stack([random.normal(size=_LEGS) * 0.05, random.normal(size=_LEGS) * 0.02], 1)
     ease = _at_ease(centre, heading, animal, spread)
     ahead = np.stack([np.cos(heading), np.sin(heading)], -1)
     ease[:, 2:] += (tucked + 0.15 * animal.trunk * (1 - np.cos(pitch)))[:, None, None] * ahead[:, None]
     if activity == "lie":
         ease[:, :2] += (fore * random.uniform(0.0, 0.4))[:, None, None] * ahead[:, None]
-    paws, lifted = np.zeros((whole, _LEGS, 3)), np.zeros((whole, _LEGS))
+    paws, lifted = np.zeros((length, _LEGS, 3)), np.zeros((length, _LEGS))
     for leg in range(_LEGS):
         at, height, bump = _footholds(cycles + gait.offsets[:, leg], gait.duty, gait.lift * moving, ease[:, leg])
         in_air = np.clip(flight / 0.3, 0, 1)
         at = at + in_air[:, None] * (ease[:, leg] - at)
         paws[:, leg] = np.concatenate([at, (height + flight + 0.25 * in_air)[:, None]], 1)
         lifted[:, leg] = np.maximum(bump * moving, in_air)
-    neck, head = _carriage(activity, whole, animal, gait, beat, random)
+    neck, head = _carriage(activity, length, animal, gait, beat, random)
     keep = slice(_MARGIN, _MARGIN + frames)
     turn = gaussian_filter1d(np.gradient(heading) * FPS, 6)
     return Motion(
         centre=centre[keep],
         heading=heading[keep],
         pitch=pitch[keep],
-        roll=(0.03 * slow_noise(whole, 0.8, random) + 0.02 * np.sin(beat))[keep],
-        flex=(gait.flex * np.sin(beat + random.uniform(0.5, 2.0)) + 0.04 * slow_noise(whole, 1.0, random))[keep],
+        roll=(0.03 * slow_noise(length, 0.8, random) + 0.02 * np.sin(beat))[keep],
+        flex=(gait.flex * np.sin(beat + random.uniform(0.5, 2.0)) + 0.04 * slow_noise(length, 1.0, random))[keep],
         bend=(np.clip(0.25 * turn, -0.5, 0.5) + 0.06 * np.sin(beat) * moving)[keep],
         paws=paws[keep],
         lifted=lifted[keep],

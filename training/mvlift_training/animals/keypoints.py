@@ -11,7 +11,7 @@ from mvlift_training.animals.gaits import Motion
 __all__ = ["Looks", "draw_looks", "keypoints_of"]
 
 Looks = dict[str, float]
-"""Where somebody's keypoints lie on an animal, in shoulder heights; annotators differ."""
+"""Places at which an annotator puts the keypoints of an animal, in shoulder heights; annotators differ."""
 
 
 def draw_looks(random: np.random.Generator) -> Looks:
@@ -54,13 +54,13 @@ def _legs(points: dict[str, F64], animal: Measures, motion: Motion, fore: F64, h
                 top = points["chest"] + sign * animal.shoulder_width / 2 * frame[:, 1]
                 folded = 0.12 + 1.1 * lifted
                 elbow, carpus, fetlock = front_leg(top, fetlock, frame[:, 0], lengths[:3], folded)
-                found = {"shoulder": top, "elbow": elbow, "front_knee": carpus, "front_fetlock": fetlock,
+                places = {"shoulder": top, "elbow": elbow, "front_knee": carpus, "front_fetlock": fetlock,
                          "front_paw": fetlock + reach}  # fmt: skip
             else:
                 top = points["rump"] + sign * animal.hip_width / 2 * frame[:, 1]
                 knee, hock, fetlock = hind_leg(top, fetlock, frame[:, 0], lengths[:3])
-                found = {"hip": top, "knee": knee, "hock": hock, "back_fetlock": fetlock, "back_paw": fetlock + reach}
-            points.update({side + name: value for name, value in found.items()})
+                places = {"hip": top, "knee": knee, "hock": hock, "back_fetlock": fetlock, "back_paw": fetlock + reach}
+            points.update({side + name: value for name, value in places.items()})
 
 
 def keypoints_of(animal: Measures, motion: Motion, looks: Looks) -> dict[str, F64]:

@@ -101,10 +101,10 @@ def _split(points: F64, faces: IntArray, field: Field) -> tuple[F64, IntArray]:
 def _split_border(points: F64, faces: IntArray, field: Field) -> tuple[F64, IntArray]:
     """Edges of the border that are too long, at most one of a triangle, halved."""
     start, end = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
-    _, where, times = np.unique(
+    _, first_rows, times = np.unique(
         np.sort(np.stack([start, end], 1), axis=1), axis=0, return_index=True, return_counts=True
     )
-    rim = where[times == 1]
+    rim = first_rows[times == 1]
     middle = (points[start[rim]] + points[end[rim]]) / 2
     length = np.linalg.norm(points[start[rim]] - points[end[rim]], axis=1)
     long = np.flatnonzero(length > _LONG * field.edge(middle))

@@ -70,7 +70,7 @@ class Floor:
         return self.level - points[:, 1]
 
     def box(self) -> tuple[F64, F64]:
-        """Everything below the level, which is where it has a say."""
+        """Corners of the half space below the level."""
         return np.full(3, -np.inf), np.array([np.inf, self.level, np.inf])
 
 
@@ -122,22 +122,22 @@ class Part:
         name: what it is in the anatomy.
         shape: the solid.
         blend: width k of the smooth union with what came before, metres.
-        how: "add", "cut" (take away) or "keep" (leave only what is inside).
+        operation: "add", "cut" (take away) or "keep" (leave only what is inside).
         edge: how long a triangle's edge should be on it, metres.
     """
 
     name: str
     shape: Shape
     blend: float
-    how: str
+    operation: str
     edge: float
 
     def join(self, before: F64, points: F64) -> F64:
         """The field (N,) once this part is joined to the field before."""
-        own = self.shape(points)
-        if self.how == "add":
-            return _smooth_min(before, own, self.blend)
-        return -_smooth_min(-before, own if self.how == "cut" else -own, self.blend)
+        values = self.shape(points)
+        if self.operation == "add":
+            return _smooth_min(before, values, self.blend)
+        return -_smooth_min(-before, values if self.operation == "cut" else -values, self.blend)
 
 
 def _smooth_min(a: F64, b: F64, k: float) -> F64:
@@ -174,8 +174,8 @@ class Field:
         half = np.column_stack([np.abs(points[:, 0]), points[:, 1:]])
         wanted = np.full(len(points), np.inf)
         for part in self.parts:
-            near = np.abs(part.shape(half)) < _NEARBY
-            wanted[near] = np.minimum(wanted[near], part.edge)
+            within = np.abs(part.shape(half)) < _NEARBY
+            wanted[within] = np.minimum(wanted[within], part.edge)
         return np.where(np.isfinite(wanted), wanted, max(part.edge for part in self.parts))
 
     def gradient(self, points: F64, step: float = 5e-4) -> F64:
@@ -193,7 +193,7 @@ class Field:
         Returns:
             Values (X, Y, Z) and the places of the grid along each axis, metres.
         """
-        boxes = [p.shape.box() for p in self.parts if p.how == "add"]
+        boxes = [p.shape.box() for p in self.parts if p.operation == "add"]
         margin = 4 * spacing
         low = np.min([b[0] for b in boxes], 0) - margin
         high = np.max([b[1] for b in boxes], 0) + margin

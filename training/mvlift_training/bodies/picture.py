@@ -81,12 +81,12 @@ def _draw(image: F64, depth: F64, corners: F64, normals: F64) -> None:
     v = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / area
     share = np.stack([u, v, 1 - u - v], -1)
     window = (slice(low[1], high[1]), slice(low[0], high[0]))
-    near = share @ corners[:, 2]
-    seen = (share >= -1e-9).all(-1) & (near > depth[window])
+    depths = share @ corners[:, 2]
+    seen = (share >= -1e-9).all(-1) & (depths > depth[window])
     if seen.any():
         normal = share[seen] @ normals
         image[window][seen] = _shaded(normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12))
-        depth[window][seen] = near[seen]
+        depth[window][seen] = depths[seen]
 
 
 def _occluded(depth: F64, reach: float) -> F64:

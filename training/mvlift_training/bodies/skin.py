@@ -66,7 +66,7 @@ def _nearest_bone(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hing
     for child, parent in enumerate(skeleton.parents):
         hinge = hinges.get(skeleton.joint_names[child])
         tip = joints[child] if hinge is None or hinge.tip is None else np.array(hinge.tip)
-        for start, end, own in (
+        for start, end, joint in (
             (joints[max(parent, 0)], joints[child], max(parent, 0)),
             (joints[child], tip, child),
         ):
@@ -74,7 +74,7 @@ def _nearest_bone(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hing
             along = np.clip((points - start) @ axis / max(float(axis @ axis), 1e-12), 0, 1)
             distance = np.linalg.norm(points - start - along[:, None] * axis, axis=1)
             closer = distance < best - 1e-9
-            best, owner = np.where(closer, distance, best), np.where(closer, own, owner)
+            best, owner = np.where(closer, distance, best), np.where(closer, joint, owner)
     return owner
 
 
@@ -90,11 +90,11 @@ def _regions(points: F64, skeleton: BodySkeleton, hinges: Mapping[str, Hinge]) -
         normal = np.array(hinge.normal) / np.linalg.norm(hinge.normal)
         beyond = (points - joints[j]) @ normal > hinge.shift
         siblings = np.array([p == parent for p in skeleton.parents])
-        near = _below(skeleton.parents, j) if hinge.alone else _below(skeleton.parents, j) | siblings
-        near[parent] = True
+        neighbours = _below(skeleton.parents, j) if hinge.alone else _below(skeleton.parents, j) | siblings
+        neighbours[parent] = True
         side = points[:, 0] * np.sign(joints[j, 0]) >= 0
-        whole = np.where(points[:, 0] == 0, 0.5, 1.0) if joints[j, 0] else 1.0
-        region[:, j] = region[:, parent] * beyond * near[owner] * side * whole
+        middle_share = np.where(points[:, 0] == 0, 0.5, 1.0) if joints[j, 0] else 1.0
+        region[:, j] = region[:, parent] * beyond * neighbours[owner] * side * middle_share
     return region
 
 
@@ -177,10 +177,10 @@ def joint_regressor(surface: Surface, skeleton: BodySkeleton) -> F64:
     points = surface.vertices
     regressor = np.zeros((len(skeleton.rest_joints), len(points)))
     for j, joint in enumerate(skeleton.rest_joints):
-        near = np.argsort(np.linalg.norm(points - joint, axis=1), kind="stable")
+        nearest = np.argsort(np.linalg.norm(points - joint, axis=1), kind="stable")
         count = _RING
         while True:
-            ring = near[:count]
+            ring = nearest[:count]
             shares = _shares(points[ring] - joint)
             if np.linalg.norm(shares @ points[ring] - joint) < _CLOSE or count >= len(points):
                 break
@@ -206,9 +206,9 @@ def _segment_maps(skeleton: BodySkeleton) -> F64:
         overall = _growth(joints - joints[0], changes[..., b] - changes[0, :, b])
         for j in range(len(joints)):
             children = [c for c, p in enumerate(skeleton.parents) if p == j]
-            own = np.flatnonzero(skeleton.point_weights[:, j] == 1)
-            place = np.concatenate([joints[children], skeleton.rest_points[own]]) - joints[j]
-            move = np.concatenate([changes[children, :, b], skeleton.shape_points[own, :, b]]) - changes[j, :, b]
+            attached = np.flatnonzero(skeleton.point_weights[:, j] == 1)
+            place = np.concatenate([joints[children], skeleton.rest_points[attached]]) - joints[j]
+            move = np.concatenate([changes[children, :, b], skeleton.shape_points[attached, :, b]]) - changes[j, :, b]
             maps[b, j] = np.eye(3) * overall if overall else _map_of(place, move)
     return maps
 

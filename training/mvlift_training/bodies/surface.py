@@ -52,10 +52,10 @@ def polygonised(field: Field, spacing: float, vertices: int, rounds: int = 12, f
         fine: boxes of thin parts, where the grid is finer.
     """
     values, axes = field.grid(spacing, fine)
-    whole = np.concatenate([values[:0:-1], values]).astype(np.float32)
+    mirrored = np.concatenate([values[:0:-1], values]).astype(np.float32)
     axes[0] = np.concatenate([-axes[0][:0:-1], axes[0]])
     del values
-    points, faces, _, _ = marching_cubes(whole, 0.0)
+    points, faces, _, _ = marching_cubes(mirrored, 0.0)
     places = [np.interp(points[:, i], np.arange(len(axis)), axis) for i, axis in enumerate(axes)]
     dense = _largest(np.stack(places, 1), np.asarray(faces, np.int64))
     share = max(0.0, 1 - vertices / len(dense[0]))

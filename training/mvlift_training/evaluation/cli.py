@@ -108,13 +108,15 @@ def noise_distance(sequences: list[Sequence], subject: Subject) -> float:
     """Median distance in pixels between noisy and clean keypoints of the scored joints that were found: what
     J2D is compared with."""
     columns = [sequences[0].names.index(n) for n in subject.score_keypoints]
-    away = [np.where(s.noisy_confidence > 0, np.linalg.norm(s.noisy - s.clean, axis=-1), np.nan) for s in sequences]
-    distance = np.concatenate(away)[:, columns]
+    distances = [
+        np.where(s.noisy_confidence > 0, np.linalg.norm(s.noisy - s.clean, axis=-1), np.nan) for s in sequences
+    ]
+    distance = np.concatenate(distances)[:, columns]
     return float(np.nanmedian(distance)) if np.isfinite(distance).any() else float("nan")
 
 
 def _extractor(options: EvaluateOptions, subject: Subject, console: Console) -> FeatureNetwork | None:
-    """What turns motion into the features of the FID column, or None with a word where there is none."""
+    """Feature extractor of the FID column; None, with a printed note, where there is none."""
     try:
         if options.fid_features is not None:
             return load_features(options.fid_features, len(subject.layout.names))
@@ -207,20 +209,20 @@ def main(arguments: list[str]) -> int:
 
 
 def _tables(options: EvaluateOptions, scores: list[Scores], subject: Subject) -> str:
-    """Everything that is printed: all sequences, without neighbours, medians, by set and by category."""
-    found = {str(c.get("set", "")) for s in scores for c in s.clips}
+    """The printed tables: all sequences, without neighbours, medians, by set and by category."""
+    sets = {str(c.get("set", "")) for s in scores for c in s.clips}
     in_space = any(np.isfinite(s.value("mpjpe")) for s in scores)
     summary = (OBJECT_SUMMARY if subject.rigid else SUMMARY) if in_space else PICTURE
     parts = [markdown(scores, summary)]
-    others = found - set(options.neighbours)
-    if others and others != found:
-        parts += [f"\nwithout {', '.join(sorted(found - others))}, other takes of which were trained on\n",
+    others = sets - set(options.neighbours)
+    if others and others != sets:
+        parts += [f"\nwithout {', '.join(sorted(sets - others))}, other takes of which were trained on\n",
                   markdown(scores, summary, sets=others)]  # fmt: skip
     lasting = [k for k in summary if k not in ("fid", "mirrored", "confidence", "failed")]
     parts += ["\nmedians over sequences\n", markdown(scores, lasting, "median")]
     short = SHORT if in_space else PICTURE[:2]
     if options.sets:
-        for name in sorted(found):
+        for name in sorted(sets):
             parts += [f"\n{name}\n", markdown(scores, short, sets={name})]
     if options.categories:
         for category in sorted({c["category"] for s in scores for c in s.clips}):

@@ -92,11 +92,13 @@ def _gvhmr(path: Path, subject: Subject, body: str | None) -> tuple[F64, F64]:
     needed = {"global_orient", "body_pose", "transl", "betas"}
     if not isinstance(world, dict) or not needed <= world.keys():
         raise KeypointError(f"{path}: no smpl_params_global.", "Give GVHMR's hmr4d_results.pt.")
-    found = {key: np.asarray(world[key], np.float64) for key in needed}
-    frames = len(found["transl"])
-    turns = np.concatenate([found["global_orient"].reshape(frames, 1, 3), found["body_pose"].reshape(frames, -1, 3)], 1)
-    betas = found["betas"].reshape(-1, found["betas"].shape[-1]).mean(0)
-    return _posed(turns, found["transl"], betas, subject, body), np.arange(frames, dtype=np.float64)
+    arrays = {key: np.asarray(world[key], np.float64) for key in needed}
+    frames = len(arrays["transl"])
+    turns = np.concatenate(
+        [arrays["global_orient"].reshape(frames, 1, 3), arrays["body_pose"].reshape(frames, -1, 3)], 1
+    )
+    betas = arrays["betas"].reshape(-1, arrays["betas"].shape[-1]).mean(0)
+    return _posed(turns, arrays["transl"], betas, subject, body), np.arange(frames, dtype=np.float64)
 
 
 _READERS: Final[dict[str, Callable[[Path, Subject, str | None], tuple[F64, F64]]]] = {

@@ -119,13 +119,13 @@ def in_layout(sequences: list[Sequence], layout: Layout, needed: tuple[str, ...]
     ]
 
 
-def load_validation(path: Path, frames: int | None = None, every: int = 1) -> list[Sequence]:
+def load_validation(path: Path, frames: int | None = None, stride: int = 1) -> list[Sequence]:
     """Sequences of a validation file.
 
     Args:
         path: npz, see docs/training.md for its keys.
         frames: only the first so many frames of each.
-        every: only every n-th sequence.
+        stride: use only each n-th sequence.
 
     Returns:
         The sequences. A file without ``points3d K R t`` has no 3D truth, one without ``noisy_xy noisy_confidence`` no
@@ -145,7 +145,7 @@ def load_validation(path: Path, frames: int | None = None, every: int = 1) -> li
     names = tuple(str(n) for n in data["names"])
     fps = checked_rate(float(data["fps"])) or Fraction(30)
     out = []
-    for i in range(0, len(data["start"]), every):
+    for i in range(0, len(data["start"]), stride):
         first, length = int(data["start"][i]), int(data["length"][i])
         out.append(_sequence(data, i, slice(first, first + min(length, frames or length)), names, fps))
     return out

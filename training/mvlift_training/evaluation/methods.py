@@ -67,7 +67,7 @@ def prediction(motion: LiftedMotion, began: float) -> Prediction:
 
 
 def flat_row(setting: Setting) -> Method:
-    """Every joint at one depth: the floor that knows nothing."""
+    """Baseline: every joint at the depth of the root."""
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         clip = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0).clip
@@ -99,12 +99,12 @@ def _line_network(setting: Setting) -> tuple[MotionDenoiser, CosineSchedule]:
     return load_denoiser(name, "line", setting.device)
 
 
-def _lifted_by(setting: Setting, draw: Sampler, given: PreparedClip) -> LiftedMotion:
-    points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-    lifted = lift_points(points, confidence, given.fps, given.K, setting.subject, draw, setting.device)
+def _lifted_by(setting: Setting, draw: Sampler, prepared: PreparedClip) -> LiftedMotion:
+    points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
+    lifted = lift_points(points, confidence, prepared.fps, prepared.K, setting.subject, draw, setting.device)
     body = body_of(setting.subject)
-    fitted = fit_lifted(given, lifted, body, get_preset("quality"), None, 1.0)
-    return motion_in_world(given, fitted, lifted.sigma, body[0])
+    fitted = fit_lifted(prepared, lifted, body, get_preset("quality"), None, 1.0)
+    return motion_in_world(prepared, fitted, lifted.sigma, body[0])
 
 
 def _from_lines(setting: Setting, sampler: NetworkSampler) -> Method:
@@ -113,18 +113,18 @@ def _from_lines(setting: Setting, sampler: NetworkSampler) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         network, schedule = _line_network(setting)
         began = time.perf_counter()
-        given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
+        prepared = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
         generator = torch.Generator().manual_seed(seed)
-        motion = _lifted_by(setting, lambda view: sampler(network, view, schedule, generator), given)
+        motion = _lifted_by(setting, lambda view: sampler(network, view, schedule, generator), prepared)
         return prediction(motion, began)
 
     return run
 
 
-def fit_pixels(given: PreparedClip, subject: Subject) -> tuple[BodyFit, LiftedMotion]:
+def fit_pixels(prepared: PreparedClip, subject: Subject) -> tuple[BodyFit, LiftedMotion]:
     """2D reprojection with pose prior, shape, smoothness and contacts, started from a standing pose at every frame."""
-    points, confidence = given.clip.points.astype(np.float64), given.clip.confidence.astype(np.float64)
-    motion = normalise(points, confidence, subject, given.K)
+    points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
+    motion = normalise(points, confidence, subject, prepared.K)
     metres = (points - motion.root[:, None]) / motion.pixels_per_metre[:, None, None]
     flat = np.concatenate([metres, np.zeros_like(metres[..., :1])], -1)
     skeleton, kinematic_model, prior = body_of(subject)
@@ -132,21 +132,21 @@ def fit_pixels(given: PreparedClip, subject: Subject) -> tuple[BodyFit, LiftedMo
         points3d=flat,
         sigma3d=np.full(flat.shape[:2], np.inf),
         up=np.array([0.0, -1.0, 0.0]),
-        fps=float(given.fps),
+        fps=float(prepared.fps),
         pixels=points,
         confidence=confidence,
-        K=given.K,
-        noise=given.noise,
+        K=prepared.K,
+        noise=prepared.noise,
     )
     fitted = fit_clip(skeleton, kinematic_model, targets, FitOptions(iterations=30), prior)
-    return fitted, motion_in_world(given, fitted, np.full(flat.shape[:2], 0.2), skeleton)
+    return fitted, motion_in_world(prepared, fitted, np.full(flat.shape[:2], 0.2), skeleton)
 
 
 def _smplify(setting: Setting) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
-        given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
-        return prediction(fit_pixels(given, setting.subject)[1], began)
+        prepared = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
+        return prediction(fit_pixels(prepared, setting.subject)[1], began)
 
     return run
 
@@ -160,8 +160,8 @@ def _elepose(setting: Setting) -> Method:
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
-        given = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
-        return prediction(_lifted_by(setting, lifter, given), began)
+        prepared = prepare_clip(sequence.clip(noisy, setting.subject.layout), setting.subject, None, None, None, 1.0)
+        return prediction(_lifted_by(setting, lifter, prepared), began)
 
     return run
 
@@ -182,9 +182,9 @@ def external(folder: Path, setting: Setting) -> Method:
         path = folder / (f"{stem}.noisy.npz" if noisy else f"{stem}.npz")
         data = read_arrays(path, ["points3d"], "result", "Write one file for each sequence, see docs/training.md.")
         pixels = data.get("pixels", sequence.clean)
-        for key, found, wanted in (("points3d", data["points3d"], sequence.truth), ("pixels", pixels, sequence.clean)):
-            if found.shape != wanted.shape:
-                raise KeypointError(f"{path}: {key} is {found.shape}, not {wanted.shape}.", "See docs/training.md.")
+        for key, values, wanted in (("points3d", data["points3d"], sequence.truth), ("pixels", pixels, sequence.clean)):
+            if values.shape != wanted.shape:
+                raise KeypointError(f"{path}: {key} is {values.shape}, not {wanted.shape}.", "See docs/training.md.")
         points = data["points3d"].astype(np.float64)
         if not np.isfinite(points[:, scored]).all():
             raise KeypointError(f"{path}: points3d has gaps.", "Fill them: every frame counts for every method.")

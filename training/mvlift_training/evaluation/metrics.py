@@ -73,20 +73,20 @@ def _skating(points: F64, truth: F64, feet: list[int]) -> float:
 
 
 MAX_WRIST_SLIP: Final = 0.02
-"""Metres by which a true wrist may move in the object's own frame in a second while it holds on."""
+"""Largest change, metres, of the true distance between wrist and object during a grip."""
 
 
 def _hand_slip(points: F64, truth: F64, wrists: list[int], rigid_object: list[int], fps: float) -> float:
     """Spread in mm of a wrist's distance from the object's centre over the longest stretch of at least a second in
-    which the true distance stays within ``HELD``; mean over wrists, NaN where nothing is carried."""
+    which the true distance stays within ``MAX_WRIST_SLIP``; mean over wrists, NaN where nothing is carried."""
     least, out = round(fps), []
 
-    def away(p: F64, wrist: int) -> F64:
+    def centre_distance(p: F64, wrist: int) -> F64:
         return np.asarray(np.linalg.norm(p[:, wrist] - p[:, rigid_object].mean(1), axis=-1))
 
     moving = np.linalg.norm(np.gradient(truth[:, rigid_object].mean(1), axis=0), axis=-1) * fps > 0.05
     for wrist in wrists:
-        true, made = away(truth, wrist), away(points, wrist)
+        true, made = centre_distance(truth, wrist), centre_distance(points, wrist)
         first, best = 0, (0, 0)
         for last in range(len(true)):
             while np.ptp(true[first : last + 1]) > MAX_WRIST_SLIP or not moving[first : last + 1].all():
@@ -123,8 +123,8 @@ def _picture_errors(pixels: F64, sequence: Sequence, subject: Subject) -> dict[s
     scored, root = _columns(sequence, subject)
     seen = np.asarray(np.isfinite(sequence.clean).all(-1))[:, scored]
     distance = np.linalg.norm(pixels[:, scored] - sequence.clean[:, scored], axis=-1)
-    own, centre = (p[:, root].mean(1, keepdims=True) for p in (pixels, sequence.clean))
-    centred = np.linalg.norm((pixels[:, scored] - own) - (sequence.clean[:, scored] - centre), axis=-1)
+    predicted_root, centre = (p[:, root].mean(1, keepdims=True) for p in (pixels, sequence.clean))
+    centred = np.linalg.norm((pixels[:, scored] - predicted_root) - (sequence.clean[:, scored] - centre), axis=-1)
     use = seen & np.isfinite(centred)
     nothing = float("nan")
     return {
@@ -146,9 +146,9 @@ def joint_errors(prediction: Prediction, sequence: Sequence, subject: Subject) -
     """(T, S) millimetres of the scored joints about the root, after the clip's alignment: what MPJPE is the mean of."""
     scored, root = _columns(sequence, subject)
     fitted = align(prediction.points, sequence.truth, root, scored).apply(prediction.points)
-    own = fitted[:, scored] - fitted[:, root].mean(1, keepdims=True)
+    predicted = fitted[:, scored] - fitted[:, root].mean(1, keepdims=True)
     true = sequence.truth[:, scored] - sequence.truth[:, root].mean(1, keepdims=True)
-    return np.asarray(1000 * np.linalg.norm(own - true, axis=-1))
+    return np.asarray(1000 * np.linalg.norm(predicted - true, axis=-1))
 
 
 def confidence_and_error(prediction: Prediction, sequence: Sequence, subject: Subject) -> tuple[F64, F64] | None:
@@ -160,7 +160,7 @@ def confidence_and_error(prediction: Prediction, sequence: Sequence, subject: Su
 
 
 def collapsed(sequence: Sequence) -> Prediction:
-    """What a clip that a method gave up counts as: a person shrunk to a point that does not move."""
+    """Prediction that stands for a clip on which a method failed: all keypoints at one point that does not move."""
     return Prediction(np.zeros((*sequence.clean.shape[:2], 3)), None)
 
 
@@ -169,12 +169,16 @@ def measure(prediction: Prediction, sequence: Sequence, subject: Subject) -> dic
 
     Of a sequence without 3D truth only J2D and J2D^C are measured.
     """
-    found = {"j2d": float("nan"), "j2d_c": float("nan")}
+    picture_errors = {"j2d": float("nan"), "j2d_c": float("nan")}
     if prediction.pixels is not None:
-        found = _picture_errors(prediction.pixels, sequence, subject)
+        picture_errors = _picture_errors(prediction.pixels, sequence, subject)
     if not sequence.has_truth:
-        return found
-    return {**_space_errors(prediction, sequence, subject), **found, "gravity": gravity_error(prediction, sequence)}
+        return picture_errors
+    return {
+        **_space_errors(prediction, sequence, subject),
+        **picture_errors,
+        "gravity": gravity_error(prediction, sequence),
+    }
 
 
 def _space_errors(prediction: Prediction, sequence: Sequence, subject: Subject) -> dict[str, float]:
@@ -197,13 +201,13 @@ def _space_errors(prediction: Prediction, sequence: Sequence, subject: Subject) 
 
     aligned = procrustes(points[:, scored], truth[:, scored])
     mirrored = procrustes(points[:, scored] * [1, -1, 1], truth[:, scored])
-    whole = procrustes(points[:, scored].reshape(1, -1, 3), truth[:, scored].reshape(1, -1, 3))
+    clip_aligned = procrustes(points[:, scored].reshape(1, -1, 3), truth[:, scored].reshape(1, -1, 3))
     out = {
         "t_root": float(1000 * np.linalg.norm(root_error(fitted), axis=-1).mean()),
         "t_root_axis": float(1000 * np.abs(root_error(fitted)).mean()),
         "mpjpe": float(joint_errors(prediction, sequence, subject).mean()),
         "pa_mpjpe": distance(aligned, truth[:, scored]),
-        "pa_mpjpe_clip": distance(whole.reshape(aligned.shape), truth[:, scored]),
+        "pa_mpjpe_clip": distance(clip_aligned.reshape(aligned.shape), truth[:, scored]),
         "t_root_metric": float(1000 * np.linalg.norm(root_error(metric), axis=-1).mean()),
         "mpjpe_metric": distance(local(metric), local(truth)),
         "acceleration": distance(np.diff(fitted[:, scored], 2, axis=0), np.diff(truth[:, scored], 2, axis=0)),

@@ -40,11 +40,17 @@ def _lifted(setting: Setting, preset: str, known: bool, alone: bool = False) -> 
     models = {"multiview": "", "line": ""} if alone else setting.models
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
-        began, who = time.perf_counter(), setting.subject
-        rigid_object = true_shape(sequence, who) if known else None
-        clip = sequence.clip(noisy, who.layout)
+        began, subject = time.perf_counter(), setting.subject
+        rigid_object = true_shape(sequence, subject) if known else None
+        clip = sequence.clip(noisy, subject.layout)
         motion = lift(
-            clip, subject=who, preset=preset, seed=seed, models=models, device=setting.device, rigid_object=rigid_object
+            clip,
+            subject=subject,
+            preset=preset,
+            seed=seed,
+            models=models,
+            device=setting.device,
+            rigid_object=rigid_object,
         )
         return prediction(motion, began)
 
@@ -53,17 +59,17 @@ def _lifted(setting: Setting, preset: str, known: bool, alone: bool = False) -> 
 
 def _smplify(setting: Setting, known: bool) -> Method:
     """2D reprojection for both: the person with pose prior and contacts, the object beside it, smooth and rigid."""
-    who = setting.subject
+    subject = setting.subject
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
-        whole = prepare_clip(sequence.clip(noisy, who.layout), who, None, None, None, 1.0)
-        given: PreparedClip = body_part(whole, who)
-        fitted, motion = fit_pixels(given, who.alone)
-        shape = true_shape(sequence, who) if known else box_shape(who)
-        seen = object_clip(whole.raw, shape, 1.0)
-        found = solve_object(shape, seen, given, fitted, None, who, ObjectOptions(contacts=False))
-        return prediction(with_object(motion, found, shape, seen), began)
+        prepared = prepare_clip(sequence.clip(noisy, subject.layout), subject, None, None, None, 1.0)
+        body_clip: PreparedClip = body_part(prepared, subject)
+        fitted, motion = fit_pixels(body_clip, subject.alone)
+        shape = true_shape(sequence, subject) if known else box_shape(subject)
+        seen = object_clip(prepared.raw, shape, 1.0)
+        object_fit = solve_object(shape, seen, body_clip, fitted, None, subject, ObjectOptions(contacts=False))
+        return prediction(with_object(motion, object_fit, shape, seen), began)
 
     return run
 

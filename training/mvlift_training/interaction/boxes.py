@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from mvlift.kinematics.rotations import unit
 from mvlift.typing import F64
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
-from mvlift_training.interaction.reach import Body, bend, bend_needed, reach, unit
+from mvlift_training.interaction.reach import Body, bend, bend_needed, reach
 
 __all__ = ["CORNERS", "Scene", "make_scene"]
 
@@ -22,7 +23,7 @@ UP: Final = np.array([0.0, 0.0, 1.0])
 REACH_TIME: Final = 12
 """Frames in which a hand comes to a box or leaves it."""
 _LABELS: Final = Rotation.create_group("O").as_matrix()
-"""(24, 3, 3) turns of a box onto itself: which corner is called the first is anybody's guess."""
+"""(24, 3, 3) rotations of a box onto itself: the labels of the corners are arbitrary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +33,7 @@ class Scene:
     Attributes:
         points: (T, K, 3) keypoints of the person, metres, z up.
         corners: (T, 8, 3) of the box.
-        held: (T, 2) True where the left or right hand holds it.
+        held: (T, 2) True where the left or right hand holds the box.
     """
 
     points: F64
@@ -90,10 +91,12 @@ def _plan(rng: np.random.Generator, points: F64, body: Body, upright: bool) -> _
     still = 1 / (speed + 0.004) ** 2
     still[:15] = still[-15:] = 0
     moments = np.sort(rng.choice(frames, 2, replace=False, p=still / still.sum())) if frames > 60 else [0, frames]
-    far = 10**6
-    whole = rng.random()
-    first = -far if whole < 0.35 else int(moments[0])
-    last = far if whole < 0.2 or 0.35 <= whole < 0.65 or moments[1] - moments[0] < 40 else int(moments[1])
+    beyond = 10**6
+    span_choice = rng.random()
+    first = -beyond if span_choice < 0.35 else int(moments[0])
+    last = (
+        beyond if span_choice < 0.2 or 0.35 <= span_choice < 0.65 or moments[1] - moments[0] < 40 else int(moments[1])
+    )
     stature = float(np.percentile(points[:, body.at("nose")[0], 2], 80))
     return _Plan(
         mode=mode,
@@ -157,7 +160,7 @@ def _grips(rng: np.random.Generator, plan: _Plan, turn: F64, centre: F64, body_a
     if depth == across:
         depth = (across + 1) % 3
     upward = 3 - across - depth
-    sign, near, top = np.sign(local[across, 0]), -np.sign(local[depth, 1]), np.sign(local[upward, 2])
+    sign, near_side, top = np.sign(local[across, 0]), -np.sign(local[depth, 1]), np.sign(local[upward, 2])
     half = plan.size / 2
     grip = np.zeros((2, 3))
     if plan.mode == "one hand":
@@ -171,16 +174,16 @@ def _grips(rng: np.random.Generator, plan: _Plan, turn: F64, centre: F64, body_a
     for hand, way in enumerate((1.0, -1.0)):
         if plan.mode == "push" or half[across] > 0.42:  # on the near face or edge
             spread = min(half[across], rng.uniform(0.15, 0.3))
-            grip[hand, across], grip[hand, depth] = way * sign * spread, near * (half[depth] + 0.07)
+            grip[hand, across], grip[hand, depth] = way * sign * spread, near_side * (half[depth] + 0.07)
         else:
             grip[hand, across] = way * sign * (half[across] + rng.uniform(0.0, 0.06))
-            grip[hand, depth] = near * (rng.uniform(-0.3, 0.8) * half[depth] + 0.06)
+            grip[hand, depth] = near_side * (rng.uniform(-0.3, 0.8) * half[depth] + 0.06)
         grip[hand, upward] = top * rise * half[upward]
     return grip + rng.normal(size=(2, 3)) * 0.015
 
 
 def make_scene(rng: np.random.Generator, points: F64, names: tuple[str, ...]) -> Scene | None:
-    """A person who does something with a box, or None where the hands would not come to it.
+    """A person interacting with a box, or None where the hands cannot reach it.
 
     Args:
         rng: randomness.
@@ -196,8 +199,10 @@ def make_scene(rng: np.random.Generator, points: F64, names: tuple[str, ...]) ->
     grasp = np.zeros((len(points), 2), dtype=bool)
     if plan.mode == "alone":
         at = int(rng.integers(len(points)))
-        angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.6)
-        centre = np.broadcast_to(centre[at], centre.shape) + far * np.array([np.cos(angle), np.sin(angle), 0]) * 0.7
+        angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.6)
+        centre = (
+            np.broadcast_to(centre[at], centre.shape) + distance * np.array([np.cos(angle), np.sin(angle), 0]) * 0.7
+        )
         turn = np.broadcast_to(turn[at], turn.shape)
         centre = centre * [1, 1, 0] + UP * (_extent(turn, plan.size)[:, None] + plan.support[0])
         moved = points
@@ -208,19 +213,21 @@ def make_scene(rng: np.random.Generator, points: F64, names: tuple[str, ...]) ->
         time = np.arange(len(points))
         grasp[:] = ((time >= plan.first) & (time < plan.last))[:, None] & np.isfinite(grip[:, 0])
         moved = _hands_to(rng, plan, points, body, ahead, wanted)
-        away = np.linalg.norm(moved[:, body.at("l_wrist", "r_wrist")] - wanted, axis=-1)[grasp]
-        if len(away) and np.percentile(away, 90) > 0.05:
+        miss = np.linalg.norm(moved[:, body.at("l_wrist", "r_wrist")] - wanted, axis=-1)[grasp]
+        if len(miss) and np.percentile(miss, 90) > 0.05:
             return None
     label = _LABELS[rng.integers(len(_LABELS))]
-    own = (CORNERS @ label.T) * plan.size
-    return Scene(moved, centre[:, None] + np.einsum("tab,kb->tka", turn, own), grasp)
+    corners = (CORNERS @ label.T) * plan.size
+    return Scene(moved, centre[:, None] + np.einsum("tab,kb->tka", turn, corners), grasp)
 
 
 def _hands_to(rng: np.random.Generator, plan: _Plan, points: F64, body: Body, ahead: F64, wanted: F64) -> F64:
     """The person with hands at (T, 2, 3) wanted places while the box is held, bent down where they are low."""
     time = np.arange(len(points))
-    near = _smooth_step((time - plan.first) / REACH_TIME + 1) * _smooth_step((plan.last - 1 - time) / REACH_TIME + 1)
-    need = bend_needed(points, body, wanted, ahead, plan.pitch, plan.drop) * near
+    approach = _smooth_step((time - plan.first) / REACH_TIME + 1) * _smooth_step(
+        (plan.last - 1 - time) / REACH_TIME + 1
+    )
+    need = bend_needed(points, body, wanted, ahead, plan.pitch, plan.drop) * approach
     need = np.minimum(gaussian_filter1d(maximum_filter1d(need, 13, mode="nearest"), 5, mode="nearest"), 1)
     moved = bend(points, body, need, ahead, plan.pitch, plan.drop)
     left = np.cross(UP, ahead)
@@ -229,12 +236,12 @@ def _hands_to(rng: np.random.Generator, plan: _Plan, points: F64, body: Body, ah
         if np.isnan(wanted[:, hand]).any():
             continue
         shoulder, elbow, wrist = body.at(f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist")
-        target = moved[:, wrist] + near[:, None] * (wanted[:, hand] - moved[:, wrist])
-        own = unit(moved[:, elbow] - 0.5 * (moved[:, shoulder] + moved[:, wrist]))
+        target = moved[:, wrist] + approach[:, None] * (wanted[:, hand] - moved[:, wrist])
+        current_pole = unit(moved[:, elbow] - 0.5 * (moved[:, shoulder] + moved[:, wrist]))
         pole = way * out * left - down * UP - back * ahead
-        pole = near[:, None] * pole + (1 - near[:, None]) * own
+        pole = approach[:, None] * pole + (1 - approach[:, None]) * current_pole
         bent, end = reach(moved[:, shoulder], moved[:, elbow], moved[:, wrist], target, pole)
-        free = near < 1e-3
+        free = approach < 1e-3
         moved[:, elbow] = np.where(free[:, None], moved[:, elbow], bent)
         moved[:, wrist] = np.where(free[:, None], moved[:, wrist], end)
     return moved

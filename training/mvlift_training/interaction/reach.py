@@ -1,4 +1,4 @@
-"""Poses of keypoints: arms and legs that reach for a point, a torso that bends down to what lies low."""
+"""Poses of keypoints: limbs that reach for a point, a torso that bends down to low targets."""
 
 from __future__ import annotations
 
@@ -6,42 +6,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from mvlift.kinematics.chains import two_bone_positions
 from mvlift.typing import F64
 
-__all__ = ["Body", "bend", "bend_needed", "reach", "unit"]
+__all__ = ["Body", "bend", "bend_needed", "reach"]
 
-LOOSE: Final = 0.985
+MAX_STRETCH: Final = 0.985
 """Share of a limb's length beyond which it does not stretch."""
 
 
-def unit(v: F64) -> F64:
-    """Vectors (..., 3) of length one."""
-    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9))
-
-
 def reach(start: F64, middle: F64, end: F64, target: F64, pole: F64) -> tuple[F64, F64]:
-    """Two-bone inverse kinematics of a limb: where its middle and end go when the end reaches for a target.
-
-    Args:
-        start: (T, 3) shoulder or hip, which stays.
-        middle: (T, 3) elbow or knee.
-        end: (T, 3) wrist or ankle.
-        target: (T, 3) for the end; what is too far is reached for.
-        pole: (T, 3) direction to which the middle bends.
-
-    Returns:
-        New middle and end, each (T, 3); both bones keep their lengths.
-    """
+    """``two_bone_positions`` of a limb whose bones' lengths are those between its keypoints (T, 3)."""
     upper = np.linalg.norm(middle - start, axis=-1, keepdims=True)
     lower = np.linalg.norm(end - middle, axis=-1, keepdims=True)
-    away = target - start
-    far = np.linalg.norm(away, axis=-1, keepdims=True)
-    along = away / np.maximum(far, 1e-9)
-    distance = np.clip(far, np.abs(upper - lower) + 1e-3, LOOSE * (upper + lower))
-    side = unit(pole - (pole * along).sum(-1, keepdims=True) * along)
-    cosine = np.clip((upper**2 + distance**2 - lower**2) / (2 * upper * distance), -1, 1)
-    bent = start + upper * (cosine * along + np.sqrt(1 - cosine**2) * side)
-    return bent, start + distance * along
+    return two_bone_positions(start, target, upper, lower, pole, max_reach=MAX_STRETCH)
 
 
 @dataclass(frozen=True)
@@ -108,7 +86,7 @@ def bend(points: F64, body: Body, amount: F64, forward: F64, pitch: float, drop:
 
 def bend_needed(points: F64, body: Body, targets: F64, forward: F64, pitch: float, drop: float) -> F64:
     """(T,) smallest amount of ``bend`` at which both shoulders reach their targets (T, 2, 3), left and right; NaN
-    targets ask for nothing."""
+    targets are ignored."""
     arm = sum(
         np.linalg.norm(points[:, a] - points[:, b], axis=-1)
         for a, b in (body.at("l_shoulder", "l_elbow"), body.at("l_elbow", "l_wrist"))
@@ -117,6 +95,6 @@ def bend_needed(points: F64, body: Body, targets: F64, forward: F64, pitch: floa
     needed = np.ones(len(points))
     for amount in np.linspace(1, 0, 9):
         bent = bend(points, body, np.full(len(points), amount), forward, pitch, drop)
-        far = np.nan_to_num(np.linalg.norm(bent[:, shoulders] - targets, axis=-1), nan=0.0).max(1)
-        needed = np.where(far < 0.93 * arm, amount, needed)
+        distance = np.nan_to_num(np.linalg.norm(bent[:, shoulders] - targets, axis=-1), nan=0.0).max(1)
+        needed = np.where(distance < 0.93 * arm, amount, needed)
     return needed

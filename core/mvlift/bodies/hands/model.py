@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mvlift.bodies.hands.tables import FINGERS, HAND_POINTS, Side, finger_tips, hand_tables
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.kinematics.rotations import exp_map
+from mvlift.kinematics.rotations import exp_map, unit
 from mvlift.typing import F64
 
 __all__ = [
@@ -142,16 +142,12 @@ class HandModel:
         return replace(self, knuckles=self.knuckles * factor, bones=self.bones * factor)
 
 
-def _unit(vector: F64) -> F64:
-    return np.asarray(vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-12))
-
-
 def _axes(knuckles: F64, sign: float) -> F64:
     """(3, 3) rows: distal, dorsal, radial, from where index, middle and little finger begin."""
     index, middle, pinky = (knuckles[ORDER.index(n)] for n in ("index", "middle", "pinky"))
-    distal = _unit(middle)
+    distal = unit(middle)
     radial = index - pinky
-    radial = _unit(radial - (radial @ distal) * distal)
+    radial = unit(radial - (radial @ distal) * distal)
     return np.stack([distal, sign * np.cross(radial, distal), radial])
 
 
@@ -159,7 +155,7 @@ def _dorsal(name: str, axes: F64, bone: F64) -> F64:
     """(3,) towards the back of a finger, before its roll about itself."""
     row = hand_tables()["fingers"][name]
     back = np.array(row["dorsal"], np.float64) @ axes if "dorsal" in row else axes[1]
-    return _unit(back - (back @ bone) * bone)
+    return unit(back - (back @ bone) * bone)
 
 
 def _bends(bones: F64, hinge: F64, axes: F64) -> F64:
@@ -187,7 +183,7 @@ def hand_model(skeleton: BodySkeleton, side: Side, betas: F64 | None = None) -> 
     bones = np.concatenate([between, _last_bones(skeleton, side, between)[:, None]], 1)
     hinges, rest, limits = np.zeros((5, 3)), np.zeros((5, ANGLES)), np.zeros((5, ANGLES, 2))
     for f, name in enumerate(ORDER):
-        row, along = hand_tables()["fingers"][name], _unit(bones[f, 0])
+        row, along = hand_tables()["fingers"][name], unit(bones[f, 0])
         dorsal = _dorsal(name, axes, along)
         roll = exp_map(-sign * np.radians(float(row.get("roll", 0.0))) * along)
         hinges[f] = np.cross(roll @ dorsal, along)
@@ -198,7 +194,7 @@ def hand_model(skeleton: BodySkeleton, side: Side, betas: F64 | None = None) -> 
             rest[f] = _bends(bones[f], hinges[f], axes)
         limits[f, [FLEX1, FLEX2, FLEX3]] = bounds[:3] - rest[f, FLEX1 : FLEX3 + 1, None]
         limits[f, SPREAD] = bounds[3]
-    spreads = sign * np.cross(hinges[:, None], _unit(bones[:, :2]))
+    spreads = sign * np.cross(hinges[:, None], unit(bones[:, :2]))
     return HandModel(side, wrist, columns, knuckles, bones, hinges, spreads, rest, limits, axes)
 
 
@@ -209,11 +205,11 @@ def _last_bones(skeleton: BodySkeleton, side: Side, bones: F64) -> F64:
     lengths = np.array([hand_tables()["fingers"][n]["lengths"] for n in ORDER])
     ratio = np.linalg.norm(bones[:, 1], axis=-1) / lengths[:, 1]
     bend = np.linalg.norm(usual, axis=-1) * ratio
-    straight = _unit(bones[:, 1])
+    straight = unit(bones[:, 1])
     if not is_relaxed(skeleton):
         return np.asarray(straight * bend[:, None])
     mirror = np.array([1.0 if side == "left" else -1.0, 1.0, 1.0])
-    return np.asarray(_unit(usual * mirror) * bend[:, None])
+    return np.asarray(unit(usual * mirror) * bend[:, None])
 
 
 def is_relaxed(skeleton: BodySkeleton) -> bool:
@@ -226,5 +222,5 @@ def rests_relaxed(names: tuple[str, ...], rest: NDArray[np.floating]) -> bool:
     if "left_index3" not in names:
         return False
     rows = np.array([[names.index(f"left_{f}{i}") for i in (1, 2, 3)] for f in FINGERS if f != "thumb"])
-    first, second = _unit(np.diff(rest[rows], axis=1)).transpose(1, 0, 2)
+    first, second = unit(np.diff(rest[rows], axis=1)).transpose(1, 0, 2)
     return bool(np.arccos(np.clip((first * second).sum(-1), -1, 1)).mean() > _FLAT)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.kinematics.rotations import exp_map, log_map
+from mvlift.kinematics.rotations import exp_map, log_map, unit
 from mvlift.typing import F32, F64
 
 __all__ = [
@@ -83,16 +83,12 @@ def hand_tables() -> dict[str, Any]:
     return dict(json.loads(_DATA.read_text(encoding="utf-8")))
 
 
-def _unit(vector: F64) -> F64:
-    return np.asarray(vector / np.linalg.norm(vector))
-
-
 @cache
 def hand_axes() -> F64:
     """(3, 3) rows: distal, dorsal and radial axis of the default left hand in the body's rest frame."""
     distal, dorsal = (np.array(axis, np.float64) for axis in hand_tables()["axes"])
-    x = _unit(distal)
-    y = _unit(dorsal - (dorsal @ x) * x)
+    x = unit(distal)
+    y = unit(dorsal - (dorsal @ x) * x)
     return np.stack([x, y, np.cross(x, y)])
 
 
@@ -103,13 +99,13 @@ def fingers() -> tuple[Finger, ...]:
     for name in FINGERS:
         row = hand_tables()["fingers"][name]
         if "direction" in row:
-            direction = _unit(np.array(row["direction"], np.float64))
+            direction = unit(np.array(row["direction"], np.float64))
             dorsal = np.array(row["dorsal"], np.float64)
         else:
             spread, roll = np.radians([row["spread"], row["roll"]])
             direction = np.array([np.cos(spread), 0.0, np.sin(spread)])
             dorsal = exp_map(-roll * direction) @ np.array([0.0, 1.0, 0.0])
-        dorsal = _unit(dorsal - (dorsal @ direction) * direction)
+        dorsal = unit(dorsal - (dorsal @ direction) * direction)
         made.append(
             Finger(
                 name=name,
