@@ -70,7 +70,7 @@ def test_deleting_the_engines_files_does_no_harm(settings):
 
     panel, job = bpy.context.window_manager.mvlift_job, started_job()
     steps_until(job, lambda: panel.fraction > 0.03)
-    folder = engine._client._folder
+    folder = engine._client._process.folder
     shutil.rmtree(folder)
     steps_until(job, lambda: False)
     job.end(bpy.context)
