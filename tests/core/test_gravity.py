@@ -55,7 +55,7 @@ def test_options_read_what_is_typed_and_say_what_cannot_be() -> None:
     stated = LiftOptions(verticals=(1, 2, 3, 4, 5, 6, 7, 8))
     assert LiftOptions.from_json(stated.to_json()) == stated
     for values, said in (
-        ({"tilt": 5.0, "up": (0, -1, 0)}, "told twice"),
+        ({"tilt": 5.0, "up": (0, -1, 0)}, "given twice"),
         ({"tilt": 120.0}, "120"),
         ({"up": "0,0,0"}, "no direction"),
         ({"up": "0,1"}, "3 numbers"),

@@ -96,9 +96,9 @@ class LiftOptions:
         for name, count in (("up", 3), ("horizon", 4), ("verticals", 8)):
             value = getattr(self, name)
             object.__setattr__(self, name, parse_numbers(value, count, name) if value else None)
-        given = [name for name in ("tilt", "up", "horizon", "verticals") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise LiftError(f"Gravity is told twice: by {given[0]} and by {given[1]}.", "Give one of them.")
+        stated = [name for name in ("tilt", "up", "horizon", "verticals") if getattr(self, name) is not None]
+        if len(stated) > 1:
+            raise LiftError(f"Gravity is given twice, by {stated[0]} and by {stated[1]}.", "Give one of them.")
         if self.tilt is not None and not -90 <= self.tilt <= 90:
             raise LiftError(f"A camera cannot look down by {self.tilt:g} degrees.", "Give -90 to 90.")
         if self.up is not None and not any(self.up):
