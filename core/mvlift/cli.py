@@ -61,6 +61,7 @@ _SPELT_OTHERWISE: Final = ("models", "rigid_object")
 """Options of a lift that the command line makes from several arguments."""
 _METAVAR = {"fps": "RATE", "image_size": "WxH", "frames": "FIRST-LAST", "body": "FILE"}
 _METAVAR |= {"tilt": "DEGREES", "up": "X,Y,Z", "horizon": "X1,Y1,X2,Y2", "verticals": "X1,Y1,...,X4,Y4"}
+_METAVAR |= {"constraints": "FILE", "start_from": "FILE"}
 
 
 def _argument(name: str, default: Any) -> tuple[str, Any, Any]:

@@ -25,6 +25,8 @@ BY_HAND: Final = (
     "horizon",
     "verticals",
     "frames",
+    "constraints",
+    "start_from",
 )
 """Options that the panel asks for in its own way."""
 LABELS: Final = {"preset": "Quality", "smoothing": "Smoothing", "seed": "Seed", "threads": "Threads", "hands": "Hands"}

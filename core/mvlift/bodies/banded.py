@@ -68,6 +68,15 @@ class MotionSystem:
         self.diagonal[:, index, index] += weight
         self.gradient += weight * residual
 
+    def add_velocity(self, residual: F64, weight: F64) -> None:
+        """Residuals r_t = x_{t+1} - x_t (T - 1, D) with weights (D,) or (T - 1, D)."""
+        index = np.arange(self.dof)
+        self.diagonal[:-1, index, index] += weight
+        self.diagonal[1:, index, index] += weight
+        self.next[:, index, index] -= weight
+        self.gradient[:-1] -= weight * residual
+        self.gradient[1:] += weight * residual
+
     def add_acceleration(self, residual: F64, weight: F64) -> None:
         """Residuals r_t = x_{t+1} - 2 x_t + x_{t-1} (T - 2, D) with weights (D,) or (T - 2, D)."""
         if self.frames < 3:

@@ -50,7 +50,8 @@ def plan(command: Lift, console: Console, write: Writer | None = None) -> list[T
             console.print(sentence, markup=False, soft_wrap=True)
     many = command.batch or len(command.inputs) > 1
     tasks = plan_tasks(sources, command.output, command.extensions, many, FORMATS)
-    files = (command.weights, command.object_points, command.object_shape, Path(command.body) if command.body else None)
+    texts = (command.body, command.constraints, command.start_from)
+    files = (command.weights, command.object_points, command.object_shape, *(Path(t) if t else None for t in texts))
     check_outputs(tasks, [p for p in files if p is not None], FORMATS)
     if write is None and any(o.suffix.lower() in BLENDER_FORMATS for t in tasks for o in t.outputs):
         blender_command(command.blender)

@@ -28,6 +28,7 @@ __all__ = [
     "scene_axes",
     "track_of",
     "unknown_size",
+    "with_zoom",
 ]
 
 _FEET: Final = ("heel", "big_toe", "ankle", "paw", "hoof", "foot")
@@ -116,6 +117,14 @@ def hands_seen(clip: KeypointClip, view: MovingView | None) -> KeypointClip:
         flat = view.without_zoom(hands.points.reshape(frames, -1, 2).astype(np.float64))
         hands = replace(hands, points=flat.reshape(hands.points.shape).astype(np.float32))
     return replace(clip, points=points, hands=hands)
+
+
+def with_zoom(prepared: PreparedClip) -> KeypointClip:
+    """The cleaned clip as the camera saw it, its zoom and turns included."""
+    clip, view = prepared.clip, prepared.view
+    if view is None:
+        return clip
+    return replace(clip, points=view.with_zoom(clip.points.astype(np.float64)).astype(np.float32))
 
 
 def track_of(

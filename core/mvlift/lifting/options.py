@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mvlift.errors import LiftError
 from mvlift.keypoints.rates import checked_rate
+from mvlift.lifting.constraints import Constraints
 from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.lifting.subjects import Subject
 
@@ -75,6 +76,10 @@ class LiftOptions:
     """Hold feet, hands, knees and seat at one place for as long as they rest."""
     frames: tuple[int, int] | None = None
     """First and last frame number of the video to lift (120-480); None for all."""
+    constraints: str | Constraints | None = None
+    """Poses and pins that the motion has to meet: a JSON file, see the guide "Fix it there"."""
+    start_from: str | None = None
+    """A motion (.npz) lifted before from the same keypoints, which is kept: only the constraints change it."""
     threads: int | None = None
     """Threads of the processor; None for the number that was measured to be best."""
 
@@ -112,18 +117,24 @@ class LiftOptions:
         """
         if isinstance(self.subject, Subject):
             raise LiftError(f"The subject {self.subject.name} is not a file.", "Give its name or file.")
+        held = self.constraints
         return {
             **self.__dict__,
             "fps": None if self.fps is None else str(self.fps),
             "rigid_object": None if self.rigid_object is None else self.rigid_object.to_json(),
+            "constraints": held.to_json() if isinstance(held, Constraints) else held,
         }
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> LiftOptions:
         """Inverse of ``to_json``; unknown names raise TypeError."""
         pairs = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
-        shape = values.get("rigid_object")
-        return LiftOptions(**{**values, **pairs, "rigid_object": ObjectShape.from_json(shape) if shape else None})
+        shape, held = values.get("rigid_object"), values.get("constraints")
+        made = {
+            "rigid_object": ObjectShape.from_json(shape) if shape else None,
+            "constraints": Constraints.from_json(held) if isinstance(held, dict) else held,
+        }
+        return LiftOptions(**{**values, **pairs, **made})
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

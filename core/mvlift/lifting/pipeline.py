@@ -20,6 +20,7 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.completing import repeated_to
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
+from mvlift.lifting.constrained import constrained_lift, constraints_of, lift_from
 from mvlift.lifting.feet import bend_toes
 from mvlift.lifting.gravity import with_known_up
 from mvlift.lifting.hands import hands_of_clip
@@ -32,6 +33,7 @@ from mvlift.lifting.moving_camera import (
     scene_axes,
     track_of,
     unknown_size,
+    with_zoom,
 )
 from mvlift.lifting.objects.fit import ObjectOptions
 from mvlift.lifting.objects.solve import (
@@ -234,7 +236,10 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
     timer, subject = StageTimer(), options.subject
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
     _check_height(height, lifted_subject)
+    constraints = constraints_of(options.constraints)
     progress.at("prepare", 0.0)
+    if options.start_from is not None:
+        return lift_from(clip, options, lifted_subject, progress)
     with timer.stage("load"):
         model, name, model_subject = _network(lifted_subject, options, threads)
         fitted_body = body_of(lifted_subject.alone, body)
@@ -273,8 +278,9 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
             motion = measured(motion, object_fit, fitted_body[0]) if beside.measures else motion
         usual = lifted_subject.height if body is None else None
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
+        motion = constrained_lift(motion, with_zoom(body_clip), constraints, fitted_body[:2])
     progress.at("write", 1.0)
-    metadata = _metadata(clip, body_clip, options, name, model.device_name, timer)
+    metadata = {**motion.metadata, **_metadata(clip, body_clip, options, name, model.device_name, timer)}
     bridged = bridged_stretches(fitted.bridged, body_clip.clip.layout.names, motion.first_frame)
     hands = {"mode": options.hands, **lifted_hands.frames}
     return replace(motion, metadata={**metadata, "bridged": bridged, "hands": hands})

@@ -1,0 +1,404 @@
+"""Poses and pins of a person's own: data, each residual against hand-made values, and whole lifts that meet them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mvlift.bodies.banded import MotionSystem
+from mvlift.bodies.constrained_fit import (
+    BELOW_SIGMA,
+    LENGTH,
+    PLACE_SIGMA,
+    POSE_SIGMA,
+    REPROJECTION_SIGMA,
+    ROOT_SIGMA,
+    ROTATION_SIGMA,
+    STILL_SIGMA,
+    BaseMotion,
+    ConstrainedFit,
+    Evidence,
+    Held,
+    correct_motion,
+    matern,
+)
+from mvlift.bodies.kinematic_model import get_kinematic_model
+from mvlift.bodies.kinematics import Kinematics
+from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.errors import LiftError, MvliftError
+from mvlift.keypoints import map_clip, read_keypoints
+from mvlift.kinematics.chains import forward_kinematics
+from mvlift.kinematics.rotations import exp_map, log_map
+from mvlift.lifting.body_of import body_of
+from mvlift.lifting.constrained import apply_constraints, constraint_errors
+from mvlift.lifting.constraints import Constraints, PinConstraint, PoseConstraint, load_constraints
+from mvlift.lifting.options import LiftOptions
+from mvlift.lifting.pipeline import lift
+from mvlift.lifting.subjects import get_subject
+from scenes import WALK
+
+TURN = np.array([0.0, -1.0, 0.0])
+
+
+# --- data ---------------------------------------------------------------------------------------------------------
+
+
+def some_constraints() -> Constraints:
+    turns = np.array([[0.0, -1, 0], [0.1, 0.2, 0.3]])
+    pose = PoseConstraint(20, ("left_elbow", "pelvis"), turns, np.array([1.0, 2, 3]))
+    return Constraints((pose,), (PinConstraint("left_wrist", 5, np.array([[1.0, 0, 1], [1, 0, 1.1]]), 0.5),))
+
+
+def test_constraints_go_through_json_and_through_the_options() -> None:
+    made = some_constraints()
+    back = LiftOptions.from_json(json.loads(json.dumps(LiftOptions(constraints=made).to_json()))).constraints
+    assert isinstance(back, Constraints)
+    assert back.to_json() == made.to_json()
+    assert back.pins[0].last == 6
+    assert back.poses[0].joints == ("left_elbow", "pelvis")
+
+
+def test_a_file_may_give_one_place_for_a_range(tmp_path: Path) -> None:
+    file = tmp_path / "poses.json"
+    file.write_text('{"pins": [{"joint": "left_wrist", "first": 3, "last": 5, "position": [1, 2, 3]}]}')
+    pin = load_constraints(file).pins[0]
+    assert pin.positions.tolist() == [[1, 2, 3]] * 3
+
+
+ROOT_ONLY = '{"frame": 1, "rotations": {}, "root": [0, 0, 1]}'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[]", "no list"),
+        ('{"poses": [{"frame": 1}]}', r"poses\[0\].*rotations"),
+        ('{"poses": [{"frame": 1, "rotations": {"left_elbow": [1, 2]}}]}', "1 joints and 1 rotations"),
+        ('{"poses": [{"frame": 1, "rotations": {"a": [0, 0, 1e999]}}]}', "not finite"),
+        ('{"poses": [{"frame": 1, "rotations": {}}]}', "neither rotations nor a root"),
+        (f'{{"poses": [{ROOT_ONLY}, {ROOT_ONLY}]}}', "Frame 1 has two poses"),
+        ('{"poses": [{"frame": 1, "rotations": 3}]}', r"poses\[0\]"),
+        ('{"pins": [{"joint": "left_wrist", "first": 5, "last": 4, "position": [0, 0, 0]}]}', "no range"),
+        ('{"pins": [{"joint": "left_wrist", "first": 5, "positions": [[0, 0]]}]}', "no places"),
+        ('{"pins": [{"joint": "a", "first": 5, "positions": [[0, 0, 0]], "weight": 0}]}', "weight 0"),
+        ("{", "not valid JSON"),
+    ],
+)
+def test_files_that_say_nothing_sensible_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "poses.json"
+    file.write_text(text)
+    with pytest.raises(MvliftError, match=said):
+        load_constraints(file)
+
+
+# --- residuals ----------------------------------------------------------------------------------------------------
+
+
+def arm(frames: int = 7, *, radius: float = 0.0, fps: float = 30.0) -> ConstrainedFit:
+    """Two bones of 1 m along x from a root 1 m high: a keypoint and a support at their end, and a pin there."""
+    rest = np.array([[0.0, 0, 0], [1, 0, 0]])
+    ends = np.tile([2.0, 0, 0], (3, 1))
+    skeleton = BodySkeleton(
+        joint_names=("a", "b"),
+        parents=(-1, 0),
+        rest_joints=rest,
+        shape_joints=np.zeros((2, 3, 0)),
+        keypoint_names=("end", "support", "pin"),
+        rest_points=ends,
+        shape_points=np.zeros((3, 3, 0)),
+        point_weights=np.tile([0.0, 1.0], (3, 1)),
+        shape_sigma=np.zeros(0),
+    )
+    model = replace(get_kinematic_model("human"), groups=({"a": 1.0}, {"b": 1.0}))
+    root, still = np.tile([0.0, 0, 1], (frames, 1)), np.tile(np.eye(3), (frames, 2, 1, 1))
+    K = np.tile(np.array([[1000.0, 0, 500], [0, 1000, 400], [0, 0, 1]]), (frames, 1, 1))
+    R = np.tile(np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]), (frames, 1, 1))  # looks along y
+    evidence = Evidence(
+        pixels=np.tile([900.0, 400], (frames, 1, 1)),
+        confidence=np.ones((frames, 1)),
+        K=K,
+        R=R,
+        t=np.tile([0.0, 1, 5], (frames, 1)),  # from (0, -5, 1)
+        contacts=np.ones((frames, 1)),
+        radius=np.array([radius]),
+        fps=fps,
+    )
+    held = Held(still.copy(), np.zeros((frames, 2)), root.copy(), np.zeros(frames), np.zeros((frames, 1, 3)),
+                np.zeros((frames, 1)))  # fmt: skip
+    return ConstrainedFit(Kinematics(skeleton, model), BaseMotion(root, still), evidence, held)
+
+
+def added(fit: ConstrainedFit, name: str) -> MotionSystem:
+    """What one residual puts into empty normal equations."""
+    system = MotionSystem(len(fit.root), fit.kinematics.dof, 0)
+    posed = fit.pose()
+    arguments = () if name in ("add_prior", "add_poses") else (posed, fit.kinematics.jacobian(posed))
+    getattr(fit, name)(system, *arguments)
+    return system
+
+
+def moved(fit: ConstrainedFit, *, seed: int = 0, size: float = 0.05) -> ConstrainedFit:
+    step = size * np.random.default_rng(seed).normal(size=(len(fit.root), fit.kinematics.dof))
+    fit.move(step)
+    return fit
+
+
+def test_the_kernel_is_the_matern_covariance_of_smoothness_three_halves() -> None:
+    assert matern(np.array([0.0, 6.0, -6.0, 12.0]), 6.0) == pytest.approx([1, 2 / np.e, 2 / np.e, 3 / np.e**2])
+    # its spectral density gives the precision that the prior adds: the middle of a long solve is the kernel
+    fit = arm(241)
+    fit.held.root_weight[120] = 1e6
+    fit.held.root[120] += [0.01, 0, 0]
+    system = MotionSystem(241, fit.kinematics.dof, 0)
+    fit.add_prior(system)
+    fit.add_poses(system)
+    found = system.solve(0.0)[0][:, 0]
+    expected = 0.01 * matern(np.arange(241) - 120.0, LENGTH * 30)
+    assert np.abs(found - expected).max() < 2e-4  # of 1e-2: frames are a grid, the process is not
+
+
+def test_the_prior_has_the_stated_standard_deviation() -> None:
+    fit = arm(241)
+    system = MotionSystem(241, fit.kinematics.dof, 0)
+    fit.add_prior(system)
+    for column, sigma in ((0, ROOT_SIGMA), (4, ROTATION_SIGMA)):
+        system.gradient[:] = 0
+        system.gradient[120, column] = 1.0
+        diagonal = system.diagonal.copy()
+        variance = -system.solve(0.0)[0][120, column]
+        system.diagonal = diagonal
+        assert np.sqrt(variance) == pytest.approx(sigma, rel=0.02)
+
+
+def test_a_pose_pulls_by_its_angle_and_the_root_by_its_distance() -> None:
+    fit = arm(3)
+    fit.held.rotations[1, 1] = exp_map(np.array([0.0, 0.2, 0.0]))
+    fit.held.rotation_weight[1, 1] = 0.25
+    fit.held.root[2] += [0.0, 0.0, -0.3]
+    fit.held.root_weight[2] = 1.0
+    system = added(fit, "add_poses")
+    expected = np.zeros((3, 9))
+    expected[1, 7] = -0.2 * 0.25 / POSE_SIGMA**2  # of the second group's y: 0.2 radians short
+    expected[2, 2] = 0.3 / PLACE_SIGMA**2  # 0.3 m too high
+    assert np.allclose(system.gradient, expected)
+    assert np.allclose(system.diagonal[1, 6:, 6:], 0.25 / POSE_SIGMA**2 * np.eye(3))
+
+
+def test_a_pin_pulls_with_the_lever_of_each_joint() -> None:
+    fit = arm(2)
+    fit.held.places[:] = [2.0, 0.0, 1.0]
+    fit.held.places[1, 0] = [2.0, 0.1, 1.0]
+    fit.held.place_weight[1] = 1.0
+    gradient = added(fit, "add_pins").gradient * PLACE_SIGMA**2
+    assert np.allclose(gradient[0], 0)
+    # y is 0.1 m short; the end is 2 m from a and 1 m from b, and turns towards y about z
+    assert np.allclose(gradient[1], [0, -0.1, 0, 0, 0, -0.2, 0, 0, -0.1])
+
+
+def test_pixels_pull_by_their_distance_robustly() -> None:
+    fit = arm(2)
+    fit.target = fit.seen_before + np.array([10.0, 0.0])
+    sigma = REPROJECTION_SIGMA * 1000 / 5
+    gradient = added(fit, "add_pixels").gradient[0]
+    weight = 1 / sigma**2 / (1 + (10 / (4 * sigma)) ** 2)
+    slope = np.array([200.0, -80, 0, 0, 0, -160, 0, 0, -80])  # 1000 px / 5 m; further away it comes to the middle
+    assert np.allclose(gradient, -10 * weight * slope)
+    fit.trust[:] = 0.0
+    assert np.allclose(added(fit, "add_pixels").gradient, 0)
+
+
+def test_what_rested_moves_no_more_than_it_did_and_sinks_no_deeper() -> None:
+    fit = arm(3, radius=1.05)  # the support's lowest point is 0.05 m below the floor already
+    fit.root[1:, 0] += 0.02
+    fit.root[2, 2] -= 0.03
+    gradient = added(fit, "add_contacts").gradient
+    slip, sink = 1 / STILL_SIGMA**2, 1 / BELOW_SIGMA**2
+    assert np.allclose(gradient[:, 0], [-0.02 * slip, 0.02 * slip, 0.0])
+    assert np.allclose(gradient[:, 2], [0.0, 0.03 * slip, -0.03 * slip - 0.03 * sink])
+    fit.evidence.contacts[:] = 0.0
+    assert np.allclose(added(fit, "add_contacts").gradient[:, 2], [0, 0, -0.03 * sink])
+
+
+@pytest.mark.parametrize("name", ["add_prior", "add_poses", "add_pins", "add_pixels"])
+def test_gradients_are_those_of_the_cost(name: str) -> None:
+    """A step against the gradient changes the weighted squares by what the gradient says."""
+    fit = moved(arm(5), size=0.01)
+    fit.held.rotation_weight[2] = fit.held.place_weight[3] = 1e-6
+    fit.held.root_weight[1] = 1e-6
+    fit.held.places[:] = [2.0, 0, 1]
+    system = added(fit, name)
+    random = np.random.default_rng(3)
+    for _ in range(3):
+        step = random.normal(size=(5, 9))
+        costs = []
+        for sign in (1, -1):
+            root, rotations = fit.root, fit.rotations
+            fit.move(sign * 1e-5 * step)
+            costs.append(_cost(added(fit, name), fit, name))
+            fit.root, fit.rotations = root, rotations
+        slope = (costs[0] - costs[1]) / 2e-5
+        assert slope == pytest.approx(float((system.gradient * step).sum()), rel=0.02, abs=1e-6)
+
+
+def _cost(system: MotionSystem, fit: ConstrainedFit, name: str) -> float:
+    """Half the weighted squares, from their own definitions."""
+    if name == "add_poses":
+        h = fit.held
+        turned = log_map(fit.rotations @ h.rotations.transpose(0, 1, 3, 2))
+        angles = (h.rotation_weight[..., None] * turned**2).sum() / POSE_SIGMA**2
+        return 0.5 * float(angles + (h.root_weight[:, None] * (fit.root - h.root) ** 2).sum() / PLACE_SIGMA**2)
+    if name == "add_pins":
+        off = fit.pose().points[:, 2:] - fit.held.places
+        return 0.5 * float((fit.held.place_weight[..., None] * off**2).sum() / PLACE_SIGMA**2)
+    if name == "add_pixels":
+        sigma = REPROJECTION_SIGMA * 1000 / 5
+        off = np.linalg.norm(fit._project(fit.pose()) - fit.target, axis=-1)
+        return 0.5 * float((16 * np.log1p((off / (4 * sigma)) ** 2)).sum())
+    now, length = fit.correction(), fit.length
+    sigmas = np.where(np.arange(9) < 3, ROOT_SIGMA, ROTATION_SIGMA)
+    squares = (now**2).sum(0) + 2 * length**2 * (np.diff(now, axis=0) ** 2).sum(0)
+    squares = squares + length**4 * (np.diff(now, n=2, axis=0) ** 2).sum(0)
+    return 0.5 * float((squares / (4 * length * sigmas**2)).sum())
+
+
+def test_a_joint_without_points_is_interpolated_by_the_same_kernel() -> None:
+    fit = arm(61)
+    held = fit.held
+    fit.kinematics.groups = fit.kinematics.groups[:1]
+    held.rotations[30, 1], held.rotation_weight[30, 1] = exp_map(np.array([0.0, 0.5, 0.0])), 1.0
+    model = replace(get_kinematic_model("human"), groups=({"a": 1.0},))
+    found = correct_motion(Kinematics(fit.kinematics.skeleton, model), fit.base, fit.evidence, held)
+    angle = log_map(found.rotations[:, 1])[:, 1]
+    assert angle[30] == pytest.approx(0.5, abs=1e-5)
+    assert angle[36] == pytest.approx(0.5 * 2 / np.e, abs=1e-5)
+
+
+# --- whole lifts --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def walk():
+    """The bundled walk, lifted, with its keypoints and its body."""
+    clip = read_keypoints(WALK, fps=30)[0]
+    motion = lift(clip, preset="fast", image_size=(1280, 720), device="cpu")
+    subject = get_subject("human")
+    return clip, motion, map_clip(clip, subject.layout), body_of(subject)[:2]
+
+
+def turns(before, after):
+    """(T, J) degrees between two motions."""
+    both = [exp_map(m.rotations.astype(np.float64)) for m in (before, after)]
+    return np.degrees(np.linalg.norm(log_map(both[1] @ both[0].transpose(0, 1, 3, 2)), axis=-1))
+
+
+def bent(motion, frame, joint, turn=TURN):
+    """A pose of one joint, turned from where it is."""
+    now = exp_map(motion.rotations[frame, motion.joint_names.index(joint)].astype(np.float64))
+    return PoseConstraint(frame + motion.first_frame, (joint,), log_map(exp_map(turn) @ now)[None])
+
+
+def joints_of(motion):
+    root = motion.translation + motion.rest_joints[0]
+    return forward_kinematics(motion.parents, motion.rest_joints, exp_map(motion.rotations.astype(float)), root)[1]
+
+
+def test_a_posed_elbow_is_met_and_the_rest_follows_the_video(walk) -> None:
+    _, motion, clip, body = walk
+    constraints = Constraints((bent(motion, 60, "left_elbow"),))
+    changed = apply_constraints(motion, clip, constraints, *body)
+    assert constraint_errors(motion, constraints)["degrees"] == pytest.approx(57.3, abs=0.1)
+    assert constraint_errors(changed, constraints)["degrees"] < 0.5
+    angles = turns(motion, changed)
+    beyond = np.abs(np.arange(len(motion)) - 60) > 45
+    assert (angles[beyond] == 0).all()  # exactly as it was
+    assert angles[np.abs(np.arange(len(motion)) - 60) > 30].max() < 1.0
+    elbow = angles[:, motion.joint_names.index("left_elbow")]
+    assert elbow[59:62].min() > 30  # a pose does not pop
+    assert np.abs(np.diff(elbow)).max() < 20
+    legs = [motion.joint_names.index(n) for n in ("left_hip", "right_hip", "left_knee", "right_knee")]
+    assert angles[:, legs].max() < 8
+    names = motion.keypoint_names
+    body_keypoints = [k for k, n in enumerate(names) if "wrist" not in n and "hand" not in n]
+    before, after = (np.nanmedian(m.reprojection_error[50:70][:, body_keypoints]) for m in (motion, changed))
+    assert after < before + 3  # pixels
+
+
+def test_a_pin_is_met_over_its_range(walk) -> None:
+    _, motion, clip, body = walk
+    wrist = motion.joint_names.index("left_wrist")
+    path = joints_of(motion)[40:50, wrist] + [0.0, 0.06, 0.08]
+    constraints = Constraints((), (PinConstraint("left_wrist", 40, path),))
+    changed = apply_constraints(motion, clip, constraints, *body)
+    assert np.linalg.norm(joints_of(changed)[40:50, wrist] - path, axis=-1).max() < 0.01
+    assert constraint_errors(changed, constraints)["metres"] < 0.01
+    angles = turns(motion, changed)
+    assert angles[85:].max() < 1.0
+    speed = np.linalg.norm(np.diff(joints_of(changed)[:, wrist], axis=0), axis=-1)
+    before = np.linalg.norm(np.diff(joints_of(motion)[:, wrist], axis=0), axis=-1)
+    assert speed.max() < before.max() + 0.05  # it comes and goes without a jump
+
+
+def test_a_pinned_foot_stays_and_the_other_leg_keeps_its_contacts(walk) -> None:
+    _, motion, clip, body = walk
+    ankle = motion.joint_names.index("left_ankle")
+    place = joints_of(motion)[35, ankle] + [0.0, 0.0, 0.02]
+    constraints = Constraints((), (PinConstraint("left_ankle", 32, np.tile(place, (8, 1))),))
+    changed = apply_constraints(motion, clip, constraints, *body)
+    assert np.linalg.norm(joints_of(changed)[32:40, ankle] - place, axis=-1).max() < 0.01
+    other = motion.joint_names.index("right_ankle")
+    slide = np.linalg.norm((joints_of(changed) - joints_of(motion))[:, other], axis=-1)
+    assert slide.max() < 0.06
+
+
+def test_the_video_is_followed_where_it_agrees_with_the_pose() -> None:
+    """A motion that missed the keypoints: posed once as the video shows it, the neighbouring frames come along."""
+    fit = arm(41)
+    wanted = exp_map(np.array([0.0, -0.4, 0.0]))
+    rotations = fit.base.rotations.copy()
+    rotations[:, 0] = wanted
+    pixels = ConstrainedFit(fit.kinematics, BaseMotion(fit.base.root, rotations), fit.evidence, fit.held).seen_before
+    fit = ConstrainedFit(fit.kinematics, fit.base, replace(fit.evidence, pixels=pixels), fit.held)
+    fit.held.rotations[20, 0], fit.held.rotation_weight[20] = wanted, 1.0
+    fit.evidence.contacts[:] = 0.0
+    fit.run(lambda _: None)
+    angle = np.linalg.norm(log_map(fit.rotations[:, 0]), axis=-1)
+    assert angle[20] == pytest.approx(0.4, abs=0.005)
+    blind = ConstrainedFit(fit.kinematics, fit.base, replace(fit.evidence, pixels=fit.seen_before), fit.held)
+    blind.run(lambda _: None)
+    ends = [np.linalg.norm(f._project(f.pose()) - pixels, axis=-1)[:, 0] for f in (fit, blind)]
+    assert ends[0][[16, 24]].max() < 30  # of the 160 pixels that the motion was off
+    assert ends[1][[16, 24]].min() > 60
+    assert ends[0][[0, 40]].min() > 100  # the kernel has faded
+
+
+def test_a_lift_takes_constraints_from_a_file_and_starts_from_a_motion(walk, tmp_path: Path) -> None:
+    clip, motion, mapped, body = walk
+    constraints = Constraints((bent(motion, 60, "right_knee", np.array([0.4, 0, 0])),))
+    file, saved = tmp_path / "poses.json", motion.save(tmp_path / "walk.npz")
+    file.write_text(json.dumps(constraints.to_json()))
+    again = lift(clip, start_from=str(saved), constraints=str(file))
+    expected = apply_constraints(motion, mapped, constraints, *body)
+    assert np.allclose(again.rotations, expected.rotations, atol=1e-5)
+    said = again.metadata["constraints"]
+    assert said["poses"] == 1  # type: ignore[index]
+    assert said["degrees"] < 1  # type: ignore[index]
+    at_once = lift(clip, preset="fast", image_size=(1280, 720), device="cpu", constraints=constraints)
+    assert constraint_errors(at_once, constraints)["degrees"] < 1
+    assert turns(motion, at_once)[120:].max() < 1e-3  # the same lift
+
+
+def test_what_does_not_fit_is_refused(walk, tmp_path: Path) -> None:
+    clip, motion, mapped, body = walk
+    with pytest.raises(LiftError, match="no joint 'left_elbo'"):
+        apply_constraints(motion, mapped, Constraints((PoseConstraint(1, ("left_elbo",), np.zeros((1, 3))),)), *body)
+    pin = PinConstraint("left_wrist", 145, np.zeros((10, 3)))
+    with pytest.raises(LiftError, match="Frame 154 has a pose or pin, but the motion has frames 0 to 149"):
+        apply_constraints(motion, mapped, Constraints((), (pin,)), *body)
+    with pytest.raises(LiftError, match="its keypoints 100 from 0"):
+        apply_constraints(motion, mapped.restricted(0, 99), some_constraints(), *body)
+    saved = replace(motion, fps=motion.fps * 2).save(tmp_path / "fast.npz")
+    with pytest.raises(LiftError, match="60 frames a second, its keypoints 30"):
+        lift(clip, start_from=str(saved))
