@@ -66,7 +66,7 @@ class _Lifted:
             return soles_of(self.curves.skeleton, complete_legs, front)
         except KeyError as error:
             raise LiftError(
-                f"The armature has no bone {error.args[0]!r}.", "Its legs must keep their names."
+                f"The armature has no bone {error.args[0]!r}.", "Rename its leg bones as they were when it was lifted."
             ) from error
 
     def rests(self, soles: Soles, threshold: float) -> Mask:
@@ -80,14 +80,14 @@ class _Lifted:
 def _read(armature: Any) -> _Lifted:
     curves, record = read_motion_curves(armature), record_of(armature)
     if curves is None or record is None:
-        raise LiftError(f"{armature.name} has no lifted Action any more.", "Lift the clip anew.")
+        raise LiftError(f"{armature.name} no longer has the Action of its lift.", "Lift the clip again.")
     return _Lifted(armature, curves, record)
 
 
 def _legs_and_rests(lifted: _Lifted, threshold: float) -> tuple[Soles, Mask]:
     soles = lifted.soles()
     if not soles.ankles:
-        raise LiftError("This body has no legs that MVLift knows.", "Clean it by hand.")
+        raise LiftError("MVLift does not know this body's legs.", "Clean it by hand.")
     return soles, lifted.rests(soles, threshold)
 
 
@@ -118,7 +118,9 @@ def clean_feet(armature: Any, options: FootOptions, threshold: float = CONTACT) 
     level = sole_points(soles, *curves.skeleton.forward(curves.rotations, locations))
     support = supports(level, rests, lifted.fps, options)
     if not support.any():
-        return "No foot rests; nothing was changed" + ("" if options.mode == "ALWAYS" else " (Always looks for more)")
+        return "No foot contact was found; nothing was changed" + (
+            "" if options.mode == "ALWAYS" else ' ("Always" finds more)'
+        )
     rotations, locations = planted(curves.skeleton, curves.rotations, locations, soles, support, options)
     after = sole_points(soles, *curves.skeleton.forward(rotations, locations))
     write_motion_curves(armature, curves.changed(rotations, locations), "cleaned")
@@ -295,9 +297,9 @@ def _ankle_of(lifted: _Lifted, joint: int) -> int:
 
 def _bones(armature: Any, curves: MotionCurves, joints: Sequence[str]) -> list[int]:
     if not joints:
-        raise LiftError("No joint is chosen.", "Choose one here, or select bones in Pose Mode.")
+        raise LiftError("No joint is selected.", "Choose one here, or select bones in Pose Mode.")
     names = [joint_named(armature, name) for name in joints]
     missing = [bone for bone, name in zip(joints, names, strict=True) if name not in curves.skeleton.names]
     if missing:
-        raise LiftError(f"{missing[0]!r} is none of the bones that the motion moves.", "Choose another one.")
+        raise LiftError(f"{missing[0]!r} is not a bone of the lifted motion.", "Choose another one.")
     return list(dict.fromkeys(curves.skeleton.names.index(name) for name in names))

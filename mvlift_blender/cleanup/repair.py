@@ -38,7 +38,7 @@ def interpolate(armature: Any, frames: tuple[float, float], joints: Sequence[str
         raise LiftError(f"{armature.name} has no keys.", "Choose a lifted armature.")
     missing = [name for name in joints if name not in curves.skeleton.names]
     if missing:
-        raise LiftError(f"{missing[0]!r} is none of the bones that the motion moves.", "Choose another one.")
+        raise LiftError(f"{missing[0]!r} is not a bone of the lifted motion.", "Choose another one.")
     rows = np.flatnonzero((curves.frames >= frames[0]) & (curves.frames <= frames[1]))
     if not len(rows) or rows[0] == 0 or rows[-1] == len(curves.frames) - 1:
         raise LiftError(
@@ -93,7 +93,7 @@ def mix(armature: Any, strength: float) -> str:
         LiftError: it was not cleaned, or the motion as it was lifted is gone.
     """
     if not can_mix(armature):
-        raise LiftError("There is no clean-up to mix with what was lifted.", "Clean the motion first.")
+        raise LiftError("There is no clean-up to blend with the lifted motion.", "Clean the motion first.")
     curves = current_curves(armature)
     assert curves is not None  # can_mix has looked
     action = curves.action

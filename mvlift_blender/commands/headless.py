@@ -43,9 +43,9 @@ class LiftInScene(Lift):
     """Lift 2D keypoints to 3D motion."""
 
     object: str = ""
-    """Object of the scene that the person handles, by name: it is keyed, and its points are the object's."""
+    """Name of the scene object that the person handles. It is keyed; vertex groups or its box give the keypoints."""
     scene: Path | None = None
-    """The .blend to write into; with --object and without this, the file that is open."""
+    """The .blend file to add the result to. With --object and without --scene, the open file is used."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class Write:
     motions: tyro.conf.Positional[list[Path]]
     """Motions as .npz, people of one video."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """The file: .blend .fbx .glb .usd, or .png for a picture."""
+    """Output file: .blend, .fbx, .glb, .usd, or .png for a picture."""
     body: Path | None = None
     """An SMPL model file of your own instead of the default body."""
     object: str = ""
-    """Object of the scene, by name, that the motion's object moves."""
+    """Name of the object in the scene that receives the motion's object keys."""
     scene: Path | None = None
-    """The .blend to write into; with --object and without this, the file that is open."""
+    """The .blend file to add the result to. With --object and without --scene, the open file is used."""
 
 
 _Command = (
@@ -100,7 +100,7 @@ def run_command(arguments: list[str]) -> int:
         console.print(f"mvlift: {error}", markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("mvlift: interrupted; nothing half-written is left")
+        console.print("mvlift: interrupted; no partial file was left")
         return 130
 
 

@@ -33,11 +33,11 @@ class Retarget:
     motions: tyro.conf.Positional[list[Path]] = field(default_factory=list)
     """Motions: MVLift's own .npz, or AMASS .npz (SMPL, SMPL-H, SMPL-X)."""
     rig: tyro.conf.UseAppendAction[list[str]] = field(default_factory=list)
-    """A file with a rig (.blend .fbx .glb .vrm .bvh), or FILE:OBJECT; give it again for each further rig."""
+    """A file with a rig (.blend, .fbx, .glb, .vrm, .bvh), or FILE:OBJECT. Repeat the option for several rigs."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """A .blend .fbx .glb .usd or .bvh file, or a folder; several results have the names of rig and motion."""
+    """A .blend, .fbx, .glb, .usd or .bvh file, or a folder. In a folder, files are named after rig and motion."""
     inspect: bool = False
-    """Only say what each rig is recognised as: program, confidence, bones, notes."""
+    """Only print what each rig is recognised as: program, confidence, bones and notes."""
     json: bool = False
     """With --inspect: one JSON object for each rig, on standard output."""
     root: Literal["hips", "root", "in-place"] = "hips"
@@ -45,21 +45,21 @@ class Retarget:
     bake: Literal["fk", "ik"] = "fk"
     """Key the bones, or the IK controls of Rigify and Auto-Rig Pro rigs."""
     feet: bool = True
-    """Keep the feet where the source's are, by IK on the rig's own leg lengths."""
+    """Place the feet where the source's are, by IK with the rig's leg lengths."""
     directions: Literal["limbs", "all"] = "limbs"
-    """Match arms and legs and keep the rig's posture, or match every bone."""
+    """Match the directions of arms and legs and keep the rig's posture, or match every bone."""
     keep_place: bool = False
-    """Begin where the rig stands, facing as it does, instead of where the motion begins."""
+    """Start at the rig's position and heading instead of the motion's."""
     scale: float | None = None
-    """How much longer the path becomes, instead of the ratio of the legs' lengths."""
+    """Scale of the path. By default, the ratio of the leg lengths."""
     map: Path | None = None
-    """A bone map of your own, instead of recognising the rig."""
+    """A bone map file to use instead of recognising the rig."""
     preset: Literal["unreal", "unity", "maya"] = "unreal"
-    """What an .fbx is for."""
+    """Target program of an .fbx file."""
     extension: Literal["blend", "fbx", "glb", "usd", "bvh"] = "blend"
-    """What is written into a folder."""
+    """File format when the output is a folder."""
     overwrite: bool = False
-    """Write results anew that are there, where there are several or the output is a folder."""
+    """Replace existing files when there are several results or the output is a folder."""
 
 
 def with_every_rig(arguments: Sequence[str]) -> list[str]:
@@ -90,7 +90,7 @@ def run_retarget(command: Retarget, console: Any) -> int:
     failed = 0
     for rig, motion, output in _results(command, command.output):
         if output.is_file() and not command.overwrite and _is_several(command):
-            console.print(f"{output} is there: skipped", markup=False, soft_wrap=True)
+            console.print(f"{output} exists: skipped", markup=False, soft_wrap=True)
             continue
         try:
             for line in _one(command, rig, motion, output):

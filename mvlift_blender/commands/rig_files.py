@@ -46,7 +46,9 @@ def open_rig(rig: str) -> Any:
     path, name = split_rig(rig)
     suffix = path.suffix.lower()
     if suffix not in RIG_SUFFIXES:
-        raise MvliftError(f"{path.name} is no rig that can be opened.", f"Use one of {', '.join(RIG_SUFFIXES)}.")
+        raise MvliftError(
+            f"{path.name} is not a rig file that can be opened.", f"Use one of {', '.join(RIG_SUFFIXES)}."
+        )
     if suffix == ".blend":
         _open_blend(path)
     else:
@@ -84,7 +86,8 @@ def _import(path: Path, suffix: str) -> None:
             operator(filepath=str(path))
     except Exception as error:  # importers let every kind of error of a damaged file through
         raise MvliftError(
-            f"{path.name} cannot be imported: {_sentence(error)}", "Import it in Blender, save it as .blend, give that."
+            f"{path.name} cannot be imported: {_sentence(error)}",
+            "Import it in Blender, save it as .blend and use that file.",
         ) from error
 
 
@@ -97,15 +100,15 @@ def _sentence(error: Exception) -> str:
 def _armature(path: Path, name: str) -> Any:
     armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
     if not armatures:
-        raise MvliftError(f"{path.name} holds no armature.", "Give a file with a rig.")
+        raise MvliftError(f"{path.name} contains no armature.", "Give a file with a rig.")
     names = ", ".join(o.name for o in armatures)
     if name:
         armatures = [o for o in armatures if o.name == name]
         if not armatures:
-            raise MvliftError(f"{path.name} holds no armature {name!r}.", f"It holds: {names}.")
+            raise MvliftError(f"{path.name} contains no armature {name!r}.", f"It contains: {names}.")
     shown = [o for o in armatures if o.visible_get()] or armatures
     if path.suffix.lower() != ".blend":  # props that come with a character are small armatures of their own
         shown = [max(shown, key=lambda o: len(o.data.bones))]
     if len(shown) > 1:
-        raise MvliftError(f"{path.name} holds several rigs: {names}.", f"Choose one: {path.name}:{shown[0].name}")
+        raise MvliftError(f"{path.name} contains several rigs: {names}.", f"Choose one: {path.name}:{shown[0].name}")
     return shown[0]

@@ -15,7 +15,7 @@ __all__ = ["EngineSource", "bundled_packages", "close_engine", "portable_package
 
 @dataclass(frozen=True)
 class EngineSource:
-    """Which Python the engine runs in.
+    """The Python interpreter that runs the engine.
 
     Attributes:
         python: an interpreter of the user's, or None for Blender's own with the bundled packages.

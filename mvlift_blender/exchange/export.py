@@ -78,7 +78,7 @@ def export_rig(context: Any, armature: Any, path: Path, form: str, camera: bool 
         MvliftError: the format does not fit the armature, Blender lacks the exporter, or nothing can be written there.
     """
     if form not in FORMATS:
-        raise MvliftError(f"{form} is no format.", f"Use one of {', '.join(FORMATS)}.")
+        raise MvliftError(f"{form} is not a known format.", f"Use one of {', '.join(FORMATS)}.")
     path = path.with_suffix(FORMATS[form])
     if form == "NPZ":
         return save_motion(motion_of(context, armature), path)

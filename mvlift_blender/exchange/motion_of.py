@@ -81,6 +81,7 @@ def _body(armature: Any) -> str:
     body = {"smpl": "smpl", "smplh": "smpl", "smal": "smal"}.get(best.name, "")
     if not body or best.confidence < 0.9:
         raise MvliftError(
-            f"{armature.name} has not the bones of SMPL or SMAL.", "Retarget its motion to a lifted armature first."
+            f"{armature.name} does not have the bones of SMPL or SMAL.",
+            "Retarget its motion to a lifted armature first.",
         )
     return body

@@ -24,17 +24,19 @@ def video_of(source: Any | None) -> Path | None:
 def why_no_movement(settings: Any, people: Sequence[Any]) -> str:
     """Why the camera's movement cannot be taken from where the panel says, or ""."""
     if settings.movement != "STILL" and len({person.source for person in people}) > 1:
-        return "A camera that moves is that of one video: select people of one file"
+        return "Moving cameras: select people of one file only, because each video has its own camera"
     if settings.movement == "FILE":
         if not settings.track_file:
-            return "Pick the file with the camera's path, or set the camera to Still"
+            return "Pick the camera path file, or set the camera to Still"
         path = Path(bpy.path.abspath(settings.track_file))
         return "" if path.exists() else f"{path} does not exist: pick the camera's path again"
     if settings.movement == "VIDEO":
         for person in people:
             source = settings.source_of(person)
             if video_of(source) is None:
-                return f"The camera is solved from the video: pick that of {person.name}, or set the camera to Still"
+                return (
+                    f"The camera is solved from the video: pick the video of {person.name}, or set the camera to Still"
+                )
             if source.mirrored:
-                return f"The video of {person.name} is mirrored: give the camera's path as a file"
+                return f"The video of {person.name} is mirrored: use a camera path file"
     return ""

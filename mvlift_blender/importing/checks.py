@@ -158,10 +158,9 @@ def _shape(clips: Sequence[KeypointClip], size: Size, video: VideoFacts) -> list
     if abs(stated / true - 1) < _SAME_SHAPE:
         return []
     turned = abs(stated * true - 1) < _SAME_SHAPE
-    difference = "is turned" if turned else "has another shape"
-    text = (
-        f"The video is {video.size[0]} x {video.size[1]}; the keypoints' picture, {size[0]} x {size[1]}, {difference}."
-    )
+    difference = "is rotated" if turned else "has another aspect ratio"
+    video_size, stated_size = f"{video.size[0]} x {video.size[1]}", f"{size[0]} x {size[1]}"
+    text = f"The video is {video_size}, but the keypoints' picture is {stated_size}: it {difference}."
     if _fits(clips, video.size):
         return [Finding(text, f"Use {video.size[0]} x {video.size[1]}", video.size)]
     return [Finding(text + " Pick the video that the keypoints were detected in.")]
@@ -171,7 +170,7 @@ def _count(clips: Sequence[KeypointClip], fps: Fraction | None, video: VideoFact
     findings = []
     last = max((clip.first_frame + len(clip) for clip in clips), default=0)
     if video.variable and video.fps is not None:
-        text = "The video's frames do not last equally long; the motion will run ahead or behind in places."
+        text = "The video has a variable frame rate; the motion will run ahead or behind in places."
         findings.append(Finding(text + " Convert the video to a constant frame rate for an exact lift."))
     if video.fps is None or fps is None:
         return findings

@@ -86,7 +86,7 @@ def see_keypoint(settings: Any, person: Any, frame: int, name: str, seen: bool) 
     row, column = _row(clip, person, frame), clip.layout.index(name)
     x, y = (float(v) for v in clip.points[row, column])
     if seen and clip.confidence[row, column] <= 0:
-        raise KeypointError(f"{name} has no place in frame {frame}.", "Put it somewhere first.")
+        raise KeypointError(f"{name} has no position in frame {frame}.", "Drag it to its position first.")
     _keep(settings, person, corrections_of(person).with_point(frame, name, (x, y) if seen else None))
 
 
@@ -119,10 +119,10 @@ def swap_sides(settings: Any, person: Any, first: int, last: int) -> None:
     """Exchange left and right in some frames of the video.
 
     Raises:
-        KeypointError: they are no range.
+        KeypointError: they are not a valid range.
     """
     if last < first:
-        raise KeypointError(f"Frames {first} to {last} are no range.", "Give a last frame after the first.")
+        raise KeypointError(f"Frames {first} to {last} are not a valid range.", "Give a last frame after the first.")
     _keep(settings, person, corrections_of(person).with_swap(first, last))
 
 
@@ -137,7 +137,7 @@ def track_keypoint(settings: Any, person: Any, frame: int, name: str) -> tuple[i
     before = [f for f in frames if f <= frame]
     after = [f for f in frames if f > frame] or ([before.pop()] if len(before) > 1 else [])
     if not before or not after:
-        raise KeypointError(f"{name} is not corrected before and after frame {frame}.", "Correct it in two frames.")
+        raise KeypointError(f"{name} has no correction before and after frame {frame}.", "Correct it in two frames.")
     clip = detected_clip(settings, person)
     _keep(settings, person, made.tracked(clip, name, before[-1], after[0]))
     return before[-1], after[0]

@@ -259,7 +259,7 @@ def assumed(settings: Any, person: Any) -> str:
         parts.append(f"a picture of {size[0]} x {size[1]}")
     if guessed_fps:
         parts.append(f"{float(fps):.5g} frames a second")
-    return f"Assumed {' and '.join(parts)}: pick the video, or type what is right" if parts else ""
+    return f"Assumed {' and '.join(parts)}: pick the video, or type the right values" if parts else ""
 
 
 def why_no_people(context: Any) -> str:
@@ -281,6 +281,6 @@ def why_not(settings: Any) -> str:
         if settings.clip_size(person) is None:
             return f"{person.name} has no keypoints"
     if settings.use_range and settings.range_last <= settings.range_first:
-        return "The frame range ends before it begins"
+        return "The last frame of the range is before the first"
     objects = (reason for person in chosen if (reason := why_no_rigid_object(settings, person)))
     return why_no_movement(settings, chosen) or next(objects, "")

@@ -29,7 +29,7 @@ def why_no_rigid_object(settings: Any, person: Any) -> str:
         if missing:
             return f"{person.name} has no keypoints of a {rigid_object.name}: pick the file that has them under Object"
     if rigid_object is not None and settings.rigid_object is not None and settings.rigid_object.parent is not None:
-        return f"{settings.rigid_object.name} has a parent: clear it, or choose the parent"
+        return f"{settings.rigid_object.name} has a parent: clear the parent, or choose the parent object instead"
     return ""
 
 

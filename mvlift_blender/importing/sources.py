@@ -79,7 +79,7 @@ def read_clips(
     """
     path = Path(bpy.path.abspath(str(source)))
     if not path.exists():
-        raise KeypointError(f"{path} does not exist.", "Import the keypoints again from where they are now.")
+        raise KeypointError(f"{path} does not exist.", "Import the keypoints again from their new location.")
     key: _Key = (str(path), _modified(path), fps, size, mirrored, round(pixel_aspect, 6))
     if key not in _clips:
         _clips[key] = _read_with_facts(path, key)
@@ -172,7 +172,7 @@ def person_of(
     person = find_person(clips, track)
     if person is None:
         known = ", ".join(clip.track_id for clip in clips)
-        raise KeypointError(f"{source} holds no person {track!r} any more; it has {known}.", "Import it again.")
+        raise KeypointError(f"{source} no longer contains person {track!r}; it contains {known}.", "Import it again.")
     return person
 
 

@@ -43,7 +43,7 @@ def _inside(person: Any, frame: int) -> None:
 
 def _same_source(a: Any, b: Any) -> None:
     if a.source != b.source:
-        raise KeypointError(f"{a.name} and {b.name} come from different files.", "Choose people of one file.")
+        raise KeypointError(f"{a.name} and {b.name} come from different files.", "Choose two people of the same file.")
 
 
 def split_person(settings: Any, index: int, frame: int) -> Any:
@@ -91,7 +91,7 @@ def swap_people(settings: Any, index: int, other: int, frame: int) -> None:
     ours, theirs = exchanged(_pieces(a), _pieces(b), frame)
     if not first < frame <= last or not ours or not theirs:
         raise KeypointError(
-            f"From frame {frame} on there is nothing to exchange.", f"Choose a frame from {first + 1} to {last}."
+            f"There is nothing to exchange from frame {frame} on.", f"Choose a frame from {first + 1} to {last}."
         )
     _become(settings, [(a, ours), (b, theirs)])
 
@@ -106,7 +106,7 @@ def trim_person(settings: Any, index: int, first: int, last: int) -> None:
     pieces = cut(_pieces(person), first, last)
     if not pieces or last <= first:
         raise KeypointError(
-            f"{person.name} has frames {person.first} to {person.last}, not {first} to {last}.", "Choose others."
+            f"{person.name} has frames {person.first} to {person.last}, not {first} to {last}.", "Choose other frames."
         )
     _become(settings, [(person, pieces)])
 

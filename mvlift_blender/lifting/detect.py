@@ -28,11 +28,11 @@ def videos_of(paths: Sequence[Path]) -> list[Path]:
         raise DetectionError("No video was chosen.", "Choose one or more video files.")
     for path in paths:
         if not path.exists():
-            raise DetectionError(f"{path} is not there.", "Choose the video again.")
+            raise DetectionError(f"{path} does not exist.", "Choose the video again.")
         if path.is_file() and path.suffix.lower() not in MOVIES:
             raise DetectionError(
-                f"{path.name} is no video that MVLift knows.",
-                f"Videos end in {', '.join(sorted(MOVIES))}. Keypoint files come in by Import Keypoints.",
+                f"{path.name} is not a video file that MVLift knows.",
+                f"Videos end in {', '.join(sorted(MOVIES))}. Use Import Keypoints for keypoint files.",
             )
     return list(paths)
 
@@ -55,7 +55,7 @@ def detection_requests(context: Any, videos: Sequence[Path], hands: bool) -> lis
     """
     requests = [VideoRequest(v.name, v.resolve(), kept_keypoints(context, v), hands) for v in videos]
     if len({r.keypoints for r in requests}) < len(requests):
-        raise DetectionError("Two of the videos have the same name.", "Import them one after the other, or rename one.")
+        raise DetectionError("Two of the videos have the same name.", "Import them one by one, or rename one.")
     return requests
 
 

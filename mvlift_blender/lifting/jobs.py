@@ -29,7 +29,7 @@ def running_job() -> EngineJob | None:
 def why_busy(context: Any) -> str:
     """Why what a lift uses cannot be changed now, or ""."""
     running = context.window_manager.mvlift_job.running
-    return "The engine is busy: wait for it, or press Esc to cancel" if running else ""
+    return "The engine is busy: wait until it has finished, or press Esc to cancel" if running else ""
 
 
 def stop_running_job() -> None:

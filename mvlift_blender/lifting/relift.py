@@ -67,11 +67,12 @@ def plan_relift(
     """
     record = record_of(armature)
     if record is None or not record.source:
-        raise LiftError("The Action does not know which keypoints it was lifted from.", "Lift the clip anew.")
+        raise LiftError("The Action does not record which keypoints it was lifted from.", "Lift the clip again.")
     camera = record.camera
     if (camera.K.ndim, camera.R.ndim, camera.t.ndim) != (2, 2, 1):
         raise LiftError(
-            "This was lifted with a camera that moves.", "Lift the clip anew: a part of it alone meets no other part."
+            "This clip was lifted with a moving camera.",
+            "Lift the whole clip again: with a moving camera, parts cannot be lifted separately.",
         )
     first, last = _video_frames(record, (frames[0] - blend, frames[1] + blend))
     clip = clip_of_record(context.scene.mvlift, record).restricted(first, last)
@@ -95,10 +96,12 @@ def corrected_frames(settings: Any, armature: Any) -> tuple[int, int]:
     record = record_of(armature)
     person = listed_person(settings, record.source, record.track) if record is not None else None
     if record is None or person is None:
-        raise LiftError("The list has not the person of this lift.", "Import their keypoints again.")
+        raise LiftError("The person of this lift is not in the list.", "Import their keypoints again.")
     extent = corrections_of(person).extent()
     if extent is None:
-        raise LiftError(f"No keypoint of {person.name} was corrected.", "Drag some to where they belong.")
+        raise LiftError(
+            f"No keypoint of {person.name} was corrected.", "Drag keypoints to their correct positions first."
+        )
     low, high = (record.timing.frame_at(number - record.first_frame) for number in extent)
     return int(np.floor(low)) - _MARGIN, int(np.ceil(high)) + _MARGIN
 
@@ -106,7 +109,9 @@ def corrected_frames(settings: Any, armature: Any) -> tuple[int, int]:
 def _video_frames(record: LiftRecord, frames: tuple[int, int]) -> tuple[int, int]:
     """Scene frames as frame numbers of the video, inside the lift."""
     if frames[1] <= frames[0]:
-        raise LiftError(f"Frames {frames[0]} to {frames[1]} are no range.", "Give a last frame after the first.")
+        raise LiftError(
+            f"Frames {frames[0]} to {frames[1]} are not a valid range.", "Give a last frame after the first."
+        )
     low, high = (record.timing.sample_at(frame) for frame in frames)
     first, last = max(0, int(np.floor(low))), min(record.timing.count - 1, int(np.ceil(high)))
     if last <= first:
@@ -130,10 +135,10 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     record = record_of(armature)
     old = read_motion_curves(armature)
     if record is None or old is None:
-        raise LiftError(f"{plan.armature} has no lifted Action any more.", "Lift the clip anew.")
+        raise LiftError(f"{plan.armature} no longer has the Action of its lift.", "Lift the clip again.")
     missing = [name for name in motion.joint_names if name not in (*old.skeleton.names, *_HANDS)]
     if missing:
-        raise LiftError(f"{plan.armature} has no bone {missing[0]}.", "Lift the clip anew.")
+        raise LiftError(f"{plan.armature} has no bone {missing[0]}.", "Lift the clip again.")
     motion = seen_by(motion, record.camera)
     samples = np.array([record.timing.sample_at(f) for f in old.frames]) - (motion.first_frame - record.first_frame)
     inside = (samples > -1e-6) & (samples < len(motion) - 1 + 1e-6)

@@ -170,9 +170,9 @@ def _said(scene: Any, before: SceneValues, written: list[WrittenMotion], new_cam
         return f"Scene set to {now}" + (", with the video's camera" if new_camera else "")
     timing = written[0].timing
     last = max(float(w.timing.frames[-1]) for w in written)
-    parts = [f"Scene left at {now}"]
+    parts = [f"Scene unchanged: {now}"]
     if timing.clip_fps != timing.fps:
         parts.append(f"keys resampled from {float(timing.clip_fps):.5g} fps")
     if last > now.frames[1]:
-        parts.append(f"the motion goes on to frame {last:.0f}")
+        parts.append(f"the motion ends at frame {last:.0f}, after the scene's range")
     return "; ".join(parts)

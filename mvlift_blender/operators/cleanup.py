@@ -21,9 +21,17 @@ from .reports import report_error
 __all__ = ["CLASSES"]
 
 FEET = (
-    ("OFF", "Off", "Leave the feet as they were lifted"),
-    ("AUTO", "Automatic", "Plant a foot where the lift says that it rests, unless it slides far while it does"),
-    ("ALWAYS", "Always", "Plant every foot that is said to rest, or is low and slow, however far it slides"),
+    ("OFF", "Off", "Leave the feet as lifted"),
+    (
+        "AUTO",
+        "Automatic",
+        "Plant a foot during the contacts that the lift detected, unless it slides further than Maximum Slide",
+    ),
+    (
+        "ALWAYS",
+        "Always",
+        "Plant a foot during every detected contact and whenever it is low and slow, however far it slides",
+    ),
 )
 _SELECTED = ("SELECTED", "Selected Bones", "The bones that are selected in Pose Mode")
 
@@ -73,17 +81,19 @@ class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
     mode: EnumProperty(name="Contacts", description="Which feet are planted", items=FEET, default="AUTO")
     threshold: FloatProperty(
         name="Minimum Contact",
-        description="Contact probability from which on a foot is taken to rest",
+        description="A foot is in contact with the floor from this probability on",
         default=cleaning.CONTACT, min=0.05, max=0.95, subtype="FACTOR",
     )  # fmt: skip
     most_travel: FloatProperty(
         name="Maximum Slide",
-        description="With Automatic, a foot that travels further than this while it rests is taken to slide on purpose",
+        description="With Automatic, a foot that travels further during a contact is assumed to slide on purpose",
         default=0.3, min=0.0, soft_max=2.0, unit="LENGTH",
     )  # fmt: skip
-    blend: IntProperty(name="Blend", description="Frames over which a foot is let go", default=4, min=0, max=30)
+    blend: IntProperty(
+        name="Blend", description="Frames over which a planted foot is released", default=4, min=0, max=30
+    )
     on_floor: BoolProperty(
-        name="On the Floor", description="Bring the soles of resting feet to the floor", default=True
+        name="On the Floor", description="Bring the soles of feet in contact to the floor", default=True
     )
 
     def clean(self, _context: Any, armature: Any) -> str:
@@ -101,15 +111,20 @@ class MVLIFT_OT_snap_floor(_CleanUp, bpy.types.Operator):
 
     drift: BoolProperty(
         name="Follow Drift",
-        description="Take out a floor that rises or sinks over time; otherwise one height for the whole motion",
+        description="Remove a vertical drift over time; otherwise, move the whole motion by one height",
         default=False,
     )
     period: FloatProperty(
-        name="Period", description="Time over which such a drift is averaged", default=1.0, min=0.1, soft_max=10,
+        name="Period", description="Time over which the drift is averaged", default=1.0, min=0.1, soft_max=10,
         unit="TIME_ABSOLUTE",
     )  # fmt: skip
     strength: FloatProperty(
-        name="Strength", description="Share of the way to the floor", default=1.0, min=0.0, max=1.0, subtype="FACTOR"
+        name="Strength",
+        description="Fraction of the correction that is applied",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )
 
     def clean(self, _context: Any, armature: Any) -> str:
@@ -124,14 +139,14 @@ class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
     bl_label = "Smooth"
 
     strength: FloatProperty(
-        name="Strength", description="How strongly; 1 averages over about a tenth of a second", default=1.0, min=0.0,
-        soft_max=5.0, max=25.0,
+        name="Strength", description="Strength of the smoothing; 1 averages over about a tenth of a second",
+        default=1.0, min=0.0, soft_max=5.0, max=25.0,
     )  # fmt: skip
     only_selected: BoolProperty(
         name="Selected Bones Only", description="Smooth the bones that are selected in Pose Mode", default=False
     )
-    path: BoolProperty(name="Path", description="Smooth the way through the world too", default=True)
-    keep_feet: BoolProperty(name="Keep Feet", description="Resting feet stay where they were", default=True)
+    path: BoolProperty(name="Path", description="Smooth the path through the world too", default=True)
+    keep_feet: BoolProperty(name="Keep Feet", description="Feet in contact stay where they were", default=True)
 
     def clean(self, _context: Any, armature: Any) -> str:
         """Smooth."""
@@ -148,7 +163,7 @@ class MVLIFT_OT_reduce_keys(_CleanUp, bpy.types.Operator):
     bl_label = "Reduce Keys"
 
     bound: FloatProperty(
-        name="Error (mm)", description="No joint is further than this from where it was, in any frame; millimetres",
+        name="Error (mm)", description="Largest distance in millimetres that any joint may move in any frame",
         default=3.0, min=0.1, soft_max=50.0, max=1000.0,
     )  # fmt: skip
 
@@ -164,7 +179,7 @@ class MVLIFT_OT_clean_strength(_CleanUp, bpy.types.Operator):
     bl_label = "Clean-up Strength"
 
     strength: FloatProperty(
-        name="Strength", description="0 is as it was lifted, 1 as it was cleaned", default=1.0, min=0.0, max=1.0,
+        name="Strength", description="0 is the motion as lifted, 1 as cleaned", default=1.0, min=0.0, max=1.0,
         subtype="FACTOR",
     )  # fmt: skip
 
@@ -180,7 +195,9 @@ class _OfJoint(_CleanUp):
     at: IntProperty(name="As in Frame", description="Scene frame whose pose is kept", default=1)
     first: IntProperty(name="First", description="First scene frame to keep it in", default=1)
     last: IntProperty(name="Last", description="Last scene frame to keep it in", default=250)
-    blend: IntProperty(name="Blend", description="Frames over which it comes and goes", default=8, min=0, max=100)
+    blend: IntProperty(
+        name="Blend", description="Frames over which the change fades in and out", default=8, min=0, max=100
+    )
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Take the present frame, and the preview range or else half a second around it."""
@@ -217,7 +234,7 @@ class MVLIFT_OT_lock_joint(_OfJoint, bpy.types.Operator):
     bl_label = "Lock"
 
     keep_turn: BoolProperty(
-        name="Keep Orientation", description="The hand or foot keeps turning in the world as it did", default=True
+        name="Keep Orientation", description="The hand or foot keeps its orientation in the world", default=True
     )
 
     def clean(self, _context: Any, armature: Any) -> str:

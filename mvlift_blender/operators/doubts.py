@@ -16,8 +16,8 @@ __all__ = ["CLASSES", "doubtful_action"]
 
 _STEPS = (
     ("HERE", "Selected", "The selected part"),
-    ("NEXT", "Next", "The next part, round to the first"),
-    ("PREVIOUS", "Previous", "The part before, round to the last"),
+    ("NEXT", "Next", "The next part; after the last, the first"),
+    ("PREVIOUS", "Previous", "The previous part; before the first, the last"),
 )
 _MARGIN = 2  # scene frames on either side of a doubtful part that are repaired with it
 
@@ -38,7 +38,7 @@ class _OfDoubt:
         reason = why_busy(context) or why_no_record(context)
         action = doubtful_action(context) if not reason else None
         if not reason and (action is None or not len(action.mvlift_doubts)):
-            reason = "Nothing is doubtful"
+            reason = "There are no doubtful parts"
         cls.poll_message_set(reason)
         return not reason
 
@@ -91,7 +91,7 @@ class MVLIFT_OT_doubt_relift(_OfDoubt, bpy.types.Operator):
     bl_label = "Lift This Part Again"
     bl_options = {"INTERNAL"}
 
-    seed: IntProperty(name="Seed", description="Another seed gives another guess; 0 takes the next one", min=0)
+    seed: IntProperty(name="Seed", description="Another seed gives another solution; 0 takes the next seed", min=0)
 
     def execute(self, context: Any) -> set[str]:
         """Hand over to the dialog of a range, with the part's own frames."""
@@ -113,7 +113,11 @@ class MVLIFT_OT_doubt_interpolate(_OfDoubt, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     margin: IntProperty(
-        name="Margin", description="Scene frames on either side that are replaced too", default=_MARGIN, min=0, max=60
+        name="Margin",
+        description="Scene frames before and after the part that are replaced too",
+        default=_MARGIN,
+        min=0,
+        max=60,
     )
 
     def execute(self, context: Any) -> set[str]:

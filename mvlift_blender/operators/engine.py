@@ -87,7 +87,7 @@ class EngineOperator:
 
     def _written(self, context: Any, job: EngineJob, lifted: Lifted) -> set[str]:
         if job.cancelled:
-            self.report({"INFO"}, "Cancelled; the scene is as it was")
+            self.report({"INFO"}, "Cancelled; the scene was not changed")
             return {"CANCELLED"}
         began = time.perf_counter()
         text = self.write(context, lifted)
@@ -110,7 +110,7 @@ class MVLIFT_OT_lift(EngineOperator, bpy.types.Operator):
         """Something to lift, and all that is needed to."""
         reason = why_busy(context) or why_not(context.scene.mvlift)
         if not reason and context.mode != "OBJECT":
-            reason = "Leave the present mode first: lifting needs Object Mode"
+            reason = "Switch to Object Mode first"
         cls.poll_message_set(reason)
         return not reason
 
@@ -142,11 +142,15 @@ class MVLIFT_OT_relift(EngineOperator, bpy.types.Operator):
     first: IntProperty(name="First", description="First scene frame to lift again", default=1)
     last: IntProperty(name="Last", description="Last scene frame to lift again", default=250)
     blend: IntProperty(
-        name="Blend", description="Frames on either side over which old and new are mixed", default=8, min=0, max=100
+        name="Blend",
+        description="Frames on either side over which old and new motion are blended",
+        default=8,
+        min=0,
+        max=100,
     )
-    seed: IntProperty(name="Seed", description="Another seed gives another guess", default=1, min=0)
+    seed: IntProperty(name="Seed", description="Another seed gives another solution", default=1, min=0)
     smoothing: FloatProperty(
-        name="Smoothing", description="How strongly the new part is smoothed in time", default=1.0, min=0, max=10
+        name="Smoothing", description="Multiplier on the temporal smoothing of the new part", default=1.0, min=0, max=10
     )
 
     @classmethod
@@ -264,7 +268,7 @@ def describe_engine(description: dict[str, Any]) -> str:
     torch = (
         f"torch {description['torch']}"
         if description.get("torch")
-        else "no torch (needed for CUDA and As Published only)"
+        else "no torch (only needed for CUDA and the preset As Published)"
     )
     if description.get("torch_problem"):
         torch = f"torch cannot be loaded: {description['torch_problem']}"
@@ -272,7 +276,7 @@ def describe_engine(description: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"MVLift {description.get('mvlift')}, Python {description.get('python')}, {runtime}, {torch}",
-            *(cards or ["No graphics card: computes on the processor"]),
+            *(cards or ["No graphics card: the processor is used"]),
         ]
     )
 

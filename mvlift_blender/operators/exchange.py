@@ -14,7 +14,7 @@ from .reports import report_error
 __all__ = ["CLASSES"]
 
 _FORMATS = (
-    ("FBX_UNREAL", "FBX for Unreal", "Axes and units of Unreal Engine, the path on a root bone"),
+    ("FBX_UNREAL", "FBX for Unreal", "Axes and units of Unreal Engine, with the path on a root bone"),
     ("FBX_UNITY", "FBX for Unity", "Axes and units of Unity"),
     ("FBX_MAYA", "FBX for Maya", "Y up, bones along X"),
     ("GLB", "glTF Binary", "For the web and game engines"),
@@ -23,7 +23,7 @@ _FORMATS = (
     ("NPZ_SMPL", "AMASS, SMPL", "SMPL poses with the keys of AMASS"),
     ("NPZ_SMPLH", "AMASS, SMPL-H", "SMPL-H poses with the keys of AMASS, fingers at rest"),
     ("NPZ_SMPLX", "AMASS, SMPL-X", "SMPL-X poses with the keys of AMASS, fingers and face at rest"),
-    ("NPZ", "MVLift", "MVLift's own file, which can be imported again"),
+    ("NPZ", "MVLift", "MVLift's own format, which can be imported again"),
 )
 
 
@@ -34,11 +34,11 @@ class MVLIFT_OT_export(bpy.types.Operator):
     bl_label = "Export"
 
     filepath: StringProperty(name="File", description="Where to write", subtype="FILE_PATH")
-    form: EnumProperty(name="Format", description="For which program", items=_FORMATS)
+    form: EnumProperty(name="Format", description="The program that will read the file", items=_FORMATS)
     camera: BoolProperty(name="Camera", description="Write the scene's camera too", default=True)
     bvh_up: EnumProperty(
         name="Up",
-        description="Which axis of the file points up",
+        description="The axis that points up in the file",
         items=(
             ("Y", "Y", "As in motion capture files and most programs"),
             ("Z", "Z", "As in Blender"),

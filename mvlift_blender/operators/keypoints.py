@@ -71,7 +71,7 @@ class _Correction:
         if hasattr(self, "keypoint") and not getattr(self, "keypoint", ""):
             name = _named_under_mouse(context, event)
             if name is None:
-                self.report({"INFO"}, "No keypoint is under the mouse: show the keypoints in the viewport")
+                self.report({"INFO"}, "No keypoint is under the mouse. Show the keypoints in the viewport first")
                 return {"CANCELLED"}
             self.keypoint = name
         return self.execute(context)
@@ -129,7 +129,11 @@ class MVLIFT_OT_see_keypoint(_Correction, bpy.types.Operator):
 
     frame: IntProperty(name="Frame", description="Frame of the video", min=0)
     keypoint: StringProperty(name="Keypoint", description="Name of the keypoint", options={"SKIP_SAVE"})
-    seen: BoolProperty(name="Seen", description="It is where it is drawn; otherwise it cannot be seen", default=False)
+    seen: BoolProperty(
+        name="Seen",
+        description="The keypoint is visible at the drawn position; off if it cannot be seen",
+        default=False,
+    )
 
     def correct(self, settings: Any, person: Any) -> str:
         """Mark it."""
@@ -159,7 +163,7 @@ class MVLIFT_OT_track_keypoint(_Correction, bpy.types.Operator):
     bl_idname = "mvlift.track_keypoint"
     bl_label = "Track Between Corrections"
 
-    frame: IntProperty(name="Frame", description="A frame of the video between the two", min=0)
+    frame: IntProperty(name="Frame", description="A frame of the video between the two corrections", min=0)
     keypoint: StringProperty(name="Keypoint", description="Name of the keypoint", options={"SKIP_SAVE"})
 
     def correct(self, settings: Any, person: Any) -> str:

@@ -33,7 +33,7 @@ class MVLIFT_OT_import_keypoints(bpy.types.Operator):
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     replace: BoolProperty(
         name="Replace the List",
-        description="Forget the people that were imported before; otherwise the new ones are added",
+        description="Remove the people that were imported before; otherwise, the new people are added",
         default=False,
     )
 
@@ -139,7 +139,7 @@ class MVLIFT_OT_mend_source(bpy.types.Operator):
     bl_label = "Apply Suggestion"
     bl_options = {"UNDO"}
 
-    index: IntProperty(name="Finding", description="Which of the file's findings", default=0, min=0)
+    index: IntProperty(name="Finding", description="Index of the suggestion", default=0, min=0)
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -155,7 +155,7 @@ class MVLIFT_OT_mend_source(bpy.types.Operator):
         settings = context.scene.mvlift
         source = settings.source_of(settings.person())
         if self.index >= len(source.findings):
-            self.report({"ERROR"}, "There is no such finding any more")
+            self.report({"ERROR"}, "This suggestion no longer applies")
             return {"CANCELLED"}
         self.report({"INFO"}, mend(settings, source, self.index))
         return {"FINISHED"}

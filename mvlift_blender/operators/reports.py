@@ -19,7 +19,7 @@ class MVLIFT_OT_show_report(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """There is a report."""
-        cls.poll_message_set("Nothing went wrong so far")
+        cls.poll_message_set("No errors have been reported")
         return bool(context.window_manager.mvlift_job.report)
 
     def execute(self, context: Any) -> set[str]:
@@ -35,7 +35,7 @@ class MVLIFT_OT_show_report(bpy.types.Operator):
     def draw(self, context: Any) -> None:
         """The report's lines."""
         column = self.layout.column(align=True)
-        column.label(text="MVLift met an error that it did not expect. OK copies this report:", icon="ERROR")
+        column.label(text="MVLift encountered an unexpected error. OK copies this report:", icon="ERROR")
         for line in context.window_manager.mvlift_job.report.splitlines()[-24:]:
             column.label(text=line[:140])
 

@@ -27,7 +27,7 @@ class MVLIFT_OT_remove_lift(bpy.types.Operator):
         """A lifted armature, in Object Mode, and no lift that runs."""
         reason = why_busy(context) or why_no_record(context)
         if not reason and context.mode != "OBJECT":
-            reason = "Leave the present mode first: removing needs Object Mode"
+            reason = "Switch to Object Mode first"
         cls.poll_message_set(reason)
         return not reason
 
@@ -80,11 +80,15 @@ class MVLIFT_OT_relift_range(bpy.types.Operator):
     first: IntProperty(name="First", description="First scene frame to lift again", default=1)
     last: IntProperty(name="Last", description="Last scene frame to lift again", default=250)
     blend: IntProperty(
-        name="Blend", description="Frames on either side over which old and new are mixed", default=8, min=0, max=100
+        name="Blend",
+        description="Frames on either side over which old and new motion are blended",
+        default=8,
+        min=0,
+        max=100,
     )
-    seed: IntProperty(name="Seed", description="Another seed gives another guess", default=1, min=0)
+    seed: IntProperty(name="Seed", description="Another seed gives another solution", default=1, min=0)
     smoothing: FloatProperty(
-        name="Smoothing", description="How strongly the new part is smoothed in time", default=1.0, min=0, max=10
+        name="Smoothing", description="Multiplier on the temporal smoothing of the new part", default=1.0, min=0, max=10
     )
 
     @classmethod

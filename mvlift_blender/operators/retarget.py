@@ -29,9 +29,9 @@ def why_not(context: Any) -> str:
     """Why nothing can be retargeted, or ""."""
     settings = context.scene.mvlift_retarget
     if settings.source is None:
-        return "Choose the armature whose motion is taken"
+        return "Choose the armature whose motion is retargeted"
     if settings.target is None:
-        return "Choose the rig that is to move"
+        return "Choose the target rig"
     if settings.source == settings.target:
         return "Source and rig are the same armature"
     if settings.target.mode == "EDIT":
@@ -85,10 +85,12 @@ class MVLIFT_OT_retarget_batch(_RetargetOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     all_rigs: BoolProperty(
-        name="Selected Rigs", description="To every selected armature, not only the chosen rig", default=True
+        name="Selected Rigs",
+        description="Retarget to every selected armature, not only to the chosen rig",
+        default=True,
     )
     all_actions: BoolProperty(
-        name="All Actions", description="Every lifted Action of the source, not only its present one"
+        name="All Actions", description="Retarget every lifted Action of the source, not only the active one"
     )
 
     def execute(self, context: Any) -> set[str]:
@@ -106,7 +108,7 @@ class MVLIFT_OT_retarget_batch(_RetargetOperator, bpy.types.Operator):
             return report_error(self, context, error, "retargeting many")
         for sentence in failed:
             self.report({"WARNING"}, sentence)
-        self.report({"INFO"}, f"{len(made)} Actions made, {len(failed)} refused")
+        self.report({"INFO"}, f"{len(made)} Actions created, {len(failed)} failed")
         return {"FINISHED"} if made else {"CANCELLED"}
 
 
@@ -138,7 +140,7 @@ class MVLIFT_OT_retarget_detect(bpy.types.Operator):
     @classmethod
     def poll(cls, context: Any) -> bool:
         """A rig is chosen."""
-        cls.poll_message_set("Choose the rig that is to move")
+        cls.poll_message_set("Choose the target rig")
         return context.scene.mvlift_retarget.target is not None
 
     def execute(self, context: Any) -> set[str]:
@@ -163,7 +165,7 @@ class MVLIFT_OT_map_mirror(bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         """A row is selected."""
         settings = context.scene.mvlift_retarget
-        cls.poll_message_set("Choose a rig and a row of its bone map")
+        cls.poll_message_set("Choose a target rig and a row of its bone map")
         return settings.target is not None and 0 <= settings.active < len(settings.rows)
 
     def execute(self, context: Any) -> set[str]:

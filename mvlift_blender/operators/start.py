@@ -28,7 +28,7 @@ def example_clip() -> Path:
         bundled = folder / "examples" / "walk.zip"
         if bundled.is_file():
             return bundled
-    raise KeypointError("The example is not there.", "Install the extension again.")
+    raise KeypointError("The example is missing from the installation.", "Install the extension again.")
 
 
 class MVLIFT_OT_try_example(bpy.types.Operator):
@@ -45,7 +45,7 @@ class MVLIFT_OT_try_example(bpy.types.Operator):
         """Not while something else is lifted, and in Object Mode."""
         reason = why_busy(context)
         if not reason and context.mode != "OBJECT":
-            reason = "Leave the present mode first: lifting needs Object Mode"
+            reason = "Switch to Object Mode first"
         cls.poll_message_set(reason)
         return not reason
 

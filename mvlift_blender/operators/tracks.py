@@ -76,12 +76,12 @@ class MVLIFT_OT_split_person(_OfPerson, bpy.types.Operator):
     bl_idname = "mvlift.split_person"
     bl_label = "Split Person"
 
-    frame: IntProperty(name="Frame", description="First frame of the video that belongs to the second part", min=0)
+    frame: IntProperty(name="Frame", description="First frame of the second part, in the video", min=0)
 
     def correct(self, settings: Any) -> str:
         """Split."""
         new = editing.split_person(settings, settings.active, self.frame)
-        return f"{new.name} is new"
+        return f"Created {new.name}"
 
 
 class MVLIFT_OT_join_people(_OfPerson, bpy.types.Operator):
@@ -91,13 +91,13 @@ class MVLIFT_OT_join_people(_OfPerson, bpy.types.Operator):
     bl_label = "Join People"
     others = True
 
-    other: EnumProperty(name="With", description="Who is taken into the active person", items=_others)
+    other: EnumProperty(name="With", description="The person that is joined to the active person", items=_others)
 
     def correct(self, settings: Any) -> str:
         """Join."""
         name = settings.people[int(self.other)].name
         editing.join_people(settings, settings.active, int(self.other))
-        return f"{name} is part of {settings.person().name} now"
+        return f"Joined {name} to {settings.person().name}"
 
 
 class MVLIFT_OT_swap_people(_OfPerson, bpy.types.Operator):
@@ -107,8 +107,8 @@ class MVLIFT_OT_swap_people(_OfPerson, bpy.types.Operator):
     bl_label = "Swap People from Here"
     others = True
 
-    other: EnumProperty(name="With", description="Who changes places with the active person", items=_others)
-    frame: IntProperty(name="Frame", description="Frame of the video from which on they are exchanged", min=0)
+    other: EnumProperty(name="With", description="The person that is swapped with the active person", items=_others)
+    frame: IntProperty(name="Frame", description="Frame of the video from which the two people are swapped", min=0)
 
     def correct(self, settings: Any) -> str:
         """Exchange."""
@@ -136,7 +136,7 @@ class MVLIFT_OT_trim_person(_OfPerson, bpy.types.Operator):
         """Trim."""
         editing.trim_person(settings, settings.active, self.first, self.last)
         person = settings.person()
-        return f"{person.name} has frames {person.first} to {person.last} now"
+        return f"{person.name} now has frames {person.first} to {person.last}"
 
 
 CLASSES = (MVLIFT_OT_split_person, MVLIFT_OT_join_people, MVLIFT_OT_swap_people, MVLIFT_OT_trim_person)

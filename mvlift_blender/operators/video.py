@@ -29,7 +29,7 @@ class MVLIFT_OT_import_video(EngineOperator, bpy.types.Operator):
     directory: StringProperty(name="Folder", description="Folder of the chosen videos", subtype="DIR_PATH")
     files: CollectionProperty(name="Files", type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
     filter_glob: StringProperty(default=";".join(f"*{e}" for e in sorted(MOVIES)), options={"HIDDEN", "SKIP_SAVE"})
-    hands: BoolProperty(name="Hands", description="Detect the fingers too, which takes longer", default=True)
+    hands: BoolProperty(name="Hands", description="Detect fingers too; this takes longer", default=True)
 
     @classmethod
     def poll(cls, context: Any) -> bool:

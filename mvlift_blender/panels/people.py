@@ -47,7 +47,7 @@ class MVLIFT_MT_correct(bpy.types.Menu):
 
     bl_idname = "MVLIFT_MT_correct"
     bl_label = "Correct People"
-    bl_description = "Split, join, exchange or trim people, where the tracker went wrong"
+    bl_description = "Split, join, swap or trim people where the tracker failed"
 
     def draw(self, _context: Any) -> None:
         """One entry for each."""

@@ -18,7 +18,7 @@ class _KeypointTool(bpy.types.WorkSpaceTool):
     bl_label = "Correct Keypoints"
     bl_description = (
         "Correct the keypoints of the active person over the video.\n"
-        "Drag: move, X: hide, Shift X: seen, T: track between corrections, click on somebody else: pick them"
+        "Drag: move, X: hide, Shift X: seen, T: track between corrections, click on another person: select that person"
     )
     bl_icon = "ops.generic.select_circle"
     bl_keymap: ClassVar[Any] = (

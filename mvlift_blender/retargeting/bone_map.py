@@ -164,7 +164,7 @@ def _expand(body: str, data: Mapping[str, Any], sides: Mapping[str, str], source
     known = roles(body)
     for name, value in data.items():
         if name not in known:
-            raise BoneMapError(f"{source}: {name!r} is no part of a {body}.", f"Use {', '.join(known)}.")
+            raise BoneMapError(f"{source}: {name!r} is not a part of a {body}.", f"Use {', '.join(known)}.")
         if known[name].chain:
             names_by_key.update(_chain(name, value, sides if known[name].sided else {"": ""}))
         elif known[name].sided and isinstance(value, dict):
@@ -195,7 +195,7 @@ def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], source:
     ik_limbs = {}
     for limb, both in data.items():
         if limb not in limbs(body):
-            raise BoneMapError(f"{source}: {limb!r} is no limb of a {body}.", f"Use {', '.join(limbs(body))}.")
+            raise BoneMapError(f"{source}: {limb!r} is not a limb of a {body}.", f"Use {', '.join(limbs(body))}.")
         for side, token in sides.items():
             entry = both.get(side, both)
             switch = entry.get("switch")
@@ -223,7 +223,7 @@ def _checked_prefix(text: str, source: str) -> str:
     plain = re.sub(r"\\.|\[[^\]]*\]", "x", text)
     if len(text) > _LONGEST_PREFIX or re.search(r"[(){}|]", plain) or len(re.findall(r"[?*+]", plain)) > _REPEATS:
         raise BoneMapError(
-            f"{source}: the prefix {text[:40]!r} is too intricate.", r"Write letters, \d, [:_], at most three of ? * +."
+            f"{source}: the prefix {text[:40]!r} is not supported.", r"Write letters, \d, [:_], at most three of ? * +."
         )
     re.compile(text)
     return text
@@ -236,7 +236,7 @@ def parse_map(data: Mapping[str, Any], source: str) -> MapFile:
         BoneMapError: it is none, is of a later version, or a field is wrong.
     """
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise BoneMapError(f"{source} is no bone map of MVLift.", f'It should say "schema": "{SCHEMA}".')
+        raise BoneMapError(f"{source} is not an MVLift bone map.", f'It should say "schema": "{SCHEMA}".')
     if not isinstance(data.get("version", 0), int):
         raise BoneMapError(f"{source}: version is {data['version']!r}.", f"It should be {VERSION}, a whole number.")
     if data.get("version", 0) > VERSION:
@@ -262,7 +262,9 @@ def parse_map(data: Mapping[str, Any], source: str) -> MapFile:
             settings=_settings(data.get("settings", ()), sides.values()),
         )
     except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError, re.error) as error:
-        raise BoneMapError(f"{source} is no complete bone map ({error!r}).", "Compare it with the schema.") from error
+        raise BoneMapError(
+            f"{source} is not a complete bone map ({error!r}).", "Compare it with the schema."
+        ) from error
 
 
 def load_map(path: Path) -> MapFile:
@@ -273,12 +275,14 @@ def load_map(path: Path) -> MapFile:
     """
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST:
-            raise BoneMapError(f"{path.name} is no bone map: no file, or one of megabytes.", "Choose a bone map.")
+            raise BoneMapError(
+                f"{path.name} is not a bone map: it is not a file, or it is too large.", "Choose a bone map."
+            )
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BoneMapError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
     except (ValueError, RecursionError) as error:
-        raise BoneMapError(f"{path.name} is no JSON ({error}).", "Choose a bone map.") from error
+        raise BoneMapError(f"{path.name} is not JSON ({error}).", "Choose a bone map.") from error
     return parse_map(data, path.name)
 
 

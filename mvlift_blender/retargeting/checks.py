@@ -39,7 +39,7 @@ def usable(armature: Any, rig: RigMap, confirmed: bool = False) -> RigMap:
         raise RetargetError(f"{armature.name} cannot be moved with this bone map: {problem}.", "Correct the bone map.")
     if not confirmed and rig.confidence < LEAST_CONFIDENCE:
         raise RetargetError(
-            f"{armature.name} was recognised with a confidence of {100 * rig.confidence:.0f} % only.",
+            f"{armature.name} was recognised with a confidence of only {100 * rig.confidence:.0f} %.",
             "Check its bone map in the table, save it, and use that map.",
         )
     return rig
@@ -87,7 +87,7 @@ def prepared(context: Any, armature: Any, rig: RigMap) -> Iterator[tuple[tuple[H
     if at_rest:
         armature.data.pose_position = "POSE"
         context.view_layer.update()
-        notes.append(f"{armature.name} was in Rest Position: it is in Pose Position now")
+        notes.append(f"{armature.name} was switched from Rest Position to Pose Position")
     holds = holds_of(armature, rig)
     said, muted = silence_drivers(armature, rig, holds)
     try:

@@ -98,9 +98,11 @@ def hold_notes(holds: Sequence[Hold]) -> list[str]:
     notes = []
     for h in holds[:_SHOWN]:
         to = f" to {h.target}" if h.target else ""
-        notes.append(f"{h.bone} was held by the constraint '{h.constraint}' of {h.owner}{to}: off in the new Action")
+        notes.append(
+            f"{h.bone} was controlled by the constraint '{h.constraint}' of {h.owner}{to}: disabled in the new Action"
+        )
     if len(holds) > _SHOWN:
-        notes.append(f"{len(holds) - _SHOWN} more constraints are off in the new Action")
+        notes.append(f"{len(holds) - _SHOWN} more constraints are disabled in the new Action")
     return notes
 
 

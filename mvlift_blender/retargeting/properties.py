@@ -19,17 +19,17 @@ from .roles import roles, split_key
 __all__ = ["CLASSES", "BoneRow", "RetargetSettings", "add_properties", "remove_properties"]
 
 ROOTS = (
-    ("HIPS", "Hips", "The hips carry the whole path"),
-    ("ROOT", "Root Bone", "The root bone carries the path over the floor and the heading, the hips what is left"),
-    ("IN_PLACE", "In Place", "The path over the floor is taken away"),
+    ("HIPS", "Hips", "The hips bone carries the path"),
+    ("ROOT", "Root Bone", "The root bone carries the path on the floor and the heading; the hips carry the rest"),
+    ("IN_PLACE", "In Place", "The path on the floor is removed"),
 )
 BAKES = (
     ("FK", "FK", "Key the bones (a control rig's FK controls)"),
-    ("IK", "IK Controls", "Key the rig's IK controls of hands and feet, with poles, where the bone map knows them"),
+    ("IK", "IK Controls", "Key the rig's IK controls of hands and feet and their poles, where the bone map has them"),
 )
 DIRECTIONS = (
-    ("LIMBS", "Limbs", "Arms and legs point as in the source; the character keeps its own posture"),
-    ("ALL", "All Bones", "Every bone points as in the source, the spine, neck and feet too"),
+    ("LIMBS", "Limbs", "Arms and legs point as in the source; spine, neck, shoulders and feet keep the rig's posture"),
+    ("ALL", "All Bones", "Every bone points as in the source, including spine, neck and feet"),
 )
 RESULTS = (
     ("ACTION", "Action", "A new Action becomes the rig's active one"),
@@ -56,12 +56,14 @@ def _target_changed(self: Any, context: Any) -> None:
 class BoneRow(bpy.types.PropertyGroup):
     """One part of the body and its bone."""
 
-    key: StringProperty(name="Part", description="Which part of the body this row is")
+    key: StringProperty(name="Part", description="The part of the body that this row maps")
     body: StringProperty(name="Body", description="Kind of body that the part belongs to")
     bone: StringProperty(
-        name="Bone", description="The bone that is keyed for this part; empty leaves it alone", update=_changed
+        name="Bone", description="The bone that is keyed for this part; empty to leave the part out", update=_changed
     )
-    geometry: StringProperty(name="Place", description="The bone that shows where the part is, when it is another")
+    geometry: StringProperty(
+        name="Place", description="The bone that gives the part's position, if it is not the keyed bone"
+    )
 
     @property
     def label(self) -> str:
@@ -76,14 +78,14 @@ class RetargetSettings(bpy.types.PropertyGroup):
 
     source: PointerProperty(
         name="From",
-        description="The armature whose motion is taken",
+        description="The armature whose motion is retargeted",
         type=bpy.types.Object,
         poll=_is_armature,
         update=_changed,
     )
     target: PointerProperty(
         name="To",
-        description="The rig that is to move so",
+        description="The rig that receives the motion",
         type=bpy.types.Object,
         poll=_is_armature,
         update=_target_changed,
@@ -92,25 +94,25 @@ class RetargetSettings(bpy.types.PropertyGroup):
     bake: EnumProperty(name="Key", description="What is keyed", items=BAKES)
     feet: BoolProperty(
         name="Plant Feet",
-        description="Keep the feet where the source's are and on the floor, by IK on the rig's own leg lengths",
+        description="Place the feet where the source's are and on the floor, by IK with the rig's leg lengths",
         default=True,
         update=_changed,
     )
     directions: EnumProperty(
-        name="Match", description="Which bones point as the source's do", items=DIRECTIONS, update=_changed
+        name="Match", description="Which bones point in the source's directions", items=DIRECTIONS, update=_changed
     )
     use_scale: BoolProperty(
         name="Own Scale",
-        description="Scale the path by a number of your own instead of the legs' lengths",
+        description="Scale the path by a custom factor instead of the ratio of the leg lengths",
         update=_changed,
     )
     scale: FloatProperty(
-        name="Scale", description="How much longer the path becomes", default=1.0, min=0.01, max=100.0, update=_changed
+        name="Scale", description="Factor on the length of the path", default=1.0, min=0.01, max=100.0, update=_changed
     )
-    result: EnumProperty(name="Result", description="Where the motion goes", items=RESULTS)
+    result: EnumProperty(name="Result", description="Where the new Action is put", items=RESULTS)
     keep_place: BoolProperty(
         name="Keep Place",
-        description="Begin where the rig stands, facing as it does, instead of where the motion begins",
+        description="Start at the rig's position and heading instead of the motion's",
         update=_changed,
     )
     rows: CollectionProperty(type=BoneRow)
@@ -118,10 +120,10 @@ class RetargetSettings(bpy.types.PropertyGroup):
     map_data: StringProperty(options={"HIDDEN"})
     confidence: FloatProperty(options={"HIDDEN"}, default=1.0)
     checked: BoolProperty(
-        name="Bone Map Is Right", description="You have looked at the bone map, and corrected it where it was wrong"
+        name="Bone Map Checked", description="Confirm that you have checked the bone map and corrected it where needed"
     )
     recognition: StringProperty(name="Recognised As", description="Which rig was recognised, and with what confidence")
-    map_title: StringProperty(name="Map Name", description="Under which name the bone map is saved")
+    map_title: StringProperty(name="Map Name", description="Name under which the bone map is saved")
     previewing: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
 

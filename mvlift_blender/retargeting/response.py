@@ -118,7 +118,7 @@ def measure_response(
     if missing:
         raise RetargetError(f"{armature.name} has no bone {missing[0]!r}.", "Correct the bone map.")
     if not armature.visible_get(view_layer=context.view_layer):
-        raise RetargetError(f"{armature.name} is hidden.", "Show it: Blender does not move what is hidden.")
+        raise RetargetError(f"{armature.name} is hidden.", "Show it: Blender does not evaluate hidden armatures.")
     _apply(armature, [*rig.settings, *_switches(rig, ())])
     controls, parts, soft = _response_of_parts(context, armature, rig, keys)
     extra: dict[str, Control] = {}

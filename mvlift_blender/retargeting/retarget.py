@@ -127,7 +127,7 @@ def retarget_motion(
         notes: list[str] = []
         limbs = limbs_with_ik(rig) if options.bake == "IK" else ()
         if options.bake == "IK" and not limbs:
-            notes.append("The bone map knows no IK controls of this rig: its FK bones are keyed")
+            notes.append("The bone map has no IK controls for this rig: its FK bones are keyed")
         with prepared(context, target, rig) as (holds, said):
             rig, solve_options, response = _response_of(
                 context, motion, target, rig, options.solve, limbs, holds, notes
@@ -172,13 +172,13 @@ def _response_of(
         carrier = _carrier(target, rig)
         if not carrier:
             raise RetargetError(
-                f"{hips} of {target.name} cannot move: it is connected, and so is all above it.",
-                "Clear Connected of its bone in Edit Mode.",
+                f"{hips} of {target.name} cannot move: it and all its parents are connected bones.",
+                "Disable Connected for the bone in Edit Mode.",
             )
         rig = replace(rig, bones={**rig.bones, "root": carrier})
         options = replace(options, root="IN_PLACE" if options.root == "IN_PLACE" else "ROOT")
         keys, said = _keys(rig, motion, options, with_root=True)
-        notes += [f"{hips} cannot move, being connected: {carrier} carries the path", *said]
+        notes += [f"{hips} is a connected bone and cannot move: {carrier} carries the path", *said]
         return rig, options, measure_response(context, target, rig, keys, limbs)
 
 
@@ -200,7 +200,7 @@ def _keys(
         notes.append("The bone map has no root bone: the path is on the hips")
     absent = [k for k in keys if k not in motion.rest.index and k != "root" and "." not in k]
     if absent:
-        notes.append(f"The source has no {', '.join(absent)}: left alone")
+        notes.append(f"The source has no {', '.join(absent)}: not keyed")
     return keys, notes
 
 
@@ -219,5 +219,7 @@ def motion_channels(
         channels += ik_channels(rig, limb, response.extra, response.parts, solved, response.bends[limb])
     bad = [c.path for c in channels if not np.isfinite(c.values).all()]
     if bad:
-        raise RetargetError(f"{bad[0]} would get values that are not numbers.", "Check the rig's scale and the map.")
+        raise RetargetError(
+            f"{bad[0]} would be keyed with values that are not numbers.", "Check the rig's scale and the map."
+        )
     return channels

@@ -55,10 +55,10 @@ def solve(source: SourceMotion, target: TargetParts, options: SolveOptions) -> S
     """
     if source.rest.body != target.body:
         raise RetargetError(
-            f"The motion is a {source.rest.body}'s and the rig a {target.body}'s.", "Choose a rig of the same kind."
+            f"The motion is of a {source.rest.body}, but the rig is a {target.body}.", "Choose a rig of the same kind."
         )
     if "hips" not in source.rest.index or "hips" not in target.index:
-        raise RetargetError("The hips are not known.", "Set the Hips row of the bone map.")
+        raise RetargetError("The bone map has no hips.", "Set the Hips row of the bone map.")
     scale = options.scale or leg_ratio(target, source.rest)
     if options.keep_place:
         source = _placed(source, target)

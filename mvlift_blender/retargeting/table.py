@@ -102,7 +102,7 @@ def mirror_row(settings: Any, index: int) -> str:
     row = settings.rows[index]
     other = next((r for r in settings.rows if r.key == mirrored(row.key)), None)
     if other is None or other == row:
-        raise MvliftError(f"{row.label} has no other side.", "Choose a row of the left or the right.")
+        raise MvliftError(f"{row.label} has no other side.", "Choose a row of the left or right side.")
     name = bpy.utils.flip_name(row.bone)
     bones = settings.target.data.bones
     if name == row.bone or name not in bones:
@@ -134,7 +134,7 @@ def save_rows(settings: Any) -> Path:
     rig, title = map_of(settings), settings.map_title.strip()
     folder = user_folder()
     if rig is None or not title:
-        raise MvliftError("The map needs bones and a name.", "Fill in the table and the name.")
+        raise MvliftError("The map needs bones and a name.", "Fill in the table and type a name.")
     if folder is None:
         raise MvliftError("There is no folder for bone maps.", "Install MVLift as an extension.")
     path = folder / f"{bpy.path.clean_name(title).lower()}.json"

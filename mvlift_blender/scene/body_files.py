@@ -60,7 +60,7 @@ def describe_body_file(path: str) -> tuple[bool, str]:
     shapes = model.shape_directions.shape[2]
     text = f"{kind}: {len(model.template)} vertices, {len(model.joint_names)} joints, {shapes} shape coefficients"
     if model.kind == "smal":
-        return True, f"{text}\nThis is an animal's body: for animals only"
+        return True, f"{text}\nThis is an animal's body: it is used for animals only"
     if model.has_fingers:
-        text += "\nFingers move where hand keypoints are given"
+        text += "\nFingers move if the clip has hand keypoints"
     return True, text

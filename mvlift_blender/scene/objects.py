@@ -62,7 +62,10 @@ def shape_of_object(target: Any, names: tuple[str, ...] = (), known: bool = True
     from mvlift.keypoints.naming import keypoint_name
 
     if target.parent is not None:
-        raise LiftError(f"{target.name} has a parent.", "Clear it (Alt+P, Keep Transformation), or choose the parent.")
+        raise LiftError(
+            f"{target.name} has a parent.",
+            "Clear the parent (Alt+P, Keep Transformation), or choose the parent object.",
+        )
     groups = {keypoint_name(n): p for n, p in _named_vertices(target).items()}
     wanted = set(names) if names else set(groups)
     named = len(wanted) >= 4 and wanted <= set(groups)

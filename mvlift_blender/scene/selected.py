@@ -63,7 +63,7 @@ def why_no_record(context: Any, with_source: bool = False) -> str:
         return f"{armature.name} is in the NLA's tweak mode: press Tab there to leave it first"
     record = record_of(armature)
     if with_source and (record is None or not record.source):
-        return "The Action does not know which keypoints it was lifted from"
+        return "The Action does not record which keypoints it was lifted from"
     return ""
 
 
@@ -75,5 +75,5 @@ def still_there(name: str) -> Any:
     """
     target = bpy.data.objects.get(name)
     if target is None:
-        raise LiftError(f"{name} was removed while the engine worked.", "Undo its removal, and lift again.")
+        raise LiftError(f"{name} was removed while the engine worked.", "Undo the removal, and lift again.")
     return target

@@ -193,7 +193,7 @@ def _camera(motion: LiftedMotion, options: WriteOptions, timing: Timing, collect
 
 def _summary(motion: LiftedMotion, doubtful: int) -> str:
     seconds = f"{len(motion)} frames, {len(motion) / float(motion.fps):.1f} s"
-    error = f"{float(np.median(frame_error(motion))):.1f} pixels from the keypoints (median)"
+    error = f"median reprojection error {float(np.median(frame_error(motion))):.1f} pixels"
     check = f"{doubtful} doubtful parts are marked" if doubtful else "no doubtful parts"
     return "\n".join([seconds, error, check])
 
@@ -207,10 +207,10 @@ def _rest_height(motion: LiftedMotion, mesh: BodyMesh | None) -> float:
 
 def _check(motion: LiftedMotion) -> None:
     if len(motion) == 0:
-        raise LiftError("The motion holds no frames.", "Lift a clip that has some.")
+        raise LiftError("The motion has no frames.", "Lift a clip with at least one frame.")
     for name in ("translation", "rotations", "rest_joints"):
         if not np.isfinite(getattr(motion, name)).all():
-            raise LiftError(f"The motion's {name} hold values that are not numbers.", "Lift the clip again.")
+            raise LiftError(f"The motion's {name} contain values that are not numbers.", "Lift the clip again.")
     for moved in motion.objects:
         rows = {len(moved.position), len(moved.rotation)}
         if rows != {len(motion)}:

@@ -9,9 +9,9 @@ from bpy.props import CollectionProperty, EnumProperty, FloatProperty, IntProper
 __all__ = ["CLASSES", "DoubtfulPart", "add_properties", "remove_properties"]
 
 _KINDS = (
-    ("JUMP", "Jump", "A hand, foot or joint moves faster than people can"),
-    ("CONFIDENCE", "Low Confidence", "The detector was not sure of the keypoints"),
-    ("ERROR", "Far from the Keypoints", "The body is far from the keypoints that were detected"),
+    ("JUMP", "Jump", "A hand, foot or joint moves faster than is possible"),
+    ("CONFIDENCE", "Low Confidence", "The detector's confidence is low"),
+    ("ERROR", "Far from the Keypoints", "The body is far from the detected keypoints"),
     ("FLOOR", "Below the Floor", "A part of the body is below the floor"),
 )
 
@@ -19,11 +19,11 @@ _KINDS = (
 class DoubtfulPart(bpy.types.PropertyGroup):
     """A part of a lifted motion to look at."""
 
-    kind: EnumProperty(name="Why", description="What is doubtful about this part", items=_KINDS)
+    kind: EnumProperty(name="Why", description="Why this part is doubtful", items=_KINDS)
     first: FloatProperty(name="First", description="First scene frame")
     last: FloatProperty(name="Last", description="Last scene frame")
     worst: FloatProperty(name="Worst", description="The scene frame in which it is worst")
-    value: FloatProperty(name="Value", description="How bad it is there")
+    value: FloatProperty(name="Value", description="The measured value there")
     joint: StringProperty(name="Joint", description="The joint or keypoint concerned, empty for the whole body")
 
 
@@ -42,7 +42,7 @@ def add_properties() -> None:
     """Attach the list and the strength of the clean-up to Actions."""
     bpy.types.Action.mvlift_strength = FloatProperty(
         name="Clean-up",
-        description="Share of the clean-up that is shown: 0 as it was lifted, 1 as it was cleaned",
+        description="Fraction of the clean-up that is shown: 0 is the motion as lifted, 1 as cleaned",
         default=1.0, min=0.0, max=1.0, subtype="FACTOR", update=_strength_changed, options=set(),
     )  # fmt: skip
     bpy.types.Action.mvlift_doubts = CollectionProperty(type=DoubtfulPart)

@@ -33,9 +33,9 @@ DEVICES = (
     ("cpu", "Processor", "The processor only"),
 )
 LENSES = (
-    ("UNKNOWN", "Unknown", "Let the engine assume the lens of a usual camera or phone"),
-    ("FOV", "Field of View", "Give the horizontal field of view"),
-    ("PIXELS", "Focal Length in Pixels", "Give the focal length in pixels of the video"),
+    ("UNKNOWN", "Unknown", "Assume the lens of a typical camera or phone"),
+    ("FOV", "Field of View", "Enter the horizontal field of view"),
+    ("PIXELS", "Focal Length in Pixels", "Enter the focal length in pixels of the video"),
 )
 MOVEMENTS = (
     ("STILL", "Still", "The camera stands still"),
@@ -43,12 +43,12 @@ MOVEMENTS = (
     ("FILE", "From File", "The camera's path is in a file of a solver or recorder, such as COLMAP or ARKit"),
 )
 RATES = (
-    ("AUTO", "Automatic", "The clip's rate in a new scene, the scene's own rate in any other"),
+    ("AUTO", "Automatic", "The clip's rate in a new scene, otherwise the scene's rate"),
     ("CLIP", "The Clip's", "Give the scene the clip's exact frame rate: one key a frame, the video stays in step"),
     ("SCENE", "The Scene's", "Keep the scene's frame rate and resample the motion; its length in seconds is the same"),
 )
 SETUPS = (
-    ("AUTO", "Automatic", "Set up a new, empty scene; leave one alone that has keys, a camera or a saved file"),
+    ("AUTO", "Automatic", "Set up new, empty scenes only; leave a scene with keys, a camera or a saved file unchanged"),
     ("KEEP", "Leave as It Is", "Only add the result; frame rate, range, render size and active camera stay"),
     ("MATCH", "Match the Video", "Frame rate, range, render size and active camera become the video's"),
 )
@@ -58,8 +58,8 @@ STARTS = (
     ("FRAME", "Frame", "The first lifted frame goes to a frame of your choice"),
 )
 PREVIOUS = (
-    ("KEEP", "Keep Both", "The earlier lift of the same person stays beside the new one"),
-    ("REPLACE", "Replace Previous", "The new lift takes the place of the earlier one of the same person"),
+    ("KEEP", "Keep Both", "Keep the earlier lift of the same person"),
+    ("REPLACE", "Replace Previous", "Replace the earlier lift of the same person"),
 )
 
 
@@ -99,13 +99,13 @@ class LiftSettings(bpy.types.PropertyGroup):
     )
     rigid_object: PointerProperty(
         name="Object",
-        description="The object of the scene that the person handles; it is keyed. Its vertex groups or the corners of "
-        "its bounding box are the file's keypoints. Without it a new box is made",
+        description="The scene object that the person handles. It is keyed; its vertex groups or bounding-box "
+        "corners correspond to the file's keypoints. If empty, a new box is created",
         type=bpy.types.Object,
     )
     rigid_object_source: StringProperty(
         name="Keypoints",
-        description="File with the object's keypoints (point tracks); empty takes the person's own file",
+        description="File with the object's keypoints (point tracks); empty to use the person's file",
         subtype="FILE_PATH",
     )
     rigid_object_known: BoolProperty(
@@ -115,11 +115,11 @@ class LiftSettings(bpy.types.PropertyGroup):
     rigid_object_metres: FloatVectorProperty(options={"HIDDEN"}, default=(0.4, 0.3, 0.3), min=0.001, max=100.0)
     rigid_object_size: FloatVectorProperty(
         name="Size",
-        description="Edges of the box along its own axes",
+        description="Edge lengths of the box along its local axes",
         unit="LENGTH", subtype="XYZ", get=_get_box, set=_set_box,
     )  # fmt: skip
     use_stature: BoolProperty(
-        name="Known Height", description="Give the person's real height, which sets the scale of the motion"
+        name="Known Height", description="Enter the person's real height, which sets the scale of the motion"
     )
     height_metres: FloatProperty(options={"HIDDEN"}, default=1.7, min=0.2, max=3.0)
     stature: FloatProperty(
@@ -134,26 +134,26 @@ class LiftSettings(bpy.types.PropertyGroup):
     focal: FloatProperty(
         name="Focal Length", description="Focal length in pixels of the video", default=1000, min=50, soft_max=8000
     )
-    movement: EnumProperty(name="Movement", description="How the camera moved in the video", items=MOVEMENTS)
+    movement: EnumProperty(name="Movement", description="How the camera moves in the video", items=MOVEMENTS)
     track_file: StringProperty(
         name="Camera Track", description="The file with the camera's path in the video", subtype="FILE_PATH"
     )
     use_range: BoolProperty(name="Frame Range", description="Lift only a part of the clip")
     range_first: IntProperty(name="First", description="First frame in the video to lift", min=0)
     range_last: IntProperty(name="Last", description="Last frame in the video to lift", min=0, default=250)
-    device: EnumProperty(name="Device", description="What the engine computes on", items=DEVICES)
+    device: EnumProperty(name="Device", description="The engine's device", items=DEVICES)
     scene_setup: EnumProperty(
         name="Scene",
         description="Whether frame rate, frame range, render size and active camera of the scene become the video's",
         items=SETUPS,
     )
     rate: EnumProperty(name="Keys At", description="At which frame rate the motion is keyed", items=RATES)
-    start_at: EnumProperty(name="Start At", description="Where in the scene the first lifted frame goes", items=STARTS)
+    start_at: EnumProperty(name="Start At", description="Scene frame at which the motion starts", items=STARTS)
     start: IntProperty(
         name="Start", description="Scene frame of the first lifted frame", default=1, update=_start_changed
     )
     previous: EnumProperty(
-        name="Previous Lift", description="What becomes of an earlier lift of the same person", items=PREVIOUS
+        name="Previous Lift", description="What happens to an earlier lift of the same person", items=PREVIOUS
     )
     write_body: BoolProperty(name="Body", description="Write the body's mesh, skinned to the armature", default=True)
     write_camera: BoolProperty(name="Camera", description="Write the camera that reproduces the video", default=True)

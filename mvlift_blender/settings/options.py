@@ -31,12 +31,12 @@ BY_HAND: Final = (
 """Options that the panel asks for in its own way."""
 LABELS: Final = {"preset": "Quality", "smoothing": "Smoothing", "seed": "Seed", "threads": "Threads", "hands": "Hands"}
 CHOICES: Final = {
-    "fast": ("Fast", "Few sampling steps; for a first look"),
+    "fast": ("Fast", "Few sampling steps, for a quick preview"),
     "quality": ("Quality", "More sampling steps and several hypotheses; a few times slower"),
     "auto": ("Where Seen", "Wrists turn and fingers bend where the keypoints show hands"),
     "off": ("Off", "Wrists in line with the forearm, no fingers"),
     "relaxed": ("Relaxed", "Finger bones at rest, to animate by hand"),
-    "paper": ("As Published", "The paper's own sampler and fit, step by step; a thousand times slower"),
+    "paper": ("As Published", "The sampler and fit of the published method; about a thousand times slower"),
 }
 """Labels and descriptions of the values of options that are a choice."""
 SOFT_MAX: Final = {"smoothing": 3.0, "threads": 16}

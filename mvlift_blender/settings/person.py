@@ -38,30 +38,34 @@ def _set_subject(self: Any, value: int) -> None:
 class Person(bpy.types.PropertyGroup):
     """One track of a keypoint file."""
 
-    name: StringProperty(name="Name", description="What the armature of this person is called")
+    name: StringProperty(name="Name", description="Name of this person's armature")
     chosen: BoolProperty(name="Lift", description="Lift this person", default=True)
     source: StringProperty(name="Source", description="Keypoint file or folder", subtype="FILE_PATH")
-    track: StringProperty(name="Track", description="Which person of the file this is")
+    track: StringProperty(name="Track", description="The person's track in the file")
     format: StringProperty(name="Format", description="The detector format that was recognised")
-    layout: StringProperty(name="Layout", description="Which skeleton the detector's keypoints are")
+    layout: StringProperty(name="Layout", description="The detector's keypoint layout")
     first: IntProperty(name="First", description="First frame in the video")
     last: IntProperty(name="Last", description="Last frame in the video")
-    fps: StringProperty(name="Frame Rate", description="Frames per second that the file states, empty when it does not")
-    width: IntProperty(name="Width", description="Width of the video that the file states, 0 when it does not")
-    height: IntProperty(name="Height", description="Height of the video that the file states, 0 when it does not")
+    fps: StringProperty(name="Frame Rate", description="Frames per second stated in the file, empty if not stated")
+    width: IntProperty(name="Width", description="Width of the video stated in the file, 0 if not stated")
+    height: IntProperty(name="Height", description="Height of the video stated in the file, 0 if not stated")
     confidence: FloatProperty(name="Confidence", description="Mean confidence of the keypoints", min=0, max=1)
-    missing: FloatProperty(name="Missing", description="Share of the keypoints that were not detected", min=0, max=1)
+    missing: FloatProperty(name="Missing", description="Fraction of the keypoints that were not detected", min=0, max=1)
     gaps: IntProperty(name="Gaps", description="Runs of frames in which the person was not detected")
-    why: StringProperty(name="Detected As", description="What the format was recognised by")
-    units: StringProperty(name="Units", description="What the file's coordinates are")
+    why: StringProperty(name="Detected As", description="How the format was recognised")
+    units: StringProperty(name="Units", description="Unit of the file's coordinates")
     subject: StringProperty(options={"HIDDEN"})
     subject_choice: EnumProperty(
-        name="Subject", description="What these keypoints are of", items=_subjects, get=_get_subject, set=_set_subject
+        name="Subject",
+        description="Person, animal, or person with object",
+        items=_subjects,
+        get=_get_subject,
+        set=_set_subject,
     )
     keypoint_names: StringProperty(options={"HIDDEN"})
     family: StringProperty(options={"HIDDEN"})
     corrections: StringProperty(options={"HIDDEN"})
-    notes: StringProperty(name="Notes", description="What the file did not say and was assumed")
+    notes: StringProperty(name="Notes", description="Values that the file does not state and that were assumed")
 
     @property
     def frames(self) -> int:

@@ -39,36 +39,38 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
 
     engine: EnumProperty(
         name="Engine",
-        description="Which Python the engine runs in",
+        description="The Python interpreter that runs the engine",
         items=(
             ("BUNDLED", "Blender's Python", "Blender's own Python, with the packages that came with this extension"),
-            ("OTHER", "Another Python", "A Python of your own, such as one with torch set up for your GPU"),
+            ("OTHER", "Another Python", "Another interpreter, such as one with torch for your GPU"),
         ),
         update=_engine_changed,
     )
     interpreter: StringProperty(
         name="Interpreter",
-        description="A Python program with numpy, scipy, safetensors and onnxruntime, and torch for CUDA; MVLift "
-        "itself is handed to it",
+        description="A Python executable with numpy, scipy, safetensors and onnxruntime (and torch for CUDA). "
+        "MVLift itself need not be installed in it",
         subtype="FILE_PATH",
         update=_engine_changed,
     )
-    engine_report: StringProperty(name="Engine", description="What the last test of the engine found")
+    engine_report: StringProperty(name="Engine", description="Result of the last engine test")
     body_file: StringProperty(
         name="SMPL Model",
-        description="An SMPL, SMPL-H or SMPL-X model file of yours (.npz or .pkl), instead of the mannequin that "
-        "comes with MVLift; it is checked when you choose it",
+        description="Your SMPL, SMPL-H or SMPL-X model file (.npz or .pkl), used instead of MVLift's mannequin. "
+        "It is checked when you choose it",
         subtype="FILE_PATH",
         update=_body_changed,
     )
     body_is_good: BoolProperty(options={"HIDDEN"})
-    body_report: StringProperty(name="Body", description="What the chosen body file is, or why it cannot be used")
+    body_report: StringProperty(
+        name="Body", description="Description of the chosen body file, or why it cannot be used"
+    )
     cache: StringProperty(
         name="Cache Folder",
-        description="Where MVLift keeps files of its own; empty takes the extension's folder",
+        description="Folder for MVLift's files; empty for the extension's user folder",
         subtype="DIR_PATH",
     )
-    device: EnumProperty(name="Device", description="What the engine computes on in new scenes", items=DEVICES)
+    device: EnumProperty(name="Device", description="The engine's device in new scenes", items=DEVICES)
 
     def draw(self, context: Any) -> None:
         """The preferences page."""
@@ -108,7 +110,7 @@ def cache_folder(context: Any) -> Path:
 
 
 def engine_source(context: Any) -> EngineSource:
-    """Which Python the engine runs in, by the preferences."""
+    """The Python interpreter that runs the engine, by the preferences."""
     preferences = preferences_of(context)
     if preferences is not None and preferences.engine == "OTHER" and preferences.interpreter:
         python = Path(bpy.path.abspath(preferences.interpreter))

@@ -69,8 +69,8 @@ def _compare(source: Any) -> None:
 class SourceFinding(bpy.types.PropertyGroup):
     """Something that does not fit between a keypoint file and its video, and the button that mends it."""
 
-    text: StringProperty(name="Finding", description="What does not fit together")
-    fix: StringProperty(name="Fix", description="What the button sets")
+    text: StringProperty(name="Finding", description="A mismatch between keypoints and video")
+    fix: StringProperty(name="Fix", description="What the button changes")
     width: IntProperty(name="Width", description="Picture width that the button sets, 0 for none")
     height: IntProperty(name="Height", description="Picture height that the button sets, 0 for none")
     fps: StringProperty(name="Frame Rate", description="Frame rate that the button sets, empty for none")
@@ -82,34 +82,34 @@ class KeypointSource(bpy.types.PropertyGroup):
     path: StringProperty(name="Source", description="Keypoint file or folder", subtype="FILE_PATH")
     video: StringProperty(
         name="Video",
-        description="The video (or a picture of the sequence) that was detected in; its size and rate are read",
+        description="The video (or one image of its sequence) that the keypoints were detected in",
         subtype="FILE_PATH",
         update=_video_changed,
     )
     fps: StringProperty(
         name="Frame Rate",
-        description="Frames per second of the video, such as 25, 29.97 or 30000/1001; empty takes what is known",
+        description="Frames per second, such as 25, 29.97 or 30000/1001; empty to use the file's or the video's rate",
         update=_fps_changed,
     )
     fps_problem: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     image_width: IntProperty(
         name="Width",
-        description="Width in pixels of the picture that the keypoints lie in; 0 takes what is known",
+        description="Width of the detector's picture in pixels; 0 to use the file's or the video's width",
         min=0, soft_max=7680, update=_size_changed,
     )  # fmt: skip
     image_height: IntProperty(
         name="Height",
-        description="Height in pixels of the picture that the keypoints lie in; 0 takes what is known",
+        description="Height of the detector's picture in pixels; 0 to use the file's or the video's height",
         min=0, soft_max=4320, update=_size_changed,
     )  # fmt: skip
     mirrored: BoolProperty(
         name="Mirrored",
-        description="The video was mirrored, as selfie cameras do, or the keypoints' x was: it is turned back",
+        description="The video or the keypoints were mirrored, as selfie cameras do; they are mirrored back",
         update=_picture_changed,
     )
     pixel_aspect: FloatProperty(
         name="Pixel Aspect",
-        description="Width of the video's pixels by their height; keypoints are stretched to square pixels",
+        description="Pixel aspect ratio (width / height) of the video; keypoints are stretched to square pixels",
         default=1.0, min=0.1, max=10.0, soft_min=0.5, soft_max=2.0, precision=4, update=_picture_changed,
     )  # fmt: skip
     picture_problem: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
@@ -126,7 +126,7 @@ class KeypointSource(bpy.types.PropertyGroup):
     suggested_width: IntProperty(options={"HIDDEN"})
     suggested_height: IntProperty(options={"HIDDEN"})
     findings: CollectionProperty(
-        type=SourceFinding, name="Findings", description="What does not fit between keypoints and video"
+        type=SourceFinding, name="Findings", description="Mismatches between keypoints and video"
     )
 
     def read_picture(self) -> None:

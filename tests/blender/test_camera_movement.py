@@ -21,13 +21,13 @@ def test_the_choice_reaches_the_engine(tmp_path):
     settings = ready()
     assert plan_lift(bpy.context).requests[0].options.camera is None
     settings.movement = "FILE"
-    assert "Pick the file with the camera's path" in why_not(settings)
+    assert "Pick the camera path file" in why_not(settings)
     settings.track_file = str(tmp_path / "path.tum")
     assert "does not exist" in why_not(settings)
     (tmp_path / "path.tum").touch()
     assert plan_lift(bpy.context).requests[0].options.camera == str(tmp_path / "path.tum")
     settings.movement = "VIDEO"
-    assert "pick that of walk" in why_not(settings)
+    assert "pick the video of walk" in why_not(settings)
     film = tmp_path / "film.mp4"
     film.touch()
     settings.video = str(film)
@@ -74,5 +74,5 @@ def test_a_camera_that_turns_is_keyed_and_its_parts_are_not_lifted_again(tmp_pat
         scene.frame_set(frame)
         ends.append(camera.matrix_world.to_quaternion())
     assert ends[0].rotation_difference(ends[1]).angle == pytest.approx(0.3, abs=0.02)
-    with pytest.raises(LiftError, match="camera that moves"):
+    with pytest.raises(LiftError, match="moving camera"):
         plan_relift(bpy.context, settings.result, (5, 20), 2, 1, 1.0)

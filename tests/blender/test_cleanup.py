@@ -206,7 +206,7 @@ def test_a_locked_hand_stays_in_the_world(armature):
     np.testing.assert_allclose(after[:30], before[:30], atol=1e-5)
     with pytest.raises(RuntimeError, match="no two bones above"):
         bpy.ops.mvlift.lock_joint(joint="spine1", at=40, first=39, last=43)
-    with pytest.raises(RuntimeError, match="No joint is chosen"):
+    with pytest.raises(RuntimeError, match="No joint is selected"):
         bpy.ops.mvlift.hold_joints(joint="SELECTED", at=40, first=39, last=43)
 
 

@@ -37,7 +37,7 @@ def test_a_keypoint_is_moved_hidden_and_seen_again(settings):
     assert clip().confidence[10, j] == 1.0
     assert bpy.ops.mvlift.see_keypoint(frame=10, keypoint="l_wrist", seen=False) == {"FINISHED"}
     assert clip().confidence[10, j] == 0
-    with pytest.raises(RuntimeError, match="has no place in frame 10"):
+    with pytest.raises(RuntimeError, match="has no position in frame 10"):
         bpy.ops.mvlift.see_keypoint(frame=10, keypoint="l_wrist", seen=True)
     with pytest.raises(RuntimeError, match="outside walk, who has frames 0 to 149"):
         bpy.ops.mvlift.move_keypoint(frame=400, keypoint="l_wrist", x=1, y=1)
@@ -58,7 +58,7 @@ def test_copy_track_and_swap(settings):
         bpy.ops.mvlift.move_keypoint(frame=frame, keypoint="r_ankle", x=float(x), y=float(y))
     assert bpy.ops.mvlift.track_keypoint(frame=35, keypoint="r_ankle") == {"FINISHED"}
     np.testing.assert_allclose(clip().points[35, j], detected.points[35, j] + [20, 0], atol=0.01)
-    with pytest.raises(RuntimeError, match="not corrected before and after"):
+    with pytest.raises(RuntimeError, match="no correction before and after"):
         bpy.ops.mvlift.track_keypoint(frame=35, keypoint="l_ankle")
     assert bpy.ops.mvlift.swap_sides(first=60, last=61) == {"FINISHED"}
     np.testing.assert_array_equal(clip().points[60, column("l_knee")], detected.points[60, column("r_knee")])

@@ -54,9 +54,9 @@ def test_a_video_becomes_people_with_their_video_and_lifts(video: Path, tmp_path
 
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     keypoints = two_people(tmp_path / "two.csv")
-    with pytest.raises(RuntimeError, match="is no video that MVLift knows"):
+    with pytest.raises(RuntimeError, match="is not a video file that MVLift knows"):
         bpy.ops.mvlift.import_video(filepath=str(keypoints))
-    with pytest.raises(RuntimeError, match="is not there"):
+    with pytest.raises(RuntimeError, match="does not exist"):
         bpy.ops.mvlift.import_video(filepath=str(tmp_path / "gone.mp4"))
     assert not bpy.context.scene.mvlift.people
 

@@ -21,9 +21,9 @@ def test_every_option_is_asked_for_in_one_way():
 
 def test_properties_have_the_engines_defaults_and_sentences(settings):
     for name in generated_options():
-        property_ = settings.bl_rna.properties[name]
-        assert property_.description == option_help()[name].rstrip(".")
-        assert property_.name
+        definition = settings.bl_rna.properties[name]
+        assert definition.description == option_help()[name].rstrip(".")
+        assert definition.name
     assert LiftOptions(**option_values(settings)) == LiftOptions()
 
 

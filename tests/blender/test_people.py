@@ -41,7 +41,7 @@ def test_a_zip_is_recognised_and_what_it_does_not_say_is_asked_for():
     person = settings().person()
     assert (person.name, person.format, person.frames, person.gaps) == ("walk", "openpose", 150, 0)
     assert person.confidence == pytest.approx(walker().mean_confidence, abs=1e-6)
-    said = "Assumed a picture of 1280 x 720 and 30 frames a second: pick the video, or type what is right"
+    said = "Assumed a picture of 1280 x 720 and 30 frames a second: pick the video, or type the right values"
     assert assumed(settings(), person) == said
     assert (settings().clip_size(person), settings().clip_fps(person)) == (SIZE, 30)
     assert bpy.ops.mvlift.lift.poll()

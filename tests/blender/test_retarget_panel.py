@@ -104,17 +104,17 @@ def test_map_files_say_what_is_wrong(tmp_path):
     assert len({m.name for m in shipped_maps()}) == len(shipped_maps()) >= 35
     bad = tmp_path / "bad.json"
     bad.write_text("{")
-    with pytest.raises(BoneMapError, match=r"bad\.json is no JSON"):
+    with pytest.raises(BoneMapError, match=r"bad\.json is not JSON"):
         load_map(bad)
     for data, text in (
-        ({}, "no bone map"),
+        ({}, "not an MVLift bone map"),
         ({"schema": "mvlift-bone-map", "version": 9}, "version 9"),
         ({"schema": "mvlift-bone-map", "version": 1, "body": "fish"}, "'fish'"),
         ({"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x", "bones": {"wing": "W"}}, "'wing'"),
         ({"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x"}, "complete"),
         (
             {"schema": "mvlift-bone-map", "version": 1, "body": "human", "name": "x", "bones": {}, "ik": {"wing": {}}},
-            "'wing' is no limb",
+            "'wing' is not a limb",
         ),
     ):
         with pytest.raises(BoneMapError, match=text):

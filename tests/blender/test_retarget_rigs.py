@@ -52,7 +52,7 @@ def test_constraints_on_keyed_bones_are_off_in_the_new_action():
     motion = sampled(source)
     result = _put(source, target)
     assert worst_direction(result, motion, ROWS) < 0.1
-    assert any("LeftLowerLeg was held by the constraint 'IK'" in note for note in result.notes)
+    assert any("LeftLowerLeg was controlled by the constraint 'IK'" in note for note in result.notes)
     bone = target.pose.bones["LeftLowerLeg"]
     assert current_curves(target).find('pose.bones["LeftLowerLeg"].constraints["IK"].influence') is not None
     assert not bone.constraints["IK"].mute

@@ -87,7 +87,7 @@ def test_a_shot_is_the_same_but_for_what_was_added(kind, tmp_path):
     fps = bpy.context.scene.render.fps
     assert keys[0] == start
     assert (keys[-1] - keys[0]) / fps == pytest.approx(59 / 30, abs=1e-4)
-    assert bpy.context.scene.mvlift.said.startswith(f"Scene left at {fps} fps")
+    assert bpy.context.scene.mvlift.said.startswith(f"Scene unchanged: {fps} fps")
 
 
 def test_a_new_empty_file_is_set_up_and_said_and_undone():
@@ -113,7 +113,7 @@ def test_what_a_lift_set_up_may_be_set_up_again_until_somebody_changes_it():
     bpy.context.scene.frame_end = 50
     write_lifted(bpy.context, WritePlan(WriteOptions()), [(Walker("Three"), walk(90))])
     assert bpy.context.scene.frame_end == 50
-    assert "the motion goes on to frame 90" in bpy.context.scene.mvlift.said
+    assert "the motion ends at frame 90" in bpy.context.scene.mvlift.said
 
 
 def test_the_scene_is_matched_to_the_video_where_that_is_asked_for():

@@ -77,7 +77,7 @@ def test_limbs_without_a_common_body_are_refused() -> None:
     cut = list(shape.parents)
     cut[shape.names.index("Oberschenkel_links")] = -1
     cut[shape.names.index("Oberschenkel_rechts")] = -1
-    with pytest.raises(NotRecognisedError, match="have no common bone"):
+    with pytest.raises(NotRecognisedError, match="have no common parent bone"):
         recognise(RigShape(shape.names, tuple(cut), shape.heads, shape.tails))
 
 

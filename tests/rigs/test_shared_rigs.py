@@ -47,7 +47,7 @@ def shape_of_file(path: Path) -> tuple[dict[str, Any], RigShape]:
 def test_landmarks_of_real_characters(path: Path) -> None:
     landmarks, shape = shape_of_file(path)
     if not landmarks:
-        with pytest.raises(NotRecognisedError, match="have no common bone"):
+        with pytest.raises(NotRecognisedError, match="have no common parent bone"):
             recognise(shape)
         return
     rig = recognise(shape)

@@ -101,7 +101,9 @@ def _assembled(
     branch = common_ancestor(shape, limb_tops)
     if branch < 0:
         apart = ", ".join(names[b].text for b in limb_tops)
-        return Body(body, {}, -1.0, (), (legs, arms), f"the limbs do not hang on one body: {apart} have no common bone")
+        return Body(
+            body, {}, -1.0, (), (legs, arms), f"the limbs belong to no common body: {apart} have no common parent bone"
+        )
     head = find_head(shape, names, table, branch, limbs)
     if head < 0:
         return Body(body, {}, -1.0, (), (legs, arms), "no head was found")

@@ -35,7 +35,7 @@ def problem_of(shape: RigShape, rig: RigMap, require_all: bool = True) -> str:
         return f"no bone was found for {_labels(rig.body, lacking)}"
     twice = [bone for bone, count in Counter(rig.bones.values()).items() if count > 1]
     if twice:
-        return f"{twice[0]} would have to be two parts at once"
+        return f"{twice[0]} is used for two parts"
     if rig.geometry:  # controls hang on helpers of the rig's own
         return ""
     at = {k: shape.index[b] for k, b in rig.bones.items()}
@@ -44,13 +44,13 @@ def problem_of(shape: RigShape, rig: RigMap, require_all: bool = True) -> str:
             chain = [at[k] for role in limb[:3] if (k := key(role, side)) in at]
             for a, b in itertools.pairwise(chain):
                 if a not in shape.ancestors[b]:
-                    return f"{shape.names[b]} does not hang on {shape.names[a]}"
+                    return f"{shape.names[b]} is not a descendant of {shape.names[a]}"
                 if np.linalg.norm(shape.heads[a] - shape.heads[b]) < _LENGTH * shape.size:
                     return f"the {name} has no length between {shape.names[a]} and {shape.names[b]}"
             if chain and at["hips"] not in shape.ancestors[chain[0]]:
-                return f"{shape.names[chain[0]]} does not hang on {shape.names[at['hips']]}"
+                return f"{shape.names[chain[0]]} is not a descendant of {shape.names[at['hips']]}"
     if "head" in at and at["hips"] not in shape.ancestors[at["head"]]:
-        return f"{shape.names[at['head']]} does not hang on {shape.names[at['hips']]}"
+        return f"{shape.names[at['head']]} is not a descendant of {shape.names[at['hips']]}"
     return ""
 
 

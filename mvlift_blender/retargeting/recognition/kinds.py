@@ -66,14 +66,14 @@ def not_supported(shape: RigShape, names: Sequence[BoneName], body: Body | None)
     if wings >= 4 and (body is None or body.body == "human"):
         return "it has wings and two legs: birds and flying creatures are not supported"
     if count["tentacle"] >= 4 or (count["fin"] >= 3 and body is None):
-        return "its limbs are no arms and legs: such a creature is not supported"
+        return "its limbs are not arms and legs: such creatures are not supported"
     if _leg_pairs(shape, names) >= _MANY_LEGS:
-        return "it has more than two pairs of legs: such a creature is not supported"
+        return "it has more than two pairs of legs: such creatures are not supported"
     if body is None or body.body != "human" or body.limbs is None:
         return ""
     cosine, reach = _trunk_and_reach(shape, body)
     if abs(cosine) < _LEVEL and reach < _REACH and _tail_length(shape, names) > 0:
-        return "it walks on two legs with a level trunk: such a creature is not supported"
+        return "it walks on two legs with a level trunk: such creatures are not supported"
     return _monster(shape, names, body)
 
 
@@ -103,5 +103,5 @@ def _monster(shape: RigShape, names: Sequence[BoneName], body: Body) -> str:
     tail = _tail_length(shape, names)
     on_toes = len(steps) > 2 and steps[2] > _LONG_FOOT * steps[1]
     if tail > _LONG_TAIL * steps.sum() or (on_toes and tail > 0.5 * steps.sum()):
-        return "it is a monster on two legs with a tail: such a creature is not supported"
+        return "it is a two-legged creature with a tail: such creatures are not supported"
     return ""
