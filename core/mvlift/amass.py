@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from mvlift.bodies.hands.model import rests_relaxed
 from mvlift.bodies.hands.tables import flat_hand_vectors
 from mvlift.bodies.skeletons import default_human_skeleton, default_human_skeleton_with_fingers
-from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.keypoints.rates import exact_rate
 from mvlift.motion import Camera, LiftedMotion
-from mvlift.motion_files import MotionFileError, load_motion
-from mvlift.safe_reading import load_npz
+from mvlift.motion_files import MotionFileError, load_motion, motion_arrays
 from mvlift.typing import F32
 
 __all__ = ["Variant", "load_amass", "read_any_motion", "save_amass"]
@@ -99,12 +97,7 @@ def load_amass(path: Path) -> LiftedMotion:
     Raises:
         MotionFileError: it is none, or holds values that are not numbers.
     """
-    try:
-        arrays = load_npz(path.read_bytes(), path.name)
-    except OSError as error:
-        raise MotionFileError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
-    except MvliftError as error:
-        raise MotionFileError(error.message, "Use an AMASS .npz.") from error
+    arrays = motion_arrays(path, "Use an AMASS .npz.")
     try:
         return _motion(arrays, path.name)
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
@@ -117,12 +110,7 @@ def read_any_motion(path: Path) -> LiftedMotion:
     Raises:
         MotionFileError: it is neither.
     """
-    try:
-        arrays = load_npz(path.read_bytes(), path.name)
-    except OSError as error:
-        raise MotionFileError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
-    except MvliftError as error:
-        raise MotionFileError(error.message, "Use MVLift's own .npz or an AMASS file.") from error
+    arrays = motion_arrays(path, "Use MVLift's own .npz or an AMASS file.")
     return load_motion(path) if "kind" in arrays else load_amass(path)
 
 

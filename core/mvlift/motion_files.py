@@ -18,7 +18,7 @@ from mvlift.files import whole_file
 from mvlift.motion import Camera, LiftedMotion, ObjectMotion
 from mvlift.safe_reading import load_npz
 
-__all__ = ["MotionFileError", "load_motion", "save_motion"]
+__all__ = ["MotionFileError", "load_motion", "motion_arrays", "save_motion"]
 
 VERSION: Final = 1
 _KIND: Final = "mvlift-motion"
@@ -101,6 +101,20 @@ def _arrays(motion: LiftedMotion) -> dict[str, NDArray[Any]]:
     return {k: np.asarray(v) for k, v in arrays.items()}
 
 
+def motion_arrays(path: Path, remedy: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a motion file by name.
+
+    Raises:
+        MotionFileError: it cannot be read; ``remedy`` says what to do where it is damaged.
+    """
+    try:
+        return load_npz(path.read_bytes(), path.name)
+    except OSError as error:
+        raise MotionFileError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except MvliftError as error:
+        raise MotionFileError(error.message, remedy) from error
+
+
 def load_motion(path: str | Path) -> LiftedMotion:
     """Read a motion that ``save_motion`` wrote as npz.
 
@@ -108,12 +122,7 @@ def load_motion(path: str | Path) -> LiftedMotion:
         MotionFileError: it is none, is damaged, or is of a later version.
     """
     source = Path(path)
-    try:
-        arrays = load_npz(source.read_bytes(), source.name)
-    except OSError as error:
-        raise MotionFileError(f"{source} cannot be read ({error.strerror}).", "Check the path.") from error
-    except MvliftError as error:
-        raise MotionFileError(error.message, "Lift the clip again.") from error
+    arrays = motion_arrays(source, "Lift the clip again.")
     if str(arrays.get("kind", "")) != _KIND:
         raise MotionFileError(
             f"{source.name} is not a motion of MVLift ({', '.join(list(arrays)[:8])}).", "Lift a clip."

@@ -24,7 +24,7 @@ from mvlift.keypoints.reading import read_keypoints
 from mvlift.lifting import subjects
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.subjects import get_subject
-from mvlift_training.bodies.human import save_body
+from mvlift_training.bodies.body_file import save_body
 
 FILE = Path(mvlift.__file__).parent / "bodies" / "data" / "quadruped.npz"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +12,17 @@ import numpy as np
 from mvlift.bodies.hands.tables import BODY_JOINTS, flat_to_rest
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.bodies.skeletons import default_human_skeleton_with_fingers
-from mvlift.files import whole_file
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
+from mvlift_training.bodies.body_file import body_arrays, body_command
 from mvlift_training.bodies.field import Field, Fine, field_of
 from mvlift_training.bodies.hand import finger_hinges, hand_box, hand_parts
 from mvlift_training.bodies.skin import Hinge, joint_regressor, shape_directions, skin_weights
 from mvlift_training.bodies.surface import Surface, polygonised
 from mvlift_training.bodies.unwrap import part_numbers, unwrapped
 
-__all__ = ["body_arrays", "human_body", "human_field", "main", "save_body"]
+__all__ = ["human_body", "human_field", "main"]
 
 _HERE: Final = Path(__file__).parent
 _PARTS: Final = _HERE / "human_parts.json"
@@ -48,8 +47,6 @@ _FINE: Final = 0.38
 """Share of the grid's spacing that resolves the gaps between fingers,"""
 _COARSEST_HAND: Final = 0.0024
 """and the metres at which it stops to."""
-_NO_PARENT: Final = 2**32 - 1  # as SMPL's files have it
-_GRAIN: Final = 2.0**-20  # metres: what the numbers are rounded to, so that the file packs well
 
 
 def _data() -> dict[str, Any]:
@@ -127,46 +124,9 @@ def _relaxed(surface: Surface, weights: NDArray[np.float64]) -> Surface:
     return Surface(points, surface.faces, surface.twin)
 
 
-def body_arrays(
-    vertices: NDArray[np.float64],
-    faces: NDArray[np.int64],
-    regressor: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    parents: tuple[int, ...],
-    shapes: NDArray[np.float64],
-) -> dict[str, NDArray[Any]]:
-    """A body under the keys of an SMPL or SMAL file, rounded so that it packs well."""
-    return {
-        "v_template": _packed(vertices),
-        "f": faces.astype(np.uint32),
-        "J_regressor": regressor.astype(np.float32),
-        "weights": weights.astype(np.float32),
-        "kintree_table": np.array([[p % (_NO_PARENT + 1) for p in parents], range(len(parents))], np.uint32),
-        "shapedirs": _packed(shapes),
-    }
-
-
-def _packed(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    return (np.round(values / _GRAIN) * _GRAIN).astype(np.float32)
-
-
-def save_body(arrays: dict[str, NDArray[Any]], path: Path) -> None:
-    """Writes an SMPL body file (.npz), whole or not at all."""
-    with whole_file(path) as part:
-        np.savez_compressed(part, allow_pickle=False, **arrays)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes ``mannequin.npz``."""
-    parser = argparse.ArgumentParser(prog="python -m mvlift_training.bodies.human", description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=_OUT, help="where the body goes (default: %(default)s)")
-    parser.add_argument("--spacing", type=float, default=0.004, help="grid spacing in metres (default: %(default)s)")
-    parser.add_argument("--vertices", type=int, default=2700, help="after decimation (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    body = human_body(options.spacing, options.vertices)
-    save_body(body, options.output)
-    size = options.output.stat().st_size
-    print(f"{options.output}: {len(body['v_template'])} vertices, {len(body['f'])} triangles, {size / 1000:.0f} kB")
+    body_command("human", human_body, _OUT, spacing=0.004, vertices=2700, arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from mvlift.bodies.skeletons import default_quadruped_skeleton, shape_names
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
+from mvlift_training.bodies.body_file import body_arrays, body_command
 from mvlift_training.bodies.field import Field, field_of
-from mvlift_training.bodies.human import body_arrays, save_body
 from mvlift_training.bodies.skin import Hinge, joint_regressor, shape_directions, skin_weights
 from mvlift_training.bodies.surface import Surface, polygonised
 
@@ -87,15 +86,7 @@ def quadruped_body(spacing: float = 0.0032, vertices: int = 3200, rounds: int = 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes ``quadruped.npz``."""
-    parser = argparse.ArgumentParser(prog="python -m mvlift_training.bodies.quadruped", description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=_OUT, help="where the body goes (default: %(default)s)")
-    parser.add_argument("--spacing", type=float, default=0.0032, help="grid spacing in metres (default: %(default)s)")
-    parser.add_argument("--vertices", type=int, default=3200, help="after decimation (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    body = quadruped_body(options.spacing, options.vertices)
-    save_body(body, options.output)
-    size = options.output.stat().st_size
-    print(f"{options.output}: {len(body['v_template'])} vertices, {len(body['f'])} triangles, {size / 1000:.0f} kB")
+    body_command("quadruped", quadruped_body, _OUT, spacing=0.0032, vertices=3200, arguments=arguments)
 
 
 if __name__ == "__main__":
