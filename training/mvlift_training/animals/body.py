@@ -102,8 +102,8 @@ def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> M
 
 def _two_links(top: F64, end: F64, first: F64 | float, second: F64 | float, towards: F64) -> tuple[F64, F64]:
     """``two_bone_positions`` with lengths that may be (T,), for legs that are never quite straight."""
-    lengths = (np.reshape(value, (-1, 1)) for value in (first, second))
-    return two_bone_positions(top, end, *lengths, towards, max_reach=1 - _SLACK)
+    upper, lower = np.reshape(first, (-1, 1)), np.reshape(second, (-1, 1))
+    return two_bone_positions(top, end, upper, lower, towards, max_reach=1 - _SLACK)
 
 
 def front_leg(shoulder: F64, fetlock: F64, ahead: F64, lengths: tuple[float, ...], folded: F64) -> tuple[F64, F64, F64]:
