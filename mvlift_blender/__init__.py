@@ -12,7 +12,7 @@ _Step = tuple[Callable[[], None], Callable[[], None]]
 
 
 def classes() -> tuple[Any, ...]:
-    """Every class, in the order in which Blender must learn of them."""
+    """Every class, in registration order."""
     from . import operators, panels
     from .retargeting import properties as retarget
     from .settings import preferences, properties
@@ -21,7 +21,7 @@ def classes() -> tuple[Any, ...]:
 
 
 def _steps() -> list[_Step]:
-    """All that is registered, in order: how to add it, and how to take it away again."""
+    """Registration steps in order, each with its function to add and to remove."""
     import bpy
 
     from . import handlers

@@ -1,4 +1,4 @@
-"""What happens when files are opened and when Blender ends: no job and no engine process stays behind."""
+"""Handlers of file loading and exit: they end running jobs and the engine process."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def _take_defaults() -> None:
 
 
 def add_handlers() -> None:
-    """Listen."""
+    """Add the handlers."""
     bpy.app.handlers.load_pre.append(_before_load)
     bpy.app.handlers.load_post.append(_after_load)
     atexit.register(close_engine)
 
 
 def remove_handlers() -> None:
-    """Stop to listen, and end the engine."""
+    """Remove the handlers, and end the engine."""
     stop_running_job()
     close_engine()
     atexit.unregister(close_engine)

@@ -97,7 +97,7 @@ def _upwards(curves: MotionCurves, metres: F64) -> F64:
 
 
 def clean_feet(armature: Any, options: FootOptions, threshold: float = CONTACT) -> str:
-    """Plant the feet that rest; what it changed, as a sentence.
+    """Plant the feet that rest; returns a report of the change.
 
     Args:
         armature: lifted.
@@ -129,7 +129,7 @@ def clean_feet(armature: Any, options: FootOptions, threshold: float = CONTACT) 
 
 
 def snap_floor(armature: Any, drift: bool, period: float, strength: float = 1.0, threshold: float = CONTACT) -> str:
-    """Bring the resting feet to the floor by moving the root up or down; what it changed, as a sentence.
+    """Bring the resting feet to the floor by moving the root up or down; returns a report of the change.
 
     Args:
         armature: lifted.
@@ -154,7 +154,7 @@ def snap_floor(armature: Any, drift: bool, period: float, strength: float = 1.0,
 def smooth(
     armature: Any, strength: float, joints: Sequence[str] = (), path: bool = True, keep_feet: bool = True
 ) -> str:
-    """Smooth in time; what it changed, as a sentence.
+    """Smooth in time; returns a report of the change.
 
     Args:
         armature: lifted.
@@ -195,7 +195,7 @@ def _feet_kept(lifted: _Lifted, rotations: F64, locations: F64) -> F64:
 
 
 def reduce_keys(armature: Any, bound: float) -> str:
-    """Thin the keys out so that no joint moves by more than a bound in any frame; what it changed, as a sentence.
+    """Thin the keys out so that no joint moves by more than a bound in any frame; returns a report of the change.
 
     Args:
         armature: lifted.
@@ -217,7 +217,7 @@ def reduce_keys(armature: Any, bound: float) -> str:
 
 
 def hold_joints(armature: Any, joints: Sequence[str], at: float, frames: tuple[float, float], blend: float) -> str:
-    """Hold joints' rotations as they are in one frame; what it changed, as a sentence.
+    """Hold joints' rotations as they are in one frame; returns a report of the change.
 
     Args:
         armature: lifted.
@@ -255,7 +255,7 @@ def _hold_in_world(armature: Any, lifted: _Lifted, which: Sequence[int], row: in
 def lock_joint(
     armature: Any, joint: str, at: float, frames: tuple[float, float], blend: float, keep_turn: bool = True
 ) -> str:
-    """Keep a hand, foot or other end of two bones in one place of the world; what it changed, as a sentence.
+    """Keep a hand, foot or other end of two bones in one place of the world; returns a report of the change.
 
     Args:
         armature: lifted.

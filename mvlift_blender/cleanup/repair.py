@@ -1,4 +1,4 @@
-"""Repairs of single parts, and how much of a clean-up counts."""
+"""Repairs of single parts, and the strength of a clean-up."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["can_mix", "interpolate", "mix"]
 
 
 def interpolate(armature: Any, frames: tuple[float, float], joints: Sequence[str] = ()) -> str:
-    """Replace a part by the way from the pose before it to the pose after it; what it changed, as a sentence.
+    """Replace a part by interpolation between the poses before and after it; returns a report of the change.
 
-    Joints turn evenly; the root's path leaves and arrives at the speed that it has on either side.
+    Joints are interpolated spherically; the root's path is a cubic with the speed on either side.
 
     Args:
         armature: lifted or retargeted.
@@ -81,9 +81,9 @@ def can_mix(armature: Any) -> bool:
 
 
 def mix(armature: Any, strength: float) -> str:
-    """Show a share of the clean-up: 0 as it was lifted, 1 as it was cleaned; what is shown, as a sentence.
+    """Show a share of the clean-up: 0 as it was lifted, 1 as it was cleaned; returns a report.
 
-    The cleaned motion is kept in an Action of its own the first time, so that any share can be had again.
+    The cleaned motion is kept in an Action of its own the first time, so that the strength can be changed later.
 
     Args:
         armature: lifted and cleaned.

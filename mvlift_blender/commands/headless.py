@@ -30,7 +30,7 @@ __all__ = ["new_scene", "run_command", "write_blender_file", "write_people"]
 
 @dataclass(frozen=True)
 class _Named:
-    """What the scene remembers of a person besides the motion; stands for the request of a lift."""
+    """Name and source of a person, as ``LiftRequest`` has them, for motions that were lifted before."""
 
     name: str
     source: str
@@ -50,7 +50,7 @@ class LiftInScene(Lift):
 
 @dataclass(frozen=True)
 class Write:
-    """Write motions that were lifted before as a file of Blender's, or draw them."""
+    """Write lifted motions to a Blender format, or render a picture of them."""
 
     motions: tyro.conf.Positional[list[Path]]
     """Motions as .npz, people of one video."""
@@ -235,7 +235,7 @@ def place(
 
 
 def main() -> None:
-    """With Blender as a module: register, run, and leave without Blender's own exit.
+    """Run the command line with Blender as a module, and exit without Blender's own clean-up.
 
     Before 5.0 it hangs or crashes there once a class of an extension was registered.
     """

@@ -28,7 +28,7 @@ _EXPORTS = {".fbx": "FBX_UNREAL", ".glb": "GLB", ".usd": "USD", ".bvh": "BVH"}
 
 @dataclass(frozen=True)
 class Retarget:
-    """Put motions on rigs of your own and write each result to a file, or say what a rig is recognised as."""
+    """Retarget motions to your rigs and write each result to a file, or print what a rig is recognised as."""
 
     motions: tyro.conf.Positional[list[Path]] = field(default_factory=list)
     """Motions: MVLift's own .npz, or AMASS .npz (SMPL, SMPL-H, SMPL-X)."""
@@ -75,7 +75,7 @@ def with_every_rig(arguments: Sequence[str]) -> list[str]:
 
 
 def run_retarget(command: Retarget, console: Any) -> int:
-    """Every motion to every rig, or what the rigs are; the rigs' own files stay as they are. Gives the exit code.
+    """Retarget every motion to every rig, or report the rigs; the rig files are not changed. Returns the exit code.
 
     Raises:
         MvliftError: the output is of no known kind, or something that is needed was not given.
@@ -131,7 +131,7 @@ def _stem(rig: str) -> str:
 
 @contextmanager
 def _only_ours_on_stdout() -> Iterator[Any]:
-    """A function that writes a line to standard output; what Blender and its importers say goes to standard error."""
+    """A function that writes a line to standard output; output of Blender and its importers goes to standard error."""
     _flush()
     kept = os.dup(1)
     os.dup2(2, 1)
@@ -146,7 +146,7 @@ def _only_ours_on_stdout() -> Iterator[Any]:
 
 
 def _flush() -> None:
-    """Write out what Python and C still hold for standard output."""
+    """Flush the buffers of standard output in Python and C."""
     sys.stdout.flush()
     library = ctypes.CDLL(None) if os.name == "posix" else ctypes.CDLL("ucrtbase")
     library.fflush(None)
@@ -184,7 +184,7 @@ def _map_of(command: Retarget, armature: Any) -> RigMap:
 
 
 def _one(command: Retarget, rig: str, motion: Path, output: Path) -> Iterator[str]:
-    """Retarget and write one result; gives what the user should know."""
+    """Retarget and write one result; yields notes for the user."""
     from ..exchange.importing import import_motion
     from ..retargeting.detect import how_sure
     from ..retargeting.retarget import RetargetOptions, retarget

@@ -1,1 +1,1 @@
-"""The engine process as Blender sees it: started, polled and closed without blocking the window."""
+"""The engine process: started, polled and closed without blocking the window."""

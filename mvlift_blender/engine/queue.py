@@ -41,7 +41,7 @@ class LiftRequest:
         return str(self.options.subject)
 
     def submit(self, client: EngineClient) -> int:
-        """Hand it to the engine; the number of the job."""
+        """Submit it to the engine; returns the job number."""
         return client.submit_lift(self.clip, self.options)
 
 
@@ -55,7 +55,7 @@ class VideoRequest:
     hands: bool = False
 
     def submit(self, client: EngineClient) -> int:
-        """Hand it to the engine; the number of the job."""
+        """Submit it to the engine; returns the job number."""
         return client.submit_detection(self.video, self.keypoints, hands=self.hands)
 
 
@@ -99,7 +99,7 @@ class EngineQueue:
             self._error = error
 
     def poll(self) -> bool:
-        """Take in what the engine said. True while there is more to come.
+        """Process the engine's messages; returns True while the job runs.
 
         Raises:
             MvliftError: a lift failed, or the engine did.
@@ -158,7 +158,7 @@ class EngineQueue:
             state.left = max(0.0, self._began + total - time.monotonic())
 
     def cancel(self) -> None:
-        """Give up; the engine stays warm where it can. ``poll`` ends within a second."""
+        """Cancel; the engine process is kept if possible. ``poll`` returns False within a second."""
         if self._job is not None and self._client.busy:
             self._client.cancel()
         else:  # nothing was handed over yet; an engine that is starting goes on, for the next lift

@@ -1,1 +1,1 @@
-"""Files of other programs: out, with what each expects, and in."""
+"""Import and export of other programs' files."""

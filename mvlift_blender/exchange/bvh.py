@@ -36,7 +36,7 @@ class _Joint:
 
 
 def armature_bvh(armature: Any, samples: PoseSamples, fps: Fraction, up: BvhUp = "Y", units: float = 100.0) -> str:
-    """An armature's motion as BVH text; where its object stands and how large it is are in the values.
+    """An armature's motion as BVH text; the object's transform is included in the values.
 
     Args:
         armature: whose bones at rest give the hierarchy.

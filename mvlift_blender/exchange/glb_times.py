@@ -1,4 +1,4 @@
-"""Times and names of animations in a glTF binary: exact, from 0, whatever the exporter made of a fractional rate."""
+"""Exact times and names of animations in a glTF binary, also at fractional frame rates."""
 
 from __future__ import annotations
 

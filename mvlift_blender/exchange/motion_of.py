@@ -1,4 +1,4 @@
-"""From an armature with SMPL's or SMAL's bones back to a motion: what was edited goes out as it now is."""
+"""Motion of an armature with SMPL or SMAL bones, including edits."""
 
 from __future__ import annotations
 

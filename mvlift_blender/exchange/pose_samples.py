@@ -1,4 +1,4 @@
-"""Where Blender shows the bones of an armature, frame by frame."""
+"""Evaluated bone matrices of an armature, frame by frame."""
 
 from __future__ import annotations
 

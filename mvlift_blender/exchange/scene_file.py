@@ -38,7 +38,7 @@ def export_file(path: Path) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """Why an exporter of Blender's did not do its work, in a sentence."""
+    """Why a Blender exporter failed, in a sentence."""
     text = str(error).strip()
     if "could not be found" in text:
         return "this Blender is built without that exporter."

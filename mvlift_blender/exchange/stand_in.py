@@ -27,7 +27,7 @@ _HIDDEN: Final = ".mvlift original "
 
 @dataclass(frozen=True)
 class StandIn:
-    """What is made for an export and removed after it.
+    """Temporary objects of an export.
 
     Attributes:
         armature: the copy, at the world's origin, keyed from frame 0 on, with the motion's name.
@@ -97,7 +97,7 @@ def stand_in(
 
 
 def _take_name(block: Any, twin: Any, name: str, renamed: list[tuple[Any, str]]) -> None:
-    """Give a copy the name, and the original another one for the time."""
+    """Give the copy the original's name, and the original a temporary one."""
     if block != twin:
         renamed.append((block, block.name))
         block.name = _HIDDEN + block.name

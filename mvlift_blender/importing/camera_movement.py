@@ -1,4 +1,4 @@
-"""What the choice of a moving camera needs: the video that shows its turning, or the file that holds its path."""
+"""What a moving camera needs: the video to solve it from, or the file with its path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def video_of(source: Any | None) -> Path | None:
 
 
 def why_no_movement(settings: Any, people: Sequence[Any]) -> str:
-    """Why the camera's movement cannot be taken from where the panel says, or ""."""
+    """Why the camera's movement cannot be read from the panel's source, or ""."""
     if settings.movement != "STILL" and len({person.source for person in people}) > 1:
         return "Moving cameras: select people of one file only, because each video has its own camera"
     if settings.movement == "FILE":

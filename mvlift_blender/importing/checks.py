@@ -1,4 +1,4 @@
-"""Keypoints against what is said about their video: what does not fit together, and what would mend it."""
+"""Checks of keypoints against the facts of their video, with suggested corrections."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class VideoFacts:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not fit together.
+    """A mismatch between keypoints and video.
 
     Attributes:
         text: a sentence for the user.

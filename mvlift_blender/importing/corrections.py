@@ -1,4 +1,4 @@
-"""Keypoints of a listed person corrected by hand: kept as text with the scene, so that undo and saving have them."""
+"""Keypoints of a listed person corrected by hand: stored as text in the scene, so that undo and saving include them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def corrections_of(person: Any) -> Corrections:
-    """What was corrected of a person.
+    """The corrections of a person.
 
     Raises:
         KeypointError: it cannot be read.
@@ -33,7 +33,7 @@ def corrections_of(person: Any) -> Corrections:
 
 
 def corrections_text(person: Any) -> str:
-    """How much was corrected of a person, for a panel."""
+    """Summary of a person's corrections, for a panel."""
     try:
         made = corrections_of(person)
     except KeypointError as error:
@@ -144,5 +144,5 @@ def track_keypoint(settings: Any, person: Any, frame: int, name: str) -> tuple[i
 
 
 def forget_corrections(settings: Any, person: Any, first: int, last: int) -> None:
-    """Let go of the corrections of some frames; the detector's keypoints count again."""
+    """Remove the corrections in a range of frames; the detector's keypoints are used again."""
     _keep(settings, person, corrections_of(person).without(first, last))

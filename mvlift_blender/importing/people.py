@@ -40,7 +40,7 @@ _LONGEST_TRACK = 8
 
 
 def sources_of(paths: Sequence[Path]) -> list[Path]:
-    """What to read when the user chose these files: a picture's file of a numbered series stands for its folder.
+    """The sources to read for chosen files: a file of a numbered series stands for its folder.
 
     Raises:
         KeypointError: nothing was chosen.
@@ -104,7 +104,7 @@ def import_sources(settings: Any, sources: Iterable[Path], replace: bool = False
 
 
 def _typed(source: Any | None) -> tuple[Fraction | None, tuple[int, int] | None]:
-    """What was typed about a file that is imported again."""
+    """The user's values of a file that is imported again."""
     if source is None:
         return None, None
     size = (source.image_width, source.image_height)
@@ -124,7 +124,7 @@ def _in_pixels(clips: Sequence[KeypointClip]) -> bool:
 
 
 def compare_source(settings: Any, source: Any) -> None:
-    """Look again whether a keypoint file and what is said of its video fit together; the findings stay with it."""
+    """Compare a keypoint file with the facts of its video again, and store the findings."""
     source.findings.clear()
     person = next((p for p in settings.people if p.source == source.path), None)
     if person is None:
@@ -142,7 +142,7 @@ def compare_source(settings: Any, source: Any) -> None:
 
 
 def mend(settings: Any, source: Any, index: int) -> str:
-    """Do what the button of a finding says; what was done, as a sentence."""
+    """Apply the correction of a finding; returns a report."""
     finding = source.findings[index]
     done, width, height, fps = finding.fix, finding.width, finding.height, finding.fps
     if width:
@@ -225,7 +225,7 @@ def short_name(stem: str) -> str:
 
 
 def state_facts(person: Any, clip: KeypointClip) -> None:
-    """Keep what the panel says about a person's clip."""
+    """Store the facts of a person's clip for the panel."""
     person.track = clip.track_id
     person.family, person.keypoint_names = clip.layout.family, "\n".join(clip.layout.names)
     person.format, person.layout = clip.source_format, clip.layout.title or clip.layout.name
@@ -252,7 +252,7 @@ def describe(settings: Any, person: Any) -> list[str]:
 
 
 def assumed(settings: Any, person: Any) -> str:
-    """What nothing said about a person's video and was assumed, as a sentence; "" for nothing."""
+    """The assumptions about a person's video as a sentence, "" for none."""
     (fps, guessed_fps), (size, guessed_size) = settings.rate_facts(person), settings.size_facts(person)
     parts = []
     if guessed_size and size is not None:
@@ -263,7 +263,7 @@ def assumed(settings: Any, person: Any) -> str:
 
 
 def why_no_people(context: Any) -> str:
-    """Why nothing can be done with the list, or ""."""
+    """Why the list cannot be used, or ""."""
     return "" if context.scene.mvlift.person() is not None else "The list is empty: import keypoints first"
 
 

@@ -1,4 +1,4 @@
-"""The people of a file read anew when their picture was mirrored or has pixels that are not square."""
+"""Reading people again after a change of mirroring or pixel aspect ratio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The object of a lift as the panel has it: its shape, and its keypoints beside a person's."""
+"""The rigid object of a lift from the panel's settings: its shape and keypoints."""
 
 from __future__ import annotations
 

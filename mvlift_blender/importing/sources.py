@@ -1,4 +1,4 @@
-"""Keypoint clips by source, read once: the scene keeps names and choices, the numbers stay here."""
+"""Cache of keypoint clips by source; the scene itself stores only names and choices."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def read_clips(
 
 
 def _read_with_facts(path: Path, key: _Key) -> tuple[KeypointClip, ...]:
-    """The people of a source, with what the user says about the video; pixels are not read twice for that."""
+    """The people of a source, with what the user says about the video; a file in pixels is read only once."""
     name, modified, fps, size, mirrored, aspect = key
     changed = mirrored or aspect != 1.0  # then the keypoints themselves depend on the picture's size
     plain: _Key = (name, modified, None, size if changed else None, mirrored, aspect)
@@ -177,6 +177,6 @@ def person_of(
 
 
 def forget() -> None:
-    """Let go of every clip."""
+    """Clear the cache."""
     _clips.clear()
     _latest.clear()

@@ -19,7 +19,7 @@ def _pieces(person: Any) -> tuple[Piece, ...]:
 
 
 def _become(settings: Any, changes: Sequence[tuple[Any, Sequence[Piece]]]) -> None:
-    """Give people other pieces, all of them or none."""
+    """Set the track pieces of several people, all of them or none."""
     before = [(person, person.track) for person, _ in changes]
     try:
         for person, pieces in changes:

@@ -17,7 +17,7 @@ MOVIES: Final = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mp
 
 
 def read_facts(path: Path) -> VideoFacts | None:
-    """What Blender finds in a file, or None when it cannot open it. The file's data-block does not stay."""
+    """The facts of a video file, or None when Blender cannot open it. The temporary data-block is removed."""
     if not path.is_file():
         return None
     known = {clip.as_pointer() for clip in bpy.data.movieclips}

@@ -1,4 +1,4 @@
-"""Reports that a user can copy into a bug report, with versions in and the home folder out."""
+"""Error reports to copy, with versions and without the name of the home folder."""
 
 from __future__ import annotations
 

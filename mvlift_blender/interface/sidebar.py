@@ -1,4 +1,4 @@
-"""MVLift's tab in the sidebar of 3D viewports: its name, and how it is drawn anew."""
+"""MVLift's tab in the sidebar of 3D viewports: its name and its redraw."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TAB: Final = "MVLift"
 
 
 def redraw_tab(manager: Any) -> None:
-    """Have the tab drawn again where it can be seen, and nothing else: drawing blocks the window.
+    """Redraw the visible sidebar tabs only, because drawing blocks the window.
 
     Args:
         manager: Blender's window manager.

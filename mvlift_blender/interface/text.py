@@ -1,4 +1,4 @@
-"""Sentences in panels: broken into lines where Blender would cut them off."""
+"""Line breaks for text in panels."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def translations(language: str) -> dict[str, str]:
 
 
 def add_translations() -> None:
-    """Hand the labels to Blender, which shows those of the language in its preferences."""
+    """Register the translated labels with Blender."""
     import bpy
 
     table: dict[str, Any] = {}

@@ -48,7 +48,7 @@ def kept_keypoints(context: Any, video: Path) -> Path:
 
 
 def detection_requests(context: Any, videos: Sequence[Path], hands: bool) -> list[VideoRequest]:
-    """What the engine is asked to detect.
+    """Detection requests for the engine.
 
     Raises:
         DetectionError: two videos would be kept in one file.
@@ -60,7 +60,7 @@ def detection_requests(context: Any, videos: Sequence[Path], hands: bool) -> lis
 
 
 def list_detected(settings: Any, detected: Sequence[tuple[VideoRequest, Path]]) -> str:
-    """List the people of videos, each with its video; what was found, as a sentence."""
+    """List the people of videos, each with its video; returns a report."""
     people = 0
     for request, file in detected:
         people += len(import_sources(settings, [file]))

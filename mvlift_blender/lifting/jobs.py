@@ -1,4 +1,4 @@
-"""The job that runs: a queue of lifts, shown in the panel while Blender goes on."""
+"""The running job: a queue of lifts with its progress in the panel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def running_job() -> EngineJob | None:
 
 
 def why_busy(context: Any) -> str:
-    """Why what a lift uses cannot be changed now, or ""."""
+    """Why a lift's input cannot be changed now, or ""."""
     running = context.window_manager.mvlift_job.running
     return "The engine is busy: wait until it has finished, or press Esc to cancel" if running else ""
 
@@ -57,17 +57,17 @@ class EngineJob:
 
     @property
     def lifted(self) -> list[tuple[Any, Any]]:
-        """What is done so far."""
+        """The results so far."""
         return self._queue.done
 
     @property
     def cancelled(self) -> bool:
-        """True when the user gave up."""
+        """True when the user cancelled."""
         return self._queue.state.cancelled
 
     @property
     def warnings(self) -> list[str]:
-        """What the engine wants the user to know."""
+        """The engine's warnings."""
         return self._queue.state.warnings
 
     def run(self) -> list[tuple[Any, Any]]:
@@ -88,7 +88,7 @@ class EngineJob:
         self._show(context)
 
     def step(self, context: Any) -> bool:
-        """Look at the engine; True while there is more to come.
+        """Poll the engine; returns True while the job runs.
 
         Raises:
             MvliftError: a lift or the engine failed.
@@ -100,11 +100,11 @@ class EngineJob:
         return more
 
     def cancel(self) -> None:
-        """Give up; ``step`` says False within a second."""
+        """Cancel; ``step`` returns False within a second."""
         bpy.context.window_manager.mvlift_job.cancel = True
 
     def end(self, context: Any) -> None:
-        """Take the job off the panel."""
+        """Remove the job from the panel."""
         global _running
         _running = None
         manager = context.window_manager
@@ -118,7 +118,7 @@ class EngineJob:
         redraw_tab(manager)
 
     def abandon(self) -> None:
-        """Cancel and end at once; the engine lets go by itself."""
+        """Cancel and end at once, without waiting for the engine."""
         self._queue.cancel()
         self.end(bpy.context)
 

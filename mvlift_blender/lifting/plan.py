@@ -1,4 +1,4 @@
-"""What a click lifts: the panel's settings as requests to the engine, and how the results are written."""
+"""The panel's settings as requests to the engine, with the options for writing the results."""
 
 from __future__ import annotations
 

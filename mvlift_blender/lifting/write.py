@@ -28,7 +28,7 @@ __all__ = ["Lifted", "LiftedPerson", "WritePlan", "write_lifted"]
 
 
 class LiftedPerson(Protocol):
-    """Whose motion it is: the name of the armature, where the keypoints are, and what they are of."""
+    """Name of the armature, source of the keypoints, and subject of a motion."""
 
     @property
     def name(self) -> str: ...
@@ -164,7 +164,7 @@ def _write_here(context: Any, plan: WritePlan, lifted: Lifted) -> list[WrittenMo
 
 
 def _said(scene: Any, before: SceneValues, written: list[WrittenMotion], new_camera: bool) -> str:
-    """What of the scene was set, or what was left that does not fit the video."""
+    """Report of the scene values that were set, or of those that differ from the video."""
     now = read_values(scene)
     if now != before or new_camera:
         return f"Scene set to {now}" + (", with the video's camera" if new_camera else "")

@@ -1,4 +1,4 @@
-"""The animation of an armature as arrays: what clean-up works on."""
+"""The animation of an armature as arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parts of a lifted motion to look at: jumps, low confidence, misses of the keypoints, feet below the floor."""
+"""Doubtful parts of a lifted motion: jumps, low confidence, large reprojection error, feet below the floor."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _measured(kind: DoubtKind, values: F64, limit: float, names: Sequence[str], 
 
 
 def _jumps(motion: LiftedMotion) -> list[Doubt]:
-    """Keypoints that are thrown about, and joints that flip."""
+    """Keypoints with implausible acceleration, and joints that flip."""
     fps, doubts = float(motion.fps), []
     if len(motion) > 2 and motion.keypoints.shape[1]:
         places = np.asarray(motion.keypoints, np.float64)

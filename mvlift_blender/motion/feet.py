@@ -74,7 +74,7 @@ def supports(points: F64, rests: Mask, fps: float, options: FootOptions) -> Mask
 
 
 def _travels(points: F64, first: int, last: int, options: FootOptions) -> bool:
-    """True when no point of the foot stays near one place during a run."""
+    """True when no point of the foot stays near one position during a run."""
     way = points[first : last + 1, :, :2]
     return bool((np.ptp(way, axis=0).max(-1) > options.most_travel).all())
 

@@ -1,4 +1,4 @@
-"""Two bones that bring a joint to a place: the law of cosines over all frames at once."""
+"""Two-bone inverse kinematics by the law of cosines, over all frames at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key reduction with a bound in millimetres: curves with few keys that no joint notices."""
+"""Key reduction with a bound on the distance that any joint moves."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Channel:
 
 @dataclass(frozen=True, eq=False)
 class Thinned:
-    """What is left of a motion. ``error`` is the largest distance in metres that a joint is off in any frame."""
+    """A thinned motion. ``error`` is the largest distance in metres that a joint is off in any frame."""
 
     rotations: tuple[Channel, ...]
     location: Channel

@@ -1,4 +1,4 @@
-"""What buttons do: each operator reads its settings, calls one function and reports."""
+"""Operators: each reads its settings, calls one function and reports."""
 
 from __future__ import annotations
 

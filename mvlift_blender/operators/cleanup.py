@@ -59,7 +59,7 @@ class _CleanUp:
         return not reason
 
     def clean(self, context: Any, armature: Any) -> str:
-        """Do it; what it changed, as a sentence."""
+        """Do it; returns a report of the change."""
         raise NotImplementedError
 
     def execute(self, context: Any) -> set[str]:
@@ -73,7 +73,7 @@ class _CleanUp:
 
 
 class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
-    """Keep resting feet where they are: they roll from heel to toe and slip no more"""
+    """Keep feet in contact with the floor in place: they roll from heel to toe without slipping"""
 
     bl_idname = "mvlift.clean_feet"
     bl_label = "Clean Foot Contacts"
@@ -104,7 +104,7 @@ class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
 
 
 class MVLIFT_OT_snap_floor(_CleanUp, bpy.types.Operator):
-    """Move the whole person up or down so that the resting feet stand on the floor"""
+    """Move the whole person up or down so that the feet in contact stand on the floor"""
 
     bl_idname = "mvlift.snap_floor"
     bl_label = "Snap to Floor"
@@ -157,7 +157,7 @@ class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
 
 
 class MVLIFT_OT_reduce_keys(_CleanUp, bpy.types.Operator):
-    """Thin the keys out; no joint moves by more than the given distance"""
+    """Remove keys so that no joint moves by more than the given distance"""
 
     bl_idname = "mvlift.reduce_keys"
     bl_label = "Reduce Keys"
@@ -173,7 +173,7 @@ class MVLIFT_OT_reduce_keys(_CleanUp, bpy.types.Operator):
 
 
 class MVLIFT_OT_clean_strength(_CleanUp, bpy.types.Operator):
-    """Show a share of the clean-up, between what was lifted and what was cleaned"""
+    """Blend between the motion as lifted and the cleaned motion"""
 
     bl_idname = "mvlift.clean_strength"
     bl_label = "Clean-up Strength"
@@ -217,7 +217,7 @@ class _OfJoint(_CleanUp):
 
 
 class MVLIFT_OT_hold_joints(_OfJoint, bpy.types.Operator):
-    """Hold joints still: they keep the rotation that they have in one frame over a range of frames"""
+    """Hold joints: they keep the rotation of one frame over a range of frames"""
 
     bl_idname = "mvlift.hold_joints"
     bl_label = "Hold"
@@ -228,7 +228,7 @@ class MVLIFT_OT_hold_joints(_OfJoint, bpy.types.Operator):
 
 
 class MVLIFT_OT_lock_joint(_OfJoint, bpy.types.Operator):
-    """Lock hands or feet in the world: they stay in the place that they have in one frame over a range of frames"""
+    """Lock hands or feet: they keep the world position of one frame over a range of frames"""
 
     bl_idname = "mvlift.lock_joint"
     bl_label = "Lock"

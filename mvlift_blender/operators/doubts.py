@@ -106,7 +106,7 @@ class MVLIFT_OT_doubt_relift(_OfDoubt, bpy.types.Operator):
 
 
 class MVLIFT_OT_doubt_interpolate(_OfDoubt, bpy.types.Operator):
-    """Replace the selected doubtful part by the way from the pose before it to the pose after it"""
+    """Replace the selected doubtful part by interpolation between the poses before and after it"""
 
     bl_idname = "mvlift.doubt_interpolate"
     bl_label = "Interpolate"
@@ -134,7 +134,7 @@ class MVLIFT_OT_doubt_interpolate(_OfDoubt, bpy.types.Operator):
 
 
 class MVLIFT_OT_doubt_good(_OfDoubt, bpy.types.Operator):
-    """Take the selected part off the list: it is good as it is"""
+    """Remove the selected part from the list: the motion is right"""
 
     bl_idname = "mvlift.doubt_good"
     bl_label = "Mark as Good"

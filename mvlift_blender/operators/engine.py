@@ -174,7 +174,7 @@ class MVLIFT_OT_relift(EngineOperator, bpy.types.Operator):
 
 
 class MVLIFT_OT_cancel(bpy.types.Operator):
-    """Give the running lift up; the scene stays as it is"""
+    """Cancel the running lift; the scene is not changed"""
 
     bl_idname = "mvlift.cancel"
     bl_label = "Cancel"
@@ -194,7 +194,7 @@ class MVLIFT_OT_cancel(bpy.types.Operator):
 
 
 class MVLIFT_OT_test_engine(bpy.types.Operator):
-    """Start the engine and say what it has, and what it lacks: ONNX Runtime, torch, graphics cards"""
+    """Start the engine and report its versions, torch, graphics cards and missing packages"""
 
     bl_idname = "mvlift.test_engine"
     bl_label = "Test Engine"

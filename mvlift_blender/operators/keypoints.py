@@ -49,7 +49,7 @@ class _Correction:
         return not reason
 
     def correct(self, settings: Any, person: Any) -> str:
-        """Do it; what was done, as a sentence."""
+        """Do it; returns a report."""
         raise NotImplementedError
 
     def execute(self, context: Any) -> set[str]:
@@ -78,7 +78,7 @@ class _Correction:
 
 
 class MVLIFT_OT_move_keypoint(_Correction, bpy.types.Operator):
-    """Drag a keypoint of the active person to where it belongs, over the video"""
+    """Drag a keypoint of the active person to its correct position over the video"""
 
     bl_idname = "mvlift.move_keypoint"
     bl_label = "Move Keypoint"
@@ -122,7 +122,7 @@ class MVLIFT_OT_move_keypoint(_Correction, bpy.types.Operator):
 
 
 class MVLIFT_OT_see_keypoint(_Correction, bpy.types.Operator):
-    """Mark a keypoint as hidden in a frame, so that it counts for nothing there, or as seen where it is"""
+    """Mark a keypoint as hidden in a frame, so that it is ignored there, or as visible"""
 
     bl_idname = "mvlift.see_keypoint"
     bl_label = "Hide or Show Keypoint"
@@ -142,7 +142,7 @@ class MVLIFT_OT_see_keypoint(_Correction, bpy.types.Operator):
 
 
 class MVLIFT_OT_copy_keypoints(_Correction, bpy.types.Operator):
-    """Take the keypoints of the neighbouring frame, where the detector failed in this one"""
+    """Copy the keypoints of a neighbouring frame, where the detector failed in this one"""
 
     bl_idname = "mvlift.copy_keypoints"
     bl_label = "Copy from Neighbouring Frame"
@@ -184,7 +184,7 @@ class _OverRange(_Correction):
 
 
 class MVLIFT_OT_swap_sides(_OverRange, bpy.types.Operator):
-    """Exchange left and right of the active person in some frames, where the detector mixed them up"""
+    """Swap left and right of the active person in a range of frames where the detector confused them"""
 
     bl_idname = "mvlift.swap_sides"
     bl_label = "Swap Left and Right"
@@ -199,7 +199,7 @@ class MVLIFT_OT_swap_sides(_OverRange, bpy.types.Operator):
 
 
 class MVLIFT_OT_forget_corrections(_OverRange, bpy.types.Operator):
-    """Let go of the corrections of some frames; the detector's keypoints count again"""
+    """Remove the corrections in a range of frames; the detector's keypoints are used again"""
 
     bl_idname = "mvlift.forget_corrections"
     bl_label = "Remove Corrections"

@@ -82,7 +82,7 @@ class MVLIFT_FH_keypoints(bpy.types.FileHandler):
 
 
 class MVLIFT_OT_forget_people(bpy.types.Operator):
-    """Take people off the list; files and lifted armatures stay"""
+    """Remove people from the list; files and lifted armatures are kept"""
 
     bl_idname = "mvlift.forget_people"
     bl_label = "Remove from List"

@@ -1,4 +1,4 @@
-"""How operators report: expected refusals in one sentence, bugs as a text that can be copied."""
+"""Error reporting of operators: a sentence for expected errors, a copyable report for bugs."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["CLASSES", "MVLIFT_OT_show_report", "report_error"]
 
 
 class MVLIFT_OT_show_report(bpy.types.Operator):
-    """Show what went wrong, with versions and the place in the code, to copy into a bug report"""
+    """Show the last error with versions and traceback, to copy into a bug report"""
 
     bl_idname = "mvlift.show_report"
     bl_label = "MVLift Report"
@@ -41,7 +41,7 @@ class MVLIFT_OT_show_report(bpy.types.Operator):
 
 
 def report_error(operator: Any, context: Any, error: BaseException, doing: str) -> set[str]:
-    """Report a failure and give ``{"CANCELLED"}``; what is no expected error is raised on after a report is kept.
+    """Report a failure and give ``{"CANCELLED"}``; unexpected errors are raised again after the report is stored.
 
     Args:
         operator: that failed.

@@ -1,4 +1,4 @@
-"""What can be done with a result as a whole: take it out again, let the scene follow it, lift a part of it anew."""
+"""Operators on a result: remove it, match the scene to it, lift a part again."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 from typing import Any
@@ -16,7 +16,7 @@ __all__ = ["CLASSES"]
 
 
 class MVLIFT_OT_remove_lift(bpy.types.Operator):
-    """Take a lift out of the file: its armature, body, camera, objects, Actions and collection"""
+    """Remove a lift from the file: its armature, body, camera, objects, Actions and collection"""
 
     bl_idname = "mvlift.remove_lift"
     bl_label = "Remove Lift"
@@ -42,7 +42,7 @@ class MVLIFT_OT_remove_lift(bpy.types.Operator):
 
 
 class MVLIFT_OT_match_scene(bpy.types.Operator):
-    """Let the scene follow the selected lift: its camera, the video's size, and a frame range that holds the motion"""
+    """Set the scene's camera, render size and frame range from the selected lift"""
 
     bl_idname = "mvlift.match_scene"
     bl_label = "Match Scene to Lift"
@@ -117,7 +117,7 @@ class MVLIFT_OT_relift_range(bpy.types.Operator):
 
 
 class MVLIFT_OT_relift_corrected(bpy.types.Operator):
-    """Lift what the corrected keypoints reach into again, with the corrections at full weight, and blend it in"""
+    """Lift the frames affected by corrected keypoints again, with the corrections at full weight, and blend them in"""
 
     bl_idname = "mvlift.relift_corrected"
     bl_label = "Lift Corrections"

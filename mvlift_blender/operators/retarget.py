@@ -113,7 +113,7 @@ class MVLIFT_OT_retarget_batch(_RetargetOperator, bpy.types.Operator):
 
 
 class MVLIFT_OT_retarget_preview(_RetargetOperator, bpy.types.Operator):
-    """Show the rig as it will move, following every change of the settings, until it is switched off"""
+    """Show the retargeted motion live while you change the settings, until it is switched off"""
 
     bl_idname = "mvlift.retarget_preview"
     bl_label = "Preview"
@@ -155,7 +155,7 @@ class MVLIFT_OT_retarget_detect(bpy.types.Operator):
 
 
 class MVLIFT_OT_map_mirror(bpy.types.Operator):
-    """Give the part on the other side the bone that mirrors this row's"""
+    """Set the part on the other side to the mirrored bone of this row"""
 
     bl_idname = "mvlift.map_mirror"
     bl_label = "Mirror Row"
@@ -179,7 +179,7 @@ class MVLIFT_OT_map_mirror(bpy.types.Operator):
 
 
 class MVLIFT_OT_map_save(bpy.types.Operator):
-    """Save the bone map under its name among your own, which are tried on every rig from then on"""
+    """Save the bone map under its name among your maps, which are tried on every rig from then on"""
 
     bl_idname = "mvlift.map_save"
     bl_label = "Save Map"

@@ -1,4 +1,4 @@
-"""First steps: the example that comes with the extension, and play with the video and the keypoints over the result."""
+"""The bundled example, and playback with the video and keypoints over the result."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 from pathlib import Path
@@ -32,7 +32,7 @@ def example_clip() -> Path:
 
 
 class MVLIFT_OT_try_example(bpy.types.Operator):
-    """Import the clip of somebody walking that comes with MVLift, and lift it: a character in one click"""
+    """Import the walking clip that comes with MVLift and lift it: a character in one click"""
 
     bl_idname = "mvlift.try_example"
     bl_label = "Try the Example"
@@ -66,7 +66,7 @@ class MVLIFT_OT_try_example(bpy.types.Operator):
 
 
 class MVLIFT_OT_play_overlay(bpy.types.Operator):
-    """Look through the camera of the video, with the keypoints over it, and play; once more to stop"""
+    """Look through the video's camera, with the keypoints over it, and play; press again to stop"""
 
     bl_idname = "mvlift.play_overlay"
     bl_label = "Play with Overlay"

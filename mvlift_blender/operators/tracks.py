@@ -51,7 +51,7 @@ class _OfPerson:
         return not reason
 
     def correct(self, settings: Any) -> str:
-        """Do it; what was done, as a sentence."""
+        """Do it; returns a report."""
         raise NotImplementedError
 
     def execute(self, context: Any) -> set[str]:
@@ -71,7 +71,7 @@ class _OfPerson:
 
 
 class MVLIFT_OT_split_person(_OfPerson, bpy.types.Operator):
-    """Cut a person in two, where the tracker went from one person to another"""
+    """Split a person in two, where the tracker jumped from one person to another"""
 
     bl_idname = "mvlift.split_person"
     bl_label = "Split Person"
@@ -85,7 +85,7 @@ class MVLIFT_OT_split_person(_OfPerson, bpy.types.Operator):
 
 
 class MVLIFT_OT_join_people(_OfPerson, bpy.types.Operator):
-    """Make one person of two, where the tracker lost somebody and found them again"""
+    """Join two people, where the tracker lost a person and later tracked them as another"""
 
     bl_idname = "mvlift.join_people"
     bl_label = "Join People"
@@ -101,7 +101,7 @@ class MVLIFT_OT_join_people(_OfPerson, bpy.types.Operator):
 
 
 class MVLIFT_OT_swap_people(_OfPerson, bpy.types.Operator):
-    """Exchange two people from a frame on, where the tracker mixed them up"""
+    """Swap two people from a frame on, where the tracker confused them"""
 
     bl_idname = "mvlift.swap_people"
     bl_label = "Swap People from Here"

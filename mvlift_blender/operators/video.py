@@ -18,7 +18,7 @@ __all__ = ["CLASSES"]
 
 
 class MVLIFT_OT_import_video(EngineOperator, bpy.types.Operator):
-    """Find the people in a video: their keypoints are detected here, without another program and offline"""
+    """Detect the people in a video with MVLift's detector; works offline"""
 
     bl_idname = "mvlift.import_video"
     bl_label = "Import Video"

@@ -1,4 +1,4 @@
-"""Files of other programs."""
+"""Import and export panel."""
 
 from __future__ import annotations
 

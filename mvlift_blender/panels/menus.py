@@ -1,4 +1,4 @@
-"""Where MVLift is found outside of its tab: File > Import and Export, the Object and Pose menus, and a shortcut."""
+"""Menu entries in File > Import and Export, Object and Pose, and a shortcut."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _keys: list[tuple[Any, Any]] = []
 
 
 class MVLIFT_MT_menu(bpy.types.Menu):
-    """What can be done with a lifted armature, and how to come by one."""
+    """Actions on a lifted armature."""
 
     bl_idname = "MVLIFT_MT_menu"
     bl_label = "MVLift"

@@ -1,1 +1,1 @@
-"""Retargeting: a lifted motion moves a rig of the user's own."""
+"""Retargeting of lifted motions to the user's rigs."""

@@ -214,7 +214,7 @@ def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], source:
 
 
 def _checked_prefix(text: str, source: str) -> str:
-    r"""A pattern that is matched in no time whatever the bones are called: letters, classes such as ``\d`` and
+    r"""A pattern that is matched in linear time: letters, classes such as ``\d`` and
     ``[:_]``, and at most three of ``? * +``.
 
     Raises:
@@ -304,7 +304,7 @@ def read_maps(folder: Path | None = None) -> tuple[MapFile, ...]:
 
 
 def rig_of_data(data: Mapping[str, Any], source: str) -> RigMap:
-    """The rig's map that ``map_data`` made.
+    """A rig's map from the JSON data of ``map_data``.
 
     Raises:
         BoneMapError: it is none.

@@ -1,4 +1,4 @@
-"""Whether a rig of the scene can be retargeted to as it is, with what the user should know."""
+"""Whether a rig of the scene can be a retargeting target, with notes for the user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SCALE: Final = 1e-3
 
 
 def usable(armature: Any, rig: RigMap, confirmed: bool = False) -> RigMap:
-    """The map itself, when a motion can be put on the rig with it.
+    """The map, if a motion can be retargeted to the rig with it.
 
     Args:
         armature: the rig.

@@ -49,7 +49,7 @@ class Candidate:
 
 
 class NotRecognisedError(MvliftError):
-    """A rig is none that can be animated, or none that is known."""
+    """A rig is not supported or not recognised."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What keyed channels make of a rig: from the values of pose bones' channels back to turns and places in the world.
+"""Evaluation of keyed channels: from pose-bone values to rotations and positions in the world.
 
 The inverse of ``channels`` and ``ik``: clean-up reads a retargeted Action through it, and measures thinned keys by it.
 """

@@ -1,4 +1,4 @@
-"""Constraints and drivers that hold the bones which are keyed: they are switched off in the new Action, by name.
+"""Constraints and drivers that would override keyed bones: they are disabled in the new Action.
 
 Control rigs whose own bones are known (Rigify, Auto-Rig Pro) are left alone: their constraints make them work.
 """
@@ -89,7 +89,7 @@ def _target(constraint: Any) -> str:
 
 
 def hold_channels(holds: Sequence[Hold]) -> list[Channel]:
-    """Keys that switch the constraints off while the motion is played."""
+    """Keys that disable the constraints in the new Action."""
     return [Channel(h.owner, h.path, np.array([[0.0]])) for h in holds]
 
 
@@ -107,7 +107,7 @@ def hold_notes(holds: Sequence[Hold]) -> list[str]:
 
 
 def release(armature: Any, holds: Sequence[Hold]) -> None:
-    """Take the constraints' influence away; ``as_it_was`` gives it back."""
+    """Set the constraints' influence to 0; ``as_it_was`` restores it."""
     for h in holds:
         armature.pose.bones[h.owner].constraints[h.constraint].influence = 0.0
 

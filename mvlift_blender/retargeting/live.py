@@ -1,4 +1,4 @@
-"""Live preview: the rig moves as it will, under an Action that is thrown away."""
+"""Live preview of a retargeting, in a temporary Action."""
 
 from __future__ import annotations
 
@@ -92,6 +92,6 @@ def _discard(kept: Any) -> None:
 
 
 def forget() -> None:
-    """Let go of a preview whose file is gone."""
+    """Discard a preview whose file was closed."""
     global _running
     _running = None

@@ -1,4 +1,4 @@
-"""What the retargeting panel holds, kept with the scene."""
+"""Settings of the retargeting panel, stored in the scene."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a retargeted Action remembers: which bones are which parts, and the facts of the lift that it came from."""
+"""Metadata of a retargeted Action: its bone map, and the facts of the lift that it came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a target rig really moves: each control is turned once, and what follows it is looked at.
+"""Measured response of a target rig: each control is rotated once, and the bones that follow it are recorded.
 
 This needs to know nothing of a rig's constraints, of bones between the mapped ones or of what they inherit, and holds
 for plain skeletons and control rigs alike.
@@ -82,7 +82,7 @@ class Bend:
 
 @dataclass(frozen=True, eq=False)
 class RigResponse:
-    """A target rig, looked at.
+    """The measured response of a target rig.
 
     Attributes:
         parts: where its parts are and what they follow.
@@ -102,7 +102,7 @@ class RigResponse:
 def measure_response(
     context: Any, armature: Any, rig: RigMap, keys: Sequence[str], ik: Sequence[tuple[str, str]]
 ) -> RigResponse:
-    """Look how a rig moves. Call it inside ``as_it_was``: it leaves the pose changed.
+    """Measure how a rig moves. Call it inside ``as_it_was``: it leaves the pose changed.
 
     Args:
         context: its view layer evaluates the rig.
@@ -181,7 +181,7 @@ def _turned(bone: Any) -> None:
 
 
 def _followers(after: Array, before: Array, bone: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which bones turned as bone ``own`` did, and which turned otherwise."""
+    """Which bones rotated as ``bone`` did, and which rotated differently."""
     change = multiply(after, conjugate(before))
     moved = np.linalg.norm(to_vector(change), axis=-1) > _SAME
     differs = np.linalg.norm(to_vector(multiply(conjugate(change[bone]), change)), axis=-1) > _SAME

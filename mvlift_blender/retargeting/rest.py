@@ -1,4 +1,4 @@
-"""Rest geometry of two bodies against each other: which way they face, how much they are turned, how much longer."""
+"""Comparison of two bodies at rest: heading, rotation of the parts, ratio of lengths."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def facing(target: Parts, source: Parts) -> Array:
 
 
 def leg_ratio(target: Parts, source: Parts) -> float:
-    """How much longer the target's legs are that carry the hips."""
+    """Ratio of the target's leg length to the source's, of the legs that carry the hips."""
     target_length, source_length = target.leg_length(source), source.leg_length(target)
     if target_length > 0 and source_length > 0:
         return target_length / source_length

@@ -1,4 +1,4 @@
-"""An armature's pose, properties and animation, taken off for a while and put back."""
+"""An armature's pose, properties and animation, removed temporarily and restored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RigState:
 
 
 def take_state(armature: Any, settings: Iterable[Setting] = ()) -> RigState:
-    """What ``restore_state`` needs; ``settings`` name the properties that will be changed."""
+    """The state for ``restore_state``; ``settings`` name the properties that will be changed."""
     bones, animation = armature.pose.bones, armature.animation_data
     channels = {n: _read(bones, n, c) for n, c in _CHANNELS.items()}
     values = tuple((s.bone, s.property, bones[s.bone].get(s.property)) for s in settings if s.bone in bones)

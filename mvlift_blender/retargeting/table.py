@@ -94,7 +94,7 @@ def map_of(settings: Any) -> RigMap | None:
 
 
 def mirror_row(settings: Any, index: int) -> str:
-    """Give the part on the other side the mirrored bone; what was done, as a sentence.
+    """Give the part on the other side the mirrored bone; returns a report.
 
     Raises:
         MvliftError: the row is of the middle, or the rig has no such bone.

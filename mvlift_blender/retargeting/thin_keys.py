@@ -45,7 +45,7 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class ThinnedRig:
-    """What is left of a motion. ``error`` is the largest distance in metres that a part is off in any frame."""
+    """A thinned motion. ``error`` is the largest distance in metres that a part is off in any frame."""
 
     kept: tuple[Kept, ...]
     error: float

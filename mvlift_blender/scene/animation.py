@@ -1,4 +1,4 @@
-"""The one place that knows how Blender's animation API changed.
+"""All differences between versions of Blender's animation API.
 
 Blender 4.2 and 4.3 keep F-curves in the Action; 4.4 adds slots, layers and channelbags and keeps the old way as a
 shortcut; 5.0 removes the shortcut, and moves the selection of bones from the armature to its pose. Keys are written

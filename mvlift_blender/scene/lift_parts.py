@@ -20,7 +20,7 @@ _ASIDE: Final = ".previous"
 
 
 def mark(part: Any, kind: str, lift: str) -> None:
-    """Say of an object that it is part of a lift; of another data-block, that a lift made it."""
+    """Mark an object as part of a lift, or another data-block as made by a lift."""
     part[LIFT] = lift
     if isinstance(part, bpy.types.Object):
         part[PART] = kind
@@ -66,7 +66,7 @@ def _collections(parts: Iterable[Any]) -> list[Any]:
 
 
 def remove_lift(armature: Any, heir: Any | None = None) -> str:
-    """Take a lift out of the file: armature, body, camera, objects, Actions, collection; what went, as a sentence.
+    """Take a lift out of the file: armature, body, camera, objects, Actions, collection; returns a report.
 
     What the user put into the lift's collection stays, in the scene's own. A camera that other people of the same lift
     are seen by goes with the last of them.
@@ -95,7 +95,7 @@ def remove_lift(armature: Any, heir: Any | None = None) -> str:
 
 
 def _hand_over(old: list[Any], new: list[Any]) -> None:
-    """Let what points to parts of the old lift point to the same parts of the new one."""
+    """Remap users of the old lift's parts to the same parts of the new lift."""
     for part in old:
         other = next((o for o in new if o.get(PART) == part.get(PART) and o.type == part.type), None)
         if other is not None:
@@ -114,7 +114,7 @@ def _actions(parts: list[Any], lift: Any) -> list[Any]:
 
 
 def adopt(scene: Any, armature: Any, camera: bool, size: bool, frames: bool) -> str:
-    """Let a scene follow a lift, as far as it is asked for; what it is now, as a sentence.
+    """Set a scene's camera, size and range from a lift, as chosen; returns a report.
 
     Args:
         scene: to be changed.

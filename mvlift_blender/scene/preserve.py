@@ -1,4 +1,4 @@
-"""Leave no trace: what a failed operation made is removed, and what it changed is put back."""
+"""Restoring the scene after a failed operation."""
 
 from __future__ import annotations
 

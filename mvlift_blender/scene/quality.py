@@ -1,4 +1,4 @@
-"""How far each part of a lift can be trusted: curves on the armature, markers and the list of doubtful parts."""
+"""Quality of a lift over time: curves on the armature, markers and the list of doubtful parts."""
 
 from __future__ import annotations
 

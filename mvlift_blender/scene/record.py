@@ -1,4 +1,4 @@
-"""What an Action remembers of the lift that made it, so that clean-up and lifting again work in a reopened file too."""
+"""Metadata of a lift, stored with its Action, so that clean-up and lifting again work in reopened files."""
 
 from __future__ import annotations
 

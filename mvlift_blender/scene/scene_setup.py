@@ -1,4 +1,4 @@
-"""Whether a lift may set the scene up, what it sets then, and what it says about it."""
+"""Whether a lift sets up the scene, and the values that it sets."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def apply_values(scene: Any, values: SceneValues) -> None:
 
 
 def is_new(scene: Any) -> bool:
-    """True where nobody has set anything up yet: no saved file, no camera, no keys, the values of an empty file.
+    """True for a new scene: no saved file, no camera, no keys, the values of an empty file.
 
-    What an earlier lift set up and nobody changed since counts as not set.
+    Values that an earlier lift set and that were not changed since are ignored.
     """
     if bpy.data.filepath or _strips(scene) or len(scene.timeline_markers):
         return False

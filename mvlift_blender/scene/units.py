@@ -1,4 +1,4 @@
-"""Metres and Blender's units: a scene says how long one unit is."""
+"""Conversion between metres and a scene's units."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Blender properties: what the panels hold with the scene, and the extension's preferences."""
+"""Blender properties of scenes and preferences."""

@@ -1,4 +1,4 @@
-"""Settings of version 0.1 in saved files: what has another name or place since is read from where it was."""
+"""Reading settings of version 0.1 in saved files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SUBJECTS: Final = ("human", "human+box", "human+object", "quadruped17", "ungula
 
 
 def bring_up_to_date(settings: Any) -> None:
-    """Read what version 0.1 kept of a scene; what was set since stays.
+    """Convert a scene's settings of version 0.1; later values are kept.
 
     Args:
         settings: of a scene of the file that was opened.

@@ -1,4 +1,4 @@
-"""What the panel knows of each person found in the keypoint files."""
+"""Properties of each person in the keypoint files."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 from collections.abc import Sequence

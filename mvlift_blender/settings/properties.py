@@ -1,4 +1,4 @@
-"""What the panels hold, kept with the scene (and, for the running job, with the window manager)."""
+"""Properties of scenes, and of the window manager for the running job."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 import bpy

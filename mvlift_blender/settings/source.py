@@ -1,4 +1,4 @@
-"""What the panel knows of each imported keypoint file: its video, picture size and frame rate."""
+"""Properties of each imported keypoint file: its video, picture size and frame rate."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
 from fractions import Fraction
@@ -67,7 +67,7 @@ def _compare(source: Any) -> None:
 
 
 class SourceFinding(bpy.types.PropertyGroup):
-    """Something that does not fit between a keypoint file and its video, and the button that mends it."""
+    """A mismatch between a keypoint file and its video, and the button that corrects it."""
 
     text: StringProperty(name="Finding", description="A mismatch between keypoints and video")
     fix: StringProperty(name="Fix", description="What the button changes")

@@ -33,7 +33,7 @@ _INSET: Final = 0.38
 
 @dataclass(frozen=True)
 class Other:
-    """Somebody else in the frame: clip, row of it, place in the list, name."""
+    """Another person in the frame: clip, row of it, place in the list, name."""
 
     clip: KeypointClip
     row: int
