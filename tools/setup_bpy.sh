@@ -26,5 +26,5 @@ fi
 test -x "$venv/bin/python" || "$python" -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --upgrade pip
 # Blender 4.2 to 5.0 are built against numpy 1
-"$venv/bin/python" -m pip install --quiet "bpy==$blender" "numpy>=1.26,<2" "$torch" "pytest>=8" --editable ".[video]"
+"$venv/bin/python" -m pip install --quiet "bpy==$blender" "numpy>=1.26,<2" "$torch" "pytest>=8" "scipy>=1.11" --editable ".[video]"
 "$venv/bin/python" -c "import bpy, torch; print('Blender', bpy.app.version_string, 'torch', torch.__version__)"

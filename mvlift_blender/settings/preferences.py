@@ -48,7 +48,7 @@ class MVLiftPreferences(bpy.types.AddonPreferences):
     )
     interpreter: StringProperty(
         name="Interpreter",
-        description="A Python executable with numpy, scipy, safetensors and onnxruntime (and torch for CUDA). "
+        description="A Python executable with numpy, safetensors and onnxruntime (and torch for CUDA). "
         "MVLift itself need not be installed in it",
         subtype="FILE_PATH",
         update=_engine_changed,

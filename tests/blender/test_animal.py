@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("extension")
 @pytest.fixture(scope="module")
 def motion() -> LiftedMotion:
     """What `mvlift.lift` makes of the beginning of the dog."""
-    for package in ("torch", "safetensors", "roma"):
+    for package in ("torch", "safetensors"):
         pytest.importorskip(package, reason=f"this Blender's Python has no {package} to compare with")
     clip = read_keypoints(DOG)[0].restricted(0, COUNT - 1)
     return mvlift.lift(clip, subject="quadruped17", preset="fast", device="cpu")

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("extension")
 @pytest.fixture(scope="module")
 def motion() -> LiftedMotion:
     """What `mvlift.lift` makes of the beginning of the bundled clip."""
-    for package in ("torch", "safetensors", "roma"):
+    for package in ("torch", "safetensors"):
         pytest.importorskip(package, reason=f"this Blender's Python has no {package} to compare with")
     return mvlift.lift(walker(COUNT), preset="fast", device="cpu")
 

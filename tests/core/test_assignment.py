@@ -37,5 +37,5 @@ print("done")
 def test_the_light_part_needs_numpy_only(tmp_path: Path) -> None:
     saved = small_motion().save(tmp_path / "m.npz")
     code = CODE.format(walk=str(WALK), motion=str(saved), bvh=str(tmp_path / "m.bvh"))
-    done = run_blocked(code, "scipy", "torch", "msgspec", "h5py", "roma", "safetensors", "tyro", "rich", "PIL")
+    done = run_blocked(code, "scipy", "torch", "msgspec", "h5py", "safetensors", "tyro", "rich", "PIL")
     assert done.stdout.strip() == "done", done.stderr[-2000:]

@@ -156,6 +156,24 @@ def test_a_detectors_constant_offsets_are_found_and_do_not_bend_the_body() -> No
     assert np.abs(fitted.betas[[-3, -1]]).max() < 0.7
 
 
+def test_rounding_does_not_grow_over_the_frames_of_a_long_stiff_motion() -> None:
+    random = np.random.default_rng(3)
+    frames, dof = 400, 4
+    system = MotionSystem(frames, dof, 0)
+    gradient = random.normal(size=(frames, dof))
+    system.add_diagonal(gradient, np.ones((frames, dof)))
+    weight = np.array([1e4, 1e2, 1e6, 1.0])
+    system.add_acceleration(np.zeros((frames - 2, dof)), weight)
+    mixed = np.broadcast_to(random.normal(size=(3, dof)), (frames, 3, dof))
+    system.add_difference(np.zeros((frames - 1, 3)), np.full((frames - 1, 3), 1e5), mixed)
+    bends, steps = (np.diff(np.eye(frames), n=n, axis=0) for n in (2, 1))
+    dense = np.kron(bends.T @ bends, np.diag(weight)) + np.kron(steps.T @ steps, 1e5 * mixed[0].T @ mixed[0])
+    dense += np.eye(frames * dof)
+    dense += 1e-3 * np.diag(np.diag(dense))
+    solved, _ = system.solve(1e-3)
+    assert solved.reshape(-1) == pytest.approx(-np.linalg.solve(dense, gradient.reshape(-1)), rel=1e-7, abs=1e-12)
+
+
 def test_the_banded_system_solves_the_dense_normal_equations() -> None:
     random = np.random.default_rng(2)
     frames, dof, shared = 6, 5, 3

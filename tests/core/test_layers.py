@@ -50,7 +50,7 @@ def test_every_module_imports_without_blender(package: str, folder: str) -> None
 
 
 def test_core_imports_without_training() -> None:
-    done = run_blocked(WALK_ALL.format(package="mvlift"), "mvlift_training", "lightning", "lightning_fabric")
+    done = run_blocked(WALK_ALL.format(package="mvlift"), "mvlift_training", "lightning", "lightning_fabric", "scipy")
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -67,7 +67,7 @@ clean = mvlift.keypoints.clean_clip(mvlift.keypoints.map_clip(clip, "openpose24"
 assert clean.layout.name == "openpose24"
 motion = mvlift.load_motion({motion!r})
 motion.save({bvh!r})
-heavy = [n for n in ("torch", "roma", "safetensors", "lightning_fabric") if n in sys.modules]
+heavy = [n for n in ("torch", "scipy", "safetensors", "lightning_fabric") if n in sys.modules]
 assert not heavy, heavy
 print("light")
 """
@@ -78,7 +78,7 @@ def test_keypoints_motions_and_the_client_work_without_torch(tmp_path: Path) -> 
 
     saved = small_motion().save(tmp_path / "m.npz")
     code = LIGHT.format(walk=str(WALK), motion=str(saved), bvh=str(tmp_path / "m.bvh"))
-    done = run_blocked(code, "torch", "roma", "safetensors", "bpy")
+    done = run_blocked(code, "torch", "scipy", "safetensors", "bpy")
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "light"
     assert (tmp_path / "m.bvh").read_text().startswith("HIERARCHY")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from mvlift.typing import F64
 
@@ -92,30 +91,8 @@ class MotionSystem:
         self.gradient[1:-1] -= 2 * weight * residual
         self.gradient[2:] += weight * residual
 
-    def _banded(self) -> F64:
-        """Lower band storage (2D + 1, T D): row i - j, column j."""
-        frames, dof = self.frames, self.dof
-        band = 2 * dof + 1
-        # Column j of the matrix is row j of `rows`; extra columns keep a block's writes inside its own rows.
-        width = 3 * dof
-        rows = np.zeros((frames * dof + 1, width))
-        item = rows.itemsize
-
-        def block(count: int, below: int) -> F64:
-            """(count, column, row) view of the blocks `below` frames under the diagonal."""
-            strides = (dof * width * item, (width - 1) * item, item)
-            return np.lib.stride_tricks.as_strided(rows.reshape(-1)[below * dof :], (count, dof, dof), strides)
-
-        block(frames, 0)[...] = np.triu(self.diagonal)  # (column, row >= column); symmetric
-        if frames > 1:
-            block(frames - 1, 1)[...] = self.next
-        if frames > 2:
-            index = np.arange(dof)
-            block(frames - 2, 2)[:, index, index] = self.skip
-        return rows[:-1, :band].T
-
     def solve(self, damping: float) -> tuple[F64, F64]:
-        """The damped Gauss-Newton step: (T, D) and (B,), to be added to the unknowns.
+        """The damped Gauss-Newton step: (T, D) and (B,), to be added to the unknowns. Overwrites the matrix.
 
         Raises:
             numpy.linalg.LinAlgError: the damped matrix is not positive definite.
@@ -123,14 +100,47 @@ class MotionSystem:
         index = np.arange(self.dof)
         self.diagonal[:, index, index] *= 1 + damping
         self.diagonal[:, index, index] += 1e-9
-        factor = cholesky_banded(self._banded(), lower=True, check_finite=False)
-        size = self.frames * self.dof
-        right = np.concatenate([self.gradient.reshape(size, 1), self.border.reshape(size, self.shared)], 1)
-        solved = cho_solve_banded((factor, True), right, check_finite=False)
+        solved = self._solve_frames(np.concatenate([self.gradient[..., None], self.border], 2))
         if not self.shared:
-            return -solved[:, 0].reshape(self.frames, self.dof), np.zeros(0)
-        border = self.border.reshape(size, self.shared)
-        schur = self.corner - border.T @ solved[:, 1:]
-        shared = np.linalg.solve(schur, self.corner_gradient - border.T @ solved[:, 0])
-        per_frame = solved[:, 0] - solved[:, 1:] @ shared
-        return -per_frame.reshape(self.frames, self.dof), -shared
+            return -solved[..., 0], np.zeros(0)
+        size = self.frames * self.dof
+        flat, border = solved.reshape(size, -1), self.border.reshape(size, -1)
+        schur = self.corner - border.T @ flat[:, 1:]
+        shared = np.linalg.solve(schur, self.corner_gradient - border.T @ flat[:, 0])
+        per_frame = solved[..., 0] - solved[..., 1:] @ shared
+        return -per_frame, -shared
+
+    def _solve_frames(self, right: F64) -> F64:
+        """Solves the part of the frames for right sides (T, D, N), by block factors L D L^T.
+
+        Frame t is eliminated with the inverse P of its pivot. The coupling to t + 2 is diagonal, so it costs no product
+        of matrices, and its fill is in the coupling of t + 1 and t + 2. Unknowns are scaled to a diagonal of ones: then
+        damping bounds the condition of every pivot, whatever the units. What rounding adds that is not symmetric would
+        double with every frame, so pivots and inverses are made symmetric.
+        """
+        frames, next_frame = self.frames, self.next
+        scale = 1 / np.sqrt(np.diagonal(self.diagonal, axis1=1, axis2=2))
+        self.diagonal *= scale[:, :, None] * scale[:, None]
+        next_frame *= scale[:-1, :, None] * scale[1:, None]
+        skip = self.skip * scale[:-2] * scale[2:]
+        right *= scale[..., None]
+        inverse, factor = np.empty_like(self.diagonal), np.empty_like(next_frame)
+        for t in range(frames):
+            pivot = self.diagonal[t] + self.diagonal[t].T
+            np.linalg.cholesky(pivot)  # refuses what is not positive definite
+            half = np.linalg.inv(pivot)
+            P = np.add(half, half.T, out=inverse[t])
+            if t + 1 < frames:
+                G = np.matmul(next_frame[t].T, P, out=factor[t])
+                self.diagonal[t + 1] -= G @ next_frame[t]
+                right[t + 1] -= G @ right[t]
+            if t + 2 < frames:
+                self.diagonal[t + 2] -= skip[t][:, None] * P * skip[t]
+                next_frame[t + 1] -= G * skip[t]
+                right[t + 2] -= skip[t][:, None] * (P @ right[t])
+        solution = inverse @ right
+        for t in range(frames - 2, -1, -1):
+            solution[t] -= factor[t].T @ solution[t + 1]
+            if t + 2 < frames:
+                solution[t] -= inverse[t] @ (skip[t][:, None] * solution[t + 2])
+        return np.asarray(solution * scale[..., None])

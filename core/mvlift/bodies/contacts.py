@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, minimum_filter1d
-from scipy.special import expit
 
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.filters import expit, gaussian_filter1d, minimum_filter1d
 from mvlift.typing import F64
 
 __all__ = ["contact_probability", "floor_height", "level_up", "point_speed", "resting", "standing"]
@@ -74,7 +73,7 @@ def point_speed(points: F64, fps: float) -> F64:
         moved = np.linalg.norm(np.diff(points, axis=0), axis=-1) * fps
         speed[:-1] = moved
         speed[1:] = np.maximum(speed[1:], moved)
-    return np.asarray(gaussian_filter1d(speed, fps / 30, axis=0))
+    return gaussian_filter1d(speed, fps / 30, reflect=True)
 
 
 def resting(points: F64, up: F64, fps: float, speed: F64 | None = None) -> F64:
@@ -83,7 +82,7 @@ def resting(points: F64, up: F64, fps: float, speed: F64 | None = None) -> F64:
     Like ``contact_probability``, but heights count from the lowest point of the seconds around, so that a floor which
     still seems to slope does not hide its contacts.
     """
-    lowest = minimum_filter1d((points @ up).min(1), 2 * round(0.6 * fps) + 1, mode="nearest")
+    lowest = minimum_filter1d((points @ up).min(1), 2 * round(0.6 * fps) + 1)
     return contact_probability(points, up, lowest[:, None], fps, speed=speed)
 
 

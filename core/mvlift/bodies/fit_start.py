@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, median_filter
 
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.filters import gaussian_filter1d, median_filter
 from mvlift.kinematics.rotations import rotation_between
 from mvlift.typing import F64
 
@@ -86,8 +86,8 @@ def camera_path(points: F64, pixels: F64, confidence: F64, K: F64, fps: float) -
         return np.tile([0.0, 0.0, 3.0], (len(points), 1))
     depth = np.linalg.solve(normal[known] + 1e-9 * np.eye(3), right[known][..., None])[:, 2, 0]
     depth = np.interp(np.arange(len(points)), known, np.clip(depth, 0.5, 100))
-    depth = median_filter(depth, min(2 * round(fps / 2) + 1, 2 * len(depth) - 1), mode="nearest")
-    depth = gaussian_filter1d(depth, 0.2 * fps, mode="nearest")
+    depth = median_filter(depth, min(2 * round(fps / 2) + 1, 2 * len(depth) - 1))
+    depth = gaussian_filter1d(depth, 0.2 * fps)
     aside = np.stack([(w * (r * (z + depth[:, None]) - p)).sum(1) for r, p in ((u, x), (v, y))], 1)
     aside = aside[known] / w[known].sum(1)[:, None]
     aside = np.stack([np.interp(np.arange(len(points)), known, column) for column in aside.T], 1)

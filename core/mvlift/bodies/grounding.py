@@ -7,12 +7,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from mvlift.bodies.contacts import SPEED, contact_probability, floor_height, point_speed, resting
 from mvlift.bodies.fit_problem import FitTargets
 from mvlift.bodies.runs import runs
 from mvlift.bodies.supports import Support
+from mvlift.filters import gaussian_filter1d, uniform_filter1d
 from mvlift.typing import F64
 
 __all__ = ["Ground", "View", "find_anchors", "find_ground", "seen_speed", "view_of"]
@@ -71,7 +71,7 @@ class View:
         """(T,) metres a second across the line of sight of what is seen as a keypoint and is at ``points`` (T, 3)."""
         frames, sigma = np.arange(len(points)), SMOOTH_SECONDS * fps
         seen = self.pixels[:, column] if self.rays is None else self.rays[:, column]
-        smooth = [gaussian_filter1d(np.interp(frames, frames[here], v[here]), sigma, mode="nearest") for v in seen.T]
+        smooth = [gaussian_filter1d(np.interp(frames, frames[here], v[here]), sigma) for v in seen.T]
         if self.rays is None or self.path is None:
             return np.asarray(
                 np.hypot(*(np.gradient(v) for v in smooth)) * fps * np.maximum(points[:, 2], 0.2) / self.focal
@@ -131,7 +131,7 @@ def seen_speed(
     speed = point_speed(points, fps)
     if view is None or len(points) < 3:
         return speed
-    step = np.gradient(gaussian_filter1d(points, SMOOTH_SECONDS * fps, axis=0, mode="nearest"), axis=0) * fps
+    step = np.gradient(gaussian_filter1d(points, SMOOTH_SECONDS * fps), axis=0) * fps
     offset = points if view.path is None else points - view.path[:, None]
     ray = offset / np.maximum(np.linalg.norm(offset, axis=-1, keepdims=True), 1e-6)
     along = np.abs((step * ray).sum(-1))
@@ -265,7 +265,7 @@ def find_anchors(points: F64, ground: Ground, up: F64, fps: float) -> tuple[F64,
                 anchors[part, c] = place + (level - place @ up) * up
                 weights[part, c] = 1.0
     width = max(round(0.1 * fps), 1)
-    return anchors, np.minimum(uniform_filter1d(weights, width, axis=0, mode="nearest"), weights)
+    return anchors, np.minimum(uniform_filter1d(weights, width), weights)
 
 
 def _stays(points: F64, first: int) -> list[slice]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.filters import gaussian_filter1d
 from mvlift.kinematics.chains import world_rotations
 from mvlift.kinematics.rotations import exp_map, log_map, unit
 from mvlift.typing import F64
@@ -57,7 +57,7 @@ def lay_palms(
         flat_now = (contacts[:, column] > 0.5) | (heights[:, column] < HAND_LENGTH)
         if not (contacts[:, column] > 0.5).any():
             continue
-        share = gaussian_filter1d(flat_now.astype(np.float64), FADE_SECONDS * fps, mode="nearest")
+        share = gaussian_filter1d(flat_now.astype(np.float64), FADE_SECONDS * fps)
         elbow, wrist = joints.index(f"{side}_elbow"), joints.index(f"{side}_wrist")
         forearm = world[:, elbow] @ unit(skeleton.rest_joints[wrist] - skeleton.rest_joints[elbow])
         trunk = world[:, joints.index("spine3"), :, 1]  # its y axis points to the head

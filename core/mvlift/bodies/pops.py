@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
+from mvlift.filters import binary_dilation
 from mvlift.typing import F64
 
 __all__ = ["MAX_ACCELERATION", "find_pops"]
@@ -37,6 +37,6 @@ def find_pops(points: F64, fps: float) -> NDArray[np.bool_]:
     bend = points[2 * step :] - 2 * points[step:-step] + points[: -2 * step]
     bad[step:-step] = np.linalg.norm(bend, axis=-1) * (fps / step) ** 2 > MAX_ACCELERATION
     beside = max(1, round(BESIDE_SECONDS * fps))
-    bad = np.asarray(binary_dilation(bad, np.ones((2 * beside + 1, 1), dtype=bool)))
+    bad = binary_dilation(bad, 2 * beside + 1)
     bad[:, bad.mean(0) > MAX_SHARE] = False
     return bad

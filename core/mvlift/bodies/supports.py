@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.filters import maximum_filter1d
 from mvlift.typing import F64
 
 __all__ = ["SEEN_SECONDS", "Support", "seen_supports", "supports_on", "with_supports"]
@@ -95,4 +95,4 @@ def seen_supports(
         columns = [names.index(n) for n in support.seen if n in names]
         if support.seen:
             out[:, c] = (confidence[:, columns] > 0).any(1) if columns else 0.0
-    return np.asarray(maximum_filter1d(out, 2 * round(SEEN_SECONDS * fps) + 1, axis=0, mode="nearest"))
+    return maximum_filter1d(out, 2 * round(SEEN_SECONDS * fps) + 1)

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from mvlift.cameras.track import CameraTrack
 from mvlift.detection.video import open_frames, probe_video
 from mvlift.errors import CameraError
+from mvlift.filters import savgol_filter
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.typing import F64
 
@@ -228,7 +228,7 @@ def turning_camera(homographies: Homographies, focal: float) -> tuple[CameraTrac
 def _smooth(values: F64) -> F64:
     """Values (T,) with the trembling of single frames taken out; steady changes stay as they are."""
     window = min(9, len(values) - 1 + len(values) % 2)
-    return np.asarray(savgol_filter(values, window, 2)) if window > 3 else values
+    return savgol_filter(values, window) if window > 3 else values
 
 
 def _rotations(G: F64, focal: float) -> tuple[F64, F64]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from mvlift.cameras.track import CameraTrack, Scale
+from mvlift.kinematics.rotations import mean_rotation
 from mvlift.typing import F64
 
 __all__ = ["MovingView", "angles_of", "moving_view", "rays_of_angles"]
@@ -129,7 +129,7 @@ def moving_view(track: CameraTrack, default: F64) -> MovingView:
     frames = len(track)
     K = np.broadcast_to(default, (frames, 3, 3)).copy() if track.K is None else track.K
     reference = np.median(K, axis=0)
-    mean = Rotation.from_matrix(track.R).mean().as_matrix()
+    mean = mean_rotation(track.R)
     centres = np.zeros((frames, 3)) if track.scale == "none" else track.centres
     origin = centres[0]
     return MovingView(

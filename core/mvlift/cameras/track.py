@@ -8,9 +8,9 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
 
 from mvlift.errors import CameraError
+from mvlift.kinematics import quaternions
 from mvlift.typing import F64
 
 __all__ = ["OPENGL", "CameraTrack", "Scale", "track_from_poses"]
@@ -132,7 +132,10 @@ class CameraTrack:
 
     def _interpolated(self, wanted: NDArray[np.int64]) -> CameraTrack:
         at = self.frames.astype(np.float64)
-        R = Slerp(at, Rotation.from_matrix(self.R))(wanted).as_matrix()
+        after = np.clip(np.searchsorted(self.frames, wanted), 1, len(self) - 1)
+        share = (wanted - at[after - 1]) / (at[after] - at[after - 1])
+        turns = quaternions.from_matrix(self.R)
+        R = quaternions.to_matrix(quaternions.slerp(turns[after - 1], turns[after], share))
         centre = np.stack([np.interp(wanted, at, column) for column in self.centres.T], 1)
         K = None
         if self.K is not None:

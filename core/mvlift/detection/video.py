@@ -45,7 +45,7 @@ OVERVIEW_SIDE: Final = 448
 _FOCAL_KEY: Final = "focal_length.35mm_equivalent"
 _FULL_FRAME_WIDTH: Final = 36.0
 """Millimetres; a "35 mm equivalent" focal length refers to a picture so wide."""
-_REMEDY: Final = "Play it with another program, or convert it: ffmpeg -i VIDEO -c:v libx264 converted.mp4"
+_REMEDY: Final = "Convert it (ffmpeg -i VIDEO -c:v libx264 converted.mp4) and open what comes out."
 
 
 @dataclass(frozen=True)

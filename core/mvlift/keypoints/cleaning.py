@@ -9,14 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.filters import whittaker_smoother
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.corrections import CORRECTED
 from mvlift.keypoints.layouts import Layout
-from mvlift.typing import F64
+from mvlift.typing import F64, BoolArray
 
 __all__ = ["clean_clip"]
-
-BoolArray = NDArray[np.bool_]
 
 OUTLIER: Final = 0.12
 """Distance to the smooth path, as a share of the body's size, at which the weight of a detection is halved."""
@@ -99,21 +98,14 @@ def _repair_sides(points: F64, confidence: F64, layout: Layout, size: float) -> 
     return changed
 
 
-def _smooth(values: F64, weight: F64, stiffness: float) -> F64:
-    """(T, 2) minimiser of Σ w (x - values)² + stiffness Σ (x_{t+1} - 2 x_t + x_{t-1})² (Whittaker 1923)."""
-    frames = len(values)
-    band = np.zeros((3, frames))
-    band[2] = weight + 1e-9
-    if frames > 2:
-        band[2, :-2] += stiffness
-        band[2, 1:-1] += 4 * stiffness
-        band[2, 2:] += stiffness
-        band[1, 1:-1] -= 2 * stiffness
-        band[1, 2:] -= 2 * stiffness
-        band[0, 2:] += stiffness
-    from scipy.linalg import solveh_banded  # imported here because readers work without scipy
-
-    return np.asarray(solveh_banded(band, values * weight[:, None], check_finite=False))
+def _robust_paths(points: F64, confidence: F64, stiffness: float, size: float) -> tuple[F64, F64]:
+    """Smooth paths (T, N, 2) through keypoints, and the weight of each detection (T, N) after that."""
+    path, belief = points, confidence
+    for _ in range(3):
+        path = whittaker_smoother(points, belief, stiffness)
+        residual = np.linalg.norm(points - path, axis=-1) / (OUTLIER * size)
+        belief = confidence / (1 + residual**4)
+    return path, belief
 
 
 def _interpolated(values: F64, seen: BoolArray) -> F64:
@@ -162,23 +154,19 @@ def clean_clip(clip: KeypointClip, *, smoothing: float = 1.0) -> KeypointClip:
     rate = float(clip.fps) if clip.fps is not None else 30.0
     stiffness = STIFFNESS * smoothing * (rate / 30) ** 4
     longest = max(1, round(GAP_SECONDS * rate))
+    columns = np.flatnonzero((confidence > 0).sum(0) >= 3)
+    path, belief = _robust_paths(points[:, columns], confidence[:, columns], max(stiffness, STIFFNESS * 0.2), size)
     outliers = filled = 0
-    for k in range(points.shape[1]):
-        known = confidence[:, k] > 0
-        if known.sum() < 3:
-            continue
+    for column, k in enumerate(columns):
         detected, sure = points[:, k], confidence[:, k]
-        path, belief = detected, sure
-        for _ in range(3):
-            path = _smooth(detected, belief, max(stiffness, STIFFNESS * 0.2))
-            residual = np.linalg.norm(detected - path, axis=1) / (OUTLIER * size)
-            belief = sure / (1 + residual**4)
-        gone = known & (belief < 0.2 * sure)
+        known = sure > 0
+        gone = known & (belief[:, column] < 0.2 * sure)
         gap = _short_gaps(known & ~gone, longest)
         outliers, filled = outliers + int(gone.sum()), filled + int(gap.sum())
-        result = path if smoothing > 0 else np.where(known[:, None] & ~gone[:, None], detected, path)
+        smooth = path[:, column]
+        result = smooth if smoothing > 0 else np.where(known[:, None] & ~gone[:, None], detected, smooth)
         nearest_confidence = _interpolated(sure[:, None], known & ~gone)[:, 0] if (known & ~gone).any() else sure
-        confidence[:, k] = np.where(gap, FILLED * nearest_confidence, np.where(gone, 0.0, belief))
+        confidence[:, k] = np.where(gap, FILLED * nearest_confidence, np.where(gone, 0.0, belief[:, column]))
         points[:, k] = result
     _keep_corrected(clip, points, confidence)
     note = {"swapped": swapped, "outliers": outliers, "filled": filled}

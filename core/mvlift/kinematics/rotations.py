@@ -6,7 +6,7 @@ import numpy as np
 
 from mvlift.typing import F64
 
-__all__ = ["euler_zxy", "exp_map", "log_map", "rotation_between", "skew", "unit"]
+__all__ = ["euler_zxy", "exp_map", "log_map", "mean_rotation", "rotation_between", "skew", "unit"]
 
 
 def unit(vector: F64) -> F64:
@@ -95,3 +95,9 @@ def euler_zxy(rotation: F64) -> F64:
         nearer = (np.abs(b - last).sum(-1) < np.abs(a - last).sum(-1))[..., None]
         angles[t] = np.where(nearer, b, a)
     return angles
+
+
+def mean_rotation(rotations: F64) -> F64:
+    """(3, 3) rotation with the least sum of squared chordal distances to (T, 3, 3) (Moakher 2002)."""
+    u, _, v = np.linalg.svd(rotations.sum(0))
+    return np.asarray(u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v)

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from mvlift.filters import gaussian_filter1d
 from mvlift.typing import F64
 
 __all__ = ["path_size"]
@@ -48,7 +48,7 @@ def path_size(centre: F64, feet: F64, root: F64, confidence: F64, fps: float) ->
     if len(centre) <= 2 * span or np.ptp(centre, axis=0).max() < 1e-9:
         return None
     smooth = 0.05 * fps
-    feet, root = (gaussian_filter1d(v, smooth, axis=0, mode="nearest") for v in (feet, root))
+    feet, root = (gaussian_filter1d(v, smooth) for v in (feet, root))
     e = centre[span:] - centre[:-span]  # (S, 3)
     d = feet[span:] - feet[:-span]  # (S, F, 3)
     seen = np.minimum(confidence[span:], confidence[:-span]) > 0

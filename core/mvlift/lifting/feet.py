@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.fit_problem import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.filters import gaussian_filter1d
 from mvlift.kinematics.chains import world_rotations
 from mvlift.kinematics.rotations import exp_map
 from mvlift.typing import F64
@@ -47,7 +47,7 @@ def bend_toes(fitted: BodyFit, skeleton: BodySkeleton, contacts: tuple[str, ...]
         ankle, ball = skeleton.joint_names.index(ankle_name), skeleton.joint_names.index(ball_name)
         tip = points[skeleton.keypoint_names.index(names[0])]
         toe, heel = (fitted.contacts[:, contacts.index(n)] for n in names)
-        share = gaussian_filter1d(toe * (1 - heel), BLEND_SECONDS * fps, mode="nearest")
+        share = gaussian_filter1d(toe * (1 - heel), BLEND_SECONDS * fps)
         if share.max(initial=0) < 0.05:
             continue
         world = world_rotations(skeleton.parents, rotations)

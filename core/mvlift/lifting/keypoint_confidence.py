@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.filters import gaussian_filter1d
 from mvlift.typing import F64
 
 __all__ = ["expected_error", "keypoint_confidence"]
@@ -39,14 +40,12 @@ def expected_error(points: F64, root: F64, fps: float) -> F64:
         root: (T, 3) metres.
         fps: frames a second.
     """
-    from scipy.ndimage import gaussian_filter1d  # the module is imported where there is numpy alone
-
     local = points - root[:, None]
     distance = np.linalg.norm(local, axis=-1)
     speed = np.zeros_like(distance)
     if len(points) > 1:
         speed = np.linalg.norm(np.gradient(local, axis=0), axis=-1) * fps
-        speed = gaussian_filter1d(speed, SMOOTHING * fps, axis=0, mode="nearest")
+        speed = gaussian_filter1d(speed, SMOOTHING * fps)
     return np.asarray(SCALE * (distance + 0.05) ** REACH * (speed + 0.2) ** SPEED)
 
 

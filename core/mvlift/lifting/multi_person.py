@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from mvlift.bodies.skeleton import BodySkeleton
-from mvlift.kinematics.rotations import rotation_between
+from mvlift.kinematics.rotations import mean_rotation, rotation_between
 from mvlift.lifting.size import rescale
 from mvlift.lifting.world import world_axes
 from mvlift.motion import Camera, LiftedMotion
@@ -179,7 +178,7 @@ def _beside_camera(motion: LiftedMotion, first: LiftedMotion) -> LiftedMotion:
     (R, t), (first_R, first_t) = _poses(motion), _poses(first)
     rows = np.clip(common - later, 0, len(motion) - 1)
     back = first_R[common].transpose(0, 2, 1)
-    A = Rotation.from_matrix(back @ R[rows]).mean().as_matrix()
+    A = mean_rotation(back @ R[rows])
     b = np.einsum("tab,tb->ta", back, t[rows] - first_t[common]).mean(0)
     return motion.transformed(A, b)
 

@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from mvlift.cameras.moving import rays_of_angles
 from mvlift.errors import LiftError
+from mvlift.filters import gaussian_filter1d
 from mvlift.lifting.subjects import Bone, Subject
 from mvlift.typing import F64
 
@@ -134,7 +134,7 @@ def _apparent_scale(points: F64, seen: NDArray[np.bool_], subject: Subject) -> F
     for bones in (subject.scale_bones, subject.scale_fallback_bones):
         scale = _bone_scale(points, seen, subject, bones)
         if not np.isnan(scale).any():
-            return np.asarray(gaussian_filter1d(scale, 15, mode="nearest"))
+            return gaussian_filter1d(scale, 15)
     raise LiftError("No bone of the body is seen often enough to measure its size.", "Check the keypoint layout.")
 
 

@@ -139,7 +139,7 @@ _NO_MEMORY: Final = (
     "bad_alloc",
 )  # fmt: skip
 """How torch says it on graphics cards, on the processor, and on Windows; ONNX Runtime; C++."""
-NEEDED: Final = ("numpy", "scipy", "safetensors", "onnxruntime", "array_api_compat", "threadpoolctl")
+NEEDED: Final = ("numpy", "safetensors", "onnxruntime", "array_api_compat", "threadpoolctl")
 """Modules without which nothing can be lifted."""
 
 

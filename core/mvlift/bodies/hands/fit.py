@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.hands.model import HandModel
 from mvlift.bodies.hands.refine import HandPose, refine_hand
 from mvlift.bodies.hands.search import finger_costs, finger_paths
 from mvlift.bodies.hands.view import HandView, view_hand
 from mvlift.bodies.hands.wrist import best_path, palm_candidates, wrist_cost
+from mvlift.filters import gaussian_filter1d
 from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.typing import F64
 
@@ -135,4 +135,4 @@ def _filled_angles(angles: F64, rows: NDArray[np.int64], frames: int, fps: float
     """(T, 5, 5) angles between seen frames, with the steps of the grid smoothed away."""
     flat = angles.reshape(len(rows), -1)
     filled = np.stack([np.interp(np.arange(frames), rows, column) for column in flat.T], 1)
-    return np.asarray(gaussian_filter1d(filled, 0.05 * fps, axis=0, mode="nearest").reshape(frames, 5, 5))
+    return gaussian_filter1d(filled, 0.05 * fps).reshape(frames, 5, 5)

@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.hands.model import HandModel
+from mvlift.filters import gaussian_filter1d
 from mvlift.typing import F64
 
 __all__ = ["HandView", "depth_cost", "palm_maps", "view_hand"]
@@ -167,7 +167,7 @@ def view_hand(
         weight=confidence / sigma[:, None] ** 2,
         turn=turn,
         distance=distance,
-        quality=np.clip(gaussian_filter1d(quality.astype(np.float64), 0.04 * fps, mode="nearest"), 0, 1),
+        quality=np.clip(gaussian_filter1d(quality.astype(np.float64), 0.04 * fps), 0, 1),
         seen=seen & (_ramp(length, 0.5 * SMALL_PALM[0], SMALL_PALM[0]) > 0),
         depth=np.full(points.shape[:2], np.nan) if depth is None else depth * (distance / focal)[:, None],
     )
@@ -189,6 +189,6 @@ def _distances(scale: F64, seen: NDArray[np.bool_], confidence: F64, usual: F64,
     deviation = (offset - common) / SCALE_SIGMA
     weight = weight / (1 + (deviation / 2) ** 2) ** 2
     width = SCALE_SECONDS * fps
-    top = gaussian_filter1d(weight * (offset - common), width, mode="nearest")
-    bottom = gaussian_filter1d(weight, width, mode="nearest") + 1 / SCALE_SIGMA**2
+    top = gaussian_filter1d(weight * (offset - common), width)
+    bottom = gaussian_filter1d(weight, width) + 1 / SCALE_SIGMA**2
     return np.asarray(usual * np.exp(common + top / bottom))

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_closing, binary_opening, gaussian_filter1d
 
 from mvlift.bodies.banded import MotionSystem
+from mvlift.filters import binary_closing, binary_opening, gaussian_filter1d
 from mvlift.kinematics.rotations import exp_map, log_map, skew
 from mvlift.lifting.objects.grips import find_grips
 from mvlift.lifting.objects.shape import ObjectShape
@@ -113,17 +113,15 @@ def at_rest(targets: ObjectTargets) -> BoolArray:
         known = np.flatnonzero(seen[:, p])
         for axis in range(2 * bool(len(known))):
             filled[:, p, axis] = np.interp(frames, known, targets.pixels[known, p, axis])
-    smooth = gaussian_filter1d(filled, 0.08 * targets.fps, axis=0, mode="nearest")
+    smooth = gaussian_filter1d(filled, 0.08 * targets.fps)
     half = max(1, round(0.25 * targets.fps))
     before, after = np.clip(frames - half, 0, None), np.clip(frames + half, None, len(frames) - 1)
     travel = np.linalg.norm(smooth[after] - smooth[before], axis=-1)
     travel = np.ma.median(np.ma.array(travel, mask=~seen), axis=1).filled(np.inf)
     metres = travel * targets.depth / targets.K[0, 0] * (2 * half) / np.maximum(after - before, 1)
     still = metres < STILL_TRAVEL
-    wide = np.ones(max(3, round(0.3 * targets.fps)), dtype=bool)
-    return np.asarray(binary_opening(binary_closing(np.pad(still, len(wide), mode="edge"), wide), wide))[
-        len(wide) : -len(wide)
-    ]
+    wide = max(3, round(0.3 * targets.fps))
+    return binary_opening(binary_closing(np.pad(still, wide, mode="edge"), wide), wide)[wide:-wide]
 
 
 class _Fit:

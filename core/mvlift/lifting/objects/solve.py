@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.kinematics import quaternions
 from mvlift.lifting.objects.fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
 from mvlift.lifting.objects.keypoints import ObjectClip, object_clip
 from mvlift.lifting.objects.shape import ObjectShape, shape_of
@@ -181,9 +181,7 @@ def with_object(motion: LiftedMotion, object_fit: ObjectFit, shape: ObjectShape,
     """
     R, t = motion.camera.R.astype(np.float64), motion.camera.t.astype(np.float64)
     position = (object_fit.position - t) @ R
-    quaternion = Rotation.from_matrix(R.T @ object_fit.rotation).as_quat()[:, [3, 0, 1, 2]]
-    flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(1) < 0, -1.0, 1.0))
-    quaternion[1:] *= flips[:, None]
+    quaternion = quaternions.continuous(quaternions.from_matrix(R.T @ object_fit.rotation))
     points = (object_fit.points - t) @ R
     error = np.linalg.norm(motion.camera.project(points.astype(np.float32)) - seen.raw, axis=-1)
     error = np.where(seen.confidence > 0, error, np.nan)

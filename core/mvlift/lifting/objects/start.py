@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.typing import F64
@@ -104,5 +105,25 @@ def _orthographic_size(shape: ObjectShape, linear: F64) -> F64:
     wanted = np.concatenate([np.ones(2 * len(linear)), np.zeros(len(linear))])
     if shape.kind != "box":
         return np.full(3, float(np.sqrt(np.median((first**2).sum(1) + (second**2).sum(1)) / 2)))
-    inverse, _ = nnls(rows, wanted)
+    inverse = _nonnegative_least_squares(rows, wanted)
     return np.asarray(np.clip(1 / np.sqrt(np.maximum(inverse, 1e-2)), SMALLEST, 5.0))
+
+
+def _nonnegative_least_squares(rows: F64, wanted: F64) -> F64:
+    """(N,) x >= 0 that minimises |rows x - wanted|, for a few unknowns.
+
+    The minimum has a support on which it is the unconstrained minimum, so every support is tried: there are seven
+    of the three edges of a box.
+    """
+    unknowns = rows.shape[1]
+    best, least = np.zeros(unknowns), float(wanted @ wanted)
+    for support in product((False, True), repeat=unknowns):
+        columns = np.flatnonzero(support)
+        if not len(columns):
+            continue
+        x = np.zeros(unknowns)
+        x[columns] = np.linalg.lstsq(rows[:, columns], wanted, rcond=None)[0]
+        residual = float(((rows @ x - wanted) ** 2).sum())
+        if (x >= 0).all() and residual < least:
+            best, least = x, residual
+    return best

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.skeleton import BodySkeleton
+from mvlift.filters import gaussian_filter1d
 from mvlift.kinematics.chains import two_bone_rotations, world_rotations
 from mvlift.typing import F64
 
@@ -57,7 +57,7 @@ def snap_wrists_to_object(
     rest, _ = skeleton.shaped(fitted.betas)
     trans = fitted.root - rest[0]
     rotations = fitted.rotations.copy()
-    share = gaussian_filter1d((grip_probability > 0.3).astype(np.float64), BLEND_SECONDS * fps, axis=0, mode="nearest")
+    share = gaussian_filter1d((grip_probability > 0.3).astype(np.float64), BLEND_SECONDS * fps)
     share = np.maximum(share, grip_probability > 0.3)
     for _ in range(2):  # the keypoint is not quite the joint
         joints, points = skeleton.posed(fitted.betas, rotations, trans)
