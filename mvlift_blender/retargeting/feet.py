@@ -2,153 +2,203 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.rotations import multiply, rotate, shortest_arc
-from .motion import Solved, SourceMotion, TargetParts
+from .motion import Solved, SourceMotion, TargetParts, forward
 from .rest import Parts, ankle_height, ankle_step, facing, heading
-from .roles import SIDES, key, legs
+from .roles import SIDES, key, legs, split_key
+from .support import body_offset, smooth_maximum
 
 __all__ = ["plant_feet", "two_bone"]
 
 Array = NDArray[np.float64]
+Names = tuple[str, str, str]
+_TRUNK: Final = ("hips", "spine", "front_shoulder")
+"""Parts that turn with the trunk of an animal."""
 _STRETCH: Final = 0.9995
-"""A leg is never straighter than this share of its length: a straight knee has no plane to bend in."""
-_LOW: Final = 0.2
-"""Legs reach for feet that are lower than this share of their length; a foot in the air may be out of reach."""
-_MOST_DROP: Final = 0.06
+"""A leg is never made straighter than this share of its length: a straight knee has no plane to bend in."""
+_MOST_STEP: Final = 0.06
+"""Share of the leg by which the body is raised or lowered at most for what the legs cannot do."""
+_BEND: Final = np.radians(4.0)
+"""By how much the angle of a knee may change before the body gives way: two degrees for either bone."""
+_MOST_TURN: Final = np.radians(15.0)
+"""By how much either bone of a leg is turned at most: a limb of quite another build does not reach its goal."""
+_HALVINGS: Final = 7
+_BENT: Final = 0.01
+"""Share of a limb's length by which its middle joint lies beside the line when it is bent."""
 _DOWN: Final = 0.08
 """A foot is down when it is not higher over its lowest place than this share of the leg."""
 _STILL: Final = 0.2
 """Share of its highest speed up to which a foot stands still."""
-_SMOOTH: Final = 3
-"""Standard deviation, in frames, of the kernel that smooths how the body is raised."""
-_NO_LIFT: Final = 0.0012
-"""Share of the leg up to which it bends for the floor, and the body stays."""
 _SHORT: Final = 0.004
 """Share of the leg by which a foot may stay over its goal before the body comes down."""
 _STILL_STEP: Final = 0.004
 """Share of the leg by which a foot that stands still may move in a frame."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Leg:
+    """A leg that both bodies have.
+
+    Attributes:
+        names: keys of its upper bone, lower bone and foot.
+        goal: (T, 3) where its foot should be, up to a constant along the floor.
+        least: (T,) how high the foot must be for its sole not to be under the floor.
+        down: (T,) when it rests.
+        front: (T, 3) where a straight knee would bend to.
+    """
+
+    names: Names
+    goal: Array
+    least: Array
+    down: NDArray[np.bool_]
+    front: Array
+
+
 def plant_feet(source: SourceMotion, target: TargetParts, solved: Solved) -> Solved:
     """The same motion with every foot as still on the floor as the source's, and not under it.
 
-    The hips are raised smoothly by what the legs would have to bend, and come down by one constant where the legs are
-    too short to reach.
+    First the body moves, smoothly, so that the legs of resting feet have least to do; a four-legged one turns about its
+    hind legs too. What is left is done by the legs, in the air going over from one foothold to the next. Where a leg is
+    too short to reach, the body comes down for that while.
     """
-    goals = _goals(source, target, solved)
-    if not goals:
+    found = _legs(source, target, solved)
+    if not found:
         return solved
-    down = [_down(target, goal) for _, goal in goals]
-    feet = [solved.heads[:, target.index[names[2]]] for names, _ in goals]
-    goals = [(n, _under_body(target, foot, goal, d)) for (n, goal), foot, d in zip(goals, feet, down, strict=True)]
-    steps = np.array([(goal - foot) @ target.up for (_, goal), foot in zip(goals, feet, strict=True)])
-    lift = _smooth_lift(steps, np.array(down), _NO_LIFT * target.leg_length())
+    solved = _body_moved(target, solved, found)
+    goals = [_on_foothold(target, leg, solved.heads[:, target.index[leg.names[2]]]) for leg in found]
+    heads, turns = solved.heads.copy(), solved.turns.copy()
     if target.body == "human":  # four legs at once leave no height that suits all
-        solved = replace(solved, heads=solved.heads + lift[:, None, None] * target.up)
-    drop = max(_drop(target, solved, names, goal, source.ground) for names, goal in goals)
-    turns, heads = solved.turns.copy(), solved.heads - drop * target.up
-    most = 0.0
-    for names, goal in goals:
-        upper, lower, end = (target.index[n] for n in names)
-        front = rotate(turns[:, upper], np.cross(target.left, target.up))
-        turn, bend = two_bone(heads[:, upper], heads[:, lower], heads[:, end], goal, front)
-        most = max(most, _angle(turn), _angle(bend))
+        heads += _body_raised(target, heads, found, goals)[:, None, None] * target.up
+    planted, missed = [0.0], [0.0]
+    for leg, goal in zip(found, goals, strict=True):
+        upper, lower_bone, end = (target.index[n] for n in leg.names)
+        turn, bend = _bounded(heads[:, upper], heads[:, lower_bone], heads[:, end], goal, leg.front)
+        planted += [float(np.degrees(_angle(q).max())) for q in (turn, bend)]
         turns[:, upper] = multiply(turn, turns[:, upper])
-        turns[:, lower] = multiply(bend, turns[:, lower])
-        moved = heads[:, upper] + rotate(turn, heads[:, lower] - heads[:, upper])
-        ankle = moved + rotate(bend, heads[:, end] - heads[:, lower])
+        turns[:, lower_bone] = multiply(bend, turns[:, lower_bone])
+        moved = heads[:, upper] + rotate(turn, heads[:, lower_bone] - heads[:, upper])
+        ankle = moved + rotate(bend, heads[:, end] - heads[:, lower_bone])
+        missed.append(float((np.linalg.norm(ankle - goal, axis=-1) * leg.down).max()))
         step = ankle - heads[:, end]
-        heads[:, lower], heads[:, end] = moved, ankle
+        heads[:, lower_bone], heads[:, end] = moved, ankle
         for i, parent in enumerate(target.parents):
             if parent == end:
                 heads[:, i] += step
-    return replace(solved, turns=turns, heads=heads, planted=most)
+    return replace(solved, turns=turns, heads=heads, planted=max(planted), missed=max(missed))
 
 
-def _down(target: TargetParts, goal: Array) -> NDArray[np.bool_]:
-    """(T,) when a foot stands: low, and as good as still."""
-    height, leg = goal @ target.up, max(target.leg_length(), 1e-9)
-    speed = np.linalg.norm(np.gradient(goal, axis=0), axis=-1) if len(goal) > 1 else np.zeros(1)
+def _body_moved(target: TargetParts, solved: Solved, found: Sequence[_Leg]) -> Solved:
+    """The motion with its body, and what hangs on it, moved as its resting feet ask for.
+
+    A person's body moves as it is. Of an animal the hind and front legs each ask for their own offset: the hips take
+    the hind legs', and the trunk turns until the front legs begin where theirs is.
+    """
+    offsets = []
+    for limb in legs(target.body):
+        both = [leg for leg in found if split_key(leg.names[0])[0] == limb[0]]
+        feet = [solved.heads[:, target.index[leg.names[2]]] for leg in both]
+        wanted = np.array([leg.goal - foot for leg, foot in zip(both, feet, strict=True)])
+        if both:
+            offsets.append((both, body_offset(wanted, np.array([leg.down for leg in both]), target.up)))
+    (hind, offset), *others = offsets
+    hips = target.index["hips"]
+    heads = solved.heads + offset[:, None]
+    if not others:
+        return replace(solved, heads=heads)
+    base, end = (_beginning(target, solved, both) for both in (hind, others[0][0]))
+    along = end - base
+    turn = shortest_arc(along, along + others[0][1] - offset)
+    turns = solved.turns.copy()
+    for i, name in enumerate(target.keys):
+        if split_key(name)[0] in _TRUNK:
+            turns[:, i] = multiply(turn, turns[:, i])
+    places = base + offset + rotate(turn, solved.heads[:, hips] - base)
+    return replace(solved, turns=turns, heads=forward(target, turns, places))
+
+
+def _beginning(target: TargetParts, solved: Solved, both: Sequence[_Leg]) -> Array:
+    """(T, 3) the middle between where a pair of legs begins."""
+    return np.asarray(np.mean([solved.heads[:, target.index[leg.names[0]]] for leg in both], axis=0))
+
+
+def _down(target: TargetParts, place: Array) -> NDArray[np.bool_]:
+    """(T,) when a point of a foot rests: low, and as good as still."""
+    height, leg = place @ target.up, max(target.leg_length(), 1e-9)
+    speed = np.linalg.norm(np.gradient(place, axis=0), axis=-1) if len(place) > 1 else np.zeros(1)
     still = speed <= max(_STILL * float(speed.max()), _STILL_STEP * leg)
     return np.asarray((height < height.min() + _DOWN * leg) & still)
 
 
-def _under_body(target: TargetParts, foot: Array, goal: Array, down: NDArray[np.bool_]) -> Array:
-    """(T, 3) goals moved along the floor to where the body, of other proportions, has its foot.
+def _on_foothold(target: TargetParts, leg: _Leg, foot: Array) -> Array:
+    """(T, 3) where a foot goes: its goal while it rests, moved along the floor to where the body has it.
 
-    While a foot is down it is moved by one constant, so that it stays as still as it was; between, the constants go
-    over into each other.
+    While it rests it is moved by one constant, so that it stays as still as it was. In the air it is where the body has
+    it, moved by what goes over from the end of one rest to the beginning of the next, and not under the floor.
 
     Args:
         target: the rig's parts.
-        foot: (T, 3) where the source's directions alone bring the foot.
-        goal: (T, 3) where the source's foot is, scaled.
-        down: (T,) when it stands.
+        leg: its goal and rests.
+        foot: (T, 3) where the directions of the source bring it.
     """
-    up = target.up
-    step = foot - goal
-    step = step - (step @ up)[:, None] * up
-    if not down.any():
-        return goal + step.mean(0)
-    run = np.cumsum(np.diff(down.astype(int), prepend=0) == 1) * down
-    frames = np.flatnonzero(down)
-    held = np.array([step[run == run[t]].mean(0) for t in frames])
-    moved = np.stack([np.interp(np.arange(len(goal)), frames, held[:, i]) for i in range(3)], -1)
-    return goal + moved
+    up, down = target.up, leg.down
+    goal = foot
+    if down.any():
+        step = leg.goal - foot
+        run = np.cumsum(np.diff(down.astype(int), prepend=0) == 1) * down
+        for number in range(1, int(run.max()) + 1):
+            mean = step[run == number].mean(0)
+            step[run == number] -= mean - (mean @ up) * up
+        frames = np.flatnonzero(down)
+        goal = foot + np.stack([np.interp(np.arange(len(foot)), frames, step[frames, i]) for i in range(3)], -1)
+    return goal + np.maximum(leg.least - goal @ up, 0)[:, None] * up
 
 
-def _smooth_lift(steps: Array, down: NDArray[np.bool_], least: float) -> Array:
-    """(T,) by how much the body is raised, smoothly, for the legs to reach the floor as they are.
-
-    A stretched leg that has to become a little shorter bends by many degrees: the body gives way instead.
-
-    Args:
-        steps: (L, T) from each foot up to its goal.
-        down: (L, T) when it stands.
-        least: steps that are left to the legs.
-    """
-    count = down.sum(0)
-    frames = np.flatnonzero(count)
-    if not len(frames):
-        return np.zeros(steps.shape[1])
-    wanted = (steps * down).sum(0)[frames] / count[frames]
-    wanted = np.sign(wanted) * np.maximum(np.abs(wanted) - least, 0.0)
-    lifts = np.interp(np.arange(steps.shape[1]), frames, wanted)
-    reach = np.arange(-3 * _SMOOTH, 3 * _SMOOTH + 1)
-    kernel = np.exp(-0.5 * (reach / _SMOOTH) ** 2)
-    padded = np.pad(lifts, 3 * _SMOOTH, mode="edge")
-    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+def _angle(turns: Array) -> Array:
+    """(T,) angles of turns (T, 4), radians."""
+    return np.asarray(2 * np.arccos(np.clip(np.abs(turns[:, 0]), 0, 1)))
 
 
-def _angle(turns: Array) -> float:
-    """Largest angle of turns (T, 4) in degrees."""
-    return float(np.degrees(2 * np.arccos(np.clip(np.abs(turns[:, 0]), 0, 1))).max())
+def _bounded(hip: Array, knee: Array, end: Array, goal: Array, front: Array) -> tuple[Array, Array]:
+    """``two_bone``, in frames where it would turn a bone by more than _MOST_TURN towards the goal only so far."""
+    share, step = np.ones(len(hip)), 0.5
+    turn, bend = two_bone(hip, knee, end, goal, front)
+    wild = np.maximum(_angle(turn), _angle(bend)) > _MOST_TURN
+    if wild.any():
+        share[wild] = 0.0
+        for _ in range(_HALVINGS):
+            turn, bend = two_bone(hip, knee, end, end + (share + step * wild)[:, None] * (goal - end), front)
+            share += step * (wild & (np.maximum(_angle(turn), _angle(bend)) <= _MOST_TURN))
+            step /= 2
+        turn, bend = two_bone(hip, knee, end, end + share[:, None] * (goal - end), front)
+    return turn, bend
 
 
-def _goals(source: SourceMotion, target: TargetParts, solved: Solved) -> list[tuple[tuple[str, str, str], Array]]:
-    """For each leg that both have: its (upper, lower, foot) keys, and where its foot should begin, (T, 3)."""
-    goals = []
+def _legs(source: SourceMotion, target: TargetParts, solved: Solved) -> list[_Leg]:
+    """The legs that both have."""
+    found = []
     for upper, lower, foot, toe in legs(target.body):
         for side in SIDES:
             names = (key(upper, side), key(lower, side), key(foot, side))
             if all(n in target.index and n in source.rest.index for n in names):
-                goal = _foot_goal if target.body == "human" else _paw_goal
-                goals.append((names, goal(source, target, solved, names[2], key(toe, side))))
-    return goals
+                make = _foot_goal if target.body == "human" else _paw_goal
+                found.append(make(source, target, solved, names, key(toe, side)))
+    return found
 
 
-def _foot_goal(source: SourceMotion, target: TargetParts, solved: Solved, foot: str, toe: str) -> Array:
-    """(T, 3) of an ankle: the source's, scaled; corrected so that a foot of another size rolls over its own toes.
+def _foot_goal(source: SourceMotion, target: TargetParts, solved: Solved, names: Names, toe: str) -> _Leg:
+    """A person's leg: the ankle goes to the source's, scaled, such that a foot of another size rolls over its own toes.
 
     A foot that is turned by R from flat, R_y of it about the vertical, would slide by (R - R_y) D where D is how its
     toe (its heel, when the toes are up) lies otherwise than the source's.
     """
+    foot = names[2]
     up, origin, scale = source.rest.up, source.origin, solved.scale
     high, theirs = ankle_height(target) or 0.0, ankle_height(source.rest) or 0.0
     turn = source.turns[:, source.rest.index[foot]]
@@ -162,8 +212,12 @@ def _foot_goal(source: SourceMotion, target: TargetParts, solved: Solved, foot: 
     differs = np.where(raised[:, None], sole - other, heel)
     goal = origin + scale * (source.place(foot) - origin) + (high - scale * theirs) * up
     goal = goal - (rotate(turn, differs) - rotate(level, differs))
-    lowest = np.minimum((goal + rotate(turn, sole)) @ up, (goal + rotate(turn, -high * up)) @ up)
-    return goal + np.maximum(source.ground - lowest, 0)[:, None] * up
+    least = source.ground - np.minimum(rotate(turn, sole) @ up, rotate(turn, -high * up) @ up)
+    goal = goal + np.maximum(least - goal @ up, 0)[:, None] * up
+    down = _down(target, goal)
+    if toe in source.rest.index:  # the heel rises while the toes rest
+        down |= _down(target, scale * source.place(toe))
+    return _Leg(names, goal, least, down, _front(source, names))
 
 
 def _sole(parts: Parts, foot: str, toe: str, high: float) -> Array:
@@ -175,30 +229,52 @@ def _sole(parts: Parts, foot: str, toe: str, high: float) -> Array:
     return along - (along @ parts.up) * parts.up - high * parts.up
 
 
-def _paw_goal(source: SourceMotion, target: TargetParts, solved: Solved, foot: str, toe: str) -> Array:
-    """(T, 3) of an animal's hock or wrist, such that its paw is where the source's is, scaled."""
+def _paw_goal(source: SourceMotion, target: TargetParts, solved: Solved, names: Names, toe: str) -> _Leg:
+    """An animal's leg. Its goal is the hock or wrist for which the paw is where the source's is, scaled."""
+    foot = names[2]
     up, origin, scale = source.rest.up, source.origin, solved.scale
     if toe not in target.index or toe not in source.rest.index:
-        return solved.heads[:, target.index[foot]]
+        place = solved.heads[:, target.index[foot]]
+        never = np.zeros(len(place), bool)
+        return _Leg(names, place, np.full(len(place), -np.inf), never, _front(source, names))
     paw = origin + scale * (source.place(toe) - origin) + ankle_step(source.rest, target, scale) * up
     paw = paw + np.maximum(source.ground - paw @ up, 0)[:, None] * up
-    return paw - rotate(solved.turns[:, target.index[foot]], target.head(toe) - target.head(foot))
+    below = rotate(solved.turns[:, target.index[foot]], target.head(toe) - target.head(foot))
+    least = source.ground - below @ up
+    return _Leg(names, paw - below, least, _down(target, paw), _front(source, names))
 
 
-def _drop(target: TargetParts, solved: Solved, names: tuple[str, str, str], goal: Array, ground: float) -> float:
-    """Metres that the hips must come down for a leg to reach its goal whenever the foot is low."""
-    up = target.up
-    points = np.array([target.head(n) for n in names])
-    length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
-    hip = solved.heads[:, target.index[names[0]]]
-    to_hip = hip - goal
-    tall = to_hip @ up
-    flat = (to_hip**2).sum(-1) - tall**2
-    short = tall - np.sqrt(np.maximum((_STRETCH * length) ** 2 - flat, 0))
-    low = goal @ up - ground < _LOW * length
-    # the solvers of control rigs need bent legs; paws reach without this
-    spare = _SHORT * length if target.body == "human" else 0.0
-    return float(np.clip(short[low].max(initial=0.0) - spare, 0, _MOST_DROP * length))
+def _front(source: SourceMotion, names: Names) -> Array:
+    """(T, 3) where a straight knee would bend to: as the source's at rest; a person's to the front."""
+    upper, lower, end = (source.rest.head(n) for n in names)
+    line = end - upper
+    front = (lower - upper) - ((lower - upper) @ line) / max(float(line @ line), 1e-12) * line
+    if source.rest.body == "human" or np.linalg.norm(front) < _BENT * np.linalg.norm(line):
+        front = np.cross(source.rest.left, source.rest.up)
+    return rotate(source.turns[:, source.rest.index[names[0]]], front)
+
+
+def _body_raised(target: TargetParts, heads: Array, found: Sequence[_Leg], goals: Sequence[Array]) -> Array:
+    """(T,) metres by which the body is raised where resting legs would have to bend or to stretch too much.
+
+    A stretched leg that has to become a little shorter turns by many degrees: the body gives way instead. One that is
+    too short leaves its foot a little over the floor, or the body comes down.
+    """
+    up, closer, farther = target.up, [], []
+    for leg, goal in zip(found, goals, strict=True):
+        hip, knee, foot = (heads[:, target.index[n]] for n in leg.names)
+        a, b = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(foot - knee, axis=-1)
+        now = np.arccos(np.clip(((knee - hip) * (foot - knee)).sum(-1) / np.maximum(a * b, 1e-12), -1, 1))
+        least, most = (np.sqrt(a**2 + b**2 + 2 * a * b * np.cos(np.clip(now + t, 0, np.pi))) for t in (_BEND, -_BEND))
+        tall = (hip - goal) @ up
+        flat = ((hip - goal) ** 2).sum(-1) - tall**2
+        cap = _MOST_STEP * (a + b)
+        closer.append(np.where(leg.down, np.clip(np.sqrt(np.maximum(least**2 - flat, 0)) - tall, 0, cap), 0))
+        short = tall - np.sqrt(np.maximum(most**2 - flat, 0)) - _SHORT * (a + b)
+        farther.append(np.where(leg.down, np.clip(short, 0, cap), 0))
+    raised, lowered = np.max(closer, axis=0), np.max(farther, axis=0)
+    step = np.where(raised > 0, raised, -lowered)
+    return smooth_maximum(np.maximum(step, 0)) - smooth_maximum(np.maximum(-step, 0))
 
 
 def two_bone(hip: Array, knee: Array, end: Array, goal: Array, front: Array) -> tuple[Array, Array]:
@@ -211,9 +287,10 @@ def two_bone(hip: Array, knee: Array, end: Array, goal: Array, front: Array) -> 
     """
     upper, lower = _length(knee - hip), _length(end - knee)
     way = goal - hip
-    distance = np.clip(_length(way), np.abs(upper - lower) * 1.001 + 1e-6, _STRETCH * (upper + lower))
-    along = way / np.maximum(_length(way), 1e-9)
     old = end - hip
+    longest = np.maximum(_STRETCH * (upper + lower), _length(old))  # a leg that is straighter already may stay so
+    distance = np.clip(_length(way), np.abs(upper - lower) * 1.001 + 1e-6, longest)
+    along = way / np.maximum(_length(way), 1e-9)
     arc = shortest_arc(old, along)
     bent = rotate(arc, _across(knee - hip, old / np.maximum(_length(old), 1e-9)))
     size = _length(bent)

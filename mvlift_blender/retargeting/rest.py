@@ -133,6 +133,16 @@ class Parts:
         return np.asarray(along - (along @ line) * line)
 
     @cached_property
+    def pelvis(self) -> Array:
+        """(3, 3) columns left (along the line between the hip joints), back and up of a person's pelvis."""
+        up = self._over_pelvis()
+        up = up / max(float(np.linalg.norm(up)), 1e-9)
+        hips = [self.head(key(legs(self.body)[0][0], side)) for side in SIDES]
+        left = hips[0] - hips[1]
+        left = left / max(float(np.linalg.norm(left)), 1e-9)
+        return np.stack([left, np.cross(up, left), up], -1)
+
+    @cached_property
     def left(self) -> Array:
         """(3,) horizontal unit vector to the body's left."""
         pairs = [(k, k[: -len(LEFT)] + RIGHT) for k in self.keys if split_key(k)[1:] == (LEFT, None)]
@@ -207,6 +217,9 @@ def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
     for i, name in enumerate(target.keys):
         role, side, index = split_key(name)
         spec = roles(target.body)[role]
+        if name == "hips" and not target.straight:
+            found[i] = from_matrix(source.pelvis @ target.pelvis.T)
+            continue
         arc = _arc(target, source, name, turn)
         if arc is None:
             before = key(role, side, index - 1) if index else _followed(target, spec.follow, side)

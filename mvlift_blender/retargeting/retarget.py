@@ -31,6 +31,8 @@ from .source import sample_source
 __all__ = ["RetargetOptions", "Retargeted", "motion_channels", "retarget", "retarget_motion"]
 
 BakeMode = Literal["FK", "IK"]
+_MISSED: Final = 0.02
+"""Share of the leg by which a resting foot may miss its place before the user is told."""
 _PLANTED: Final = 3.0
 """Degrees from which on the user is told what Plant Feet changed."""
 
@@ -136,6 +138,9 @@ def retarget_motion(
             solved = solve(motion, response.parts, solve_options)
             if solved.planted > _PLANTED:
                 notes.append(f"Plant Feet turned the legs by up to {solved.planted:.0f} degrees")
+            if solved.missed > _MISSED * response.parts.leg_length():
+                percent = 100 * solved.missed / max(response.parts.leg_length(), 1e-9)
+                notes.append(f"The legs do not reach: resting feet are up to {percent:.0f} % of a leg away")
             channels = motion_channels(rig, response, solved, limbs)
             channels += heel_channels(
                 rig, response, solved, heel_turns(context, target, rig, response, limbs, channels)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..motion.rotations import continuous, from_vector, multiply, rotate
 from .feet import plant_feet
-from .motion import Solved, SourceMotion, TargetParts
+from .motion import Solved, SourceMotion, TargetParts, forward
 from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio, over_legs
 
-__all__ = ["RetargetError", "RootMode", "SolveOptions", "forward", "solve", "with_root"]
+__all__ = ["RetargetError", "RootMode", "SolveOptions", "solve", "with_root"]
 
 Array = NDArray[np.float64]
 RootMode = Literal["HIPS", "ROOT", "IN_PLACE"]
@@ -114,22 +114,6 @@ def _hips(source: SourceMotion, target: TargetParts, turns: Array, scale: float)
         return places
     offset = rotate(turns[:, target.index["hips"]], ours)
     return places + offset - scale * rotate(source.turns[:, source.rest.index["hips"]], theirs)
-
-
-def forward(target: TargetParts, turns: Array, hips: Array) -> Array:
-    """(T, N, 3) where the parts begin when they turn so and the hips are there."""
-    heads = np.empty((*turns.shape[:2], 3))
-    at = target.index["hips"]
-    heads[:, at] = hips
-    for i, parent in enumerate(target.parents):
-        if i == at:
-            continue
-        on = parent if parent >= 0 else at
-        if on > i:  # a root bone above the hips: it is placed under them
-            heads[:, i] = hips + (target.heads[i] - target.heads[at])
-        else:
-            heads[:, i] = heads[:, on] + rotate(turns[:, on], target.heads[i] - target.heads[on])
-    return heads
 
 
 def with_root(target: TargetParts, solved: Solved, mode: RootMode) -> Solved:

@@ -63,11 +63,11 @@ def test_feet_stay_where_they_are_put(name):
         assert low.sum() > 10
         assert slide(heads[:, i], low) < slide(theirs, low) + 0.002
         assert heads[:, i, 2].min() > -0.002
-    # hips of another width, thighs and shins of another proportion: the legs cannot point alike and stand there
+    # hips of another width, thighs and shins of another proportion: the body gives way, not the legs
     assert worst_direction(result, motion, ROWS) < 3
     hips = path_of(target, [result.rig.geometry_bone("hips")], motion.frames[ROWS])[:, 0]
     steps = result.scale * np.diff(motion.place("hips")[ROWS], axis=0)
-    np.testing.assert_allclose(np.diff(hips, axis=0), steps, atol=1e-4)
+    np.testing.assert_allclose(np.diff(hips, axis=0), steps, atol=0.012)
 
 
 @pytest.mark.parametrize("style", [Style(arm=0), Style(arm=60), Style(arm=-40, stance=15), Style(turned=140, roll=2.5),
