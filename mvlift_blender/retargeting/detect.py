@@ -17,7 +17,8 @@ from .recognition.bodies import Body
 from .recognition.checks import problem_of
 from .recognition.fingers import find_fingers
 from .recognition.kinds import not_supported
-from .recognition.names import normal_forms, parse_names
+from .recognition.names import BoneName, normal_forms, parse_names
+from .recognition.scores import name_scores, without_false_ends
 from .recognition.words import best_body
 from .roles import FINGERS, LEFT, RIGHT, key, legs, roles, split_key
 from .shape import RigShape
@@ -35,6 +36,8 @@ _AGREES: Final = 0.8
 _SURE: Final = (0.5, 0.45)
 """Confidence of an assignment by words: at names that say nothing, and what names that say all add."""
 _MISSING: Final = 0.1
+_OTHERWISE: Final = -0.2
+"""Fit of a name below which it says another part."""
 _LEAST_NAMED: Final = 0.35
 _NAMES_ONLY: Final = 0.85
 _UP: Final = np.array([0.0, 0.0, 1.0])
@@ -235,7 +238,7 @@ def recognise(shape: RigShape, files: Iterable[MapFile] | None = None) -> RigMap
     Raises:
         NotRecognisedError: why the rig cannot be animated, or that nothing was recognised, and what to do.
     """
-    names = parse_names(shape.names)
+    names = without_false_ends(shape, parse_names(shape.names))
     body = best_body(shape, names)
     tried = candidates(shape, files)
     known = next((c.rig for c in tried if c.score >= _KNOWN and not problem_of(shape, c.rig)), None)
@@ -252,10 +255,19 @@ def recognise(shape: RigShape, files: Iterable[MapFile] | None = None) -> RigMap
             raise NotRecognisedError(
                 f"This rig cannot be recognised: {_why(body, problem)}.", "Fill in the bone map's table and save it."
             )
-        return replace(rig_map, notes=("Recognised by its shape alone: check the bone map",))
+        confidence = round(rig_map.confidence * _not_contradicted(shape, names, rig_map), 3)
+        return replace(rig_map, confidence=confidence, notes=("Recognised by its shape alone: check the bone map",))
     numbers = {k: shape.index[b] for k, b in rig_map.bones.items()}
     fingers = {k: shape.names[i] for k, i in find_fingers(shape, names, numbers).items()}
     return replace(rig_map, bones={**fingers, **rig_map.bones})
+
+
+def _not_contradicted(shape: RigShape, names: Sequence[BoneName], rig: RigMap) -> float:
+    """A share in [0, 1] of a map's bones whose names say no other part; names that say nothing count as such."""
+    table = name_scores(shape, names, rig.body)
+    parts = [(split_key(k)[0], shape.index[b]) for k, b in rig.bones.items()]
+    known = [table[role][i] >= _OTHERWISE for role, i in parts if role in table]
+    return sum(known) / max(len(known), 1)
 
 
 def _completed(rig: RigMap, shape: RigShape, body: Body | None) -> RigMap:

@@ -74,12 +74,13 @@ def plant_feet(source: SourceMotion, target: TargetParts, solved: Solved) -> Sol
     solved = _body_moved(target, solved, found)
     goals = [_on_foothold(target, leg, solved.heads[:, target.index[leg.names[2]]]) for leg in found]
     heads, turns = solved.heads.copy(), solved.turns.copy()
-    if target.body == "human":  # four legs at once leave no height that suits all
+    human = target.body == "human"
+    if human:  # four legs at once leave no height that suits all
         heads += _body_raised(target, heads, found, goals)[:, None, None] * target.up
     planted, missed = [0.0], [0.0]
     for leg, goal in zip(found, goals, strict=True):
         upper, lower_bone, end = (target.index[n] for n in leg.names)
-        turn, bend = _bounded(heads[:, upper], heads[:, lower_bone], heads[:, end], goal, leg.front)
+        turn, bend = _bounded(heads[:, upper], heads[:, lower_bone], heads[:, end], goal, leg.front, human)
         planted += [float(np.degrees(_angle(q).max())) for q in (turn, bend)]
         turns[:, upper] = multiply(turn, turns[:, upper])
         turns[:, lower_bone] = multiply(bend, turns[:, lower_bone])
@@ -165,18 +166,18 @@ def _angle(turns: Array) -> Array:
     return np.asarray(2 * np.arccos(np.clip(np.abs(turns[:, 0]), 0, 1)))
 
 
-def _bounded(hip: Array, knee: Array, end: Array, goal: Array, front: Array) -> tuple[Array, Array]:
+def _bounded(hip: Array, knee: Array, end: Array, goal: Array, front: Array, straight: bool) -> tuple[Array, Array]:
     """``two_bone``, in frames where it would turn a bone by more than _MOST_TURN towards the goal only so far."""
     share, step = np.ones(len(hip)), 0.5
-    turn, bend = two_bone(hip, knee, end, goal, front)
+    turn, bend = two_bone(hip, knee, end, goal, front, straight)
     wild = np.maximum(_angle(turn), _angle(bend)) > _MOST_TURN
     if wild.any():
         share[wild] = 0.0
         for _ in range(_HALVINGS):
-            turn, bend = two_bone(hip, knee, end, end + (share + step * wild)[:, None] * (goal - end), front)
+            turn, bend = two_bone(hip, knee, end, end + (share + step * wild)[:, None] * (goal - end), front, straight)
             share += step * (wild & (np.maximum(_angle(turn), _angle(bend)) <= _MOST_TURN))
             step /= 2
-        turn, bend = two_bone(hip, knee, end, end + share[:, None] * (goal - end), front)
+        turn, bend = two_bone(hip, knee, end, end + share[:, None] * (goal - end), front, straight)
     return turn, bend
 
 
@@ -277,18 +278,23 @@ def _body_raised(target: TargetParts, heads: Array, found: Sequence[_Leg], goals
     return smooth_maximum(np.maximum(step, 0)) - smooth_maximum(np.maximum(-step, 0))
 
 
-def two_bone(hip: Array, knee: Array, end: Array, goal: Array, front: Array) -> tuple[Array, Array]:
+def two_bone(
+    hip: Array, knee: Array, end: Array, goal: Array, front: Array, straight: bool = False
+) -> tuple[Array, Array]:
     """Turns (T, 4) of a limb's two bones that bring its end to a goal, the knee bending on the side that it does.
 
     Args:
         hip, knee, end: (T, 3) joints now.
         goal: (T, 3) for the end; what is out of reach is gone towards.
         front: (T, 3) where a straight knee would bend to.
+        straight: a leg that is straight already may stay so; the solvers of control rigs need bent ones.
     """
     upper, lower = _length(knee - hip), _length(end - knee)
     way = goal - hip
     old = end - hip
-    longest = np.maximum(_STRETCH * (upper + lower), _length(old))  # a leg that is straighter already may stay so
+    longest = _STRETCH * (upper + lower)
+    if straight:
+        longest = np.maximum(longest, _length(old))
     distance = np.clip(_length(way), np.abs(upper - lower) * 1.001 + 1e-6, longest)
     along = way / np.maximum(_length(way), 1e-9)
     arc = shortest_arc(old, along)

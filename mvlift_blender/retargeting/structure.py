@@ -12,7 +12,7 @@ from .bone_map import RigMap
 from .roles import LEFT, RIGHT, key
 from .shape import RigShape
 
-__all__ = ["map_by_structure"]
+__all__ = ["longest_way", "map_by_structure", "segments"]
 
 Array = NDArray[np.float64]
 _NEAR: Final = 0.03
@@ -21,6 +21,8 @@ _LOW: Final = 0.2
 """Feet end in the lowest fifth of the rig."""
 _END: Final = 0.5
 """A hand with its fingers, or a foot, is about half as long as the bone before it."""
+_BEFORE: Final = 0.8
+"""A shoulder or hip before a limb's first long bone is shorter than this share of it."""
 _UP: Final = np.array([0.0, 0.0, 1.0])
 
 
@@ -77,12 +79,18 @@ def _limbs(shape: RigShape, mates: list[int]) -> list[_Limb]:
     for i, parent in enumerate(shape.parents):
         if parent < 0 or mates[i] in (-1, i) or mates[parent] != parent or mates[i] < i:
             continue
+<<<<<<< HEAD
         limbs.append(_Limb(parent, _longest(shape, i)))
     return [limb for limb in limbs if len(limb.bones) >= 2]
+=======
+        found.append(_Limb(parent, longest_way(shape, i)))
+    return [limb for limb in found if len(limb.bones) >= 2]
+>>>>>>> 09867aa (Rigs are recognised in six more languages, by corners and ends in letters, by lengths where a limb's bones share a name, with brackets and numbers of their own)
 
 
-def _longest(shape: RigShape, start: int) -> tuple[int, ...]:
-    ways = [_longest(shape, child) for child in shape.children[start]]
+def longest_way(shape: RigShape, start: int) -> tuple[int, ...]:
+    """A bone and those below it, along the longest way outwards."""
+    ways = [longest_way(shape, child) for child in shape.children[start]]
     best = max(ways, key=lambda way: _length(shape, start, way), default=())
     return (start, *best)
 
@@ -96,18 +104,25 @@ def _lowest(shape: RigShape, limb: _Limb) -> float:
     return float(min(shape.heads[list(limb.bones), 2].min(), shape.tails[list(limb.bones), 2].min()))
 
 
-def _segments(shape: RigShape, limb: _Limb) -> tuple[int, int, int]:
-    """Places in the limb of its two long bones and of what follows; short twist bones between them are passed over."""
-    bones = limb.bones
+def segments(shape: RigShape, bones: tuple[int, ...], never: frozenset[int] = frozenset()) -> tuple[int, int, int]:
+    """Places in a limb's chain of bones of its two long ones and of what follows; short ones between are passed over.
+
+    Args:
+        shape: the rig.
+        bones: the chain, from the body outwards.
+        never: bones that cannot be what follows.
+    """
     ends = np.array([*(shape.heads[i] for i in bones[1:]), shape.tails[bones[-1]]])
     lengths = np.maximum(np.linalg.norm(ends - shape.heads[list(bones)], axis=1), 1e-6 * shape.height)
     best, segments = -np.inf, (0, min(1, len(bones) - 1), len(bones) - 1)
     for a in range(len(bones) - 1):
         for b in range(a + 1, len(bones)):
-            for c in range(b + 1, len(bones)):
+            for c in (i for i in range(b + 1, len(bones)) if bones[i] not in never):
                 first, second, rest = lengths[a:b].sum(), lengths[b:c].sum(), lengths[c:].sum()
+                before = lengths[:a].sum() / first
                 # two equal parts, and a hand or foot about half as long; as few bones for them as can be
                 value = -abs(np.log(first / second)) - 0.5 * abs(np.log(rest / (_END * second))) - 0.1 * (c - a)
+                value -= max(before - _BEFORE, 0.0)
                 if value > best:
                     best, segments = float(value), (a, b, c)
     return segments
@@ -136,11 +151,19 @@ def _person(shape: RigShape, mates: list[int], across: int, legs: list[_Limb], o
     if len(way) < 2 or not on_spine:
         return None
     arm = max(on_spine, key=lambda limb: _length(shape, limb.bones[0], limb.bones))
+<<<<<<< HEAD
     bones = {"hips": leg.on}
     upper, lower, foot = _segments(shape, leg)
     _put(bones, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
     upper, lower, hand = _segments(shape, arm)
     _put(bones, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
+=======
+    found = {"hips": leg.on}
+    upper, lower, foot = segments(shape, leg.bones)
+    _put(found, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
+    upper, lower, hand = segments(shape, arm.bones)
+    _put(found, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
+>>>>>>> 09867aa (Rigs are recognised in six more languages, by corners and ends in letters, by lengths where a limb's bones share a name, with brackets and numbers of their own)
     top = way.index(arm.on) + 1 if arm.on in way else len(way) - 2
     after = way[top:] or way[-1:]
     spine, neck, head = (way[:top], after[:-1], after[-1]) if way[:top] else (way[:1], after[:-1], after[-1])
@@ -157,7 +180,7 @@ def _animal(shape: RigShape, mates: list[int], across: int, legs: list[_Limb]) -
         return None
     bones = {"hips": hind.on}
     for limb, part in ((hind, "hind"), (front, "front")):
-        upper, lower, foot = _segments(shape, limb)
+        upper, lower, foot = segments(shape, limb.bones)
         names = {"upper": upper, "lower": lower, "foot": foot, "toe": foot + 1}
         if part == "front":
             names["shoulder"] = upper - 1

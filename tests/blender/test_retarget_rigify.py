@@ -172,5 +172,5 @@ def test_paws_stay_where_they_are_put(name):
     for i, end in enumerate(ends):
         theirs = motion.place(end)
         low = theirs[:, 2] < theirs[:, 2].min() + 0.01
-        assert slide(heads[:, i], low) < result.scale * slide(theirs, low) + 0.002, end
+        assert slide(heads[:, i], low) < 1.03 * result.scale * slide(theirs, low) + 0.002, end
         assert heads[:, i, 2].min() > -0.002

@@ -38,10 +38,10 @@ def human_shape(text: str, sides: tuple[str, str], style: Style | None = None) -
 
 def animal_shape(text: str, sides: tuple[str, str]) -> RigShape:
     """A four-legged animal's skeleton at rest."""
-    return _shape(rows_of(text, sides), {side: _animal(side) for side in (1, -1)})
+    return _shape(rows_of(text, sides), {side: animal_landmarks(side) for side in (1, -1)})
 
 
-def _animal(side: int) -> dict[str, np.ndarray]:
+def animal_landmarks(side: int) -> dict[str, np.ndarray]:
     """Landmarks of an animal that faces -y, metres."""
     x = 0.12 * side
     points = {

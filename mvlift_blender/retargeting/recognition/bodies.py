@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..roles import LEFT, SIDES, key
 from ..shape import RigShape
+from .lengths import with_lengths
 from .limbs import Limb, best_limb
 from .middle import common_ancestor, find_head, find_hips, find_root, find_tail, find_trunk
 from .names import BoneName
@@ -89,8 +90,8 @@ def _limb(
     ends = tuple(r for r in sequence if r not in _ENDS and not r.endswith("toe"))
     short = best_limb(shape, names, mates, table, ends, _OPTIONAL, taken)
     if full is None or (short is not None and short.total > full.total + 0.5):
-        return short
-    return full
+        full = short
+    return full if full is None or sequence not in _LIMBS["human"] else with_lengths(shape, names, mates, full)
 
 
 def _assembled(

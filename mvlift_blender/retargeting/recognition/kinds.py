@@ -23,6 +23,8 @@ _REACH: Final = 0.6
 _LONG_TAIL: Final = 1.2
 _LONG_FOOT: Final = 0.6
 _MANY_LEGS: Final = 3
+_CLEARLY: Final = 0.6
+"""Mean fit of the names of a body from which on there is no doubt that it has all parts."""
 
 
 def _trunk_and_reach(shape: RigShape, body: Body) -> tuple[float, float]:
@@ -63,7 +65,9 @@ def not_supported(shape: RigShape, names: Sequence[BoneName], body: Body | None)
     """
     count = Counter(atom for n in names for atom in n.atoms)
     wings = sum("wing" in n.atoms and n.side != "" for n in names)
-    if wings >= 4 and (body is None or body.body == "human"):
+    # a person may wear wings
+    person = body is not None and body.body == "human" and body.named > _CLEARLY
+    if wings >= 4 and not person and (body is None or body.body == "human"):
         return "it has wings and two legs: birds and flying creatures are not supported"
     if count["tentacle"] >= 4 or (count["fin"] >= 3 and body is None):
         return "its limbs are not arms and legs: such creatures are not supported"

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,17 @@ _FILE: Final = Path(__file__).with_name("vocabulary.json")
 _NAMESPACE: Final = re.compile(r"^.*[:|]")
 _COPY: Final = re.compile(r"\.(\d{3})$")
 _NUMBERED: Final = re.compile(r"_0*\d{1,3}$")
+_BRACKETED: Final = re.compile(r"(?<=\w)\s*\[[^\]]*\]$")
+"""An abbreviation of the name behind the name."""
+_ALPHABET: Final = re.compile(r"[a-z\u0400-\u04ff]+")
+"""Scripts whose words are long enough not to be found in one another by chance."""
 _PIECES: Final = re.compile(r"\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_a-zA-Z]+")
 _COMMON: Final = 0.6
 """A first word that this share of a rig's bones begin with says nothing about any of them."""
 _SUFFIXED: Final = 0.75
 """From this share of bones with a number at the end on, the number is an importer's."""
+_CORNERS: Final = 3
+"""Least bones of each corner, or of front and hind, for letters to be read so."""
 _GLUED: Final = 3
 """Least letters of a word that is found inside another without a border."""
 
@@ -98,7 +104,7 @@ def _segment(piece: str) -> tuple[str, ...]:
     """A run of letters as known words and sides, as few as can be; itself when it cannot be divided without rest."""
     if piece in _words() or piece in _sides() or piece.isdigit() or piece in vocabulary()["junk"]:
         return (piece,)
-    latin = piece.isascii()
+    latin = bool(_ALPHABET.fullmatch(piece))
     best: list[tuple[int, tuple[str, ...]] | None] = [(0, ()), *([None] * len(piece))]
     for end in range(1, len(piece) + 1):
         for start in range(max(0, end - _longest()), end):
@@ -136,7 +142,7 @@ def _cjk(piece: str) -> tuple[str, ...]:
 
 def _stripped(names: Sequence[str]) -> list[str]:
     """Names without namespaces, copy numbers and an importer's numbers."""
-    short = [_COPY.sub(r"_\1", _NAMESPACE.sub("", name)) for name in names]
+    short = [_BRACKETED.sub("", _COPY.sub(r"_\1", _NAMESPACE.sub("", name))) for name in names]
     numbered = [bool(_NUMBERED.search(name)) for name in short]
     numbers = {m[0] for name in short if (m := _NUMBERED.search(name))}
     # an importer numbers every bone once; a chain's own numbers come again and again
@@ -168,16 +174,46 @@ def _names_part(word: str) -> bool:
 def parse_names(names: Sequence[str]) -> tuple[BoneName, ...]:
     """What the names of a rig's bones say, all together: what is common to all is no information."""
     rows = [[w for piece in _pieces(name) for w in _segment(piece)] for name in _stripped(names)]
-    rows = [_joined(row) for row in _without_common(rows)]
+    rows = _with_corners([_joined(row) for row in _without_common(rows)])
     extra = _weak_sides(rows)
-    return tuple(_one(text, row, extra) for text, row in zip(names, rows, strict=True))
+    rows = _with_ends(rows, extra)
+    present = {tuple(row) for row in rows}
+    return tuple(_one(text, row, extra, present) for text, row in zip(names, rows, strict=True))
+
+
+def _with_corners(rows: list[list[str]]) -> list[list[str]]:
+    """Rows in which a word such as LF, on a rig that has all four corners, stands as its side and its end."""
+    counts = Counter(w for row in rows for w in row)
+    for words in vocabulary()["corners"]:
+        if min(counts[w] for w in words) >= _CORNERS:
+            meant = dict(zip(words, (("l", "front"), ("r", "front"), ("l", "hind"), ("r", "hind")), strict=True))
+            return [[w for word in row for w in meant.get(word, (word,))] for row in rows]
+    return rows
+
+
+def _with_ends(rows: list[list[str]], extra: Mapping[str, str]) -> list[list[str]]:
+    """Rows in which letters that stand for front and hind, on a rig whose legs all have one, are those words."""
+    said = _atoms_of([word for row in rows for word in row])
+    for pair in vocabulary()["weak_ends"]:
+        if not set(pair) & extra.keys():
+            of_legs = [row for row in rows if not {"leg", "foot"}.isdisjoint(_atoms_of(row))]
+            counts = [sum(letter in row[:2] for row in of_legs) for letter in pair]
+            both = sum(counts)
+            if min(counts) >= _CORNERS and both == len(of_legs) and {"front", "hind"}.isdisjoint(said):
+                meant = dict(zip(pair, ("front", "hind"), strict=True))
+                return [[meant.get(w, w) if i < 2 else w for i, w in enumerate(row)] for row in rows]
+    return rows
+
+
+def _atoms_of(row: Sequence[str]) -> set[str]:
+    return {atom for word in row for atom in _words().get(word, ())}
 
 
 def _joined(row: list[str]) -> list[str]:
     """A row of words with those put together that mean another part together."""
     joined: list[str] = []
     for word in row:
-        if joined and joined[-1] not in _sides() and (both := joined[-1] + word) in _words():
+        if joined and not {joined[-1], word} & _sides().keys() and (both := joined[-1] + word) in _words():
             joined[-1] = both
         else:
             joined.append(word)
@@ -195,12 +231,27 @@ def _weak_sides(rows: list[list[str]]) -> dict[str, str]:
     return {}
 
 
-def _one(text: str, row: list[str], extra: dict[str, str]) -> BoneName:
+def _side_at(row: list[str], extra: Mapping[str, str], present: Set[tuple[str, ...]]) -> int:
+    """Which word of a row says the side, -1 for none: of several, the last with which a mirrored name is another's."""
+    sides = {word: side for word in row if (side := extra.get(word) or _sides().get(word)) in ("L", "R")}
+    places = [i for i, word in enumerate(row) if word in sides]
+    if len(places) < 2:
+        return places[0] if places else -1
+    other = {side: {w for w, s in (*_sides().items(), *extra.items()) if s == side} for side in ("L", "R")}
+    for i in reversed(places):
+        mirrored = other["R" if sides[row[i]] == "L" else "L"]
+        if any((*row[:i], word, *row[i + 1 :]) in present for word in mirrored):
+            return i
+    return places[0]
+
+
+def _one(text: str, row: list[str], extra: dict[str, str], present: Set[tuple[str, ...]]) -> BoneName:
     side, stem, key, unknown, number = "", [], [], [], None
     atoms: set[Any] = set()
-    for word in row:
+    at = _side_at(row, extra, present)
+    for i, word in enumerate(row):
         of = extra.get(word) or _sides().get(word)
-        if of in ("L", "R") and not side:
+        if i == at:
             side = str(of)
             continue
         key.append(word)

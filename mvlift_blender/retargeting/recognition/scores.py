@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Final
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ..shape import RigShape
 from .names import BoneName, vocabulary
 
-__all__ = ["Mates", "continuations", "mates_by_name", "name_scores", "quarter_size"]
+__all__ = ["Mates", "continuations", "mates_by_name", "name_scores", "quarter_size", "without_false_ends"]
 
 Array = NDArray[np.float64]
 Mates = tuple[tuple[int, int], ...]
@@ -77,6 +78,15 @@ def _together(shape: RigShape, i: int, j: int) -> bool:
     return float(np.linalg.norm(shape.heads[i] - shape.heads[j])) < _SAME_PLACE * shape.size
 
 
+def without_false_ends(shape: RigShape, names: Sequence[BoneName]) -> tuple[BoneName, ...]:
+    """The names, where a bone of a limb that is called an end but carries others is none."""
+    carries = {i for i, below in enumerate(shape.children) if any("end" not in names[k].atoms for k in below)}
+    return tuple(
+        replace(n, atoms=n.atoms - {"end"}) if n.side and i in carries and "end" in n.atoms else n
+        for i, n in enumerate(names)
+    )
+
+
 def continuations(shape: RigShape, names: Sequence[BoneName]) -> NDArray[np.bool_]:
     """(B,) bones above which hangs one of the same side and words: the second part of it, such as upperarm02."""
     continued = np.zeros(len(names), bool)
@@ -89,10 +99,19 @@ def continuations(shape: RigShape, names: Sequence[BoneName]) -> NDArray[np.bool
 
 
 def mates_by_name(names: Sequence[BoneName]) -> Mates:
-    """(left, right) numbers of bones whose names differ in the side only."""
+    """(left, right) numbers of bones whose names differ in the side only, or in side and numbers."""
     left = {n.key: i for i, n in enumerate(names) if n.side == "L"}
     right = {n.key: i for i, n in enumerate(names) if n.side == "R"}
-    return tuple((left[k], right[k]) for k in left if k in right)
+    found = [(left[k], right[k]) for k in left if k in right]
+    alone: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+    for side, bones, others in ((0, left, right), (1, right, left)):
+        for key, i in bones.items():
+            if key not in others and names[i].stem:
+                alone.setdefault(names[i].stem, ([], []))[side].append(i)
+    for ours, theirs in alone.values():  # parents come before children, on both sides alike
+        if len(ours) == len(theirs):
+            found += zip(sorted(ours), sorted(theirs), strict=True)
+    return tuple(found)
 
 
 def quarter_size(shape: RigShape) -> float:
