@@ -123,7 +123,7 @@ def _check_paws_on_ik(source, target, motion):
 
 def test_paws_on_ik_are_cleaned():
     source, target = source_armature(trot()), generated("rigify_quadruped")
-    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root="ROOT", feet=False), bake="IK"))
+    result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(root="ROOT"), bake="IK"))
     keys = [k for k in result.rig.keys if k != "root"]
     frames = np.arange(1, 31)
 
@@ -144,7 +144,8 @@ def test_paws_on_ik_are_cleaned():
     before = places()[10:12, paw]
     assert np.linalg.norm(before[1] - before[0]) > 0.05
     cleaning.lock_joint(target, "front_foot_ik.L", 11, (11, 12), 1)
-    np.testing.assert_allclose(places()[10:12, paw], before[[0, 0]], atol=1e-3)
+    # the leg is as good as straight in the second frame, and reaches to some millimetres
+    np.testing.assert_allclose(places()[10:12, paw], before[[0, 0]], atol=4e-3)
 
 
 @pytest.mark.parametrize("bake", ["FK", "IK"])

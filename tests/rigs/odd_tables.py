@@ -1,7 +1,5 @@
 """Skeletons that are named or built in ways of their own: a line a bone, with its landmark and, after =, its part."""
 
-
-
 from __future__ import annotations
 
 SKELETONS: dict[str, tuple[tuple[str, str], str]] = {
