@@ -68,17 +68,17 @@ def plant_feet(source: SourceMotion, target: TargetParts, solved: Solved) -> Sol
     hind legs too. What is left is done by the legs, in the air going over from one foothold to the next. Where a leg is
     too short to reach, the body comes down for that while.
     """
-    found = _legs(source, target, solved)
-    if not found:
+    shared = _legs(source, target, solved)
+    if not shared:
         return solved
-    solved = _body_moved(target, solved, found)
-    goals = [_on_foothold(target, leg, solved.heads[:, target.index[leg.names[2]]]) for leg in found]
+    solved = _body_moved(target, solved, shared)
+    goals = [_on_foothold(target, leg, solved.heads[:, target.index[leg.names[2]]]) for leg in shared]
     heads, turns = solved.heads.copy(), solved.turns.copy()
     human = target.body == "human"
     if human:  # four legs at once leave no height that suits all
-        heads += _body_raised(target, heads, found, goals)[:, None, None] * target.up
+        heads += _body_raised(target, heads, shared, goals)[:, None, None] * target.up
     planted, missed = [0.0], [0.0]
-    for leg, goal in zip(found, goals, strict=True):
+    for leg, goal in zip(shared, goals, strict=True):
         upper, lower_bone, end = (target.index[n] for n in leg.names)
         turn, bend = _bounded(heads[:, upper], heads[:, lower_bone], heads[:, end], goal, leg.front, human)
         planted += [float(np.degrees(_angle(q).max())) for q in (turn, bend)]
@@ -95,7 +95,7 @@ def plant_feet(source: SourceMotion, target: TargetParts, solved: Solved) -> Sol
     return replace(solved, turns=turns, heads=heads, planted=max(planted), missed=max(missed))
 
 
-def _body_moved(target: TargetParts, solved: Solved, found: Sequence[_Leg]) -> Solved:
+def _body_moved(target: TargetParts, solved: Solved, shared: Sequence[_Leg]) -> Solved:
     """The motion with its body, and what hangs on it, moved as its resting feet ask for.
 
     A person's body moves as it is. Of an animal the hind and front legs each ask for their own offset: the hips take
@@ -103,7 +103,7 @@ def _body_moved(target: TargetParts, solved: Solved, found: Sequence[_Leg]) -> S
     """
     offsets = []
     for limb in legs(target.body):
-        both = [leg for leg in found if split_key(leg.names[0])[0] == limb[0]]
+        both = [leg for leg in shared if split_key(leg.names[0])[0] == limb[0]]
         feet = [solved.heads[:, target.index[leg.names[2]]] for leg in both]
         wanted = np.array([leg.goal - foot for leg, foot in zip(both, feet, strict=True)])
         if both:
@@ -183,14 +183,14 @@ def _bounded(hip: Array, knee: Array, end: Array, goal: Array, front: Array, str
 
 def _legs(source: SourceMotion, target: TargetParts, solved: Solved) -> list[_Leg]:
     """The legs that both have."""
-    found = []
+    shared = []
     for upper, lower, foot, toe in legs(target.body):
         for side in SIDES:
             names = (key(upper, side), key(lower, side), key(foot, side))
             if all(n in target.index and n in source.rest.index for n in names):
                 make = _foot_goal if target.body == "human" else _paw_goal
-                found.append(make(source, target, solved, names, key(toe, side)))
-    return found
+                shared.append(make(source, target, solved, names, key(toe, side)))
+    return shared
 
 
 def _foot_goal(source: SourceMotion, target: TargetParts, solved: Solved, names: Names, toe: str) -> _Leg:
@@ -255,14 +255,14 @@ def _front(source: SourceMotion, names: Names) -> Array:
     return rotate(source.turns[:, source.rest.index[names[0]]], front)
 
 
-def _body_raised(target: TargetParts, heads: Array, found: Sequence[_Leg], goals: Sequence[Array]) -> Array:
+def _body_raised(target: TargetParts, heads: Array, shared: Sequence[_Leg], goals: Sequence[Array]) -> Array:
     """(T,) metres by which the body is raised where resting legs would have to bend or to stretch too much.
 
     A stretched leg that has to become a little shorter turns by many degrees: the body gives way instead. One that is
     too short leaves its foot a little over the floor, or the body comes down.
     """
     up, closer, farther = target.up, [], []
-    for leg, goal in zip(found, goals, strict=True):
+    for leg, goal in zip(shared, goals, strict=True):
         hip, knee, foot = (heads[:, target.index[n]] for n in leg.names)
         a, b = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(foot - knee, axis=-1)
         now = np.arccos(np.clip(((knee - hip) * (foot - knee)).sum(-1) / np.maximum(a * b, 1e-12), -1, 1))

@@ -218,7 +218,7 @@ def alignments(target: Parts, source: Parts, directions: Directions) -> Array:
         role, side, index = split_key(name)
         spec = roles(target.body)[role]
         if name == "hips" and not target.straight:
-            found[i] = from_matrix(source.pelvis @ target.pelvis.T)
+            alignment[i] = from_matrix(source.pelvis @ target.pelvis.T)
             continue
         arc = _arc(target, source, name, turn)
         if arc is None:

@@ -79,13 +79,8 @@ def _limbs(shape: RigShape, mates: list[int]) -> list[_Limb]:
     for i, parent in enumerate(shape.parents):
         if parent < 0 or mates[i] in (-1, i) or mates[parent] != parent or mates[i] < i:
             continue
-<<<<<<< HEAD
-        limbs.append(_Limb(parent, _longest(shape, i)))
+        limbs.append(_Limb(parent, longest_way(shape, i)))
     return [limb for limb in limbs if len(limb.bones) >= 2]
-=======
-        found.append(_Limb(parent, longest_way(shape, i)))
-    return [limb for limb in found if len(limb.bones) >= 2]
->>>>>>> 09867aa (Rigs are recognised in six more languages, by corners and ends in letters, by lengths where a limb's bones share a name, with brackets and numbers of their own)
 
 
 def longest_way(shape: RigShape, start: int) -> tuple[int, ...]:
@@ -114,7 +109,7 @@ def segments(shape: RigShape, bones: tuple[int, ...], never: frozenset[int] = fr
     """
     ends = np.array([*(shape.heads[i] for i in bones[1:]), shape.tails[bones[-1]]])
     lengths = np.maximum(np.linalg.norm(ends - shape.heads[list(bones)], axis=1), 1e-6 * shape.height)
-    best, segments = -np.inf, (0, min(1, len(bones) - 1), len(bones) - 1)
+    best, places = -np.inf, (0, min(1, len(bones) - 1), len(bones) - 1)
     for a in range(len(bones) - 1):
         for b in range(a + 1, len(bones)):
             for c in (i for i in range(b + 1, len(bones)) if bones[i] not in never):
@@ -124,8 +119,8 @@ def segments(shape: RigShape, bones: tuple[int, ...], never: frozenset[int] = fr
                 value = -abs(np.log(first / second)) - 0.5 * abs(np.log(rest / (_END * second))) - 0.1 * (c - a)
                 value -= max(before - _BEFORE, 0.0)
                 if value > best:
-                    best, segments = float(value), (a, b, c)
-    return segments
+                    best, places = float(value), (a, b, c)
+    return places
 
 
 def _put(bones: dict[str, int], shape: RigShape, mates: list[int], limb: _Limb, names: dict[str, int]) -> None:
@@ -151,19 +146,11 @@ def _person(shape: RigShape, mates: list[int], across: int, legs: list[_Limb], o
     if len(way) < 2 or not on_spine:
         return None
     arm = max(on_spine, key=lambda limb: _length(shape, limb.bones[0], limb.bones))
-<<<<<<< HEAD
     bones = {"hips": leg.on}
-    upper, lower, foot = _segments(shape, leg)
-    _put(bones, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
-    upper, lower, hand = _segments(shape, arm)
-    _put(bones, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
-=======
-    found = {"hips": leg.on}
     upper, lower, foot = segments(shape, leg.bones)
-    _put(found, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
+    _put(bones, shape, mates, leg, {"upper_leg": upper, "lower_leg": lower, "foot": foot, "toe": foot + 1})
     upper, lower, hand = segments(shape, arm.bones)
-    _put(found, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
->>>>>>> 09867aa (Rigs are recognised in six more languages, by corners and ends in letters, by lengths where a limb's bones share a name, with brackets and numbers of their own)
+    _put(bones, shape, mates, arm, {"shoulder": upper - 1, "upper_arm": upper, "lower_arm": lower, "hand": hand})
     top = way.index(arm.on) + 1 if arm.on in way else len(way) - 2
     after = way[top:] or way[-1:]
     spine, neck, head = (way[:top], after[:-1], after[-1]) if way[:top] else (way[:1], after[:-1], after[-1])

@@ -85,14 +85,14 @@ def _pentadiagonal(main: Array, one: Array, two: Array, right: Array) -> Array:
     y = right.copy()
     for t in range(frames):
         if t + 1 < frames:
-            low, far = e[t] / d[t], f[t] / d[t]
-            d[t + 1] -= low * e[t]
-            e[t + 1] -= low * f[t]
-            y[t + 1] -= low * y[t]
+            one_below, two_below = e[t] / d[t], f[t] / d[t]
+            d[t + 1] -= one_below * e[t]
+            e[t + 1] -= one_below * f[t]
+            y[t + 1] -= one_below * y[t]
             if t + 2 < frames:
-                d[t + 2] -= far * f[t]
-                y[t + 2] -= far * y[t]
-            e[t], f[t] = low, far
+                d[t + 2] -= two_below * f[t]
+                y[t + 2] -= two_below * y[t]
+            e[t], f[t] = one_below, two_below
     y /= np.array(d)[:, None]
     for t in range(frames - 2, -1, -1):
         y[t] -= e[t] * y[t + 1]

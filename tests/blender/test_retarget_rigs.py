@@ -86,7 +86,7 @@ def test_connected_hips_give_the_path_to_the_bone_above():
     motion = sampled(source)
     for root in ("HIPS", "ROOT"):
         result = _put(source, target, root=root)
-        assert any("pelvis cannot move, being connected: Root carries" in note for note in result.notes)
+        assert any("pelvis is a connected bone and cannot move: Root carries" in note for note in result.notes)
         heads = path_of(target, ["pelvis"], motion.frames[[0, 59]])[:, 0]
         moved = motion.place("hips")[[0, 59]]
         np.testing.assert_allclose(heads[1] - heads[0], result.scale * (moved[1] - moved[0]), atol=0.02)

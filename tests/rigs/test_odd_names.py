@@ -26,7 +26,7 @@ class _Row:
 
 
 def _rows(text: str, sides: tuple[str, str]) -> list[_Row]:
-    found: list[_Row] = []
+    rows: list[_Row] = []
     stack: list[tuple[int, str]] = []
     for line in filter(str.strip, text.splitlines()):
         depth = len(line) - len(line.lstrip())
@@ -37,8 +37,8 @@ def _rows(text: str, sides: tuple[str, str]) -> list[_Row]:
         parent = stack[-1][1] if stack else ""
         stack.append((depth, bone))
         for token, side in zip(sides, (1, -1), strict=True) if "$" in bone else (("", 1),):
-            found.append(_Row(bone.replace("$", token), parent.replace("$", token), landmark, side, part))
-    return found
+            rows.append(_Row(bone.replace("$", token), parent.replace("$", token), landmark, side, part))
+    return rows
 
 
 def _shape(rows: list[_Row], animal: bool) -> RigShape:
@@ -60,11 +60,11 @@ def test_every_part_is_found(name: str) -> None:
     rig = recognise(_shape(rows, name in ANIMALS))
     assert rig.confidence >= LEAST_CONFIDENCE
     assert rig.body == ("quadruped" if name in ANIMALS else "human")
-    found = rig_report(rig)["bones"]
+    parts = rig_report(rig)["bones"]
     for part in dict.fromkeys(row.part for row in rows if row.part):
         bones = [row.bone for row in rows if row.part == part]
-        chain = part in ("spine", "neck") and isinstance(found[part], list)
-        assert (found[part][0] if chain else found[part]) == (bones if len(bones) > 1 else bones[0]), part
+        chain = part in ("spine", "neck") and isinstance(parts[part], list)
+        assert (parts[part][0] if chain else parts[part]) == (bones if len(bones) > 1 else bones[0]), part
 
 
 def test_one_letter_may_be_a_side_or_not() -> None:

@@ -39,17 +39,17 @@ def test_the_offset_is_the_least_squares_solution() -> None:
     rng = np.random.default_rng(3)
     wanted = 0.02 * np.cumsum(rng.normal(size=(2, 40, 3)), axis=1)
     down = rng.random((2, 40)) < 0.6
-    found = body_offset(wanted, down, UP)
+    offset = body_offset(wanted, down, UP)
     for axis in (0, 1):
-        np.testing.assert_allclose(found[:, axis], _dense(wanted[..., axis], down, True), atol=1e-9)
-    np.testing.assert_allclose(found[:, 2], _dense(wanted[..., 2], down, False), atol=1e-9)
+        np.testing.assert_allclose(offset[:, axis], _dense(wanted[..., axis], down, True), atol=1e-9)
+    np.testing.assert_allclose(offset[:, 2], _dense(wanted[..., 2], down, False), atol=1e-9)
 
 
 def test_one_foot_at_a_time_is_followed_wholly_and_nothing_without_feet() -> None:
     t = np.arange(60) / 10
     wanted = np.stack([0.03 * np.sin(t), 0.01 * t, 0.02 + 0 * t], -1)[None]
-    found = body_offset(wanted, np.ones((1, 60), bool), UP)
-    left = wanted[0] - found
+    offset = body_offset(wanted, np.ones((1, 60), bool), UP)
+    left = wanted[0] - offset
     assert np.abs(left - left.mean(0))[5:-5].max() < 4e-3
     assert np.abs(left[:, 2]).max() < 1e-5
     assert not body_offset(wanted, np.zeros((1, 60), bool), UP).any()
@@ -59,8 +59,8 @@ def test_one_foot_at_a_time_is_followed_wholly_and_nothing_without_feet() -> Non
 def test_a_smooth_maximum_is_above_and_local() -> None:
     values = np.zeros(80)
     values[30:33] = (0.1, 0.3, 0.2)
-    found = smooth_maximum(values)
-    assert (found >= values - 1e-12).all()
-    assert found.max() <= 0.3 + 1e-12
-    assert found[:10].max() == 0
-    assert np.abs(np.diff(found)).max() < 0.05
+    offset = smooth_maximum(values)
+    assert (offset >= values - 1e-12).all()
+    assert offset.max() <= 0.3 + 1e-12
+    assert offset[:10].max() == 0
+    assert np.abs(np.diff(offset)).max() < 0.05

@@ -43,11 +43,11 @@ def with_lengths(shape: RigShape, names: Sequence[BoneName], mates: Mates, limb:
     a, b, c = segments(shape, way, frozenset(i for i in way if names[i].atoms & _BEYOND))
     places = {above: a - 1, upper: a, lower: b, end: c, below: c + 1}
     mate = dict(mates)
-    found = {r: way[i] for r, i in places.items() if r and 0 <= i < len(way) and not _ends(names[way[i]])}
-    if not {upper, lower, end} <= found.keys() or any(bone not in mate for bone in found.values()):
+    placed = {r: way[i] for r, i in places.items() if r and 0 <= i < len(way) and not _ends(names[way[i]])}
+    if not {upper, lower, end} <= placed.keys() or any(bone not in mate for bone in placed.values()):
         return limb
-    kept = {r: pair for r, pair in limb.bones.items() if r == above and r not in found}
-    bones = {**kept, **{r: (bone, mate[bone]) for r, bone in found.items()}}
+    kept = {r: pair for r, pair in limb.bones.items() if r == above and r not in placed}
+    bones = {**kept, **{r: (bone, mate[bone]) for r, bone in placed.items()}}
     order = [r for r in _PARTS[first] if r in bones]
     return Limb({r: bones[r] for r in order}, {r: limb.scores.get(r, 0.0) for r in order}, limb.total)
 

@@ -102,7 +102,7 @@ def mates_by_name(names: Sequence[BoneName]) -> Mates:
     """(left, right) numbers of bones whose names differ in the side only, or in side and numbers."""
     left = {n.key: i for i, n in enumerate(names) if n.side == "L"}
     right = {n.key: i for i, n in enumerate(names) if n.side == "R"}
-    found = [(left[k], right[k]) for k in left if k in right]
+    mates = [(left[k], right[k]) for k in left if k in right]
     alone: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
     for side, bones, others in ((0, left, right), (1, right, left)):
         for key, i in bones.items():
@@ -110,8 +110,8 @@ def mates_by_name(names: Sequence[BoneName]) -> Mates:
                 alone.setdefault(names[i].stem, ([], []))[side].append(i)
     for ours, theirs in alone.values():  # parents come before children, on both sides alike
         if len(ours) == len(theirs):
-            found += zip(sorted(ours), sorted(theirs), strict=True)
-    return tuple(found)
+            mates += zip(sorted(ours), sorted(theirs), strict=True)
+    return tuple(mates)
 
 
 def quarter_size(shape: RigShape) -> float:
