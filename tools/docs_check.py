@@ -160,7 +160,8 @@ def run_block(block: Block, folder: Path) -> str:
     """Run a block; what it printed where it failed, or ""."""
     python = ROOT / (".venv-bpy" if "bpy" in block.code and block.language == "python" else ".venv") / "bin/python"
     path = f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}"}
+    modules = os.pathsep.join(str(ROOT / name) for name in ("core", "training", "."))
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": modules}
     command = (
         [str(python), "-c", block.code]
         if block.language == "python"
