@@ -17,6 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from reference_cli import command_line_page
+from reference_files import files_page
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 NOTE: Final = "<!-- Made by tools/reference.py from the code; edit the docstrings there. -->\n"
 FUNCTIONS: Final = ("read_keypoints", "inspect_keypoints", "lift", "load_motion")
@@ -154,7 +157,12 @@ def config_page() -> str:
     return (text + config_part(config.TrainConfig, "", [])).rstrip("\n") + "\n"
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"reference-api.md": api_page, "reference-config.md": config_page}
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reference-api.md": api_page,
+    "reference-config.md": config_page,
+    "reference-cli.md": lambda: command_line_page(NOTE),
+    "reference-files.md": lambda: files_page(NOTE),
+}
 
 
 def main() -> int:
