@@ -116,10 +116,9 @@ def level_up(
 ) -> F64:
     """The up direction for which the resting points lie in one level plane.
 
-    Weighted least squares on a turn of ``up``, held by a Gaussian prior; contacts at a single place do not determine it
-    and change
-    nothing. The lowest point of every frame counts a little too: a runner hardly has contacts, but stays near the
-    floor.
+    Weighted least squares on a turn of ``up``, held by a Gaussian prior; contacts at a single place do not
+    determine it and change nothing. The lowest point of each frame counts a little too: a runner hardly has contacts,
+    but stays near the floor.
 
     Args:
         points: (T, C, 3) metres.
@@ -128,7 +127,7 @@ def level_up(
         sigma: standard deviation of the guess, radians; sideways and forwards by ``TILT_SHARES`` of it.
         fps: frames per second.
         standing: (3,) metres from the soles to the centre of mass, mean over the clip; in balance it is parallel to
-        ``up``.
+            ``up``.
 
     Returns:
         (3,) unit vector.

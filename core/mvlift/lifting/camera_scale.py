@@ -73,7 +73,7 @@ def _cost(size: float, e: F64, d: F64, seen: NDArray[np.bool_], slip: float, sig
     along = (moved * sight[:, None]).sum(-1)
     square = ((moved**2).sum(-1) - (1 - 1 / DEPTH_SLIP**2) * along**2) / slip**2
     square = np.where(seen, square, np.inf).min(1)
-    return float(np.mean(np.where(np.isfinite(square), square / (1 + square), 1.0)))
+    return float(np.mean(1 - 1 / (1 + square)))
 
 
 def _bend(size: float, e: F64, d: F64, bend: float) -> float:
