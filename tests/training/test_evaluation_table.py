@@ -257,7 +257,7 @@ def test_the_command_prints_a_table_and_writes_its_numbers(
 
 def test_only_what_is_asked_for_is_run(validation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "scores.json"
-    assert evaluate("--data", validation, "--rows", "flat", "--inputs", "noisy", "--frames", 8, "--every", 2,
+    assert evaluate("--data", validation, "--rows", "flat", "--inputs", "noisy", "--frames", 8, "--stride", 2,
                     "--output", output) == 0  # fmt: skip
     (row,) = json.loads(output.read_text(encoding="utf-8"))["rows"]
     assert row["noisy"] is True
@@ -273,7 +273,7 @@ def test_only_what_is_asked_for_is_run(validation: Path, tmp_path: Path, capsys:
      (["--rows", "full", "--models", "multiview", "none.safetensors"], "There are no weights 'none.safetensors'"),
      (["--subject", "unicorn"], "There is no subject 'unicorn'"),
      (["--subject", "quadruped17"], "of ap10k17. Choose the subject of the data with --subject."),
-     (["--every", "0"], "--every is 0"), (["--frames", "0"], "--frames is 0"),
+     (["--every", "0"], "--stride is 0"), (["--frames", "0"], "--frames is 0"),
      (["--sds-iterations", "0"], "--sds-iterations is 0")],
 )  # fmt: skip
 def test_wrong_requests_end_with_a_message(

@@ -33,7 +33,7 @@ def mocap(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(mocap: Path, folder: Path, **changes: object) -> list[str]:
-    values = {"data": mocap, "folder": folder, "output": folder / "tiny.safetensors", "every": EVERY, "epochs": 2,
+    values = {"data": mocap, "folder": folder, "output": folder / "tiny.safetensors", "stride": EVERY, "epochs": 2,
               "batch": 5, "held-out": 3, "threads": 1, **changes}  # fmt: skip
     return ["prior", *(str(a) for key, value in values.items() for a in (f"--{key}", value))]
 
@@ -81,7 +81,7 @@ def test_training_writes_a_prior_that_the_engine_loads(mocap: Path, trained: Pat
         header = json.loads(file.metadata()["mvlift"])
     assert header["scale"] == prior.scale > 0
     assert header["provenance"]["data"] == "mocap.npz"
-    assert header["provenance"]["config"]["every"] == EVERY
+    assert header["provenance"]["config"]["stride"] == EVERY
     assert header["provenance"]["scores"]["held_out_poses"] == 3
     assert header["provenance"]["scores"]["spoilt_mm"] > 1
 

@@ -71,7 +71,7 @@ def test_values_get_their_types(tmp_path: Path) -> None:
         ("train1: 5", "train1: 5 is not a mapping"),
         ("alike: [withers]", "alike: ['withers'] is not a mapping"),
         ("alike: {withers: [neck]}", "alike.withers: ['neck'] is not a text"),
-        ("stage2: {every: 0}", "stage2.every is 0"),
+        ("stage2: {stride: 0}", "stage2.stride is 0"),
         ("stage2: {sds_iterations: 0}", "stage2.sds_iterations is 0"),
         ("stage2: {sds_batch: 0}", "stage2.sds_batch is 0"),
         ("stage2: {later: magic}", "Choose one of stage4, loop, sds, lift."),
@@ -157,3 +157,7 @@ def test_further_commands_have_a_help_of_their_own(command: str, capsys: pytest.
         main([command, "--help"])
     assert caught.value.code == 0
     assert f"mvlift-train {command}" in capsys.readouterr().out
+
+
+def test_keys_of_the_first_version_are_read(tmp_path: Path) -> None:
+    assert config(tmp_path, "stage2: {every: 3}").stage2.stride == 3

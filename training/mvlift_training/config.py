@@ -7,7 +7,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import yaml
 from mvlift.diffusion.samplers import SamplerName
@@ -80,7 +80,7 @@ class Stage2Options:
         consistency, consistency_weight: multi-view consistency of "sds": "l2": half the squared distance to the lines,
             "l1": the distance, as the paper's eq. 5 and 6; and its weight.
         sds_batch: sequences of "sds" at once, which a GPU wants; results do not depend on it.
-        every: only every so many-th sequence is lifted and fitted; the fit is what takes long on a CPU.
+        stride: each so many-th sequence is lifted and fitted; the fit is what takes long on a CPU.
     """
 
     method: Literal["loop", "sds", "lift"] = "loop"
@@ -96,11 +96,11 @@ class Stage2Options:
     consistency: Literal["l2", "l1"] = "l2"
     consistency_weight: float = 1.0
     sds_batch: int = 1
-    every: int = 1
+    stride: int = 1
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            raise ConfigError(f"stage2.every is {self.every}.", "Give 1 for every sequence, 2 for half of them.")
+        if self.stride < 1:
+            raise ConfigError(f"stage2.stride is {self.stride}.", "Give 1 for all sequences, 2 for half of them.")
         for name in ("sds_iterations", "sds_batch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"stage2.{name} is {getattr(self, name)}.", "Give at least 1.")
@@ -266,9 +266,14 @@ def _value(kind: Any, value: Any, key_path: str) -> Any:
         raise ConfigError(f"{key_path}: {value!r} is not a {kind.__name__}.", "Correct the value.") from error
 
 
+_OLD_KEYS: Final[dict[tuple[type, str], str]] = {(Stage2Options, "every"): "stride"}
+"""Keys of configs of version 0.1 under today's names."""
+
+
 def _build(kind: type[T], values: Any, key_path: str) -> T:
     if not isinstance(values, dict):
         raise ConfigError(f"{key_path}: {values!r} is not a mapping.", "Write key: value lines.")
+    values = {_OLD_KEYS.get((kind, key), key): value for key, value in values.items()}
     hints = typing.get_type_hints(kind)
     unknown = sorted(str(key) for key in values if key not in hints)
     if unknown:

@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class PriorConfig:
         data: mocap npz (``points3d names start length fps``).
         folder: of the solved rotations and the checkpoint.
         output: .safetensors to write.
-        every: use every n-th frame.
+        stride: use each n-th frame.
         epochs: passes over the poses.
         batch: poses in a step.
         learning_rate: peak of a cosine.
@@ -53,7 +53,7 @@ class PriorConfig:
     data: Path = Path("data/human/mocap_for_prior.npz")
     folder: Path = Path("runs/prior")
     output: Path = Path("runs/prior/human-prior.safetensors")
-    every: int = 3
+    stride: Annotated[int, tyro.conf.arg(aliases=["--every"])] = 3
     epochs: int = 60
     batch: int = 512
     learning_rate: float = 1e-3
@@ -193,7 +193,7 @@ def train_prior(config: PriorConfig) -> dict[str, float]:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     config.folder.mkdir(parents=True, exist_ok=True)
-    poses = _split(solve_mocap(config.data, config.folder / "poses.npz", config.every), config)
+    poses = _split(solve_mocap(config.data, config.folder / "poses.npz", config.stride), config)
     digest = file_digest(config.data)
     network = PosePriorNetwork()
     optimiser = torch.optim.Adam(network.parameters(), config.learning_rate, weight_decay=1e-5)

@@ -86,6 +86,6 @@ def _solved(data: dict[str, NDArray[Any]], path: Path, stride: int) -> MocapPose
         errors.append(np.linalg.norm(fitted.points - target, axis=-1)[:, limbs].mean(1).astype(np.float32))
     if not rotations:
         raise KeypointError(
-            f"{path}: no clip has {SHORTEST * stride} frames.", "Give longer ones or a smaller --every."
+            f"{path}: no clip has {SHORTEST * stride} frames.", "Give longer ones or a smaller --stride."
         )
     return MocapPoses(np.concatenate(rotations), np.concatenate(clips), np.concatenate(errors))

@@ -83,7 +83,7 @@ def lift_sequences(
     Writes per sequence ``points`` (H, T, P, 3), root-relative in the camera's axes, network units, and ``tilt`` (H, 2).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = range(0, len(sequences.points), config.stage2.every)
+    chosen = range(0, len(sequences.points), config.stage2.stride)
     todo = [i for i in _shares(chosen, fabric) if not lifted_path(folder, i).is_file()]
     size = config.stage2.sds_batch if method == "sds" else 1
     if size > 1:

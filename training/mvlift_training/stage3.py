@@ -150,7 +150,7 @@ def _fit_one(
 
 def _chosen(config: TrainConfig, sequences: SequenceSet) -> range:
     """Numbers of the sequences that are lifted and fitted."""
-    return range(0, len(sequences.points), config.stage2.every)
+    return range(0, len(sequences.points), config.stage2.stride)
 
 
 def _fit_all(config: TrainConfig, sequences: SequenceSet, lifted: Path, folder: Path, fabric: Fabric) -> None:

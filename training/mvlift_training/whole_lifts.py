@@ -69,7 +69,7 @@ def lift_whole(
         fabric: says which rank this is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = range(0, len(sequences.points), config.stage2.every)[fabric.global_rank :: fabric.world_size]
+    chosen = range(0, len(sequences.points), config.stage2.stride)[fabric.global_rank :: fabric.world_size]
     todo = [i for i in chosen if not lifted_path(folder, i).is_file()]
     for i in track(todo, description="stage 2", disable=not fabric.is_global_zero):
         world, quality = np.zeros((0, 0, 3), np.float32), [np.inf] * 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -61,8 +61,8 @@ class EvaluateOptions:
     """Which inputs."""
     frames: int | None = None
     """Only the first so many frames of each sequence."""
-    every: int = 1
-    """Only every n-th sequence."""
+    stride: Annotated[int, tyro.conf.arg(aliases=["--every"])] = 1
+    """Only each n-th sequence."""
     seed: int = 0
     """Of sampling."""
     device: str = "cpu"
@@ -130,7 +130,7 @@ def _extractor(options: EvaluateOptions, subject: Subject, console: Console) -> 
 
 def _check(options: EvaluateOptions) -> None:
     counts = {
-        "--every": options.every,
+        "--stride": options.stride,
         "--frames": 1 if options.frames is None else options.frames,
         "--sds-iterations": options.sds_iterations,
     }
@@ -147,7 +147,7 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
     """
     _check(options)
     subject = get_subject(options.subject)
-    loaded = load_validation(options.data, options.frames, options.every)
+    loaded = load_validation(options.data, options.frames, options.stride)
     sequences = in_layout(loaded, subject.layout, _needed(subject))
     setting = Setting(subject, options.models, options.device, options.sds_iterations, options.elepose)
     names = method_names(setting) if options.rows == ("all",) else list(options.rows)
@@ -182,7 +182,7 @@ def _facts(options: EvaluateOptions, subject: Subject) -> dict[str, Any]:
         "digest": file_digest(options.data),
         "seed": options.seed,
         "frames": options.frames,
-        "every": options.every,
+        "stride": options.stride,
         "mvlift": version("mvlift"),
         "torch": torch.__version__,
         "models": models,
@@ -197,7 +197,7 @@ def main(arguments: list[str]) -> int:
         with thread_limit(options.threads or None):
             scores = evaluate(options, console)
         subject = get_subject(options.subject)
-        loaded = load_validation(options.data, options.frames, options.every)
+        loaded = load_validation(options.data, options.frames, options.stride)
         noise = noise_distance(in_layout(loaded, subject.layout, _needed(subject)), subject)
     except MvliftError as error:
         return failed(error)
