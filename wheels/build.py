@@ -107,9 +107,10 @@ def build(target: Target, blender: Path, output: Path) -> Path:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--platform", default="linux-x64", help="linux-x64, windows-x64 or macos-arm64")
-    parser.add_argument("--python", default="cp311", help="cp311 (Blender 4.2 to 5.0) or cp313 (5.1 onwards)")
+    parser.add_argument("--python", default="cp311", help="cp311 (Blender 4.2 to 5.0), cp313 (5.1 onwards) or cp314")
     parser.add_argument("--blender", type=Path, default=Path(sys.executable), help="a Blender, or a Python with bpy")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="folder of the zip")
+    parser.add_argument("--all", action="store_true", help="every zip that packages.toml describes")
     parser.add_argument("--check", action="store_true", help="only see that the locked wheels are to be had")
     return parser.parse_args()
 
@@ -117,17 +118,18 @@ def _parse() -> argparse.Namespace:
 def main() -> None:
     """Command line."""
     options = _parse()
-    target = Target(options.platform, options.python)
-    if target not in all_targets():
-        sys.exit(f"There is no {target}; there are: {', '.join(map(str, all_targets()))}")
+    targets = all_targets() if options.all else [Target(options.platform, options.python)]
+    if unknown := set(targets) - set(all_targets()):
+        sys.exit(f"There is no {unknown.pop()}; there are: {', '.join(map(str, all_targets()))}")
     try:
-        if options.check:
-            print(f"{target}: {check(target)} wheels are to be had")
-            return
-        result = build(target, options.blender, options.output)
+        for target in targets:
+            if options.check:
+                print(f"{target}: {check(target)} wheels are to be had", flush=True)
+                continue
+            result = build(target, options.blender, options.output)
+            print(f"{result} ({result.stat().st_size / 1e6:.1f} MB)", flush=True)
     except WheelError as error:
         sys.exit(f"mvlift: {error}")
-    print(f"{result} ({result.stat().st_size / 1e6:.0f} MB)")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-# make extension [PLATFORM=linux-x64|windows-x64|macos-arm64] [PYTAG=cp311|cp313]; make extensions builds all six
+# make extension [PLATFORM=linux-x64|windows-x64|macos-arm64] [PYTAG=cp311|cp313]; make extensions builds all of them
 PLATFORM ?= linux-x64
 PYTAG    ?= cp311
 
@@ -8,9 +8,7 @@ extension: $(STAMP) $(BPY_STAMP)
 	$(BIN)/python wheels/build.py --platform $(PLATFORM) --python $(PYTAG) --blender $(BPY_VENV)/bin/python
 
 extensions: $(STAMP) $(BPY_STAMP)
-	for platform in linux-x64 windows-x64 macos-arm64; do for tag in cp311 cp313; do \
-		$(MAKE) extension PLATFORM=$$platform PYTAG=$$tag || exit 1; \
-	done; done
+	$(BIN)/python wheels/build.py --all --blender $(BPY_VENV)/bin/python
 
 # After a change of wheels/packages.toml
 lock: $(STAMP)
@@ -26,8 +24,8 @@ test-blender-4.2:
 
 # Debian's Blender 4.3 and 5.2, with the zip installed, whose Python has no torch: the suite, and a lift by mouse in a window (root only)
 test-blender-gui: $(STAMP) $(BPY_STAMP)
-	$(MAKE) extension PYTAG=cp311
 	$(MAKE) extension PYTAG=cp313
+	$(MAKE) extension PYTAG=cp314
 	for suite in trixie sid; do \
 		tools/blender_chroot.sh make $$suite && tools/blender_chroot.sh tests $$suite \
 		&& tools/blender_chroot.sh command $$suite \

@@ -67,7 +67,8 @@ def _config() -> dict[str, Any]:
 def all_targets() -> list[Target]:
     """Every zip that packages.toml describes."""
     config = _config()
-    return [Target(platform, python) for platform in config["platforms"] for python in config["pythons"]]
+    targets = [Target(platform, python) for platform in config["platforms"] for python in config["pythons"]]
+    return targets + [Target(*name.rsplit("-", 1)) for name in config["more"]]
 
 
 def platform_tags(platform: str) -> list[str]:

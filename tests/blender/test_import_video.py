@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("extension")
 @pytest.fixture(scope="module")
 def video() -> Path:
     """The bundled video, where this Blender's Python can detect in it."""
-    for package in ("av", "ai_edge_litert"):
+    for package in ("av", "tflite"):
         pytest.importorskip(package, reason=f"this Blender's Python has no {package}, which detection needs")
     from mvlift.detection.models import model_path
     from mvlift.errors import DetectionError

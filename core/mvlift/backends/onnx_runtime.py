@@ -16,7 +16,7 @@ from mvlift.errors import LiftError, ModelError
 from mvlift.models import model_header, model_path, model_weights
 from mvlift.typing import F32
 
-__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "load_onnx"]
+__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "cpu_session", "load_onnx"]
 
 PROVIDERS: Final = {
     "cpu": "CPUExecutionProvider",
@@ -47,6 +47,16 @@ def _session(model: bytes, device: str, threads: int) -> Any:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     providers = [PROVIDERS[device]] if device == "cpu" else [PROVIDERS[device], PROVIDERS["cpu"]]
     return onnxruntime.InferenceSession(model, options, providers=providers)
+
+
+def cpu_session(model: bytes, threads: int) -> Any:
+    """A network on the processor, ready to run.
+
+    Args:
+        model: in ONNX's format.
+        threads: that it runs on.
+    """
+    return _session(model, "cpu", max(1, threads))
 
 
 class OnnxDenoiser:

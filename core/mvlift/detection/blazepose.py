@@ -63,7 +63,7 @@ class PersonFinder:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._network = Network("pose_detection", threads)
+        self._network = Network("pose_detection", (0, 1), threads)
         self._anchors = anchors(self._network.size, _STRIDES)
 
     def find(self, overview: U8, view_numbers: list[int]) -> list[Crop]:
@@ -84,7 +84,7 @@ class PersonFinder:
     def _in_view(self, overview: U8, view: Crop) -> list[Crop]:
         side = self._network.size
         picture = 2 * sample(overview, view, side, outside_black=True) - 1
-        raw, logits = self._network(picture, (0, 1))
+        raw, logits = self._network(picture)
         boxes: Boxes = merge(decode(raw, logits, self._anchors, side, _LEAST_SCORE))
         points = view.to_picture(boxes.points)  # (N, 4, 2): hips, circle of the body, shoulders, circle of the trunk
         crops = [Crop.between(p[0], p[1], _ROOM) for p in points]
@@ -128,12 +128,12 @@ class PoseLandmarks:
     """
 
     def __init__(self, name: str, threads: int = 1) -> None:
-        self._network = Network(name, threads)
+        self._network = Network(name, (0, 1, 3), threads)
 
     def find(self, image: U8, crop: Crop) -> BodyPose:
         """The body in a crop of a picture (H, W, 4)."""
         side = self._network.size
-        flat, flag, heat = self._network(sample(image, crop, side), (0, 1, 3))
+        flat, flag, heat = self._network(sample(image, crop, side))
         table = flat.reshape(-1, 5).astype(np.float64)  # x, y, z in the crop's pixels, visibility, presence
         local = _refined(table[:, :2] / side, heat)
         points = crop.to_picture(local)

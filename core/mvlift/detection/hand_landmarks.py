@@ -72,9 +72,9 @@ class HandLandmarks:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._palms = Network("palm_detection_full", threads)
+        self._palms = Network("palm_detection_full", (0, 1), threads)
         self._anchors = anchors(self._palms.size, _STRIDES)
-        self._network = Network("hand_landmark_full", threads)
+        self._network = Network("hand_landmark_full", (0, 1), threads)
 
     def find(self, image: U8, wrist: Wrist, last: Crop | None) -> Hand | None:
         """The hand at a wrist, or None.
@@ -100,7 +100,7 @@ class HandLandmarks:
         """The crop of the hand whose palm is nearest to where the body has it."""
         side, middle = self._palms.size, (wrist.wrist + wrist.knuckles) / 2
         view = Crop(float(middle[0]), float(middle[1]), _SEARCHED * wrist.length)
-        raw, logits = self._palms(sample(image, view, side, outside_black=True), (0, 1))
+        raw, logits = self._palms(sample(image, view, side, outside_black=True))
         boxes = merge(decode(raw, logits, self._anchors, side, _LEAST_SCORE))
         if not len(boxes.score):
             return None
@@ -112,7 +112,7 @@ class HandLandmarks:
 
     def _landmarks(self, image: U8, crop: Crop) -> Hand:
         side = self._network.size
-        flat, flag = self._network(sample(image, crop, side), (0, 1))
+        flat, flag = self._network(sample(image, crop, side))
         points = crop.to_picture(flat.reshape(-1, 3)[:, :2].astype(np.float64) / side)
         return Hand(points, float(flag[0]), _next_crop(points))
 

@@ -10,15 +10,16 @@ import hashlib
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from mvlift.detection.tflite_file import read_tflite
+from mvlift.detection.tflite_graph import INPUT, onnx_graph
 from mvlift.errors import DetectionError
 from mvlift.typing import F32
 
@@ -91,50 +92,34 @@ def model_path(name: str) -> Path:
     return path
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the lines that LiteRT writes to the process's standard error when it begins."""
-    sys.stderr.flush()
-    before = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-
-
 class Network:
-    """A network of one picture in, some arrays out, run by LiteRT.
+    """A network of one picture in, some arrays out, run by ONNX Runtime.
 
     Args:
         name: in the lock.
+        outputs: numbers of those that are wanted; what only others need is not computed.
         threads: that it runs on.
 
     Raises:
-        DetectionError: its file or the runtime is missing.
+        DetectionError: its file, or a package that it needs, is missing.
     """
 
-    def __init__(self, name: str, threads: int = 1) -> None:
+    def __init__(self, name: str, outputs: Sequence[int], threads: int = 1) -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            import tflite  # noqa: F401 (the file's format)
+
+            from mvlift.backends.onnx_runtime import cpu_session
         except ImportError as error:
             raise DetectionError(
-                "The bundled detector is run by ai-edge-litert, which is not installed.",
+                f"The bundled detector needs the package {error.name}, which is not installed.",
                 "pip install 'mvlift[video]'",
             ) from error
-        path = str(model_path(name))
-        with _quiet():
-            self._interpreter: Any = Interpreter(path, num_threads=max(1, threads))
-            self._interpreter.allocate_tensors()
-        (details,) = self._interpreter.get_input_details()
-        self._input = details["index"]
-        self.size = int(details["shape"][1])
-        self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
+        network = read_tflite(model_path(name))
+        self.size = network.shapes[network.inputs[0]][1]
+        self._outputs = [f"output_{n}" for n in outputs]
+        self._session = cpu_session(onnx_graph(network, outputs), threads)
 
-    def __call__(self, image: F32, outputs: Sequence[int]) -> tuple[F32, ...]:
-        """Outputs by number, copied, for a picture (size, size, 3)."""
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(image, dtype=np.float32)[None])
-        self._interpreter.invoke()
-        return tuple(self._interpreter.get_tensor(self._outputs[i])[0] for i in outputs)
+    def __call__(self, image: F32) -> tuple[F32, ...]:
+        """The outputs that are wanted, for a picture (size, size, 3)."""
+        picture = np.ascontiguousarray(image, dtype=np.float32)[None]
+        return tuple(made[0] for made in self._session.run(self._outputs, {INPUT: picture}))
