@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from fetch import ROOT, WheelError, check, fetch, own_wheel
+from fetch import ROOT, WheelError, check, fetch, own_wheel, slimmed
 from targets import Target, all_targets
 
 __all__ = ["build", "main"]
@@ -66,7 +66,7 @@ def _stage(target: Target, folder: Path) -> None:
     bundled = folder / "wheels"
     bundled.mkdir()
     for wheel in fetch(target):
-        shutil.copy(wheel, bundled)
+        slimmed(wheel, bundled)
     own_wheel(bundled)
     names = sorted(f"./wheels/{p.name}" for p in bundled.glob("*.whl"))
     lines = [f'platforms = ["{target.platform}"]']

@@ -8,14 +8,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
 from lock import pip_target
 from models import ModelFileError, bundle
-from targets import HERE, Target, Wheel, read_lock, requirements
+from targets import HERE, Target, Wheel, left_out, read_lock, requirements
 
-__all__ = ["CACHE", "WheelError", "check", "fetch", "own_wheel"]
+__all__ = ["CACHE", "WheelError", "check", "fetch", "own_wheel", "slimmed"]
 
 CACHE: Final = HERE / "cache"
 ROOT: Final = HERE.parent
@@ -37,6 +39,25 @@ def fetch(target: Target) -> list[Path]:
     if absent:
         _download(absent, target)
     return [CACHE / w.file for w in wheels]
+
+
+def slimmed(wheel: Path, folder: Path) -> Path:
+    """Copy a wheel into a folder, without what packages.toml leaves out of it; such a copy has a build tag of ours."""
+    name, version, *tags = wheel.name.split("-")
+    patterns = left_out(name)
+    with zipfile.ZipFile(wheel) as source:
+        dropped = {n for n in source.namelist() if any(fnmatch(n, p) for p in patterns)}
+        if not dropped:
+            return Path(shutil.copy(wheel, folder))
+        path = folder / "-".join([name, version, "1mvlift", *tags])
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
+            for member in (m for m in source.infolist() if m.filename not in dropped):
+                data = source.read(member)
+                if member.filename.endswith(".dist-info/RECORD"):
+                    rows = data.decode().splitlines(keepends=True)
+                    data = "".join(r for r in rows if r.rsplit(",", 2)[0].strip('"') not in dropped).encode()
+                made.writestr(member, data, zipfile.ZIP_DEFLATED)
+    return path
 
 
 def check(target: Target) -> int:

@@ -13,6 +13,7 @@ __all__ = [
     "Target",
     "Wheel",
     "all_targets",
+    "left_out",
     "read_lock",
     "requirements",
     "write_lock",
@@ -84,6 +85,11 @@ def requirements(target: Target) -> list[Requirement]:
         for group in ("any", target.python, target.platform)
         for name, version in packages.get(group, {}).items()
     ]
+
+
+def left_out(package: str) -> list[str]:
+    """Patterns of the members of a package's wheels that stay out of the zip."""
+    return list(_config()["leave-out"].get(package, []))
 
 
 def read_lock(path: Path = HERE / "lock.toml") -> list[Wheel]:
