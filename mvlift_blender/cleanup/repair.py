@@ -13,6 +13,7 @@ from mvlift.typing import F64
 from ..motion.rotations import continuous, slerp
 from ..retargeting.rig_cleanup import rig_record
 from ..scene.animation import current_curves
+from ..scene.kept_keys import remember_keys
 from ..scene.keyframes import location_path, rotation_path
 from ..scene.motion_curves import FULL, LIFTED, read_bone_curves
 from .curves import read_motion_curves, write_motion_curves
@@ -114,4 +115,5 @@ def mix(armature: Any, strength: float) -> str:
     curves.write(location_path(root), new.frames, locations, group=root)
     for j, name in enumerate(new.skeleton.names):
         curves.write(rotation_path(name), new.frames, rotations[:, j], group=name)
+    remember_keys(armature, new.skeleton)
     return f"{100 * strength:.0f} % of the clean-up"

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.options import LiftOptions
+from mvlift.motion import LiftedMotion
 from mvlift.worker.client import (
     Cancelled,
     DetectionResult,
@@ -27,13 +28,18 @@ __all__ = ["EngineQueue", "LiftRequest", "QueueState", "Request", "VideoRequest"
 
 @dataclass(frozen=True, eq=False)
 class LiftRequest:
-    """One person to lift: a name for people, the clip, the engine's options, and where the clip came from."""
+    """One person to lift: a name for people, the clip, the engine's options, and where the clip came from.
+
+    Attributes:
+        start: a motion that is changed by the options' constraints instead of lifting anew.
+    """
 
     name: str
     clip: KeypointClip
     options: LiftOptions
     source: str = ""
     track: str = ""
+    start: LiftedMotion | None = None
 
     @property
     def subject(self) -> str:
@@ -42,7 +48,7 @@ class LiftRequest:
 
     def submit(self, client: EngineClient) -> int:
         """Submit it to the engine; returns the job number."""
-        return client.submit_lift(self.clip, self.options)
+        return client.submit_lift(self.clip, self.options, self.start)
 
 
 @dataclass(frozen=True)

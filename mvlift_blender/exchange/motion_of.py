@@ -10,6 +10,7 @@ from mvlift.errors import MvliftError
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
+from ..motion.curves import MotionCurves
 from ..motion.rig_data import rig_data
 from ..motion.rotations import conjugate, from_matrix, multiply, to_vector
 from ..retargeting.detect import candidates
@@ -26,16 +27,22 @@ _SMPL_PELVIS = np.array([0.0, -0.223, 0.028])
 """Where SMPL's neutral pelvis is at rest, metres; an armature's rest stands on the floor instead."""
 
 
-def motion_of(context: Any, armature: Any) -> LiftedMotion:
+def motion_of(context: Any, armature: Any, curves: MotionCurves | None = None) -> LiftedMotion:
     """The motion of a lifted armature as it is keyed now.
+
+    Args:
+        context: of Blender.
+        armature: with the bones of SMPL or SMAL.
+        curves: the motion in metres, where it is not the armature's present one.
 
     Raises:
         MvliftError: it has no Action, or not the bones of SMPL or SMAL.
     """
-    keyed = read_bone_curves(armature)
-    if keyed is None:
-        raise MvliftError(f"{armature.name} has no animation.", "Choose a lifted armature.")
-    curves = keyed.scaled(metres_per_unit(context.scene))
+    if curves is None:
+        keyed = read_bone_curves(armature)
+        if keyed is None:
+            raise MvliftError(f"{armature.name} has no animation.", "Choose a lifted armature.")
+        curves = keyed.scaled(metres_per_unit(context.scene))
     body = _body(armature)
     skeleton = curves.skeleton
     C = rig_data(body).to_armature

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from . import cleanup, doubts, engine, exchange, keypoints, people, reports, result, retarget, start, tracks, video
+from . import (
+    cleanup,
+    doubts,
+    engine,
+    exchange,
+    keypoints,
+    people,
+    poses,
+    reports,
+    result,
+    retarget,
+    start,
+    tracks,
+    video,
+)
 
 __all__ = ["CLASSES"]
 
@@ -16,6 +30,7 @@ CLASSES = (
     *video.CLASSES,
     *result.CLASSES,
     *doubts.CLASSES,
+    *poses.CLASSES,
     *cleanup.CLASSES,
     *retarget.CLASSES,
     *exchange.CLASSES,

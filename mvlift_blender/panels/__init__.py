@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from . import exchange, lift, menus, people, result, retarget
+from . import exchange, lift, menus, people, poses, result, retarget
 
 __all__ = ["CLASSES"]
 
-CLASSES = (*people.CLASSES, *lift.CLASSES, *result.CLASSES, *retarget.CLASSES, *exchange.CLASSES, *menus.CLASSES)
+CLASSES = (
+    *people.CLASSES,
+    *lift.CLASSES,
+    *result.CLASSES,
+    *poses.CLASSES,
+    *retarget.CLASSES,
+    *exchange.CLASSES,
+    *menus.CLASSES,
+)

@@ -11,6 +11,7 @@ from ..motion.skeleton import RestSkeleton
 from ..motion.thinning import Thinned
 from .animation import Curves, current_curves, curves_of, duplicate_action
 from .armature import rest_axes, rest_heads
+from .kept_keys import remember_keys
 from .keyframes import location_path, rotation_path
 
 __all__ = [
@@ -98,6 +99,7 @@ def write_bone_curves(armature: Any, motion: MotionCurves, what: str) -> Any:
     curves.write(location_path(root), motion.frames, motion.locations, group=root)
     for j, name in enumerate(motion.skeleton.names):
         curves.write(rotation_path(name), motion.frames, motion.rotations[:, j], group=name)
+    remember_keys(armature, motion.skeleton)
     return curves.action
 
 
@@ -116,4 +118,5 @@ def write_thinned(armature: Any, motion: MotionCurves, thinned: Thinned, what: s
     curves.write(location_path(root), frames[place.rows], place.values / unit, group=root, slopes=place.slopes / unit)
     for name, kept in zip(motion.skeleton.names, thinned.rotations, strict=True):
         curves.write(rotation_path(name), frames[kept.rows], kept.values, group=name, slopes=kept.slopes)
+    remember_keys(armature, motion.skeleton)
     return curves.action

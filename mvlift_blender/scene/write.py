@@ -23,8 +23,10 @@ from .armature import new_armature
 from .body import BodyMesh, new_body
 from .camera import new_camera, set_background
 from .frame_rate import scene_fps, set_scene_fps
+from .kept_keys import remember_keys
 from .keyframes import key_motion
 from .lift_parts import mark
+from .motion_curves import rest_skeleton
 from .objects import key_object, new_object, put_back_on_failure
 from .preserve import undone_on_failure
 from .quality import keep_doubts, key_quality, mark_doubts
@@ -150,6 +152,7 @@ def _write(
     rise = _rest_height(in_units, mesh)
     armature = new_armature(context, in_units, name, collection, rise, metre)
     curves = key_motion(armature, in_units, timing, f"{name} lifted")
+    remember_keys(armature, rest_skeleton(armature))
     key_quality(armature, motion, timing, curves)
     limit = options.most_error * float(np.hypot(*motion.camera.image_size))
     doubts = find_doubts(motion, options.least_confidence, limit) if options.markers else []

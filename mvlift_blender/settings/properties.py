@@ -4,7 +4,7 @@
 import bpy
 from bpy.props import BoolProperty, FloatProperty, PointerProperty, StringProperty
 
-from . import doubt, lift, person, source
+from . import doubt, lift, person, pose, source
 
 __all__ = ["CLASSES", "JobState", "add_properties", "remove_properties"]
 
@@ -20,7 +20,7 @@ class JobState(bpy.types.PropertyGroup):
     report: StringProperty(options={"SKIP_SAVE"})
 
 
-CLASSES = (*doubt.CLASSES, *source.CLASSES, *person.CLASSES, *lift.CLASSES, JobState)
+CLASSES = (*doubt.CLASSES, *pose.CLASSES, *source.CLASSES, *person.CLASSES, *lift.CLASSES, JobState)
 
 
 def add_properties() -> None:
@@ -28,10 +28,12 @@ def add_properties() -> None:
     bpy.types.Scene.mvlift = PointerProperty(type=lift.LiftSettings)
     bpy.types.WindowManager.mvlift_job = PointerProperty(type=JobState)
     doubt.add_properties()
+    pose.add_properties()
 
 
 def remove_properties() -> None:
     """Undo ``add_properties``."""
+    pose.remove_properties()
     doubt.remove_properties()
     del bpy.types.WindowManager.mvlift_job
     del bpy.types.Scene.mvlift

@@ -8,6 +8,8 @@ import pytest
 from lift_steps import COUNT, ready
 from people_files import two_people, walker
 from test_lift import keys
+from test_scene import posed
+from test_shot import in_view
 from test_video import view
 
 from mvlift_blender.importing.sources import clip_of
@@ -100,14 +102,12 @@ def test_the_lift_of_corrections_changes_that_part_and_follows_them(settings):
     assert changed[18:23].all()
     assert not changed[:4].any()
     assert not changed[38:].any()
-    bpy.context.scene.frame_set(1 + 20)
-    from test_scene import posed
-    from test_shot import in_view
-
-    wrist = posed(armature, ["left_wrist"])[0]
-    seen = in_view(bpy.context.scene.camera, wrist, (1280, 720))
-    was, wanted = detected.points[20, j], detected.points[20, j] + [0, -120]
-    assert np.linalg.norm(seen - wanted) < np.linalg.norm(seen - was)
+    off = []
+    for frame in range(18, 23):
+        bpy.context.scene.frame_set(1 + frame)
+        wrist = in_view(bpy.context.scene.camera, posed(armature, ["left_wrist"])[0], (1280, 720))
+        off.append(float(np.linalg.norm(wrist - (detected.points[frame, j] + [0, -120]))))
+    assert max(off) < 12  # pixels, of the 120 that they were dragged: the joint lies beside the detector's keypoint
 
 
 def test_everybody_is_shown_and_can_be_picked(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.constrained_fit import (
     BELOW_SIGMA,
+    CORRECTED_SIGMA,
     LENGTH,
     PLACE_SIGMA,
     POSE_SIGMA,
@@ -30,11 +31,18 @@ from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError, MvliftError
 from mvlift.keypoints import map_clip, read_keypoints
+from mvlift.keypoints.corrections import Corrections, corrected
 from mvlift.kinematics.chains import forward_kinematics
 from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.constrained import apply_constraints, constraint_errors
-from mvlift.lifting.constraints import Constraints, PinConstraint, PoseConstraint, load_constraints
+from mvlift.lifting.constraints import (
+    Constraints,
+    KeypointConstraint,
+    PinConstraint,
+    PoseConstraint,
+    load_constraints,
+)
 from mvlift.lifting.options import LiftOptions
 from mvlift.lifting.pipeline import lift
 from mvlift.lifting.subjects import get_subject
@@ -49,7 +57,8 @@ TURN = np.array([0.0, -1.0, 0.0])
 def some_constraints() -> Constraints:
     turns = np.array([[0.0, -1, 0], [0.1, 0.2, 0.3]])
     pose = PoseConstraint(20, ("left_elbow", "pelvis"), turns, np.array([1.0, 2, 3]))
-    return Constraints((pose,), (PinConstraint("left_wrist", 5, np.array([[1.0, 0, 1], [1, 0, 1.1]]), 0.5),))
+    pin = PinConstraint("left_wrist", 5, np.array([[1.0, 0, 1], [1, 0, 1.1]]), 0.5)
+    return Constraints((pose,), (pin,), (KeypointConstraint(7, "l_ankle", np.array([3.0, 4.0])),))
 
 
 def test_constraints_go_through_json_and_through_the_options() -> None:
@@ -127,7 +136,7 @@ def arm(frames: int = 7, *, radius: float = 0.0, fps: float = 30.0) -> Constrain
         fps=fps,
     )
     held = Held(still.copy(), np.zeros((frames, 2)), root.copy(), np.zeros(frames), np.zeros((frames, 1, 3)),
-                np.zeros((frames, 1)))  # fmt: skip
+                np.zeros((frames, 1)), np.zeros((frames, 1, 2)), np.zeros((frames, 1)))  # fmt: skip
     return ConstrainedFit(Kinematics(skeleton, model), BaseMotion(root, still), evidence, held)
 
 
@@ -208,6 +217,18 @@ def test_pixels_pull_by_their_distance_robustly() -> None:
     assert np.allclose(gradient, -10 * weight * slope)
     fit.trust[:] = 0.0
     assert np.allclose(added(fit, "add_pixels").gradient, 0)
+
+
+def test_keypoints_that_the_user_placed_pull_firmly_and_their_own_pixels_no_more() -> None:
+    fit = arm(2)
+    fit.target = fit.seen_before + 50.0
+    fit.held.pixels[:] = fit.seen_before + np.array([0.0, 30.0])
+    fit.held.pixel_weight[1] = 0.5
+    gradient = added(fit, "add_pixels").gradient[1]
+    slope = np.array([0.0, 0, -200, 0, 400, 0, 0, 200, 0])  # up in the world is up in the picture, where y falls
+    sigma = CORRECTED_SIGMA * 1000 / 5
+    assert np.allclose(gradient[[0, 2, 4, 7]], (-30 * 0.5 / sigma**2 * slope)[[0, 2, 4, 7]])
+    assert np.isclose(gradient[1], 0)
 
 
 def test_what_rested_moves_no_more_than_it_did_and_sinks_no_deeper() -> None:
@@ -339,6 +360,23 @@ def test_a_pin_is_met_over_its_range(walk) -> None:
     speed = np.linalg.norm(np.diff(joints_of(changed)[:, wrist], axis=0), axis=-1)
     before = np.linalg.norm(np.diff(joints_of(motion)[:, wrist], axis=0), axis=-1)
     assert speed.max() < before.max() + 0.05  # it comes and goes without a jump
+
+
+def test_keypoints_corrected_by_hand_are_where_they_were_put(walk) -> None:
+    """A wrist dragged in five frames: the body's keypoint is there, and beyond reach nothing has changed."""
+    clip, _, mapped, _ = walk
+    corrections = Corrections()
+    wanted = {}
+    for frame in range(40, 45):
+        x, y = mapped.points[frame, mapped.layout.index("l_wrist")] + [10.0, -60.0]
+        corrections = corrections.with_point(frame, "l_wrist", (float(x), float(y)))
+        wanted[frame] = (x, y)
+    again = lift(corrected(clip, corrections), preset="fast", image_size=(1280, 720), device="cpu")
+    column = again.keypoint_names.index("l_wrist")
+    seen = again.camera.project(again.keypoints)[:, column]
+    off = [float(np.linalg.norm(seen[f] - place)) for f, place in wanted.items()]
+    assert max(off) < 3  # pixels
+    assert again.metadata["constraints"]["keypoints"] == 5  # type: ignore[index]
 
 
 def test_a_pinned_foot_stays_and_the_other_leg_keeps_its_contacts(walk) -> None:

@@ -33,11 +33,15 @@ POSE_SIGMA: Final = 0.004
 PLACE_SIGMA: Final = 0.002
 """and metres from a place."""
 REPROJECTION_SIGMA: Final = 0.012
-"""Metres at the body by which a keypoint may move in the picture."""
+"""Metres at the body by which a keypoint may move in the picture,"""
+CORRECTED_SIGMA: Final = 0.003
+"""and be off where the user says that it is."""
 STILL_SIGMA: Final = 0.003
 """Metres a frame at 30 fps that a resting part may move."""
 BELOW_SIGMA: Final = 0.01
 """Metres below the floor."""
+FADED: Final = 4
+"""Length scales from what is held at which a correction has faded, to 9 %: keypoints may not carry it on beyond."""
 EDGE_WEIGHT: Final = 1e6
 """On corrections at the ends of the stretch that is solved, where the motion goes on unchanged."""
 MAX_STEP: Final = 0.8
@@ -99,6 +103,8 @@ class Held:
         root_weight: (T,).
         places: (T, P, 3) metres, of the points after keypoints and supports.
         place_weight: (T, P).
+        pixels: (T, K, 2) of keypoints.
+        pixel_weight: (T, K).
         open_start, open_end: whether the clip begins and ends here; elsewhere the correction is zero there.
     """
 
@@ -108,6 +114,8 @@ class Held:
     root_weight: F64
     places: F64
     place_weight: F64
+    pixels: F64
+    pixel_weight: F64
     open_start: bool = True
     open_end: bool = True
 
@@ -115,7 +123,7 @@ class Held:
     def frames(self) -> F64:
         """Rows in which something is to be met."""
         asked = (self.rotation_weight > 0).any(1) | (self.root_weight > 0) | (self.place_weight > 0).any(1)
-        return np.flatnonzero(asked).astype(np.float64)
+        return np.flatnonzero(asked | (self.pixel_weight > 0).any(1)).astype(np.float64)
 
 
 class ConstrainedFit:
@@ -137,7 +145,16 @@ class ConstrainedFit:
         self.betas = np.zeros(0)
         self.before = self.pose()
         self.seen_before = self._project(self.before)
+        self.confinement = self._confinement()
         self.target, self.trust = self.seen_before, np.ones_like(evidence.confidence)
+
+    def _confinement(self) -> F64:
+        """(T,) factor on the weight of a correction: one near what is held, growing where it should have faded."""
+        frames = self.held.frames
+        if not len(frames):
+            return np.ones(len(self.root))
+        distance = np.abs(np.arange(len(self.root))[:, None] - frames).min(1)
+        return np.asarray(np.exp(2 * np.clip(distance / self.length - FADED, 0, 6)))
 
     def pose(self) -> Posed:
         """The body as it is corrected now."""
@@ -203,6 +220,7 @@ class ConstrainedFit:
         sigma[:3] = ROOT_SIGMA
         weight = 1 / (4 * length * sigma**2)
         each = np.broadcast_to(weight, now.shape).copy()
+        each *= self.confinement[:, None]
         each[:2] += 0.0 if self.held.open_start else EDGE_WEIGHT
         each[-2:] += 0.0 if self.held.open_end else EDGE_WEIGHT
         system.add_diagonal(now, each)
@@ -230,19 +248,24 @@ class ConstrainedFit:
         system.add(residual, weight, jacobian[:, rows].reshape(len(self.root), -1, system.dof))
 
     def add_pixels(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
-        """Keypoints in the picture, robustly (Cauchy)."""
-        e, points = self.evidence, self._camera_points(posed)
-        depth = np.maximum(points[..., 2:], 0.2)
-        residual = self._project(posed) - self.target
-        sigma = self._pixel_sigma()
-        distance = np.linalg.norm(residual, axis=-1) / (4 * sigma)
-        weight = self.trust * e.confidence / sigma**2 / (1 + distance**2)
+        """Keypoints in the picture, robustly (Cauchy); those that the user has placed, firmly."""
+        e, h, points = self.evidence, self.held, self._camera_points(posed)
+        frames, depth = len(points), np.maximum(points[..., 2:], 0.2)
         turned = e.R[:, None] @ jacobian[:, : self.keypoints]
         focal = np.stack([e.K[:, 0, 0], e.K[:, 1, 1]], -1)[:, None, :, None]
         slope = (points[..., :2] / depth)[..., None]
-        seen = focal / depth[..., None] * (turned[..., :2, :] - slope * turned[..., 2:, :])
-        frames = len(residual)
-        system.add(residual.reshape(frames, -1), np.repeat(weight, 2, 1), seen.reshape(frames, -1, system.dof))
+        seen = (focal / depth[..., None] * (turned[..., :2, :] - slope * turned[..., 2:, :])).reshape(
+            frames, -1, system.dof
+        )
+        now, sigma = self._project(posed), self._pixel_sigma()
+        residual = now - self.target
+        distance = np.linalg.norm(residual, axis=-1) / (4 * sigma)
+        free = e.confidence * (h.pixel_weight == 0)
+        weight = self.trust * free / sigma**2 / (1 + distance**2)
+        system.add(residual.reshape(frames, -1), np.repeat(weight, 2, 1), seen)
+        if h.pixel_weight.any():
+            firm = h.pixel_weight * (REPROJECTION_SIGMA / CORRECTED_SIGMA / sigma) ** 2
+            system.add((now - h.pixels).reshape(frames, -1), np.repeat(firm, 2, 1), seen)
 
     def add_contacts(self, system: MotionSystem, posed: Posed, jacobian: F64) -> None:
         """What rested moves no more than it did, and nothing sinks deeper into the floor than it did."""

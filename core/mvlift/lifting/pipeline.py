@@ -236,7 +236,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
     timer, subject = StageTimer(), options.subject
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
     _check_height(height, lifted_subject)
-    constraints = constraints_of(options.constraints)
+    constraints = constraints_of(options.constraints, clip, lifted_subject.alone.layout.names)
     progress.at("prepare", 0.0)
     if options.start_from is not None:
         return lift_from(clip, options, lifted_subject, progress)

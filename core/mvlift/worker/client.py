@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,8 +89,13 @@ class EngineClient:
         self._process = EngineProcess(self._python, self._pythonpath, self._behind, self._log)
         self.hello = self._process.hello
 
-    def submit_lift(self, clip: KeypointClip, options: LiftOptions) -> int:
+    def submit_lift(self, clip: KeypointClip, options: LiftOptions, start: LiftedMotion | None = None) -> int:
         """Hand over a clip; results come through ``poll``.
+
+        Args:
+            clip: to lift.
+            options: how.
+            start: a motion that is changed by the options' constraints instead of lifting anew.
 
         Returns:
             Number of the job.
@@ -101,6 +107,8 @@ class EngineClient:
         try:
             source, target = folder / f"{self._job}.clip.npz", folder / f"{self._job}.motion.npz"
             save_clip(clip, source)
+            if start is not None:
+                options = replace(options, start_from=str(start.save(folder / f"{self._job}.start.npz")))
         except OSError as error:
             self._running = 0
             raise EngineError(f"The engine's folder {folder} cannot be written ({error.strerror}).") from error
