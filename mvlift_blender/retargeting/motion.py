@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.rotations import continuous, rotate, slerp
-from .rest import Parts
-from .roles import split_key
+from .rest import Parts, same_finger_joint
+from .roles import FINGERS, split_key
 
 __all__ = ["Solved", "SourceMotion", "TargetParts", "forward"]
 
@@ -44,13 +44,16 @@ class SourceMotion:
         """(T, 4) the turn that a part of a target takes over, or None when the source has none.
 
         A chain with another number of bones takes turns between those of the source's, so that its last bone does what
-        the source's last one does.
+        the source's last one does. A finger of fewer bones lacks those at the palm.
         """
+        name = same_finger_joint(target, self.rest, name) or name
         role, side, index = split_key(name)
         chain = self.rest.chain(role, side) if index is not None else ()
         if index is None or not chain:
             return self.turns[:, self.rest.index[name]] if name in self.rest.index else None
         count = len(target.chain(role, side))
+        if role in FINGERS and 1 < count <= len(chain):
+            return self.turns[:, self.rest.index[name]]
         columns = self.turns[:, [self.rest.index[k] for k in chain]]
         place = (len(chain) - 1) * ((index + 1) / count if count < 2 else index / (count - 1))
         lower = min(int(place), len(chain) - 1)

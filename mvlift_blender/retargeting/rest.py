@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.rotations import continuous, from_matrix, multiply, rotate, shortest_arc
-from .roles import LEFT, RIGHT, SIDES, key, legs, roles, split_key
+from .roles import FINGERS, LEFT, RIGHT, SIDES, key, legs, roles, split_key
 
 __all__ = [
     "Directions",
@@ -22,6 +22,7 @@ __all__ = [
     "heading",
     "leg_ratio",
     "over_legs",
+    "same_finger_joint",
 ]
 
 Array = NDArray[np.float64]
@@ -244,7 +245,10 @@ def _followed(target: Parts, role: str, side: str) -> str:
 def _arc(target: Parts, source: Parts, name: str, turn: Array) -> Array | None:
     """The smallest turn that makes a part of the target, faced as the source, point as the source's part."""
     role, side, _ = split_key(name)
-    if roles(target.body)[role].chain and len(target.chain(role, side)) != len(source.chain(role, side)):
+    joint = same_finger_joint(target, source, name)
+    if joint:
+        ours, theirs = _to_next(target, name), _to_next(source, joint)
+    elif roles(target.body)[role].chain and len(target.chain(role, side)) != len(source.chain(role, side)):
         ours, theirs = _whole(target, role, side), _whole(source, role, side)
     else:
         ours, theirs = _direction(target, source, name), _direction(source, target, name)
@@ -261,6 +265,21 @@ def _direction(parts: Parts, other: Parts, name: str) -> Array | None:
         return None
     along = parts.head(end) - parts.head(name)
     return along if np.linalg.norm(along) > 1e-6 else None
+
+
+def same_finger_joint(target: Parts, source: Parts, name: str) -> str:
+    """The source's joint that a finger of fewer bones has: it lacks those at the palm. "" where that is not so."""
+    role, side, index = split_key(name)
+    ours, theirs = len(target.chain(role, side)), len(source.chain(role, side))
+    if role not in FINGERS or index is None or not 1 < ours < theirs:
+        return ""
+    return key(role, side, index + theirs - ours)
+
+
+def _to_next(parts: Parts, name: str) -> Array | None:
+    """(3,) from a bone of a chain to the next one, None for the last."""
+    end = parts.next(name)
+    return parts.head(end) - parts.head(name) if end else None
 
 
 def _whole(parts: Parts, role: str, side: str) -> Array | None:
