@@ -24,6 +24,7 @@ from mvlift.lifting.constrained import constrained_lift, constraints_of, lift_fr
 from mvlift.lifting.feet import bend_toes
 from mvlift.lifting.gravity import with_known_up
 from mvlift.lifting.hands import hands_of_clip
+from mvlift.lifting.keypoint_confidence import lifted_error
 from mvlift.lifting.moving_camera import (
     camera_axes,
     camera_notes,
@@ -253,6 +254,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
     everything, lifted, fitted, body_clip = _sample_and_fit(
         prepared, body_clip, subjects, model, fitted_body, options, progress, timer
     )
+    expected = lifted_error(fitted.points, lifted, lifted_subject.alone, float(body_clip.fps))
     if beside is not None:
         with timer.stage("fit"):
             object_options = ObjectOptions(smoothing=max(smoothing, 0.05))
@@ -269,9 +271,8 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
             fitted_body[0], body_clip, smoothing
         )  # fmt: skip
     with timer.stage("write"):
-        motion = motion_in_world(
-            body_clip, scene_axes(lifted_hands.fitted, view, fitted), lifted.sigma, lifted_hands.skeleton
-        )
+        in_scene = scene_axes(lifted_hands.fitted, view, fitted)
+        motion = motion_in_world(body_clip, in_scene, lifted.sigma, expected, lifted_hands.skeleton)
         motion = replace(motion, joint_confidence=lifted_hands.joint_confidence(motion.keypoint_confidence))
         if beside is not None:
             motion = with_object(motion, object_fit, beside.shape, beside.seen)

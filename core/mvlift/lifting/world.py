@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mvlift.bodies.runs import runs
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.kinematics.rotations import log_map, rotation_between
-from mvlift.lifting.keypoint_confidence import expected_error, keypoint_confidence
+from mvlift.lifting.keypoint_confidence import keypoint_confidence
 from mvlift.motion import Camera, LiftedMotion
 from mvlift.typing import F64
 
@@ -59,13 +59,16 @@ def bridged_stretches(
     return sorted(stretches, key=lambda row: (row["first"], row["last"]))
 
 
-def motion_in_world(prepared: PreparedClip, fitted: BodyFit, sigma: F64, skeleton: BodySkeleton) -> LiftedMotion:
+def motion_in_world(
+    prepared: PreparedClip, fitted: BodyFit, sigma: F64, expected: F64, skeleton: BodySkeleton
+) -> LiftedMotion:
     """A fit in the camera's axes as motion in the world, its first root above the origin.
 
     Args:
         prepared: the clip.
         fitted: body in the camera's axes.
         sigma: (T, K) metres, how sure the lifted keypoints are.
+        expected: (T, K) metres of expected error, see ``lifted_error``.
         skeleton: that was fitted.
     """
     axes, origin = _placed(prepared.view, prepared.up, fitted)
@@ -80,7 +83,6 @@ def motion_in_world(prepared: PreparedClip, fitted: BodyFit, sigma: F64, skeleto
         else prepared.view.with_zoom(prepared.raw.points.astype(np.float64))
     )
     error = np.linalg.norm(camera.project(points.astype(np.float32)) - seen, axis=-1)
-    expected = expected_error(fitted.points, fitted.root, float(prepared.fps))
     confidence = keypoint_confidence(prepared.clip.confidence.astype(np.float64), sigma, expected)
     if fitted.bridged is not None:
         confidence = np.where(fitted.bridged, BRIDGED_CONFIDENCE * confidence, confidence)

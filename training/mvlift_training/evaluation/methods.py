@@ -15,6 +15,7 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import KeypointError, ModelError
 from mvlift.lifting.body_of import body_of
 from mvlift.lifting.clip_fit import fit_clip
+from mvlift.lifting.keypoint_confidence import lifted_error
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.pipeline import fit_lifted, lift
 from mvlift.lifting.prepared import PreparedClip, prepare_clip
@@ -104,7 +105,8 @@ def _lifted_by(setting: Setting, draw: Sampler, prepared: PreparedClip) -> Lifte
     lifted = lift_points(points, confidence, prepared.fps, prepared.K, setting.subject, draw, setting.device)
     body = body_of(setting.subject)
     fitted = fit_lifted(prepared, lifted, body, get_preset("quality"), None, 1.0)
-    return motion_in_world(prepared, fitted, lifted.sigma, body[0])
+    expected = lifted_error(fitted.points, lifted, setting.subject, float(prepared.fps))
+    return motion_in_world(prepared, fitted, lifted.sigma, expected, body[0])
 
 
 def _from_lines(setting: Setting, sampler: NetworkSampler) -> Method:
@@ -139,7 +141,8 @@ def fit_pixels(prepared: PreparedClip, subject: Subject) -> tuple[BodyFit, Lifte
         noise=prepared.noise,
     )
     fitted = fit_clip(skeleton, kinematic_model, targets, FitOptions(iterations=30), prior)
-    return fitted, motion_in_world(prepared, fitted, np.full(flat.shape[:2], 0.2), skeleton)
+    expected = lifted_error(fitted.points, None, subject, float(prepared.fps))
+    return fitted, motion_in_world(prepared, fitted, np.full(flat.shape[:2], 0.2), expected, skeleton)
 
 
 def _smplify(setting: Setting) -> Method:

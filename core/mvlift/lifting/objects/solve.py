@@ -102,7 +102,8 @@ def points_part(lifted: LiftedPoints, subject: Subject) -> LiftedPoints:
     if not subject.rigid:
         return lifted
     columns = _columns(subject)
-    return replace(lifted, points=lifted.points[:, columns], sigma=lifted.sigma[:, columns])
+    disagreement = None if lifted.disagreement is None else lifted.disagreement[:, columns]
+    return replace(lifted, points=lifted.points[:, columns], sigma=lifted.sigma[:, columns], disagreement=disagreement)
 
 
 def solve_object(

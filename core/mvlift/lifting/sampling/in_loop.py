@@ -69,10 +69,13 @@ class Sampled:
     Attributes:
         points: (H, T, P, 3) root-centred motion, upright: x right and z forward of the input camera, y down.
         tilt: (H, 2) elevation and roll of the input camera, radians.
+        disagreement: (H, T, P) network units: distance along x from the views generated at the first step to the motion
+            that they and the input view give together; None where the sampler does not say.
     """
 
     points: Array
     tilt: Array
+    disagreement: Array | None = None
 
     def in_camera(self) -> Array:
         """(H, T, P, 3) in the input camera's axes: x right, y down, z forward."""
@@ -159,9 +162,10 @@ def _run(
     count, frames = options.hypotheses, len(input_view.x)
     tilt = xp.broadcast_to(input_view.tilt, (count, 2))
     given_x = xp.broadcast_to(input_view.x, (count, 1, *input_view.x.shape))
+    disagreement: Array | None = None
 
     def step(state: Array, timestep: int) -> Array:
-        nonlocal tilt
+        nonlocal tilt, disagreement
         noisy = project(views[:, None, ...], state[:, None, ...])  # (H, V, T, P, 2)
 
         def evaluate(rows: NDArray[np.int64], inside: NDArray[np.bool_]) -> Array:
@@ -181,13 +185,16 @@ def _run(
         cameras = xp.concat([rotation[:, None, ...], level], axis=1)
         sure = xp.broadcast_to(input_weight * input_view.confidence, (count, 1, *input_view.confidence.shape))
         progress()
-        return triangulate(cameras, xp.concat([given_x, clean], axis=1), xp.concat([sure, ones], axis=1))
+        motion = triangulate(cameras, xp.concat([given_x, clean], axis=1), xp.concat([sure, ones], axis=1))
+        if disagreement is None:
+            disagreement = xp.abs(clean - project(level, motion[:, None, ...]))[..., 0].mean(1)
+        return motion
 
     noise = normal_noise((count, *input_view.x.shape[:2], 3), generator, input_view.x)
     with without_gradients(input_view.x):
         following = sample(options.sampler, step, schedule, noise, options.steps)
         _, follow = line_of_sight(input_view.turn, tilt)
-        return Sampled(points=following @ follow, tilt=tilt)
+        return Sampled(points=following @ follow, tilt=tilt, disagreement=disagreement)
 
 
 def windows_of(frames: int, options: SampleOptions, patch: int) -> Windows:

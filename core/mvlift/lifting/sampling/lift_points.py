@@ -47,6 +47,7 @@ class LiftedPoints:
         up: (3,) the world's up direction in camera axes.
         depth: (T,) the root's depth that sampling started from, metres (of an average body).
         velocity: (T, 3) of the root, metres a frame of the clip, camera axes.
+        disagreement: (T, K) metres, see ``Sampled``; None where the sampler does not say.
     """
 
     points: F64
@@ -54,6 +55,7 @@ class LiftedPoints:
     up: F64
     depth: F64
     velocity: F64
+    disagreement: F64 | None = None
 
 
 def input_view(
@@ -169,15 +171,21 @@ def lift_points(
     else:
         angles, sure = to_model_rate(angles_of(view.rays(points)), confidence, fps)
         motion = normalise_rays(angles, sure, subject, K, track_to_model_rate(view.path, fps), scale)
-    mean, spread, tilt = _agreed(draw(input_view(motion, device, up=settled)))
+    samples = draw(input_view(motion, device, up=settled))
+    mean, spread, tilt = _agreed(samples)
     keypoints = len(subject.layout.names)
     sampled = mean[:, :keypoints] * UNIT_METRES
     velocity = mean[:, keypoints] * (UNIT_METRES / VELOCITY_GAIN * MODEL_FPS / float(fps))
     sigma = np.hypot(spread[:, :keypoints] * UNIT_METRES, SPREAD_FLOOR)
+    disagreement = None
+    if samples.disagreement is not None:
+        apart = to_numpy(samples.disagreement).astype(np.float64).mean(0)[:, :keypoints] * UNIT_METRES
+        disagreement = from_model_rate(apart, len(points), fps)
     return LiftedPoints(
         points=from_model_rate(sampled, len(points), fps),
         sigma=from_model_rate(sigma, len(points), fps),
         up=-camera_tilt(tilt)[:, 1] if up is None else up,
         depth=from_model_rate(motion.depth, len(points), fps),
         velocity=from_model_rate(velocity, len(points), fps),
+        disagreement=disagreement,
     )
