@@ -88,6 +88,7 @@ def expected_error(reach: F64, residual: F64 | None, disagreement: F64 | None, f
         disagreement: (T, K) metres, see ``sampling.in_loop.Sampled``; None: the sampler does not say.
         fps: frames a second.
     """
+
     def smoothed(length: F64 | None, usual: float) -> F64:
         if length is None:
             return np.full_like(reach, usual)
