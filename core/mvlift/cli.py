@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, get_origin
 import tyro
 from rich.console import Console
 
-from mvlift.errors import MvliftError
+from mvlift.errors import MvliftError, UsageError
 from mvlift.lifting.options import option_fields, option_help, option_type
 from mvlift.threads import limit_environment
 
@@ -215,9 +215,9 @@ def main(arguments: list[str] | None = None) -> None:
         failed = _run(command, console)
     except MvliftError as error:
         console.print(f"mvlift: {error}", style="red", soft_wrap=True)
-        failed = 1
+        failed = 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt as error:
-        console.print("mvlift: interrupted; nothing half-written is left")
+        console.print("mvlift: interrupted; no partial file was left")
         failed = 143 if type(error) is not KeyboardInterrupt else 130
     sys.exit(failed)
 

@@ -12,6 +12,7 @@ __all__ = [
     "LiftError",
     "ModelError",
     "MvliftError",
+    "UsageError",
 ]
 
 
@@ -59,3 +60,7 @@ class LiftError(MvliftError):
 
 class EngineError(MvliftError):
     """The engine process failed, was killed or speaks another protocol version."""
+
+
+class UsageError(MvliftError):
+    """An argument of a command is wrong, whatever its input holds; the command ends with exit code 2."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import bpy
 import tyro
 from mvlift.cli import Convert, Inspect, Lift
-from mvlift.errors import LiftError, MvliftError
+from mvlift.errors import LiftError, MvliftError, UsageError
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 
@@ -98,7 +98,7 @@ def run_command(arguments: list[str]) -> int:
         return inspect.run_convert(command, console)
     except MvliftError as error:
         console.print(f"mvlift: {error}", markup=False, soft_wrap=True)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         console.print("mvlift: interrupted; no partial file was left")
         return 130

@@ -65,33 +65,61 @@ def test_timings_are_json_on_standard_output(
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "said", "code"),
     [
-        (["--person", "nobody"], "no person 'nobody'"),
-        (["--frames", "900-990"], "outside the clip"),
-        (["--frames", "9-2"], "not a frame range"),
-        (["--fps", "fast"], "not a frame rate"),
-        (["--fps", "0"], "0 frames per second"),
-        (["--fps", "-25"], "-25 frames per second"),
-        (["--image-size", "big"], "not an image size"),
-        (["--device", "abacus"], "abacus"),
-        (["--subject", "unicorn"], "no subject"),
-        (["--height", "17"], "height of 17"),
-        (["--layout", "coco17"], "coco17"),
-        (["--format", "tarot"], "tarot"),
+        (["--person", "nobody"], "no person 'nobody'", 1),
+        (["--frames", "900-990"], "outside the clip", 1),
+        (["--layout", "coco17"], "coco17", 1),
+        (["--frames", "9-2"], "not a frame range", 2),
+        (["--fps", "fast"], "not a frame rate", 2),
+        (["--fps", "0"], "0 frames per second", 2),
+        (["--fps", "-25"], "-25 frames per second", 2),
+        (["--image-size", "big"], "not an image size", 2),
+        (["--device", "abacus"], "abacus", 2),
+        (["--subject", "unicorn"], "no subject", 2),
+        (["--height", "17"], "height of 17", 2),
+        (["--layout", "cave painting"], "no keypoint layout", 2),
+        (["--format", "tarot"], "tarot", 2),
+        (["--report", "a.txt"], "not a report format", 2),
+        (["--shard", "9/3"], "9/3", 2),
     ],
 )
-def test_wrong_requests_end_with_1_and_write_nothing(
-    tmp_path: Path, lift_options: list[str], more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_wrong_requests_write_nothing_and_end_with_2_where_no_input_could_serve(
+    tmp_path: Path, lift_options: list[str], more: list[str], said: str, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = list(lift_options)
     if more[0] in options:
         del options[options.index(more[0]) : options.index(more[0]) + 2]
-    assert run("lift", WALK, "-o", tmp_path / "a.npz", *options, *more) == 1
+    assert run("lift", WALK, "-o", tmp_path / "a.npz", *options, *more) == code
     text = " ".join(capsys.readouterr().err.split())
     assert said in text
     assert "Traceback" not in text
     assert files(tmp_path) == []
+
+
+def test_commands_without_input_and_folders_of_several_clips(
+    tmp_path: Path, two_clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in (("lift", "-o", tmp_path / "a.npz"), ("inspect",), ("detect", "-o", tmp_path / "a.npz")):
+        assert run(*command) == 2
+        assert "No input was given" in capsys.readouterr().err
+    assert run("inspect", two_clips) == 1
+    assert "2 files or folders: a.zip, b.zip" in " ".join(capsys.readouterr().err.split())
+    tables = tmp_path / "tables"
+    tables.mkdir()
+    for name in ("a.csv", "b.csv"):
+        assert run("convert", WALK, "-o", tables / name) == 0
+    assert run("inspect", tables) == 1
+    text = " ".join(capsys.readouterr().err.split())
+    assert "holds 2 clips: a.csv, b.csv." in text
+    assert "--batch" in text
+
+
+def test_models_are_listed_with_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models") == 0
+    listed = " ".join(capsys.readouterr().out.split())
+    assert "human-stage4" in listed
+    assert "multi-view 2D diffusion model" in listed
 
 
 def test_wrong_arguments_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +153,7 @@ def test_an_output_that_cannot_be_written(
 
 
 def test_an_unknown_extension(tmp_path: Path, lift_options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("lift", WALK, "-o", tmp_path / "a.c3d", "--frames", "0-9", *lift_options) == 1
+    assert run("lift", WALK, "-o", tmp_path / "a.c3d", "--frames", "0-9", *lift_options) == 2
     assert ".c3d cannot be written" in capsys.readouterr().err
     assert files(tmp_path) == []
 
@@ -164,7 +192,7 @@ def test_several_engines_write_what_one_writes(tmp_path: Path, two_clips: Path, 
 
 
 def test_several_clips_need_a_folder(tmp_path: Path, two_clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("lift", two_clips / "a.zip", two_clips / "b.zip", "-o", tmp_path / "one.npz") == 1
+    assert run("lift", two_clips / "a.zip", two_clips / "b.zip", "-o", tmp_path / "one.npz") == 2
     assert "one folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert run("lift", tmp_path / "empty", "--batch", "-o", tmp_path / "out") == 1
@@ -232,7 +260,7 @@ def test_convert_round_trip(tmp_path: Path, name: str, walk40: KeypointClip) -> 
 
 
 def test_convert_refuses_what_it_does_not_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("convert", WALK, "-o", tmp_path / "a.xml", *VIDEO) == 1
+    assert run("convert", WALK, "-o", tmp_path / "a.xml", *VIDEO) == 2
     assert ".xml" in capsys.readouterr().err
     (tmp_path / "file").write_text("x")
     for name in ("a.csv", "a.zip", "folder"):

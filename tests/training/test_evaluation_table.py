@@ -326,3 +326,16 @@ def test_people_with_objects_have_columns_of_their_own(tmp_path: Path, capsys: p
     assert other["o_mpjpe"] == pytest.approx(0, abs=1e-6)
     assert other["mpjpe"] == pytest.approx(0, abs=1e-6)
     assert flat["t_root_object"] > 20
+
+
+def test_a_row_without_its_weights_is_left_out_with_a_note(
+    validation: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(validation), "--frames", "10", "--elepose", str(tmp_path / "absent.safetensors")]
+    assert main(["evaluate", *arguments, "--rows", "flat", "ElePose", "--inputs", "clean"]) == 0
+    out, err = capsys.readouterr()
+    assert "| flat | clean |" in out
+    assert "ElePose" not in out
+    assert "Row ElePose left out" in " ".join(err.split())
+    assert main(["evaluate", *arguments, "--rows", "ElePose"]) == 1
+    assert main(["evaluate", *arguments, "--rows", "flat", "Elepose"]) == 1

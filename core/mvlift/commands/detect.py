@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from mvlift.commands.shared import check_inputs, usage_errors
 from mvlift.detection import DetectionOptions, DetectionProgress, detect_keypoints, is_video, probe_video
 from mvlift.detection.kept import keypoints_of_video, resume_file
 from mvlift.detection.overlay import write_overlay
-from mvlift.errors import DetectionError, MvliftError
+from mvlift.errors import DetectionError, MvliftError, UsageError
 from mvlift.keypoints.rates import checked_rate
 from mvlift.keypoints.writing import write_keypoints
 from mvlift.lifting.options import parse_frames
@@ -55,9 +56,11 @@ def _outputs(command: Detect) -> list[tuple[Path, Path]]:
 def run_detect(command: Detect, console: Console) -> int:
     """Detect in every video; 0 when all went well."""
     failed = 0
-    pairs, options = _outputs(command), detection_options(command.detector, command.fps, command.frames)
+    check_inputs(command.inputs)
+    with usage_errors():
+        pairs, options = _outputs(command), detection_options(command.detector, command.fps, command.frames)
     if command.preview is not None and len(pairs) > 1:
-        raise MvliftError("--preview is for one video.", "Leave it out, or detect one video at a time.")
+        raise UsageError("--preview is for one video.", "Leave it out, or detect one video at a time.")
     bars = Progress(
         TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[state]}"),
         console=console, transient=True, disable=not console.is_terminal,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from mvlift.commands.shared import chosen_people, read_inputs
+from mvlift.commands.shared import check_inputs, check_video, chosen_people, read_inputs, usage_errors
 from mvlift.errors import MvliftError
 from mvlift.keypoints.reading import Inspection
 from mvlift.lifting.hand_detections import hand_frames
@@ -22,6 +22,8 @@ __all__ = ["as_json", "run_convert", "run_inspect", "run_models"]
 
 def run_inspect(command: Inspect, console: Console) -> int:
     """Print what each input was recognised as."""
+    check_inputs(command.inputs)
+    check_video(command.video)
     failed = 0
     out = Console(file=sys.stdout, highlight=False, markup=False)
     for path in command.inputs:
@@ -101,8 +103,11 @@ def _show(inspection: Inspection, out: Console) -> None:
 
 def run_convert(command: Convert, console: Console) -> int:
     """Write a clip in another format."""
-    from mvlift.keypoints.writing import write_keypoints
+    from mvlift.keypoints.writing import check_output, write_keypoints
 
+    check_video(command.video)
+    with usage_errors():
+        check_output(command.output)
     inspection = read_inputs(command.input, command.video)
     people = chosen_people(inspection.clips, command.person)
     write_keypoints(people, command.output)
@@ -112,11 +117,10 @@ def run_convert(command: Convert, console: Console) -> int:
 
 def run_models(console: Console) -> int:
     """List the weights."""
-    from mvlift.models import describe_model, model_names
+    from mvlift.models import describe_model, model_names, model_summary
 
     table = Table("weights", "kind", "about", box=None)
     for name in model_names():
-        about = describe_model(name)
-        table.add_row(name, str(about.get("kind", "")), str(about.get("about", about.get("data", ""))))
+        table.add_row(name, str(describe_model(name).get("kind", "")), model_summary(name))
     Console(file=sys.stdout).print(table)
     return 0

@@ -16,10 +16,11 @@ from mvlift.commands.batch.report import Outcome, check_report, say_all, say_one
 from mvlift.commands.batch.running import Tell, attempt, run_in_parallel, run_serially, stops_at_once
 from mvlift.commands.outputs import BLENDER_FORMATS, FORMATS, People, blender_command, write_motion
 from mvlift.commands.rigid_objects import object_of, with_object_of
-from mvlift.commands.shared import chosen_people, read_inputs
-from mvlift.errors import MvliftError
+from mvlift.commands.shared import check_device, check_inputs, check_video, chosen_people, read_inputs, usage_errors
+from mvlift.errors import MvliftError, UsageError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.lifting.options import LiftOptions, option_fields
+from mvlift.lifting.subjects import check_height, get_subject
 from mvlift.motion import LiftedMotion
 from mvlift.worker.client import EngineClient
 
@@ -49,10 +50,11 @@ def plan(command: Lift, console: Console, write: Writer | None = None) -> list[T
         for sentence in (s for _, skipped in clips_and_skipped for s in skipped):
             console.print(sentence, markup=False, soft_wrap=True)
     many = command.batch or len(command.inputs) > 1
-    tasks = plan_tasks(sources, command.output, command.extensions, many, FORMATS)
     texts = (command.body, command.constraints, command.start_from)
     files = (command.weights, command.object_points, command.object_shape, *(Path(t) if t else None for t in texts))
-    check_outputs(tasks, [p for p in files if p is not None], FORMATS)
+    with usage_errors():
+        tasks = plan_tasks(sources, command.output, command.extensions, many, FORMATS)
+        check_outputs(tasks, [p for p in files if p is not None], FORMATS)
     if write is None and any(o.suffix.lower() in BLENDER_FORMATS for t in tasks for o in t.outputs):
         blender_command(command.blender)
     return tasks
@@ -61,7 +63,13 @@ def plan(command: Lift, console: Console, write: Writer | None = None) -> list[T
 def _options(command: Lift) -> LiftOptions:
     """The options as typed; those that the command line states in its own way are made from several arguments."""
     typed = {f.name: getattr(command, f.name) for f in option_fields() if hasattr(command, f.name)}
-    return LiftOptions(**{**typed, "models": _models(command.weights), "rigid_object": object_of(command)})
+    with usage_errors():
+        get_subject(command.subject)
+    models, rigid_object = _models(command.weights), object_of(command)
+    with usage_errors():
+        options = LiftOptions(**{**typed, "models": models, "rigid_object": rigid_object})
+        check_height(options.height, get_subject(command.subject))
+    return options
 
 
 def _models(weights: Path | None) -> dict[str, str] | None:
@@ -203,8 +211,9 @@ def lift_batch(
         MvliftError: the command cannot be carried out as a whole.
         KeyboardInterrupt: it was stopped; what was done is reported and kept.
     """
-    check_report(command.report)
-    tasks, options = shard_of(plan(command, console, write), command.shard), _options(command)
+    options, tasks = _options(command), plan(command, console, write)
+    with usage_errors():
+        tasks = shard_of(tasks, command.shard)
     writer = write or (lambda people, output: write_motion(people, output, command.blender, _path(command.body)))
     outcomes: list[Outcome] = []
     bars = Progress(
@@ -258,14 +267,18 @@ def run_lift(
         engine: makes engine processes to lift with; without it one clip at a time is lifted in this process.
         write: writes a clip's people to a file, always called in this thread; None for `write_motion`.
     """
+    check_inputs(command.inputs)
+    check_device(command.device)
+    check_video(command.video)
+    with usage_errors():
+        check_report(command.report)
     if not command.executor:
         return 1 if any(o.error for o in lift_batch(command, console, engine, write)) else 0
     from mvlift.commands.batch.cluster import run_on_cluster
 
-    check_report(command.report)
     tasks = plan(command, console, write)
     if not tasks[0].resumes:
-        raise MvliftError("One clip needs no cluster.", "Leave out --executor, or give a folder as output.")
+        raise UsageError("One clip needs no cluster.", "Leave out --executor, or give a folder as output.")
     outcomes: list[Outcome] = []
 
     def done(outcome: Outcome) -> None:

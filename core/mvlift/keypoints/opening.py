@@ -115,11 +115,16 @@ def _open_folder(path: Path) -> Source:
         return _open_folder(folders[0])
     if len(packed) == 1 and not folders:
         return _open_file(packed[0])
-    folder_names = ", ".join(sorted(f.name for f in folders)[:6])
+    inside = sorted(p.name for p in (*packed, *folders))
+    names_inside = ", ".join(inside[:6]) + (", ..." if len(inside) > 6 else "")
     skipped = "".join(f" {Path(p).name} is {why}." for p, why in left_out[:3])
     raise KeypointError(
-        f"{path} holds no keypoint files" + (f", but the folders {folder_names}." if folders else ".") + skipped,
-        "Choose the folder with one file per frame, or the one file with all frames.",
+        f"{path} holds "
+        + (f"no clip itself, but {len(inside)} files or folders: {names_inside}." if inside else "no keypoint files.")
+        + skipped,
+        "Choose one of them; the command line lifts all of them with --batch."
+        if inside
+        else "Choose the folder with one file per frame, or the one file with all frames.",
     )
 
 

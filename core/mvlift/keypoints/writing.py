@@ -37,7 +37,7 @@ def write_keypoints(clips: Sequence[KeypointClip], path: str | Path) -> Path:
         KeypointError: nothing to write, mixed layouts, an extension that is not known, or a folder that cannot be
             written.
     """
-    target = Path(path)
+    target = check_output(path)
     if not clips:
         raise KeypointError("No people selected.", "Choose at least one person.")
     if len({c.layout.names for c in clips}) > 1:
@@ -46,6 +46,21 @@ def write_keypoints(clips: Sequence[KeypointClip], path: str | Path) -> Path:
         _write(clips, target)
     except OSError as error:
         raise KeypointError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
+    return target
+
+
+def check_output(path: str | Path) -> Path:
+    """The path, when keypoints can be written in the format of its extension.
+
+    Raises:
+        KeypointError: the extension is not known.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in ("", ".csv", ".json", ".npz", ".zip"):
+        raise KeypointError(
+            f"{target.name}: {suffix} cannot be written as a keypoint file.", "Use .npz, .csv, .json or .zip."
+        )
     return target
 
 
@@ -63,12 +78,8 @@ def _write(clips: Sequence[KeypointClip], target: Path) -> None:
         with whole_file(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, text in _openpose(clips, target.stem):
                 archive.writestr(name, text)
-    elif suffix == "":
-        _folder(clips, target)
     else:
-        raise KeypointError(
-            f"{target.name}: {suffix} cannot be written as a keypoint file.", "Use .npz, .csv, .json or .zip."
-        )
+        _folder(clips, target)
 
 
 def _number(value: float) -> str:

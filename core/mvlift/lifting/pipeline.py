@@ -53,7 +53,7 @@ from mvlift.lifting.progress import LiftProgress, Progress
 from mvlift.lifting.refinement import RefinedView, refined_view
 from mvlift.lifting.sampling.lift_points import LiftedPoints, lift_points, make_sampler
 from mvlift.lifting.size import apply_height
-from mvlift.lifting.subjects import Subject, get_subject
+from mvlift.lifting.subjects import Subject, check_height, get_subject
 from mvlift.lifting.world import bridged_stretches, motion_in_world
 from mvlift.models import model_names
 from mvlift.motion import LiftedMotion
@@ -85,12 +85,6 @@ def _network(subject: Subject, options: LiftOptions, threads: int) -> tuple[Load
             if name is not None and (name.endswith(".safetensors") or name in model_names()):
                 return backend.load(name, kind, threads), name, candidate
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
-
-
-def _check_height(height: float | None, subject: Subject) -> None:
-    low, kind = (0.3, "person") if subject.body == "smpl" else (0.05, "four-legged animal")
-    if height is not None and not low <= height <= 3.0:
-        raise LiftError(f"A height of {height:g} is not that of a {kind}.", "Give metres, such as 1.75.")
 
 
 def fit_lifted(
@@ -236,7 +230,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
     height, smoothing, body = options.height, options.smoothing, options.body
     timer, subject = StageTimer(), options.subject
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
-    _check_height(height, lifted_subject)
+    check_height(height, lifted_subject)
     constraints = constraints_of(options.constraints, clip, lifted_subject.alone.layout.names)
     progress.at("prepare", 0.0)
     if options.start_from is not None:

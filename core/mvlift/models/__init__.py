@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mvlift.diffusion.network import MotionDenoiser
 
 __all__ = ["ARCHITECTURES", "describe_model", "load_denoiser", "model_header", "model_names", "model_path",
+           "model_summary",
            "model_weights", "save_denoiser"]  # fmt: skip
 
 ARCHITECTURES: Final = {"motion-denoiser": DenoiserConfig}
@@ -50,6 +51,15 @@ def model_path(name: str | Path) -> Path:
         known = ", ".join(model_names()) or "none"
         raise ModelError(f"There are no weights {str(name)!r}.", f"Weights that come with MVLift: {known}.")
     return path
+
+
+def model_summary(name: str) -> str:
+    """The first sentence of the card beside weights that come with MVLift, "" without a card."""
+    card = _FOLDER / f"{name}.md"
+    if not card.is_file():
+        return ""
+    paragraph = card.read_text(encoding="utf-8").partition("\n\n")[2].split("\n\n")[0]
+    return " ".join(paragraph.split()).split(". ")[0].split(":")[0].rstrip(".") + "."
 
 
 def describe_model(name: str | Path) -> dict[str, Any]:

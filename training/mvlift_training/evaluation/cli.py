@@ -139,6 +139,27 @@ def _check(options: EvaluateOptions) -> None:
             raise ConfigError(f"{name} is {value}.", "Give at least 1.")
 
 
+def _methods(rows: tuple[str, ...], setting: Setting, console: Console) -> dict[str, Method]:
+    """The rows by name; those whose weights are missing are left out with a printed note.
+
+    Raises:
+        ModelError: a name is not known, or no row is left.
+    """
+    methods: dict[str, Method] = {}
+    missing: ModelError | None = None
+    for name in method_names(setting) if rows == ("all",) else rows:
+        try:
+            methods[name] = method(name, setting)
+        except ModelError as error:
+            if name not in method_names(setting):
+                raise
+            console.print(f"Row {name} left out: {error}", style="yellow", markup=False)
+            missing = error
+    if missing is not None and not methods:
+        raise missing
+    return methods
+
+
 def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
     """Run every row on every input.
 
@@ -150,8 +171,7 @@ def evaluate(options: EvaluateOptions, console: Console) -> list[Scores]:
     loaded = load_validation(options.data, options.frames, options.stride)
     sequences = in_layout(loaded, subject.layout, _needed(subject))
     setting = Setting(subject, options.models, options.device, options.sds_iterations, options.elepose)
-    names = method_names(setting) if options.rows == ("all",) else list(options.rows)
-    methods: dict[str, Method] = {name: method(name, setting) for name in names}
+    methods = _methods(options.rows, setting, console)
     methods |= {name: external(folder, setting) for name, folder in options.external.items()}
     extractor = _extractor(options, subject, console)
     if "noisy" in options.inputs and not any(np.isfinite(s.noisy).any() for s in sequences):

@@ -58,7 +58,7 @@ class FidConfig:
     """
 
     data: Path = Path("data/human/train_2d.npz")
-    output: Path = SHIPPED
+    output: Path = Path("runs/fid/fid-features.safetensors")
     subject: str = "human"
     steps: int = 4000
     batch: int = 128

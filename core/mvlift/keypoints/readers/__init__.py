@@ -17,9 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
-from mvlift.errors import KeypointError
+from mvlift.errors import KeypointError, MvliftError
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.sources import Source
 
@@ -95,10 +96,27 @@ def find_reader(source: Source) -> tuple[Reader, str]:
         why = one.recognise(source)
         if why:
             return one, why
+    if source.is_series and source.path.is_dir() and _is_clip(Path(source.names[0])):
+        names = ", ".join(Path(n).name for n in source.names[:4])
+        raise KeypointError(
+            f"{source.path.name} holds {len(source.names)} clips: {names}{', ...' if len(source.names) > 4 else '.'}",
+            "Choose one of them; the command line lifts all of them with --batch.",
+        )
     raise KeypointError(
         f"{source.path.name} is in no format that MVLift knows ({_glimpse(source)}).",
         "Export it as OpenPose json, COCO json or the plain csv (frame,person,keypoint,x,y,confidence).",
     )
+
+
+def _is_clip(path: Path) -> bool:
+    """Whether a file of a folder that is no series of frames is a clip of its own."""
+    from mvlift.keypoints.opening import open_source  # which names the readers' extensions
+
+    try:
+        find_reader(open_source(path))
+    except MvliftError:
+        return False
+    return True
 
 
 def _glimpse(source: Source) -> str:

@@ -13,7 +13,7 @@ from mvlift.errors import LiftError, MvliftError
 from mvlift.keypoints.layouts import Layout, get_layout, layout_of
 from mvlift.safe_reading import checked, read_json
 
-__all__ = ["Bone", "RigidObject", "Subject", "get_subject", "subject_names"]
+__all__ = ["Bone", "RigidObject", "Subject", "check_height", "get_subject", "subject_names"]
 
 _FOLDER = Path(__file__).parent
 Bone = tuple[str, str, float]
@@ -95,6 +95,17 @@ class Subject:
         return tuple(n for n in self.layout.names if self.rigid_object is not None and n in self.rigid_object.points)
 
     __hash__ = object.__hash__
+
+
+def check_height(height: float | None, subject: Subject) -> None:
+    """Refuse a height in metres that no person or animal has.
+
+    Raises:
+        LiftError: it is outside the range.
+    """
+    low, kind = (0.3, "person") if subject.body == "smpl" else (0.05, "four-legged animal")
+    if height is not None and not low <= height <= 3.0:
+        raise LiftError(f"A height of {height:g} is not that of a {kind}.", "Give metres, such as 1.75.")
 
 
 def subject_names() -> list[str]:
