@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,10 @@ class Window:
         subprocess.run([*command, str(FOLDER / f"{name}.png")], check=name != "failed")
         print(f"picture {name}", flush=True)
 
-    def find(self, operator: str, share: float = 0.4) -> None:
-        """Move the mouse down the sidebar until it is over the button of an operator."""
+    def find(self, operator: str, shares: Sequence[float] = (0.4, 0.6)) -> None:
+        """Move the mouse down the sidebar, at shares of its width, until it is over the button of an operator."""
         x, y, width, height = self.wait("answer = region_of('VIEW_3D', 'UI')")
-        for pause in (0.0, 0.1, 0.5):
+        for pause, share in product((0.0, 0.1, 0.5), shares):
             self.settle()
             for offset in range(16, height, 9):
                 self.move(x + share * width, y + offset)
