@@ -1,6 +1,6 @@
 #!/bin/bash
 # A real Blender with a window, from Debian, in a folder of its own. Needs root, and a Debian package mirror.
-#   tools/blender_chroot.sh make   trixie|sid         Blender 4.3 or 5.2, with Debian's torch for the engine (2 GB)
+#   tools/blender_chroot.sh make   trixie|sid         Blender 4.3 or 5.2 (2 GB), in which nothing of torch is installed
 #   tools/blender_chroot.sh gui    trixie|sid OUTPUT  install the zip, click through a lift, keep the pictures
 #   tools/blender_chroot.sh command trixie|sid        install it, and lift by blender --command mvlift
 #   tools/blender_chroot.sh tests  trixie|sid [pytest arguments]
@@ -31,11 +31,11 @@ unmounted() {
 # one thread: Debian's OpenMP and a busy machine fight for cores otherwise
 inside() {
     chroot "$C" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 OMP_NUM_THREADS=1 \
-        BLENDER_USER_RESOURCES=/tmp/mvlift-resources MVLIFT_ENGINE_PYTHON=/opt/engine/bin/python "$@"
+        BLENDER_USER_RESOURCES=/tmp/mvlift-resources "$@"
 }
 
 make_chroot() {
-    [ -e "$C/opt/engine/ready" ] && return
+    [ -e "$C/opt/mvlift-ready" ] && return
     if ! command -v mmdebstrap >/dev/null; then
         apt-get update -qq
         apt-get install -y -qq --no-install-recommends mmdebstrap
@@ -52,8 +52,7 @@ make_chroot() {
             --dpkgopt=path-exclude='/usr/share/doc/*' --include="$packages" "$SUITE" "$C" "$mirror"
     fi
     mounted
-    mkdir -p "$C/opt/engine"
-    touch "$C/opt/engine/ready"
+    touch "$C/opt/mvlift-ready"
 }
 
 # The zip for this Blender's Python; a chroot that is made anew has no torch

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import mvlift
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from mvlift.backends import choice
@@ -167,7 +169,8 @@ def test_a_devices_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_backend("directml") == Backend("onnx", "directml")
     monkeypatch.setattr(choice, "_has_cuda_driver", lambda: True)
     monkeypatch.setattr(choice, "find_spec", lambda _: None)
-    assert pick_backend() == pick_backend("cuda") == Backend("onnx", "cuda")
+    assert pick_backend() == Backend("onnx", "cuda", may_fall_back=True)
+    assert pick_backend("cuda") == Backend("onnx", "cuda")
     with pytest.raises(LiftError, match=r"pip install 'mvlift\[torch\]'"):
         pick_backend("mps")
     with pytest.raises(LiftError, match="paper"):
@@ -182,3 +185,35 @@ def test_an_interpreter_with_torch_alone_serves(monkeypatch: pytest.MonkeyPatch)
     assert (choice.pick_backend("cpu").name, str(choice.pick_backend("cpu").device)) == ("torch", "cpu")
     monkeypatch.setattr(choice, "find_spec", find_spec)
     assert choice.pick_backend("cpu").name == "onnx"
+
+
+class BrokenCard:
+    """ONNX Runtime of a computer whose card is listed, but does not start."""
+
+    def __init__(self, model: bytes, options: object, providers: list[str]) -> None:
+        if providers[0] != "CPUExecutionProvider":
+            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected\nin a file of many lines")
+        self.session = REAL_SESSION(model, options, providers=providers)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.session, name)
+
+
+REAL_SESSION = onnxruntime.InferenceSession
+
+
+def test_a_card_that_does_not_start_gives_way_to_the_processor(
+    tiny_subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, "InferenceSession", BrokenCard)
+    monkeypatch.setattr(choice, "available_devices", lambda: ["cpu", "cuda"])
+    monkeypatch.setattr(choice, "_has_cuda_driver", lambda: True)
+    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "torch" else find_spec(name))
+    clip = mvlift.read_keypoints(WALK, fps=30, image_size=(1280, 720))[0].restricted(0, 15)
+    motion = mvlift.lift(clip, subject=tiny_subject, preset="fast")
+    said = [s for s in motion.metadata["assumptions"] if "processor" in s]
+    assert said == [
+        "ONNX Runtime cannot use cuda: CUDA failure 100: no CUDA-capable device is detected. The processor was used."
+    ]
+    with pytest.raises(LiftError, match="cannot use cuda: CUDA failure 100"):
+        mvlift.lift(clip, subject=tiny_subject, preset="fast", device="cuda")

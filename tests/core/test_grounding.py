@@ -42,6 +42,20 @@ def test_feet_rest_on_the_floor_and_on_a_step_but_not_in_between() -> None:
     assert (ground.contacts[60:, 0] < 0.5).all()
 
 
+def test_guessed_legs_stand_on_the_floor_and_hands_at_a_desk_are_not_the_floor() -> None:
+    """Knees and ankles behind a desk: the feet are where the body guesses them, 0.75 m under hands that rest."""
+    hand = Support("l_hand", "left_wrist", (0, 0, 0), seen=("l_wrist",))
+    points = np.zeros((60, 3, 3))
+    points[:, 2] = [0.3, 0.4, 0.75]
+    seen = np.tile([0.0, 0.0, 1.0], (60, 1))
+    ground = find_ground((*FEET, hand), points, UP, FPS, seen)
+    assert ground.floor == pytest.approx(0.0, abs=0.01)
+    assert (ground.contacts[:, :2] == 0).all()
+    points[:, :2, 2] = 0.4  # kneeling on hands, feet behind: what is seen is lower
+    points[:, 2, 2] = 0.0
+    assert find_ground((*FEET, hand), points, UP, FPS, seen).floor == pytest.approx(0.0, abs=0.01)
+
+
 def test_nothing_is_claimed_of_what_was_never_seen() -> None:
     seen = np.ones((90, 2))
     seen[:, 1] = 0

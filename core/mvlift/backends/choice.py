@@ -27,12 +27,14 @@ class LoadedDenoiser:
         network, schedule: the network and the noise schedule of its training.
         device: torch's device of its arrays; None where it takes NumPy's.
         device_name: for messages and metadata: "cpu", "cuda:0", "directml" ...
+        notes: sentences for the user.
     """
 
     network: Denoiser
     schedule: CosineSchedule
     device: Any
     device_name: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ class Backend:
     Attributes:
         name: "onnx" or "torch".
         device: of ``PROVIDERS``, or torch's.
+        may_fall_back: the device was not asked for by name: where it cannot be used, the processor is.
     """
 
     name: str
     device: Any
+    may_fall_back: bool = False
 
     def load(self, weights: str, kind: str, threads: int) -> LoadedDenoiser:
         """A network, kept in memory for the next call.
@@ -55,8 +59,16 @@ class Backend:
             LiftError: the device cannot be used.
         """
         if self.name == "onnx":
-            network, schedule = load_onnx(weights, kind, str(self.device), threads)
-            return LoadedDenoiser(network, schedule, None, str(self.device))
+            device, notes = str(self.device), tuple[str, ...]()
+            try:
+                network, schedule = load_onnx(weights, kind, device, threads)
+            except LiftError as error:
+                if not self.may_fall_back:
+                    raise
+                notes = (f"{error.message} The processor was used.",)
+                device = "cpu"
+                network, schedule = load_onnx(weights, kind, device, threads)
+            return LoadedDenoiser(network, schedule, None, device, notes)
         module, schedule = load_denoiser(weights, kind, self.device)
         return LoadedDenoiser(module, schedule, self.device, str(self.device))
 
@@ -103,7 +115,7 @@ def _automatic() -> Backend:
             if torch.cuda.is_available():
                 return Backend("torch", torch.device("cuda"))
         if "cuda" in available_devices():
-            return Backend("onnx", "cuda")
+            return Backend("onnx", "cuda", may_fall_back=True)
     return _processor()
 
 

@@ -219,12 +219,14 @@ def find_ground(
     """
     speed = point_speed(points, fps) if speed is None else speed
     height = points @ up
+    feet = np.array([s.raised == "step" for s in supports])
     usable = np.where(seen > 0, height, height + 10.0)  # parts that are not seen are put high above the floor
     if not (seen > 0).any():
         usable = height
     floor = _floor(usable, resting(points + (usable - height)[..., None] * up, up, fps, speed) * (seen > 0))
+    if feet.any() and not (seen[:, feet] > 0).any():  # guessed legs stand: the hands at a desk are not the floor
+        floor = min(floor, floor_height(height[:, feet]))
     level = _levels(supports, speed, height, floor, fps)
-    feet = np.array([s.raised == "step" for s in supports])
     limits = np.tile([s.height for s in supports], (len(points), 1))
     contacts = contact_probability(points, up, level, fps, limits, speed) * seen
     if feet.any() and not feet.all():

@@ -242,6 +242,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         track = track_of(options.camera, clip, options.image_size, options.focal)
         prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing, track)
         prepared = with_known_up(prepared, options)
+        prepared = replace(prepared, assumptions=(*prepared.assumptions, *model.notes))
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
     subjects = (lifted_subject, model_subject)

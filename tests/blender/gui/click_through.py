@@ -15,7 +15,6 @@ from typing import Any
 import blocked
 from driver import FOLDER, Window
 
-ENGINE = "/opt/engine/bin/python"
 WALK = "/tmp/mvlift-resources/extensions/user_default/mvlift/examples/walk.zip"
 FILES = "a = [a for a in window()[0].screen.areas if a.type == 'FILE_BROWSER' and a.spaces.active.params]\n"
 RUNNING = "answer = bpy.context.window_manager.mvlift_job.running"
@@ -284,9 +283,17 @@ def read(path: Path) -> bytes:
 
 
 def engines() -> list[str]:
-    """Process numbers of the engines that run."""
-    workers = [p.parent.name for p in Path("/proc").glob("[0-9]*/cmdline") if b"mvlift.worker" in read(p)]
-    return [n for n in workers if ENGINE.encode() in read(Path("/proc") / n / "cmdline")]
+    """Process numbers of the engines that run in this file system (a machine's other ones are not of this test)."""
+    here = Path("/").stat().st_ino
+    workers = [p.parent for p in Path("/proc").glob("[0-9]*/cmdline") if b"mvlift.worker" in read(p)]
+    return [p.name for p in workers if _inode(p / "root") == here]
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return -1
 
 
 def carried_out(window: Window) -> dict[str, Any]:
