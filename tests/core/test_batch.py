@@ -227,6 +227,23 @@ def test_what_was_typed_about_the_video_reaches_the_reader(tmp_path: Path, monke
     assert vars(seen[0]) == {**vars(reading), "fps": "25", "image_size": "640x480"}
 
 
+def test_signal_handlers_that_a_host_program_set_in_c_are_no_obstacle() -> None:
+    """Inside Blender, Python knows no handler of SIGINT: what it calls the one before is None."""
+    code = (
+        "import signal\n"
+        "real = signal.signal\n"
+        "def of_a_host(number, handler):\n"
+        "    real(number, handler)\n"  # which refuses None
+        "    return None\n"
+        "signal.signal = of_a_host\n"
+        "from mvlift.commands.batch.running import stops_at_once\n"
+        "with stops_at_once(): pass\n"
+        "print('left')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.stdout.strip() == "left", done.stderr
+
+
 CODE = "import sys; from mvlift.cli import main; sys.argv[0] = 'mvlift'; main()"
 
 

@@ -65,7 +65,7 @@ def checked_rate(fps: Fraction | float | str | None) -> Fraction | None:
         return None
     exact = exact_rate(fps)
     if exact is None:
-        raise KeypointError(f"{fps} frames per second is not a frame rate.", "Give 25, 29.97 or 30000/1001.")
+        raise KeypointError(f"{str(fps)[:40]} frames per second is not a frame rate.", "Give 25, 29.97 or 30000/1001.")
     return exact
 
 

@@ -52,7 +52,8 @@ def stops_at_once() -> Iterator[None]:
         yield
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
-            signal.signal(number, handler)
+            # None: it was not set in Python, as inside Blender, and cannot be given back
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def attempt(outcome: Outcome, work: Callable[[], People]) -> People:
