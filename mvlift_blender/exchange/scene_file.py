@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from mvlift.files import whole_file
 
 __all__ = ["export_file", "reason_of"]
 
+_EXCEPTION: Final = re.compile(r"^\w+(Error|Exception): (\[Errno \d+\] )?")
 _ADDONS: Final = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
 
 
@@ -42,7 +44,11 @@ def reason_of(error: Exception) -> str:
     text = str(error).strip()
     if "could not be found" in text:
         return "this Blender is built without that exporter."
-    return text.splitlines()[-1].removeprefix("Error: ") if text else "it does not say why."
+    # of an exporter's traceback its last line, without the place in Blender's own code that follows
+    lines = [line.strip() for line in text.splitlines() if not line.startswith(("Location:", "  "))]
+    if not lines:
+        return "it does not say why."
+    return _EXCEPTION.sub("", lines[-1].removeprefix("Error: "))
 
 
 def _enable(suffix: str) -> None:

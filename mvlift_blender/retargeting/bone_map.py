@@ -292,14 +292,20 @@ def shipped_maps() -> tuple[MapFile, ...]:
     return tuple(load_map(path) for path in sorted(_FOLDER.glob("*.json")))
 
 
-def read_maps(folder: Path | None = None) -> tuple[MapFile, ...]:
-    """The user's maps in a folder, first, and the shipped ones; files that are no maps are passed over."""
+def read_maps(folder: Path | None = None, notes: list[str] | None = None) -> tuple[MapFile, ...]:
+    """The user's maps in a folder, first, and the shipped ones.
+
+    Args:
+        folder: of the user's maps, if there is one.
+        notes: files that are no maps are left out, and a sentence about each is added here.
+    """
     maps = []
     for path in sorted(folder.glob("*.json")) if folder is not None and folder.is_dir() else ():
         try:
             maps.append(load_map(path))
-        except BoneMapError:
-            continue  # the panel's Load says what is wrong with a file; detection goes on without it
+        except BoneMapError as error:
+            if notes is not None:
+                notes.append(f"A bone map of yours was left out: {error.message} {error.remedy}")
     return (*maps, *shipped_maps())
 
 

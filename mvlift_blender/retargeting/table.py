@@ -44,16 +44,17 @@ def fill_by_detection(settings: Any) -> None:
     settings.confidence, settings.checked = 1.0, False
     if settings.target is None:
         return
+    notes: list[str] = []
     try:
-        rig = detect_rig(settings.target, read_maps(user_folder()))
+        rig = detect_rig(settings.target, read_maps(user_folder(), notes))
     except MvliftError as error:
-        settings.recognition = str(error)
+        settings.recognition = "\n".join([str(error), *notes])
         settings.confidence = 0.0
         fill(settings, RigMap("human", {}))
         return
     fill(settings, rig)
     settings.confidence = rig.confidence
-    settings.recognition = "\n".join([how_sure(rig), *rig.notes])
+    settings.recognition = "\n".join([how_sure(rig), *rig.notes, *notes])
 
 
 def is_unsure(settings: Any) -> bool:

@@ -64,6 +64,16 @@ def test_rows_are_changed_mirrored_saved_and_loaded(settings, tmp_path):
     assert {m.title for m in read_maps(tmp_path)} > {"My Rig", "Mixamo"}
 
 
+def test_a_broken_map_of_the_users_is_left_out_with_a_note(settings, tmp_path):
+    (tmp_path / "torn.json").write_text('{"schema": "mvlift-bone-map", "version": 1, "name": "torn"')
+    (tmp_path / "other.json").write_text('{"schema": "mvlift-bone-map", "version": 1, "body": "human", "bones": 3}')
+    bpy.ops.mvlift.retarget_detect()
+    first, *notes = settings.recognition.splitlines()
+    assert first.startswith("Mixamo, confidence")
+    assert [n for n in notes if "left out: torn.json is not JSON" in n]
+    assert [n for n in notes if "left out: other.json is not a complete bone map" in n]
+
+
 def test_preview_shows_and_leaves_no_trace(settings):
     target = settings.target
     before, actions = fingerprint(target), sorted(a.name for a in bpy.data.actions)
