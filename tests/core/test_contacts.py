@@ -51,6 +51,25 @@ def test_resting_points_make_the_floor_level() -> None:
     assert np.linalg.norm(levelled) == pytest.approx(1)
 
 
+def test_a_staircase_is_not_taken_for_a_tilted_floor() -> None:
+    """Places that rise by 6 degrees turn a guess by most of that, places that rise by 30 degrees by hardly more."""
+    turned = {}
+    for slope in (6.0, 30.0):
+        steps = np.zeros((120, 1, 3))
+        along = np.repeat(np.arange(8) * 0.25, 15)
+        steps[:, 0, 2], steps[:, 0, 1] = along, -np.tan(np.radians(slope)) * along
+        found = level_up(steps, np.ones((120, 1)), UP, 0.1, 30.0)
+        turned[slope] = np.degrees(np.arccos(np.clip(found @ UP, -1, 1)))
+    assert turned[6.0] > 3.5
+    assert turned[30.0] < 8.0
+    # by hand: 4 s on places of variance s^2 about their mean, half a turn of the guess's 11 degrees against them
+    spread = np.var(np.repeat(np.arange(8) * 0.25, 15))
+    footing = 4 / 0.1**2 * spread * (1 + 0.1**2 / 0.1**2)  # each frame's only point is its lowest one, too
+    trust = 1 / (1 + np.tan(np.radians(30)) ** 2 / 0.25**2) ** 2
+    turn = trust * footing * np.tan(np.radians(30)) / (trust * footing + 1 / 0.2**2)
+    assert np.tan(np.radians(turned[30.0])) == pytest.approx(turn, rel=1e-3)
+
+
 def test_rest_counts_from_the_lowest_point_of_the_seconds_around() -> None:
     """A floor that seems to rise by half a metre in four seconds does not hide that feet rest."""
     points = np.zeros((120, 1, 3))

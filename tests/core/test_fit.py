@@ -250,6 +250,19 @@ def test_contacts_level_a_tilted_guess_and_keep_the_feet_still() -> None:
     assert np.median(moved[still]) < 0.006
 
 
+def test_evidence_turns_the_first_guess_of_gravity_not_the_last() -> None:
+    """Passes that begin where the one before ended count the same footholds once."""
+    wanted, _ = targets(frames=60, up_error=0.1)
+    ends = []
+    for start in (0.0, 0.15, 0.3):
+        begun = replace(wanted, up=exp_map(np.array([start, 0.0, 0.0])) @ wanted.up, up_guess=wanted.up)
+        ends.append(fit_body(SKELETON, KINEMATIC_MODEL, begun, FitOptions(iterations=14)).up)
+    assert max(np.degrees(np.arccos(np.clip(end @ ends[0], -1, 1))) for end in ends) < 1.0
+    further = replace(wanted, up=exp_map(np.array([0.3, 0.0, 0.0])) @ wanted.up)
+    off = fit_body(SKELETON, KINEMATIC_MODEL, further, FitOptions(iterations=14)).up
+    assert np.degrees(np.arccos(off @ ends[0])) > 3.0
+
+
 def test_who_stands_still_is_levelled_by_their_balance() -> None:
     """Feet in one place say nothing of gravity; the body over them does. A body far off them is held or sits."""
     rest, _ = SKELETON.shaped(np.zeros(len(SKELETON.shape_sigma)))
@@ -281,7 +294,7 @@ def test_a_first_guess_holds_its_roll_more_than_its_elevation() -> None:
         turned.append(np.arccos(np.clip(level_up(feet, contact, up, 0.1, 30) @ up, -1, 1)))
     assert turned[1] > 3 * turned[0]
     # by hand: the lower foot weighs 2 and the other 1, which are 0.4 m apart: 2 s / (0.1 m)^2 x 2/3 x 0.4^2
-    footing = 2 / 0.1**2 * 2 / 3 * 0.4**2
+    footing = 2 / 0.1**2 * 2 / 3 * 0.4**2 / (1 + 0.1**2 / 0.25**2) ** 2  # less, as stairs have such slopes, too
     for angle, share in zip(turned, (0.4, 2.0), strict=True):
         assert np.tan(angle) == pytest.approx(0.1 * footing / (footing + 1 / (share * 0.1) ** 2), rel=1e-6)
 

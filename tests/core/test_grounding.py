@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from actions import make_action, project
 from mvlift.bodies import default_human_skeleton
-from mvlift.bodies.grounding import View, find_anchors, find_ground, seen_speed
+from mvlift.bodies.anchors import find_anchors
+from mvlift.bodies.grounding import Ground, View, find_ground, seen_speed
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.palms import lay_palms
@@ -20,6 +21,11 @@ UP = np.array([0.0, 0.0, 1.0])
 FOOT = Support("l_heel", "left_ankle", (0, 0, 0), seen=("l_heel",), raised="step")
 OTHER = Support("r_heel", "right_ankle", (0, 0, 0), seen=("r_heel",), raised="step")
 FEET = (FOOT, OTHER)
+PLANK = {
+    "l_big_toe": (0.1, 0.8, 0.0), "r_big_toe": (-0.1, 0.8, 0.0), "l_wrist": (0.25, -0.55, 0.0),
+    "r_wrist": (-0.25, -0.55, 0.0), "pelvis": (0.0, 0.0, 0.25), "chest": (0.0, -0.4, 0.35),
+}  # fmt: skip
+"""Metres: the lowest points of somebody on hands and toes."""
 
 
 def stairs() -> np.ndarray:
@@ -90,8 +96,43 @@ def test_anchors_hold_a_trembling_foot_at_one_place_and_let_a_sliding_one_slide(
     places, weight = find_anchors(points, ground, UP, FPS)
     assert (weight[:, 0] == 1).all()
     assert np.ptp(places[:, 0], axis=0).max() < 1e-9
-    assert places[0, 0, 2] == pytest.approx(ground.floor)
+    assert places[0, 0, 2] == pytest.approx(ground.floor, abs=1e-5)
     assert np.abs(places[:, 1] - points[:, 1]).max() < 0.2  # it is not held where it was two seconds ago
+
+
+def test_a_part_above_the_floor_is_brought_there_along_the_line_of_sight() -> None:
+    """Seen at 45 degrees from above, 5 cm over the floor: the best place by a search over the floor."""
+    points = np.tile(np.array([0.0, 0.0, 0.05]), (30, 1, 1))
+    ground = Ground(np.ones((30, 1)), np.zeros((30, 1)), 0.0, np.zeros(30, dtype=bool), np.zeros((30, 1), dtype=bool))
+    ray = np.array([0.0, 1.0, -1.0]) / 2**0.5
+    place = find_anchors(points, ground, UP, FPS, np.tile(ray, (30, 1, 1)))[0][0, 0]
+    grid = np.linspace(-0.1, 0.1, 4001)
+    offset = np.stack([0 * grid, grid, 0 * grid - 0.05], 1)
+    along = offset @ ray
+    cost = (along / 0.06) ** 2 + ((offset**2).sum(1) - along**2) / 0.02**2
+    assert place == pytest.approx([0, grid[cost.argmin()], 0], abs=1e-4)
+    straight = find_anchors(points, ground, UP, FPS)[0][0, 0]
+    assert straight == pytest.approx([0, 0, 0], abs=1e-3)
+
+
+def test_what_is_moved_on_is_let_go_in_between() -> None:
+    points = np.zeros((60, 1, 3))
+    points[30:, 0, 0] = 0.3
+    ground = Ground(np.ones((60, 1)), np.zeros((60, 1)), 0.0, np.zeros(60, dtype=bool), np.zeros((60, 1), dtype=bool))
+    weight = find_anchors(points, ground, UP, FPS)[1][:, 0]
+    step = 1 / (0.06 * FPS + 1)
+    assert weight[26:34] == pytest.approx([1, 1, (2 * step) ** 4, step**4, step**4, (2 * step) ** 4, 1, 1])
+    assert weight[0] == weight[-1] == 1  # the clip goes on before and after
+
+
+def test_the_floor_of_stairs_is_their_lowest_step() -> None:
+    points = np.zeros((120, 2, 3))
+    points[:, 0, 2] = np.repeat([0.0, 0.34, 0.68, 1.02], 30)
+    points[:, 1, 2] = np.concatenate([np.repeat([0.17, 0.51, 0.85], 30), np.full(30, 1.19)])
+    ground = find_ground(FEET, points, UP, FPS, np.ones((120, 2)))
+    assert ground.floor == pytest.approx(0, abs=0.02)
+    flat = points * [1, 1, 0.1]  # an error of 12 cm over the clip is no staircase
+    assert find_ground(FEET, flat, UP, FPS, np.ones((120, 2))).floor == pytest.approx(np.median(flat[..., 2]), abs=0.04)
 
 
 def test_the_picture_tells_the_speed_across_and_the_path_the_speed_along() -> None:
@@ -161,3 +202,21 @@ def test_heels_of_a_push_up_and_feet_of_somebody_seated_high_are_left_alone() ->
         assert (motion.contacts[:, motion.contact_names.index(part)] > 0.5).mean() < 0.2, part
     palms = motion.keypoints[:, [motion.keypoint_names.index(n) for n in ("l_wrist", "r_wrist")], 2]
     assert np.abs(palms).max() < 0.08
+
+
+def test_both_hands_hold_up_a_plank_though_one_seems_to_swing() -> None:
+    supports = tuple(s for s in get_kinematic_model("human").supports if s.name in PLANK)
+    points = np.tile(np.array([PLANK[s.name] for s in supports]), (90, 1, 1))
+    names = [s.name for s in supports]
+    left, right = names.index("l_wrist"), names.index("r_wrist")
+    points[:, right, 2] = 0.15 + 0.1 * np.sin(np.arange(90) / 4)  # 0.75 m/s, up to 25 cm high
+    seen = np.ones(points.shape[:2])
+    ground = find_ground(supports, points, UP, FPS, seen)
+    assert ground.propped[:, [left, right]].all()
+    assert not np.delete(ground.propped, [left, right], axis=1).any()
+    assert ground.contacts[:, right].min() >= 0.9
+    reaching = points.copy()
+    reaching[:, right, 2] = 0.8  # above the chest
+    assert find_ground(supports, reaching, UP, FPS, seen).contacts[:, right].max() < 0.1
+    walking = points + np.arange(90)[:, None, None] / FPS * np.array([0.0, -0.4, 0.0])  # on all fours
+    assert not find_ground(supports, walking, UP, FPS, seen).propped.any()

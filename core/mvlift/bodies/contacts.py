@@ -26,6 +26,9 @@ LOWEST: Final = 0.1
 BALANCE: Final = 0.09
 """Radians by which a clip's mean of soles to centre of mass is off the vertical; measured: 3 to 7 degrees."""
 UNBALANCED: Final = 0.25
+SLOPE: Final = 0.25
+"""Radians between the plane of what rests and everything else that is known of gravity, from which on the ground is
+taken to slope, or to be stairs."""
 STEPS: Final = 2.0
 """Seconds over which steps and sways cancel."""
 MAX_LEVEL: Final = 0.4
@@ -146,7 +149,10 @@ def level_up(
     scale = seconds / len(points) / LEVEL**2
     a = centred @ axes
     over, sure = _balance(standing, up, axes, len(points) / fps)
-    normal = scale * (a.T @ (a * weight[:, None])) + np.diag(1 / (TILT_SHARES * sigma) ** 2 + sure)
-    turn = np.linalg.solve(normal, sure * over - scale * (a.T @ (weight * (centred @ up))))
+    known = np.diag(1 / (TILT_SHARES * sigma) ** 2 + sure)
+    footing, slope = scale * (a.T @ (a * weight[:, None])), -scale * (a.T @ (weight * (centred @ up)))
+    apart = np.linalg.lstsq(footing, slope, rcond=1e-6)[0] - np.linalg.solve(known, sure * over)
+    level = 1 / (1 + float(apart @ apart) / SLOPE**2) ** 2  # whoever climbs stairs rests on a slope
+    turn = np.linalg.solve(level * footing + known, sure * over + level * slope)
     moved = up + axes @ np.clip(turn, -MAX_LEVEL, MAX_LEVEL)
     return np.asarray(moved / np.linalg.norm(moved))

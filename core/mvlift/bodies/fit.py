@@ -12,11 +12,12 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.bodies.anchors import find_anchors
 from mvlift.bodies.banded import MotionSystem
 from mvlift.bodies.contacts import level_up, resting, standing
 from mvlift.bodies.fit_problem import BodyFit, FitOptions, FitTargets, PosePrior
 from mvlift.bodies.fit_residuals import FitState
-from mvlift.bodies.grounding import CONTACT, Ground, find_anchors, find_ground, seen_speed
+from mvlift.bodies.grounding import CONTACT, Ground, find_ground, seen_speed
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Posed
 from mvlift.bodies.palms import lay_palms
@@ -51,8 +52,11 @@ class _Fit(FitState):
         speed = seen_speed(self.supports, points, self.skeleton.keypoint_names, self.view, t.fps)
         if level:
             rest = resting(points, self.up, t.fps, speed) * self.seen
+            if self.ground is not None:
+                rest = np.where(self.ground.propped, self.ground.contacts, rest)
             balance = standing(posed.joints, self.skeleton, self.kinematic_model)
-            self.up = level_up(points, rest, t.up, sigma, t.fps, balance)
+            guess = t.up if t.up_guess is None else t.up_guess
+            self.up = level_up(points, rest, guess, sigma, t.fps, balance)
             points = self._lowest(posed)
         self.ground = find_ground(self.supports, points, self.up, t.fps, self.seen, speed)
         return self.ground
@@ -67,7 +71,9 @@ class _Fit(FitState):
         """Fix the contacts and the places of resting parts; contacts too short to be held are removed."""
         self._distrust(posed)
         ground = self._find_ground(posed, level=False)
-        places, weight = find_anchors(self._lowest(posed), ground, self.up, self.targets.fps)
+        lowest = self._lowest(posed)
+        sight = None if self.view is None else self.view.sight(lowest)
+        places, weight = find_anchors(lowest, ground, self.up, self.targets.fps, sight)
         self.anchors = places, weight
         contacts = np.where(weight > 0, ground.contacts, np.minimum(ground.contacts, CONTACT))
         self.ground = replace(ground, contacts=contacts)

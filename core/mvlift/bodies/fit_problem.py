@@ -28,7 +28,8 @@ class FitTargets:
     Attributes:
         points3d: (T, K, 3) lifted keypoints relative to the root, metres up to a common factor.
         sigma3d: (T, K) their standard deviation in metres; infinite where nothing is known.
-        up: (3,) unit vector against gravity.
+        up: (3,) unit vector against gravity, from which the fit starts.
+        up_guess: (3,) what was known of it before any body was fitted, which evidence turns; None: ``up``.
         fps: frames a second.
         pixels: (T, K, 2), or None for a fit to 3D alone (then ``points3d`` need not be relative to the root).
         confidence: (T, K) of the pixels, 0 = missing.
@@ -49,6 +50,7 @@ class FitTargets:
     noise: float = 0.0
     velocity: F64 | None = None
     camera: MovingView | None = None
+    up_guess: F64 | None = None
 
 
 @dataclass(frozen=True)

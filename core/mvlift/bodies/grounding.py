@@ -12,15 +12,17 @@ from mvlift.bodies.contacts import SPEED, contact_probability, floor_height, poi
 from mvlift.bodies.fit_problem import FitTargets
 from mvlift.bodies.runs import runs
 from mvlift.bodies.supports import Support
-from mvlift.filters import gaussian_filter1d, uniform_filter1d
+from mvlift.filters import gaussian_filter1d, maximum_filter1d, median_filter, minimum_filter1d, uniform_filter1d
 from mvlift.typing import F64
 
-__all__ = ["Ground", "View", "find_anchors", "find_ground", "seen_speed", "view_of"]
+__all__ = ["CONTACT", "Ground", "View", "find_ground", "seen_speed", "view_of"]
 
 RAISED: Final = 0.14
 """Metres above the floor from which a resting part stands on something else (step, seat, bar)."""
 SAME_LEVEL: Final = 0.06
 """Rests whose heights differ by less than this, metres, have one height."""
+LOW_SHARE: Final = 0.1
+"""Of all rest, at least so much is on the floor."""
 STEP_SECONDS: Final = 0.25
 SEAT_SECONDS: Final = 0.8
 BAR_SECONDS: Final = 0.8
@@ -39,10 +41,18 @@ IMAGE_SPEED: Final = 0.28
 """Metres a second across the line of sight at which a part is as likely to move as to rest."""
 CRAWL_HEIGHT: Final = 0.35
 """Metres above the floor at which feet may seem to rest of somebody who is on hands or knees: one plane holds both."""
+PROPPED: Final = 0.9
+"""Probability that a hand rests which holds up a trunk"""
+PRONE_SLOPE: Final = 0.6
+"""that rises by less than this share of its length,"""
+PROP_TRAVEL: Final = 0.3
+"""goes no further than so many metres"""
+PROP_SECONDS: Final = 0.7
+"""within so long before and after,"""
+PROP_HEIGHT: Final = 0.4
+"""while the hand is not higher than so many metres above the other one."""
 CONTACT: Final = 0.5
 """Probability from which a part is held where it rests."""
-MAX_SHIFT: Final = 0.1
-"""Metres from its place beyond which a part has been moved on and rests at another one."""
 FLIGHT_SECONDS: Final = (0.13, 1.2)
 """Shortest and longest time in which nothing touches anything."""
 FLIGHT_HEIGHT: Final = 0.04
@@ -66,6 +76,11 @@ class View:
     focal: float
     rays: F64 | None = None
     path: F64 | None = None
+
+    def sight(self, points: F64) -> F64:
+        """(T, C, 3) unit directions from the camera to points (T, C, 3)."""
+        offset = points if self.path is None else points - self.path[:, None]
+        return np.asarray(offset / np.maximum(np.linalg.norm(offset, axis=-1, keepdims=True), 1e-6))
 
     def across(self, points: F64, column: int, here: NDArray[np.bool_], fps: float) -> F64:
         """(T,) metres a second across the line of sight of what is seen as a keypoint and is at ``points`` (T, 3)."""
@@ -105,12 +120,14 @@ class Ground:
         level: (T, C) height of what is under it, along ``up``, metres.
         floor: height of the floor.
         flight: (T,) True while nothing touches anything.
+        propped: (T, C) True for hands that hold up a body which lies prone on them, whatever they seem to do.
     """
 
     contacts: F64
     level: F64
     floor: float
     flight: NDArray[np.bool_]
+    propped: NDArray[np.bool_]
 
 
 def seen_speed(
@@ -132,9 +149,7 @@ def seen_speed(
     if view is None or len(points) < 3:
         return speed
     step = np.gradient(gaussian_filter1d(points, SMOOTH_SECONDS * fps), axis=0) * fps
-    offset = points if view.path is None else points - view.path[:, None]
-    ray = offset / np.maximum(np.linalg.norm(offset, axis=-1, keepdims=True), 1e-6)
-    along = np.abs((step * ray).sum(-1))
+    along = np.abs((step * view.sight(points)).sum(-1))
     for c, support in enumerate(supports):
         column = next((names.index(n) for n in (support.name, *support.seen) if n in names), None)
         if column is None:
@@ -195,13 +210,49 @@ def _levels(supports: tuple[Support, ...], speed: F64, height: F64, floor: float
 
 
 def _floor(height: F64, rest: F64) -> float:
-    """The median height of what rests, or else the low end of each frame's lowest point."""
+    """The median height of what rests, of its lowest level if it rests on several, or else the low end of each frame's
+    lowest point."""
     weight = (rest**2).ravel()
     if weight.sum() < 3:
         return floor_height(height)
-    order = np.argsort(height.ravel())
-    share = np.cumsum(weight[order])
-    return float(height.ravel()[order][np.searchsorted(share, 0.5 * share[-1])])
+    flat = height.ravel()
+    order = np.argsort(flat)
+    flat, share = flat[order], np.cumsum(weight[order]) / weight.sum()
+    floor = float(flat[np.searchsorted(share, 0.5)])
+    low = float(flat[np.searchsorted(share, LOW_SHARE)])
+    if floor - low < RAISED:
+        return floor
+    lowest = share[np.searchsorted(flat, low + SAME_LEVEL)]
+    return float(flat[np.searchsorted(share, 0.5 * min(lowest, 1.0))])
+
+
+def _propped(
+    supports: tuple[Support, ...], points: F64, up: F64, contacts: F64, height: F64, fps: float
+) -> NDArray[np.bool_]:
+    """(T, C) True for the hands of a push-up or a plank.
+
+    A trunk that stays in one place, level and off the floor, is held up by both hands if by one, though a detector
+    may misplace the hand behind it.
+    """
+    index = {s.name: c for c, s in enumerate(supports)}
+    out = np.zeros(contacts.shape, dtype=bool)
+    hands = [c for c, s in enumerate(supports) if s.raised == "bar"]
+    if len(hands) < 2 or not {"chest", "pelvis"} <= index.keys():
+        return out
+    chest, pelvis = index["chest"], index["pelvis"]
+    trunk = points[:, chest] - points[:, pelvis]
+    level = np.abs(trunk @ up) < PRONE_SLOPE * np.linalg.norm(trunk, axis=1)
+    flat = points[:, pelvis] - (points[:, pelvis] @ up)[:, None] * up
+    window = 2 * round(PROP_SECONDS * fps) + 1
+    travel = np.linalg.norm(maximum_filter1d(flat, window) - minimum_filter1d(flat, window), axis=1)
+    off = contacts[:, [chest, pelvis]].max(1) < CONTACT
+    holds = level & (travel < PROP_TRAVEL) & off & (contacts[:, hands].max(1) > CONTACT)
+    for rows in runs(uniform_filter1d(holds.astype(np.float64), window) > 0.5, round(PROP_SECONDS * fps)):
+        for c in hands:
+            below = height[rows, chest] - height[rows, c] > 0
+            reach = height[rows, c] < height[rows, hands].min(1) + PROP_HEIGHT
+            out[rows, c] = median_filter((below & reach).astype(np.float64), window) > 0
+    return out
 
 
 def find_ground(
@@ -234,50 +285,12 @@ def find_ground(
         crawls = (contacts[:, ~feet].max(1) > CONTACT)[:, None] & feet & (height < lowest + SAME_LEVEL)
         limits = np.where(crawls, CRAWL_HEIGHT, limits)
         contacts = contact_probability(points, up, level, fps, limits, speed) * seen
+    propped = _propped(supports, points, up, contacts, height, fps) & (seen > 0)
+    contacts = np.where(propped, np.maximum(contacts, PROPPED), contacts)
     clear = (contacts.max(1) < 0.25) & (usable.min(1) - floor > 0)
     flight = np.zeros(len(points), dtype=bool)
     for rows in runs(clear, max(round(FLIGHT_SECONDS[0] * fps), 3)):
         airborne = usable[rows].min(1).mean() - floor > FLIGHT_HEIGHT
         if rows.stop - rows.start <= FLIGHT_SECONDS[1] * fps and airborne and seen[rows].any():
             flight[rows] = True
-    return Ground(contacts, level, floor, flight)
-
-
-def find_anchors(points: F64, ground: Ground, up: F64, fps: float) -> tuple[F64, F64]:
-    """Where each support is held while it rests: one place on its level for each stretch of contact.
-
-    A stretch in which a part creeps further than ``MAX_SHIFT`` is cut, so that intended sliding is kept.
-
-    Args:
-        points: (T, C, 3) metres, as in ``find_ground``.
-        ground: of the same points.
-        up: (3,).
-        fps: frames a second.
-
-    Returns:
-        Places (T, C, 3) metres and weights (T, C) in [0, 1], which fade in and out within a tenth of a second.
-    """
-    anchors, weights = points.copy(), np.zeros(points.shape[:2])
-    for c in range(points.shape[1]):
-        for rows in runs(ground.contacts[:, c] > CONTACT, max(round(0.1 * fps), 2)):
-            for part in _stays(points[rows, c], rows.start):
-                resting_points, share = points[part, c], ground.contacts[part, c] ** 2
-                place = (share[:, None] * resting_points).sum(0) / share.sum()
-                level = float(np.median(ground.level[part, c]))
-                anchors[part, c] = place + (level - place @ up) * up
-                weights[part, c] = 1.0
-    width = max(round(0.1 * fps), 1)
-    return anchors, np.minimum(uniform_filter1d(weights, width), weights)
-
-
-def _stays(points: F64, first: int) -> list[slice]:
-    """Parts of a stretch (n, 3) that begins at row ``first``, each within ``MAX_SHIFT`` of its own running mean."""
-    parts, begin = [], 0
-    total = np.zeros(3)
-    for t, point in enumerate(points):
-        if t > begin and np.linalg.norm(point - total / (t - begin)) > MAX_SHIFT:
-            parts.append(slice(first + begin, first + t))
-            begin, total = t, np.zeros(3)
-        total = total + point
-    parts.append(slice(first + begin, first + len(points)))
-    return parts
+    return Ground(contacts, level, floor, flight, propped)

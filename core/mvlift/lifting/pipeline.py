@@ -58,6 +58,7 @@ from mvlift.lifting.world import bridged_stretches, motion_in_world
 from mvlift.models import model_names
 from mvlift.motion import LiftedMotion
 from mvlift.threads import thread_limit
+from mvlift.typing import F64
 
 __all__ = ["fit_lifted", "lift"]
 
@@ -96,8 +97,9 @@ def fit_lifted(
     smoothing: float,
     progress: Callable[[float], None] = lambda _: None,
     pin: bool = True,
+    up_guess: F64 | None = None,
 ) -> BodyFit:
-    """Fit a subject's body to a prepared clip and its lifted keypoints; arguments as ``lift``."""
+    """Fit a subject's body to a prepared clip and its lifted keypoints; arguments as ``lift`` and ``FitTargets``."""
     skeleton, kinematic_model, prior = body
     targets = FitTargets(
         points3d=lifted.points,
@@ -110,6 +112,7 @@ def fit_lifted(
         noise=prepared.noise,
         velocity=lifted.velocity,
         camera=prepared.view,
+        up_guess=up_guess,
     )
     stature = height if kinematic_model.height is None else None  # an animal takes its size afterwards
     strength = max(smoothing, 0.05)
@@ -150,6 +153,8 @@ def _sample_and_fit(
         make = make_sampler
     points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
     refined: RefinedView | None = None
+    first_up: F64 | None = None
+    fit_settings = body, preset, options.height, options.smoothing
     passes, pin = 1 + min(preset.refinement_passes, subject.refinement_passes), options.pin_contacts
     if unknown_size(body_clip.view):
         body_clip = _with_path_size(body_clip, first_path_size(body_clip, subject.alone))
@@ -170,16 +175,17 @@ def _sample_and_fit(
                 body_clip.up,
             )
             lifted = points_part(everything, model_subject)
+            first_up = lifted.up if first_up is None else first_up
         with timer.stage("fit"):
             fitting = progress.part("fit", number, passes)
             if preset.as_published:
                 seen = body_clip.clip.points.astype(np.float64), body_clip.clip.confidence.astype(np.float64)
                 fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, fitting)
             else:
-                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting, pin)
+                fitted = fit_lifted(body_clip, lifted, *fit_settings, fitting, pin, first_up)
             if unknown_size(body_clip.view):
                 body_clip = _with_path_size(body_clip, fitted_path_size(body_clip, fitted))
-                fitted = fit_lifted(body_clip, lifted, body, preset, options.height, options.smoothing, fitting, pin)
+                fitted = fit_lifted(body_clip, lifted, *fit_settings, fitting, pin, first_up)
         path = None if body_clip.view is None else body_clip.view.path
         refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject, path)
         if not refined.differs(lifted.depth, lifted.up, first=number == 0):
