@@ -3,6 +3,7 @@
 python tools/bench.py presets     fast, quality and paper on one 120-frame clip, one CPU thread
 python tools/bench.py rate        frames a second of fast
 python tools/bench.py busy        processor time of a lift with a busy neighbour on every core
+python tools/bench.py engine      start, memory, and ONNX Runtime against torch: seconds and millimetres
 python tools/bench.py long        time and memory of a ten-minute clip against a one-minute clip
 python tools/bench.py subjects    cost of a frame of an animal against one of a person
 python tools/bench.py readers     3,000 OpenPose files; json of 300 MB in four formats
@@ -147,6 +148,62 @@ def one_subject(subject: str, preset: str) -> dict[str, Any]:
     return {"milliseconds": best, "clips": len(clips)}
 
 
+def one_engine() -> dict[str, Any]:
+    """Start of an engine process until it takes jobs, seconds, and its peak memory after a lift, MB."""
+    from mvlift.lifting.options import LiftOptions
+    from mvlift.worker.client import EngineClient, LiftResult
+
+    client = EngineClient()
+    began = time.perf_counter()
+    client.start()
+    started = time.perf_counter() - began
+    client.submit_lift(the_walk(150), LiftOptions(preset="fast", device="cpu"))
+    while not any(isinstance(message, LiftResult) for message in client.poll()):
+        time.sleep(0.02)
+    lifted = time.perf_counter() - began
+    client.close()
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"seconds": started, "first lift": lifted, "megabytes": peak}
+
+
+def one_backend(name: str, out: str) -> dict[str, Any]:
+    """Seconds of fast on one thread of a backend; the keypoints go to a file."""
+    import mvlift
+    from mvlift.backends.choice import Backend
+    from mvlift.lifting import pipeline
+
+    if name == "torch":
+        import torch
+
+        pipeline.pick_backend = lambda *_: Backend("torch", torch.device("cpu"))
+    clip = the_walk(150)
+    best = float("inf")
+    for _ in range(1 + REPEATS):
+        began = time.process_time()
+        motion = mvlift.lift(clip, preset="fast", device="cpu", threads=1)
+        best = min(best, time.process_time() - began)
+    np.save(out, motion.keypoints)
+    return {"seconds": best}
+
+
+def engine() -> None:
+    """What the engine process costs, and whether both backends agree."""
+    cost = apart("one_engine")
+    print(
+        f"ready after {cost['seconds']:.2f} s, the walk lifted after {cost['first lift']:.1f} s, "
+        f"{cost['megabytes']:.0f} MB at most",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: str(Path(folder) / f"{name}.npy") for name in ("onnx", "torch")}
+        costs = {name: apart("one_backend", name=name, out=out)["seconds"] for name, out in files.items()}
+        apart_by = np.abs(np.load(files["onnx"]) - np.load(files["torch"])).max() * 1000
+    print(
+        f"fast, 150 frames, one thread: ONNX Runtime {costs['onnx']:.2f} s, torch {costs['torch']:.2f} s of processor "
+        f"time; keypoints differ by at most {apart_by:.4f} mm"
+    )
+
+
 def presets() -> None:
     """How fast and how good the presets are."""
     costs = {}
@@ -224,6 +281,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "presets": presets,
     "rate": rate,
     "busy": busy,
+    "engine": engine,
     "long": long,
     "subjects": subjects,
     "readers": readers,
