@@ -206,14 +206,14 @@ FORMATS: Final[dict[str, FileFormat]] = {
             name: f"{SUBJECT}.{name}"
             for name in ("name", "title", "body", "layout", "root", "scale_bones", "scale_fallback_bones", "tree",
                          "score_keypoints", "contacts", "contact_fallback", "body_keypoints", "keypoint_offsets",
-                         "kinematic_model", "height", "models", "refinement_passes")
+                         "kinematic_model", "height", "models", "refinement_passes", "sampling_steps")
         }
         | {
             "object": f"{SUBJECT}.rigid_object",
             "extends": ("text", "name of the subject that this one adds to"),
         },
         ("scale_fallback_bones", "contact_fallback", "keypoint_offsets", "kinematic_model", "height",
-         "refinement_passes", "object", "extends"),
+         "refinement_passes", "sampling_steps", "object", "extends"),
     ),
     "inspection": FileFormat(
         "Recognition: `mvlift inspect --json`",

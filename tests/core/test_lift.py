@@ -269,8 +269,13 @@ def test_progress_is_true_and_an_exception_from_it_ends_the_lift(lift: Lifter, w
     fractions = [fraction for _, fraction in reports]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0, 1)
-    for stage in titles[1:3]:
-        assert len({fraction for name, fraction in reports if name == stage}) >= 5
+    for stage, least in zip(titles[1:3], (1, 5), strict=True):  # one sampling step, and the fit's iterations
+        assert len({fraction for name, fraction in reports if name == stage}) >= least
+    slower: list[str] = []
+    subject = replace(get_subject("human"), sampling_steps=3)
+    lift(walk40, subject=subject, progress=lambda stage, share: slower.append(stage))
+    titles_of_fast = [stage for stage, _ in reports]
+    assert slower.count("Generating views") == 3 * titles_of_fast.count("Generating views")
 
     class StopHereError(Exception):
         pass

@@ -22,5 +22,6 @@ def test_keys_of_version_0_1_are_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(old), encoding="utf-8")
     subject = get_subject(path)
     assert subject.refinement_passes == 2
+    assert subject.sampling_steps == 1
     assert subject.kinematic_model == "human"
     assert subject.keypoint_offsets[0].sigma == (0.01, 0.02, 0.03)

@@ -155,12 +155,13 @@ def _sample_and_fit(
     refined: RefinedView | None = None
     first_up: F64 | None = None
     fit_settings = body, preset, options.height, options.smoothing
+    sample_options = replace(preset.sampling, steps=max(preset.sampling.steps, model_subject.sampling_steps))
     passes, pin = 1 + min(preset.refinement_passes, subject.refinement_passes), options.pin_contacts
     if unknown_size(body_clip.view):
         body_clip = _with_path_size(body_clip, first_path_size(body_clip, subject.alone))
     for number in range(passes):
         sampling = progress.part("sample", number, passes)
-        sampler = make(model.network, model.schedule, preset.sampling, generator, sampling)
+        sampler = make(model.network, model.schedule, sample_options, generator, sampling)
         with timer.stage("sample"):
             everything = lift_points(
                 points,

@@ -31,9 +31,11 @@ class Preset:
     as_published: bool = False
 
 
+# One step from noise estimates the mean of all motions that fit the picture, which errs least; more steps draw one of
+# them (docs/method.md).
 PRESETS: Final[dict[PresetName, Preset]] = {
-    "fast": Preset(SampleOptions("ddim", steps=5), fit_iterations=9, refinement_passes=3),
-    "quality": Preset(SampleOptions("ddim", steps=8, hypotheses=4), fit_iterations=14, refinement_passes=3),
+    "fast": Preset(SampleOptions("ddim", steps=1), fit_iterations=9, refinement_passes=3),
+    "quality": Preset(SampleOptions("ddim", steps=1, hypotheses=4), fit_iterations=14, refinement_passes=3),
     "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
 }
 
