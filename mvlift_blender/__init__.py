@@ -26,7 +26,7 @@ def _steps() -> list[_Step]:
 
     from . import handlers
     from .commands import cli
-    from .interface import translation
+    from .interface import manual, translation
     from .panels import menus, tool
     from .retargeting import properties as retarget
     from .settings import properties
@@ -42,6 +42,7 @@ def _steps() -> list[_Step]:
         (cli.add_commands, cli.remove_commands),
         (tool.add_tools, tool.remove_tools),
         (menus.add_menus, menus.remove_menus),
+        (manual.add_manual, manual.remove_manual),
         (translation.add_translations, translation.remove_translations),
     ]
 

@@ -23,11 +23,21 @@ from ..motion.timing import resample_values
 from ..motion.weights import any_of, blend_weights, smoothed, smoothed_rotations
 from ..retargeting.rig_cleanup import ik_ends, joint_named, rig_legs, rig_record, thin_rig_keys
 from ..scene.motion_curves import write_thinned
-from ..scene.record import LiftRecord
+from ..scene.record import LiftRecord, write_contacts
 from ..scene.selected import record_of
 from .curves import read_motion_curves, unit_of, write_motion_curves
 
-__all__ = ["CONTACT", "clean_feet", "hold_joints", "lock_joint", "reduce_keys", "smooth", "snap_floor"]
+__all__ = [
+    "CONTACT",
+    "clean_feet",
+    "feet_of",
+    "hold_joints",
+    "lock_joint",
+    "reduce_keys",
+    "set_contact",
+    "smooth",
+    "snap_floor",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -126,6 +136,52 @@ def clean_feet(armature: Any, options: FootOptions, threshold: float = CONTACT) 
     write_motion_curves(armature, curves.changed(rotations, locations), "cleaned")
     slips = [1000 * slide(points, support) for points in (before, after)]
     return f"Resting feet slipped {slips[0]:.1f} mm a frame, now {slips[1]:.1f} mm"
+
+
+def feet_of(armature: Any) -> tuple[str, ...]:
+    """Names of the bones of a lifted armature that carry its feet."""
+    curves, record = read_motion_curves(armature), record_of(armature)
+    if curves is None or record is None:
+        return ()
+    try:
+        return tuple(curves.skeleton.names[j] for j in _Lifted(armature, curves, record).soles().ankles)
+    except LiftError:
+        return ()
+
+
+def set_contact(armature: Any, foot: str, frames: tuple[float, float], rests: bool, fade: float) -> str:
+    """Say whether a foot rests in a range of frames; what was changed, as a sentence.
+
+    Args:
+        armature: lifted.
+        foot: bone that carries it, one of ``feet_of``.
+        frames: first and last scene frame.
+        rests: or is in the air.
+        fade: scene frames over which the contact comes and goes outside of the range.
+
+    Raises:
+        LiftError: the armature is not lifted, has no such foot, or the range lies outside of the lift.
+    """
+    lifted = _read(armature)
+    soles, record = lifted.soles(), lifted.record
+    names = [lifted.curves.skeleton.names[j] for j in soles.ankles]
+    if foot not in names:
+        raise LiftError(f"{foot!r} carries no foot.", f"Choose {', '.join(names) or 'another body'}.")
+    at = np.array([record.timing.frame_at(n) for n in range(record.timing.count)])
+    if frames[1] < frames[0] or frames[1] < at[0] or frames[0] > at[-1]:
+        raise LiftError(
+            f"Frames {frames[0]:g} to {frames[1]:g} are outside the lift.",
+            f"It has frames {at[0]:.0f} to {at[-1]:.0f}.",
+        )
+    wanted = {name for point in soles.contacts[names.index(foot)] for name in point}
+    columns = [c for c, name in enumerate(record.contact_names) if name in wanted]
+    if not columns:
+        raise LiftError("This lift says nothing of contacts.", "Lift the clip anew.")
+    weight = blend_weights(at, *frames, fade)[:, None]
+    contacts = record.contacts.copy()
+    contacts[:, columns] += weight * (float(rests) - contacts[:, columns])
+    write_contacts(lifted.armature, contacts)
+    return f"{foot} {'rests' if rests else 'is in the air'} in frames {frames[0]:g} to {frames[1]:g}"
 
 
 def snap_floor(armature: Any, drift: bool, period: float, strength: float = 1.0, threshold: float = CONTACT) -> str:

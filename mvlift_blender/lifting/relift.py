@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,10 +19,12 @@ from ..importing.sources import clip_of_record, listed_person
 from ..motion.camera_alignment import seen_by
 from ..motion.curves import MotionCurves
 from ..motion.doubts import find_doubts
+from ..motion.limbs_mask import limb_mask
 from ..motion.rig_data import bone_rotations
 from ..motion.rotations import continuous, slerp
 from ..motion.timing import resample_rotations, resample_values
 from ..motion.weights import blend_weights
+from ..scene.motion_curves import rest_skeleton
 from ..scene.quality import replace_doubts
 from ..scene.record import LiftRecord, replace_contacts
 from ..scene.selected import record_of, still_there
@@ -48,16 +51,24 @@ class ReliftPlan:
         armature: name of the one whose Action is changed.
         frames: first and last scene frame to exchange.
         blend: scene frames on either side over which old and new are mixed.
+        limbs: parts of the body to exchange; none means all.
     """
 
     request: LiftRequest
     armature: str
     frames: tuple[int, int]
     blend: int
+    limbs: frozenset[str] = frozenset()
 
 
 def plan_relift(
-    context: Any, armature: Any, frames: tuple[int, int], blend: int, seed: int, smoothing: float
+    context: Any,
+    armature: Any,
+    frames: tuple[int, int],
+    blend: int,
+    seed: int,
+    smoothing: float,
+    limbs: Collection[str] = (),
 ) -> ReliftPlan:
     """Prepare to lift scene frames of an armature again.
 
@@ -84,7 +95,8 @@ def plan_relift(
     if _FINGER not in armature.data.bones:
         options = replace(options, hands="off")
     request = LiftRequest(armature.name, clip, options, record.source, record.track)
-    return ReliftPlan(request, armature.name, frames, blend)
+    limb_mask(rest_skeleton(armature), limbs)  # refuses parts that it does not have now
+    return ReliftPlan(request, armature.name, frames, blend, frozenset(limbs))
 
 
 def corrected_frames(settings: Any, armature: Any) -> tuple[int, int]:
@@ -146,8 +158,10 @@ def write_relifted(plan: ReliftPlan, motion: LiftedMotion) -> None:
     weights = blend_weights(old.frames, *plan.frames, plan.blend) * inside
     rotations, locations = _resampled(old, motion, samples)
     locations = locations + _to_meet(old.locations - locations, weights)
-    mixed = slerp(old.rotations, rotations, np.broadcast_to(weights[:, None], old.rotations.shape[:2]))
-    path = old.locations + weights[:, None] * (locations - old.locations)
+    bones = limb_mask(old.skeleton, plan.limbs)
+    mixed = slerp(old.rotations, rotations, weights[:, None] * bones)
+    mixed[:, ~bones] = old.rotations[:, ~bones]
+    path = old.locations + (weights * bones[old.skeleton.root_index])[:, None] * (locations - old.locations)
     action = write_motion_curves(armature, old.changed(continuous(mixed), path), "lifted again")
     replace_contacts(action, motion)
     limit = WriteOptions().most_error * float(np.hypot(*record.camera.image_size))

@@ -12,6 +12,7 @@ from ..cleanup.curves import unit_of
 from ..cleanup.repair import mix
 from ..lifting.jobs import why_busy
 from ..motion.feet import FootOptions
+from ..motion.limbs_mask import LIMB_ITEMS, limb_bones
 from ..retargeting.rig_cleanup import rig_joints
 from ..scene.animation import selected_bones
 from ..scene.motion_curves import rest_skeleton
@@ -44,6 +45,18 @@ def _joints(_self: Any, context: Any) -> list[tuple[str, str, str]]:
     names = (rig_joints(armature) or rest_skeleton(armature).names) if armature is not None else ()
     _items[:] = [_SELECTED, *((name, name.replace("_", " ").title(), f"The {name} bone") for name in names)]
     return _items
+
+
+_feet_items: list[tuple[str, str, str]] = []
+
+
+def _feet(_self: Any, context: Any) -> list[tuple[str, str, str]]:
+    armature = lifted_armature(context) if context is not None else None
+    names = cleaning.feet_of(armature) if armature is not None else ()
+    _feet_items[:] = [(n, n.replace("_", " ").title(), f"The foot under {n}") for n in names] or [
+        ("NONE", "None", "There is no foot")
+    ]
+    return _feet_items
 
 
 class _CleanUp:
@@ -132,6 +145,44 @@ class MVLIFT_OT_snap_floor(_CleanUp, bpy.types.Operator):
         return cleaning.snap_floor(armature, self.drift, self.period, self.strength)
 
 
+class MVLIFT_OT_set_contact(_CleanUp, bpy.types.Operator):
+    """Say that a foot rests on the floor in a range of frames, or that it does not; then clean the contacts"""
+
+    bl_idname = "mvlift.set_contact"
+    bl_label = "Set Foot Contact"
+
+    foot: EnumProperty(name="Foot", description="Which foot", items=_feet)
+    rests: BoolProperty(name="Rests", description="The foot rests on the floor; off: it is in the air", default=True)
+    first: IntProperty(name="First", description="First scene frame of the range", default=1)
+    last: IntProperty(name="Last", description="Last scene frame of the range", default=1)
+    fade: IntProperty(
+        name="Fade", description="Scene frames on either side over which the contact comes and goes", default=2, min=0,
+        max=30,
+    )  # fmt: skip
+    clean: BoolProperty(name="Clean", description="Clean the foot contacts at once", default=True)
+
+    def invoke(self, context: Any, _event: Any) -> set[str]:
+        """Ask; begin with the preview range, or else a few frames around the playhead."""
+        scene = context.scene
+        if not self.properties.is_property_set("first"):
+            preview, now = scene.use_preview_range, scene.frame_current
+            self.first = scene.frame_preview_start if preview else now - 3
+            self.last = scene.frame_preview_end if preview else now + 3
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context: Any) -> set[str]:
+        """Change the contacts, and clean."""
+        armature = lifted_armature(context)
+        try:
+            said = cleaning.set_contact(armature, self.foot, (self.first, self.last), self.rests, self.fade)
+            if self.clean:
+                said = f"{said}. {cleaning.clean_feet(armature, FootOptions('AUTO', 0.3 * unit_of(armature), 4, True))}"
+        except Exception as error:
+            return report_error(self, context, error, "setting a contact")
+        self.report({"INFO"}, said)
+        return {"FINISHED"}
+
+
 class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
     """Smooth the motion in time"""
 
@@ -145,6 +196,10 @@ class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
     only_selected: BoolProperty(
         name="Selected Bones Only", description="Smooth the bones that are selected in Pose Mode", default=False
     )
+    limbs: EnumProperty(
+        name="Parts", description="Smooth these parts of the body; none means all", items=LIMB_ITEMS,
+        options={"ENUM_FLAG"}, default=set(),
+    )  # fmt: skip
     path: BoolProperty(name="Path", description="Smooth the path through the world too", default=True)
     keep_feet: BoolProperty(name="Keep Feet", description="Feet in contact stay where they were", default=True)
 
@@ -153,7 +208,12 @@ class MVLIFT_OT_smooth(_CleanUp, bpy.types.Operator):
         joints = selected_bones(armature) if self.only_selected else []
         if self.only_selected and not joints:
             raise LiftError("No bone is selected.", "Select bones in Pose Mode, or smooth all.")
-        return cleaning.smooth(armature, self.strength, joints, self.path, self.keep_feet)
+        path = self.path
+        if self.limbs:
+            bones, root = limb_bones(rest_skeleton(armature), self.limbs), rest_skeleton(armature).root
+            joints = [b for b in joints if b in bones] if self.only_selected else list(bones)
+            path = path and root in bones
+        return cleaning.smooth(armature, self.strength, joints, path, self.keep_feet)
 
 
 class MVLIFT_OT_reduce_keys(_CleanUp, bpy.types.Operator):
@@ -249,6 +309,7 @@ class MVLIFT_OT_lock_joint(_OfJoint, bpy.types.Operator):
 
 CLASSES = (
     MVLIFT_OT_clean_feet,
+    MVLIFT_OT_set_contact,
     MVLIFT_OT_snap_floor,
     MVLIFT_OT_smooth,
     MVLIFT_OT_reduce_keys,

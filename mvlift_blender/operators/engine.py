@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import bpy
-from bpy.props import FloatProperty, IntProperty
+from bpy.props import EnumProperty, FloatProperty, IntProperty
 from mvlift.errors import MvliftError
 
 from ..engine.process import shared_client
@@ -19,6 +19,7 @@ from ..lifting.plan import plan_lift
 from ..lifting.present import fill_retarget, is_playing, show_result
 from ..lifting.relift import plan_relift, write_relifted
 from ..lifting.write import Lifted, write_lifted
+from ..motion.limbs_mask import LIMB_ITEMS
 from ..scene.selected import lifted_armature, why_no_record
 from ..settings.preferences import PACKAGE, engine_source, preferences_of
 from .reports import report_error
@@ -153,6 +154,14 @@ class MVLIFT_OT_relift(EngineOperator, bpy.types.Operator):
         name="Smoothing", description="Multiplier on the temporal smoothing of the new part", default=1.0, min=0, max=10
     )
 
+    limbs: EnumProperty(
+        name="Parts",
+        description="Exchange these parts of the body only, over the Action as it is; none means all",
+        items=LIMB_ITEMS,
+        options={"ENUM_FLAG"},
+        default=set(),
+    )
+
     @classmethod
     def poll(cls, context: Any) -> bool:
         """A lifted armature whose keypoints are known."""
@@ -162,8 +171,9 @@ class MVLIFT_OT_relift(EngineOperator, bpy.types.Operator):
 
     def requests(self, context: Any) -> Sequence[Request]:
         """The range, with room to blend."""
+        frames = self.first, self.last
         self._plan = plan_relift(
-            context, lifted_armature(context), (self.first, self.last), self.blend, self.seed, self.smoothing
+            context, lifted_armature(context), frames, self.blend, self.seed, self.smoothing, self.limbs
         )
         return [self._plan.request]
 

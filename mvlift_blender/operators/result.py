@@ -4,10 +4,12 @@
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from ..lifting.jobs import why_busy
 from ..lifting.relift import corrected_frames
+from ..motion.limbs_mask import LIMB_ITEMS
+from ..scene.ground import add_ground
 from ..scene.lift_parts import adopt, remove_lift
 from ..scene.selected import lifted_armature, why_no_record
 from .reports import report_error
@@ -70,6 +72,35 @@ class MVLIFT_OT_match_scene(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class MVLIFT_OT_add_ground(bpy.types.Operator):
+    """Add a sun and a ground under the lifted person, which catches the shadow over the video, or is seen"""
+
+    bl_idname = "mvlift.add_ground"
+    bl_label = "Add Light and Ground"
+    bl_options = {"REGISTER", "UNDO"}
+
+    light: BoolProperty(name="Light", description="Add a sun", default=True)
+    ground: BoolProperty(name="Ground", description="Add a plane at the height of the floor", default=True)
+    catcher: BoolProperty(
+        name="Shadow Catcher",
+        description="The ground shows nothing but shadows in Cycles, over a transparent background",
+        default=True,
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """A lifted armature."""
+        reason = why_busy(context) or why_no_record(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: Any) -> set[str]:
+        """Add what is ticked."""
+        made = add_ground(context.scene, lifted_armature(context), self.light, self.ground, self.catcher)
+        self.report({"INFO"}, f"{', '.join(o.name for o in made) or 'Nothing'} added")
+        return {"FINISHED"}
+
+
 class MVLIFT_OT_relift_range(bpy.types.Operator):
     """Lift a part of a lifted motion again with another seed or smoothing and blend it in, beside your work"""
 
@@ -89,6 +120,14 @@ class MVLIFT_OT_relift_range(bpy.types.Operator):
     seed: IntProperty(name="Seed", description="Another seed gives another solution", default=1, min=0)
     smoothing: FloatProperty(
         name="Smoothing", description="Multiplier on the temporal smoothing of the new part", default=1.0, min=0, max=10
+    )
+
+    limbs: EnumProperty(
+        name="Parts",
+        description="Exchange these parts of the body only, over the Action as it is; none means all",
+        items=LIMB_ITEMS,
+        options={"ENUM_FLAG"},
+        default=set(),
     )
 
     @classmethod
@@ -111,7 +150,13 @@ class MVLIFT_OT_relift_range(bpy.types.Operator):
         """Hand over to the operator that waits for the engine without blocking the window."""
         way = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
         bpy.ops.mvlift.relift(
-            way, first=self.first, last=self.last, blend=self.blend, seed=self.seed, smoothing=self.smoothing
+            way,
+            first=self.first,
+            last=self.last,
+            blend=self.blend,
+            seed=self.seed,
+            smoothing=self.smoothing,
+            limbs=self.limbs,
         )
         return {"FINISHED"}
 
@@ -144,6 +189,7 @@ class MVLIFT_OT_relift_corrected(bpy.types.Operator):
 
 
 CLASSES = (
+    MVLIFT_OT_add_ground,
     MVLIFT_OT_relift_corrected,
     MVLIFT_OT_remove_lift,
     MVLIFT_OT_match_scene,

@@ -9,6 +9,7 @@ from mvlift.lifting.subjects import get_subject
 
 from ..importing.people import why_not
 from ..interface.text import paragraph
+from ..operators.presets import draw_presets
 from ..scene.lift_parts import earlier_lifts
 from ..settings.options import generated_options
 from .people import SidebarPanel
@@ -34,6 +35,7 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
             _progress(layout, job)
             return
         layout.use_property_decorate = False
+        draw_presets(layout)
         column = layout.column()
         column.use_property_split = True
         person = settings.person()

@@ -8,8 +8,9 @@ import bpy
 
 __all__ = ["CLASSES", "add_menus", "remove_menus"]
 
-_CLEAN_UP: Final = ("clean_feet", "snap_floor", "smooth", "hold_joints", "lock_joint", "reduce_keys")
-_WHOLE: Final = ("relift_range", "relift_corrected", "match_scene", "remove_lift")
+_CLEAN_UP: Final = ("clean_feet", "set_contact", "snap_floor", "smooth", "hold_joints", "lock_joint", "reduce_keys")
+_POSES: Final = ("keep_pose", "pin_here", "lift_with_poses")
+_WHOLE: Final = ("relift_range", "relift_corrected", "match_scene", "add_ground", "remove_lift")
 _keys: list[tuple[Any, Any]] = []
 
 
@@ -29,7 +30,7 @@ class MVLIFT_MT_menu(bpy.types.Menu):
         layout.operator("mvlift.play_overlay")
         layout.operator("mvlift.doubt_jump", text="Next Doubtful Part").step = "NEXT"
         layout.operator("mvlift.doubt_interpolate")
-        for group in (_CLEAN_UP, _WHOLE):
+        for group in (_POSES, _CLEAN_UP, _WHOLE):
             layout.separator()
             for name in group:
                 layout.operator(f"mvlift.{name}")

@@ -36,6 +36,7 @@ class MVLIFT_PT_result(SidebarPanel, bpy.types.Panel):
         layout.operator("mvlift.play_overlay", icon="PLAY")
         row = layout.row(align=True)
         row.operator("mvlift.match_scene", icon="SCENE_DATA")
+        row.operator("mvlift.add_ground", text="", icon="LIGHT_SUN")
         row.operator("mvlift.remove_lift", text="", icon="TRASH")
 
 
@@ -106,7 +107,9 @@ class MVLIFT_PT_clean_up(SidebarPanel, bpy.types.Panel):
         if armature is not None and can_mix(armature):
             layout.prop(armature.animation_data.action, "mvlift_strength", slider=True)
         column = layout.column(align=True)
-        column.operator("mvlift.clean_feet", icon="CON_FLOOR")
+        row = column.row(align=True)
+        row.operator("mvlift.clean_feet", icon="CON_FLOOR")
+        row.operator("mvlift.set_contact", text="", icon="GREASEPENCIL")
         column.operator("mvlift.snap_floor", icon="TRIA_DOWN_BAR")
         column.operator("mvlift.smooth", icon="MOD_SMOOTH")
         row = column.row(align=True)

@@ -19,6 +19,7 @@ __all__ = [
     "no_camera",
     "read_record",
     "replace_contacts",
+    "write_contacts",
     "write_plain_record",
     "write_record",
 ]
@@ -174,3 +175,8 @@ def replace_contacts(action: Any, motion: LiftedMotion) -> None:
     rows = slice(max(first, 0), min(first + len(motion), len(contacts)))
     contacts[rows] = motion.contacts[rows.start - first : rows.stop - first]
     action[_KEY]["contacts"] = contacts.ravel().tolist()
+
+
+def write_contacts(armature: Any, contacts: NDArray[np.float64]) -> None:
+    """Exchange the contacts (T, C) of an armature's present Action."""
+    armature.animation_data.action[_KEY]["contacts"] = contacts.ravel().tolist()

@@ -338,6 +338,8 @@ def test_a_posed_elbow_is_met_and_the_rest_follows_the_video(walk) -> None:
     assert np.abs(np.diff(elbow)).max() < 20
     legs = [motion.joint_names.index(n) for n in ("left_hip", "right_hip", "left_knee", "right_knee")]
     assert angles[:, legs].max() < 8
+    trunk = [motion.joint_names.index(n) for n in ("pelvis", "spine1", "spine2", "spine3", "neck", "head")]
+    assert angles[:, trunk].max() < 5  # an arm is corrected by the arm
     names = motion.keypoint_names
     body_keypoints = [k for k, n in enumerate(names) if "wrist" not in n and "hand" not in n]
     before, after = (np.nanmedian(m.reprojection_error[50:70][:, body_keypoints]) for m in (motion, changed))
@@ -372,7 +374,7 @@ def test_keypoints_corrected_by_hand_are_where_they_were_put(walk) -> None:
     column = again.keypoint_names.index("l_wrist")
     seen = again.camera.project(again.keypoints)[:, column]
     off = [float(np.linalg.norm(seen[f] - place)) for f, place in wanted.items()]
-    assert max(off) < 3  # pixels
+    assert max(off) < 5  # pixels, of 61
     assert again.metadata["constraints"]["keypoints"] == 5  # type: ignore[index]
 
 

@@ -25,7 +25,7 @@ __all__ = ["BaseMotion", "Evidence", "Held", "correct_motion", "matern"]
 LENGTH: Final = 0.2
 """Seconds, length scale of a correction: half of it is left after 1.68 of them."""
 ROTATION_SIGMA: Final = 0.3
-"""Radians by which a joint's rotation may have to be corrected,"""
+"""Radians by which a limb's joint, or one that is posed, may have to be corrected,"""
 ROOT_SIGMA: Final = 0.04
 """and metres, of the root's path."""
 POSE_SIGMA: Final = 0.004
@@ -47,6 +47,8 @@ EDGE_WEIGHT: Final = 1e6
 MAX_STEP: Final = 0.8
 """Radians that a joint turns in one step at most."""
 STEPS: Final = 20
+DAMPING: Final = 1e-4
+"""Of the normal equations."""
 CONVERGED: Final = 3e-4
 """Radians and metres."""
 UNJUDGED_STEPS: Final = 4
@@ -134,12 +136,21 @@ class ConstrainedFit:
         base: the motion as it was.
         evidence: what the video says.
         held: what is to be met.
+        spread: (J,) radians by which each joint may have to be corrected; None: ``ROTATION_SIGMA``.
     """
 
-    def __init__(self, kinematics: Kinematics, base: BaseMotion, evidence: Evidence, held: Held) -> None:
+    def __init__(
+        self, kinematics: Kinematics, base: BaseMotion, evidence: Evidence, held: Held, spread: F64 | None = None
+    ) -> None:
         self.kinematics, self.base, self.evidence, self.held = kinematics, base, evidence, held
         self.root, self.rotations = base.root.copy(), base.rotations.copy()
         self.joints = [group[0][0] for group in kinematics.groups]
+        joints = base.rotations.shape[1]
+        sigma = np.full(joints, ROTATION_SIGMA) if spread is None else spread
+        posed = (held.rotation_weight > 0).any(0)
+        sigma = np.where(posed, np.maximum(sigma, ROTATION_SIGMA), sigma)[self.joints]
+        self.sigma = np.concatenate([np.full(3, ROOT_SIGMA), np.repeat(sigma, 3)])
+        """(D,) of the correction of each unknown."""
         self.keypoints, self.supports = evidence.pixels.shape[1], evidence.contacts.shape[1]
         self.length = LENGTH * evidence.fps
         self.betas = np.zeros(0)
@@ -216,9 +227,7 @@ class ConstrainedFit:
     def add_prior(self, system: MotionSystem) -> None:
         """The Matérn process: 1/(4 l s²) Σ (d² + 2 l² d'² + l⁴ d''²), its precision with a length of l frames."""
         now, length = self.correction(), self.length
-        sigma = np.full(system.dof, ROTATION_SIGMA)
-        sigma[:3] = ROOT_SIGMA
-        weight = 1 / (4 * length * sigma**2)
+        weight = 1 / (4 * length * self.sigma**2)
         each = np.broadcast_to(weight, now.shape).copy()
         each *= self.confinement[:, None]
         each[:2] += 0.0 if self.held.open_start else EDGE_WEIGHT
@@ -293,7 +302,7 @@ class ConstrainedFit:
         for step in range(STEPS):
             posed = self.pose()
             self.judge(posed, step)
-            largest = self.move(self.system(posed).solve(1e-4)[0])
+            largest = self.move(self.system(posed).solve(DAMPING)[0])
             progress((step + 1) / STEPS)
             if step > UNJUDGED_STEPS and largest < CONVERGED:
                 return
@@ -315,6 +324,7 @@ def correct_motion(
     evidence: Evidence,
     held: Held,
     progress: Callable[[float], None] = lambda _: None,
+    spread: F64 | None = None,
 ) -> BaseMotion:
     """The motion changed to meet what is held.
 
@@ -323,11 +333,12 @@ def correct_motion(
             one of the points. Joints without a group are interpolated from pose to pose.
         base, evidence, held: see their classes.
         progress: called with the share that is done.
+        spread: (J,) radians by which each joint may have to be corrected; None: ``ROTATION_SIGMA``.
 
     Raises:
         numpy.linalg.LinAlgError: there is no solution.
     """
-    fit = ConstrainedFit(kinematics, base, evidence, held)
+    fit = ConstrainedFit(kinematics, base, evidence, held, spread)
     fit.run(progress)
     rotations = fit.rotations
     for joint in np.flatnonzero((held.rotation_weight > 0).any(0)):

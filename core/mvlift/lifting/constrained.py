@@ -88,6 +88,7 @@ def apply_constraints(
                 rows_of_evidence(evidence, rows),
                 part,
                 share,
+                problem.spread,
             )
         except np.linalg.LinAlgError as error:
             raise LiftError(f"The poses and pins have no solution ({error}).", "Take one of them away.") from error

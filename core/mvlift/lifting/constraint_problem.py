@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mvlift.bodies.constrained_fit import BaseMotion, Evidence, Held
+from mvlift.bodies.constrained_fit import ROTATION_SIGMA, BaseMotion, Evidence, Held
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.skeleton import BodySkeleton
@@ -18,11 +18,16 @@ from mvlift.kinematics.chains import forward_kinematics
 from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.constraints import Constraints
 from mvlift.motion import LiftedMotion
+from mvlift.typing import F64
 
 __all__ = ["ConstraintProblem", "base_motion", "evidence_of", "rows_of_evidence", "rows_of_held"]
 
 RESTS: Final = 0.5
 """Contact probability from which on a part is held where it rests."""
+CORRECTED_SHARE: Final = 0.2
+"""Of a joint's spread about rest, by which it may have to be corrected,"""
+ROOT_TURN: Final = 0.1
+"""and radians where the kinematic model says nothing: the root."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +38,7 @@ class ConstraintProblem:
     supports: tuple[Support, ...]
     held: Held
     keypoints: int
+    spread: F64
 
     @staticmethod
     def of(
@@ -56,6 +62,7 @@ class ConstraintProblem:
             supports,
             _held(motion, constraints, pinned, skeleton.keypoint_names),
             len(own.keypoint_names),
+            _spreads(motion, kinematic_model, pinned),
         )
 
 
@@ -125,6 +132,17 @@ def _with_keypoints_of(motion: LiftedMotion, skeleton: BodySkeleton) -> BodySkel
     arms = motion.keypoints[:, columns].astype(np.float64) - joints[:, bones]
     offsets = np.einsum("tkba,tkb->tka", world[:, bones], arms).mean(0)
     return replace(skeleton, rest_points=rest[bones] + offsets)
+
+
+def _spreads(motion: LiftedMotion, kinematic_model: KinematicModel, pinned: list[str]) -> F64:
+    """(J,) radians by which joints may have to be corrected: limbs and what a pin hangs on most, the trunk little."""
+    spread = np.array([kinematic_model.spread(name) for name in motion.joint_names])
+    sigma = np.where(np.isfinite(spread), np.minimum(CORRECTED_SHARE * spread, ROTATION_SIGMA), ROOT_TURN)
+    for name in pinned:
+        joint = motion.joint_names.index(name)
+        while joint >= 0:
+            sigma[joint], joint = ROTATION_SIGMA, motion.parents[joint]
+    return np.asarray(sigma)
 
 
 def _moving_joints(skeleton: BodySkeleton) -> list[str]:
