@@ -25,6 +25,8 @@ Variant = Literal["smpl", "smplh", "smplx"]
 _BODY_JOINTS: Final = 22
 """Pelvis to wrists: what the three models share, in the same order."""
 _FINGERS: Final = 30
+_BETAS: Final = 16
+_SMPL_SHAPES: Final = ("smpl", "smplh")
 _JOINTS: Final[Mapping[Variant, int]] = {"smpl": 24, "smplh": 52, "smplx": 55}
 _PELVIS_X: Final = np.array([0.0031, -0.3514, 0.0120])
 """Where SMPL-X's neutral pelvis is at rest, metres: its origin is not SMPL's."""
@@ -59,7 +61,7 @@ def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> 
     arrays: dict[str, Any] = {
         "trans": trans.astype(np.float32),
         "poses": poses.reshape(frames, -1),
-        "betas": np.zeros(16, np.float32),
+        "betas": _betas(motion, variant),
         "gender": np.array("neutral"),
         "mocap_framerate": np.array(float(motion.fps)),
         "mocap_frame_rate": np.array(float(motion.fps)),
@@ -82,6 +84,19 @@ def save_amass(motion: LiftedMotion, path: Path, variant: Variant = "smplh") -> 
     except OSError as error:
         raise MotionFileError(f"{path} cannot be written ({error.strerror}).", "Choose another folder.") from error
     return path
+
+
+def _betas(motion: LiftedMotion, variant: Variant) -> F32:
+    """(16,) the fitted shape of a user's model whose coefficients mean what the variant's do; else zeros.
+
+    SMPL and SMPL-H share their shape directions; SMPL-X and the default body have their own.
+    """
+    betas = np.zeros(_BETAS, np.float32)
+    kind = motion.metadata.get("body_kind", "")
+    if kind == variant or (kind in _SMPL_SHAPES and variant in _SMPL_SHAPES):
+        known = motion.betas[:_BETAS]
+        betas[: len(known)] = known
+    return betas
 
 
 def _flat_hands(motion: LiftedMotion) -> F32:

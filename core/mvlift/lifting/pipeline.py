@@ -13,6 +13,7 @@ import numpy as np
 from mvlift import version
 from mvlift.backends.choice import LoadedDenoiser, pick_backend
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
+from mvlift.bodies.model import load_body
 from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError
@@ -306,6 +307,7 @@ def _metadata(
         "height": options.height,
         "gravity": "estimated" if prepared.up is None else "known",
         "body_file": options.body or "",
+        "body_kind": load_body(options.body).kind if options.body else "",
         "device": device_name,
         "source": str(clip.source) if clip.source else "",
         "track": clip.track_id,
