@@ -10,6 +10,7 @@ from mvlift.bodies.anchors import find_anchors
 from mvlift.bodies.grounding import Ground, View, find_ground, seen_speed
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.kinematics import Kinematics
+from mvlift.bodies.model import load_body
 from mvlift.bodies.palms import lay_palms
 from mvlift.bodies.supports import Support, seen_supports, with_supports
 from mvlift.kinematics.chains import world_rotations
@@ -171,8 +172,8 @@ def test_a_palm_on_the_floor_lies_flat_with_its_fingers_towards_the_head() -> No
     bent = lay_palms(skeleton, rotations, up, contacts, heights, ("l_wrist", "r_wrist"), FPS)
     world = world_rotations(skeleton.parents, bent)
     left, right = (skeleton.joint_names.index(n) for n in ("left_wrist", "right_wrist"))
-    assert world[10, left, :, 1] @ up == pytest.approx(np.cos(np.radians(15)), abs=1e-6)  # back of the hand upwards
-    assert world[10, left, :, 0] @ up == pytest.approx(np.sin(np.radians(15)), abs=1e-6)
+    assert world[10, left, :, 1] @ up == pytest.approx(np.cos(np.radians(21)), abs=1e-6)  # back of the hand upwards
+    assert world[10, left, :, 0] @ up == pytest.approx(np.sin(np.radians(21)), abs=1e-6)
     assert bent[:, right] == pytest.approx(rotations[:, right])
 
 
@@ -202,6 +203,29 @@ def test_heels_of_a_push_up_and_feet_of_somebody_seated_high_are_left_alone() ->
         assert (motion.contacts[:, motion.contact_names.index(part)] > 0.5).mean() < 0.2, part
     palms = motion.keypoints[:, [motion.keypoint_names.index(n) for n in ("l_wrist", "r_wrist")], 2]
     assert np.abs(palms).max() < 0.08
+
+
+def test_a_plank_is_no_seat() -> None:
+    supports = tuple(s for s in get_kinematic_model("human").supports if s.name in PLANK or s.name.endswith("knee"))
+    places = {**PLANK, "l_knee": (0.1, 0.4, 0.15), "r_knee": (-0.1, 0.4, 0.15)}
+    points = np.tile(np.array([places[s.name] for s in supports]), (90, 1, 1))
+    pelvis, chest = ([s.name for s in supports].index(n) for n in ("pelvis", "chest"))
+    assert find_ground(supports, points, UP, FPS, np.ones(points.shape[:2])).contacts[:, pelvis].max() < 0.1
+    points[:, chest] = points[:, pelvis] + [0, 0, 0.4]  # upright, the same hips are on something
+    assert find_ground(supports, points, UP, FPS, np.ones(points.shape[:2])).contacts[:, pelvis].min() > 0.5
+
+
+def test_relaxed_fingers_of_a_palm_on_the_floor_do_not_sink_in() -> None:
+    body, skeleton = load_body().reduced(), default_human_skeleton()
+    wrist = skeleton.joint_names.index("left_wrist")
+    rotations = np.tile(np.eye(3), (20, 24, 1, 1))
+    heights = np.full((20, 1), 0.0)
+    bent = lay_palms(skeleton, rotations, np.array([0.0, 1.0, 0.0]), np.ones((20, 1)), heights, ("l_wrist",), FPS)
+    vertices = body.posed(np.zeros(10), bent[10:11], np.zeros((1, 3)))[0]
+    joint = skeleton.rest_joints[wrist]
+    hand = vertices[np.isin(np.asarray(body.weights).argmax(1), [wrist, skeleton.joint_names.index("left_hand")])]
+    lowest = (hand[:, 1] - joint[1]).min() + 0.03  # the wrist rests at the radius of its support
+    assert -0.01 < lowest < 0.02
 
 
 def test_both_hands_hold_up_a_plank_though_one_seems_to_swing() -> None:

@@ -34,6 +34,8 @@ BAR_SPEED: Final = 0.3
 """a hand holds a bar."""
 THIGH_DROP: Final = 0.25
 """Metres by which the knees of somebody who sits are lower or higher than the hips, at most."""
+SEATED_TRUNK: Final = 0.2
+"""Metres by which the chest of somebody who sits is higher than the seat, at least."""
 SMOOTH_SECONDS: Final = 0.05
 DEPTH_SPEED: Final = 0.35
 """Metres a second along the line of sight that the lift of a point at rest may seem to move."""
@@ -181,6 +183,8 @@ def _rests(supports: tuple[Support, ...], speed: F64, height: F64, floor: float,
         elif support.raised == "seat" and {"l_knee", "r_knee"} <= index.keys():
             knees = height[:, [index["l_knee"], index["r_knee"]]].min(1)
             bent = np.abs(knees - height[:, c]) < THIGH_DROP
+            if "chest" in index:  # a trunk that lies level is held up by hands and feet, not by a seat
+                bent &= height[:, index["chest"]] > height[:, c] + SEATED_TRUNK
             still = (speed[:, c] < SEAT_SPEED) & bent & (above > 1.3 * RAISED)
             stretches += [(c, rows) for rows in runs(still, round(SEAT_SECONDS * fps))]
         elif support.raised == "bar" and "chest" in index:

@@ -19,7 +19,7 @@ MAX_BEND: Final = np.radians(95.0)
 FADE_SECONDS: Final = 0.1
 HAND_LENGTH: Final = 0.12
 """Metres above the floor below which the fingers of a hand that hangs down would sink in."""
-FINGERS_UP: Final = np.radians(15.0)
+FINGERS_UP: Final = np.radians(21.0)
 """Relaxed fingers bend towards the ground: so far the hand is tilted back, or they would sink in."""
 HEADWARD: Final = 0.5
 """Share of the trunk's direction in the fingers' one, which decides where a vertical forearm's fingers point."""
