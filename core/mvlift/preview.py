@@ -14,7 +14,7 @@ from mvlift.keypoints.layouts import get_layout, layout_names
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
-__all__ = ["draw_preview"]
+__all__ = ["draw_preview", "skeleton_bones"]
 
 _LEFT: Final = "#2f7ed8"
 _RIGHT: Final = "#d9542b"
@@ -38,7 +38,8 @@ _BONES: Final = (
 )
 
 
-def _bones(names: tuple[str, ...]) -> list[tuple[int, int, str]]:
+def skeleton_bones(names: tuple[str, ...]) -> list[tuple[int, int, str]]:
+    """(from, to, colour) of the bones to draw between keypoints of these names."""
     bones = []
     for layout in map(get_layout, layout_names()):  # an animal's bones are those of its layout
         if layout.family != "human" and layout.names == names:
@@ -83,7 +84,7 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
         raise MvliftError("Pictures need matplotlib.", "pip install 'mvlift[preview]'") from error
     target = Path(path)
     frames = np.unique(np.linspace(0, len(motion) - 1, columns).round().astype(int))
-    bones = _bones(motion.keypoint_names)
+    bones = skeleton_bones(motion.keypoint_names)
     world = np.asarray(motion.keypoints, np.float64)
     pixels = motion.camera.project(motion.keypoints).astype(np.float64)
     size = 1.0 if motion.body == "smpl" else float(np.percentile(np.ptp(world, axis=1), 95)) / 1.8
