@@ -23,12 +23,12 @@ if TYPE_CHECKING:  # the module is imported where there is numpy alone
 
 __all__ = ["expected_error", "fit_residual", "keypoint_confidence", "lifted_error", "limb_reach"]
 
-SCALE: Final = 1.73
+SCALE: Final = 1.7
 """Metres, where the three lengths below are a metre."""
-REACH: Final = 0.35
-RESIDUAL: Final = 0.38
-CLIP_RESIDUAL: Final = 0.29
-DISAGREEMENT: Final = 0.31
+REACH: Final = 0.32
+RESIDUAL: Final = 0.37
+CLIP_RESIDUAL: Final = 0.36
+DISAGREEMENT: Final = 0.23
 """Exponents of reach, residual (of the keypoint, and mean of the clip) and disagreement."""
 LEAST_REACH: Final = 0.05
 LEAST: Final = 0.01
