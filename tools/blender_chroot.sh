@@ -96,7 +96,7 @@ tests)
     install_extension
     rm -rf "$C/tmp/mvlift"
     mkdir -p "$C/tmp/mvlift"
-    (cd "$ROOT" && tar c --exclude=__pycache__ mvlift_blender tests examples pyproject.toml blender_manifest.toml) |
+    (cd "$ROOT" && tar c --exclude=__pycache__ mvlift_blender tests tools examples pyproject.toml blender_manifest.toml) |
         tar x -C "$C/tmp/mvlift"
     shift 2
     [ $# -gt 0 ] || set -- tests/blender

@@ -8,8 +8,8 @@ import pytest
 from lift_steps import COUNT, ready
 from mvlift.cameras.track import CameraTrack
 from mvlift.cameras.writing import save_track
+from mvlift.kinematics.rotations import exp_map
 from people_files import SIZE, two_people
-from scipy.spatial.transform import Rotation
 
 pytestmark = pytest.mark.usefixtures("extension")
 
@@ -55,7 +55,7 @@ def test_two_people_of_a_video_share_the_camera_that_turns(tmp_path):
 def pan() -> CameraTrack:
     """A camera that turns by 0.3 radians."""
     turn = np.stack([np.zeros(COUNT), np.linspace(0, 0.3, COUNT), np.zeros(COUNT)], 1)
-    R = Rotation.from_rotvec(turn).as_matrix()
+    R = exp_map(turn)
     return CameraTrack(np.arange(COUNT), R, np.zeros((COUNT, 3)), scale="none")
 
 

@@ -276,8 +276,9 @@ def test_a_batch_stops_at_once_and_goes_on_later(tmp_path: Path, number: int) ->
     assert counts["lifted"] + counts["not started"] == 24
 
 
-def test_jobs_of_this_machine_lift_a_batch(tmp_path: Path) -> None:
+def test_jobs_of_this_machine_lift_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("submitit")
+    monkeypatch.chdir(tmp_path)
     clip = read_keypoints(WALK, fps=30)[0].restricted(0, 9)
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -285,8 +286,8 @@ def test_jobs_of_this_machine_lift_a_batch(tmp_path: Path) -> None:
         write_keypoints([clip], folder / f"clip{i}.csv")
     (folder / "bad.json").write_text("{")
     command = Lift(
-        inputs=[folder],
-        output=[out],
+        inputs=[Path("in")],
+        output=[Path("out")],
         batch=True,
         preset="fast",
         executor="local",

@@ -290,5 +290,5 @@ def run_lift(
         with stops_at_once():
             run_on_cluster(command, min(command.workers, len(tasks)), logs, done)
     finally:
-        failed = _finish(outcomes, [t.source for t in tasks], command, console)
+        failed = _finish(outcomes, [t.source.resolve() for t in tasks], command, console)  # jobs have whole paths
     return failed
