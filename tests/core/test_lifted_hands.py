@@ -89,10 +89,38 @@ def test_fists_are_lifted(fists: KeypointClip, resting: LiftedMotion) -> None:
         assert error.mean() < 15
         assert motion.joint_confidence is not None
         assert motion.joint_confidence[:, hand.joints].min() > 0.5
-    body = slice(0, 18)  # the body above the elbows is the same
+    body = slice(0, 16)  # the body but for the arms is the same; they were where the hands are seen
     assert np.abs(motion.rotations[:, body] - resting.rotations[:, body]).max() < 1e-5
+    assert np.abs(motion.rotations[:, 16:18] - resting.rotations[:, 16:18]).max() < 0.02
     off = mvlift.lift(fists, preset="fast", hands="off")
     assert len(off.joint_names) == 24
+
+
+def test_wrists_go_to_where_the_hands_are_seen(fists: KeypointClip, resting: LiftedMotion) -> None:
+    """Hands that a detector sees four centimetres beside the body's wrists are met by the arms, at the same depth."""
+    assert fists.hands is not None
+    names = [resting.joint_names.index(f"{side}_wrist") for side in SIDES]
+    _, joints = forward_kinematics(
+        resting.parents,
+        resting.rest_joints.astype(np.float64),
+        exp_map(resting.rotations.astype(np.float64)),
+        resting.translation.astype(np.float64) + resting.rest_joints[0],
+    )
+    up = np.array([0, 0, 0.04])
+    before, wanted = (resting.camera.project((joints[:, names] + step).astype(np.float32)) for step in (0 * up, up))
+    moved = fists.hands.points + (wanted - before)[:, :, None]
+    clip = replace(fists, hands=HandKeypoints(moved.astype(np.float32), fists.hands.confidence))
+    motion = mvlift.lift(clip, preset="fast")
+    _, joints = forward_kinematics(
+        motion.parents,
+        motion.rest_joints.astype(np.float64),
+        exp_map(motion.rotations.astype(np.float64)),
+        motion.translation.astype(np.float64) + motion.rest_joints[0],
+    )
+    shown = motion.camera.project(joints[:, names].astype(np.float32))
+    off = np.linalg.norm(shown - moved[:, :, 0], axis=-1)
+    assert np.linalg.norm(wanted - before, axis=-1).mean() > 5
+    assert off.mean() < 1.5
 
 
 def test_a_users_body_keeps_its_fingers_or_has_none(fists: KeypointClip, tmp_path: Path) -> None:

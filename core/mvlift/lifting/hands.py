@@ -18,6 +18,7 @@ from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.kinematics.chains import forward_kinematics
 from mvlift.kinematics.rotations import exp_map, unit
+from mvlift.lifting.arm_reach import reach_to_hands
 from mvlift.lifting.body_of import body_of, has_fingers
 from mvlift.lifting.hand_detections import HandDetections, hand_detections
 from mvlift.lifting.prepared import PreparedClip
@@ -73,6 +74,7 @@ def hands_of_clip(
     skeleton: BodySkeleton,
     prepared: PreparedClip,
     smoothing: float,
+    reach: bool = True,
 ) -> LiftedHands:
     """The hands of a lifted person.
 
@@ -83,6 +85,7 @@ def hands_of_clip(
         fitted, skeleton: the body in the camera's axes.
         prepared: for lens and frame rate.
         smoothing: multiplier on temporal smoothing.
+        reach: move the wrists to where the hands are seen; not where they hold an object.
 
     Raises:
         LiftError: there is no such mode.
@@ -93,6 +96,8 @@ def hands_of_clip(
     seen = hand_detections(clip) if mode == "auto" and subject.body == "smpl" else None
     wanted = mode == "relaxed" or (seen is not None and seen.has_fingers)
     with_fingers = body_of(subject, file, True)[0] if wanted and has_fingers(subject, file) else None
+    if reach and seen is not None and seen.has_fingers:
+        fitted = reach_to_hands(fitted, skeleton, seen, prepared.K, float(prepared.fps))
     return lift_hands(fitted, skeleton, with_fingers, seen, prepared.K, float(prepared.fps), max(smoothing, 0.05))
 
 

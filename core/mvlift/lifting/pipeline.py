@@ -271,7 +271,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         view = body_clip.view
         lifted_hands = hands_of_clip(
             hands_seen(clip, view), options.hands, (lifted_subject.alone, body), camera_axes(fitted, view),
-            fitted_body[0], body_clip, smoothing
+            fitted_body[0], body_clip, smoothing, beside is None
         )  # fmt: skip
     with timer.stage("write"):
         in_scene = scene_axes(lifted_hands.fitted, view, fitted)
