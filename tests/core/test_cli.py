@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -275,3 +277,26 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert model_names()
     for name in model_names():
         assert name in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["lift", "--help"], 0),
+        (["inspect", "{folder}/歩く—ж.zip"], 0),
+        (["inspect", "{folder}/нет.csv"], 1),
+        (["lift", "{folder}/пустой—歩.csv", "-o", "{folder}/ж.npz"], 1),
+    ],
+)
+def test_terminals_of_windows_print_every_name(tmp_path: Path, arguments: list[str], code: int) -> None:
+    """A terminal of code page 1252 has neither Cyrillic nor Japanese: names are written with replacements."""
+    shutil.copy(WALK, tmp_path / "歩く—ж.zip")
+    (tmp_path / "пустой—歩.csv").write_text("x\n")
+    run_cli = "from mvlift.cli import main; main()"
+    command = [sys.executable, "-X", "utf8=0", "-c", run_cli, *(a.format(folder=tmp_path) for a in arguments)]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=False)
+    assert done.returncode == code, done.stderr.decode("cp1252")
+    assert b"Traceback" not in done.stderr
+    assert done.stdout or done.stderr

@@ -108,7 +108,7 @@ class MotionSystem:
         schur = self.corner - border.T @ flat[:, 1:]
         shared = np.linalg.solve(schur, self.corner_gradient - border.T @ flat[:, 0])
         per_frame = solved[..., 0] - solved[..., 1:] @ shared
-        return -per_frame, -shared
+        return -per_frame, np.asarray(-shared, np.float64)
 
     def _solve_frames(self, right: F64) -> F64:
         """Solves the part of the frames for right sides (T, D, N), by block factors L D L^T.

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 __all__ = ["Operator", "TfliteNetwork", "read_tflite"]
 
-_TYPES: Final = {0: np.dtype("<f4"), 1: np.dtype("<f2"), 2: np.dtype("<i4"), 4: np.dtype("<i8")}
+_TYPES: Final[dict[int, np.dtype[Any]]] = {
+    0: np.dtype("<f4"),
+    1: np.dtype("<f2"),
+    2: np.dtype("<i4"),
+    4: np.dtype("<i8"),
+}
 _SPARSE: Final = 1
 """Of the formats of a dimension; 0 is dense."""
 _FOLDED: Final = frozenset({"DEQUANTIZE", "DENSIFY"})
