@@ -149,6 +149,10 @@ class RigMap:
         """The bone that shows where a part is."""
         return self.geometry.get(name, self.bones[name])
 
+    def where(self, name: str) -> str:
+        """``geometry_bone`` as scripts for version 0.1 call it."""
+        return self.geometry_bone(name)
+
 
 def _names(value: Any) -> Names:
     return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
