@@ -88,7 +88,7 @@ class Lift(_LiftArguments):  # type: ignore[misc, valid-type]
     inputs: tyro.conf.Positional[list[Path]]
     """Videos, folders of pictures, keypoint files, folders or zips; a folder of such clips with --batch."""
     output: Annotated[list[Path], tyro.conf.arg(aliases=["-o"])]
-    """Files to write (.npz .bvh .png .blend .fbx .glb .usd); with several inputs, a folder and one extension."""
+    """Files to write (.npz .bvh .png .blend .fbx .glb .usd). For several inputs: a folder, with --extensions."""
     batch: bool = False
     """Every file and folder inside the inputs is a clip."""
     person: str = "best"
@@ -118,7 +118,7 @@ class Lift(_LiftArguments):  # type: ignore[misc, valid-type]
     report: Path | None = None
     """A .json or .csv about every clip of the batch, written at its end."""
     overwrite: bool = False
-    """Lift clips anew whose output is there."""
+    """Lift clips again whose output files exist."""
     timings: bool = False
     """Print one JSON object per clip to standard output: seconds of each stage, loading the model apart."""
     blender: Path | None = None
