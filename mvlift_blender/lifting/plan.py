@@ -13,7 +13,7 @@ from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.lifting.options import LiftOptions
 
 from ..engine.queue import LiftRequest
-from ..importing.camera_movement import video_of
+from ..importing.camera_movement import camera_option, told_gravity, video_of
 from ..importing.people import why_not
 from ..importing.rigid_object import clip_with_rigid_object, rigid_object_shape
 from ..importing.sources import clip_of
@@ -39,7 +39,12 @@ class LiftPlan:
 
 
 def lift_options(
-    settings: Any, subject: str, size: tuple[int, int], body: Path | None, rigid_object: ObjectShape | None = None
+    settings: Any,
+    subject: str,
+    size: tuple[int, int],
+    body: Path | None,
+    rigid_object: ObjectShape | None = None,
+    camera: str | None = None,
 ) -> LiftOptions:
     """The panel's settings for the engine.
 
@@ -49,6 +54,7 @@ def lift_options(
         size: of the video, pixels.
         body: the user's body file.
         rigid_object: the object that is lifted along.
+        camera: the track of a camera that moves, "estimate", or None of a still one.
     """
     focal = {
         "UNKNOWN": None,
@@ -60,11 +66,8 @@ def lift_options(
         device=None if settings.device == "AUTO" else settings.device,
         height=float(settings.height_metres) if settings.use_stature else None,
         focal=focal,
-        camera={
-            "STILL": None,
-            "VIDEO": "estimate",
-            "FILE": bpy.path.abspath(settings.track_file),
-        }[settings.movement],
+        camera=camera,
+        **told_gravity(settings),
         body=str(body) if body else None,
         frames=(settings.range_first, settings.range_last) if settings.use_range else None,
         rigid_object=rigid_object,
@@ -84,14 +87,15 @@ def plan_lift(context: Any) -> LiftPlan:
     if reason:
         raise LiftError(f"{reason}.")
     body = body_file(context)
-    requests = tuple(_request(settings, person, body) for person in settings.chosen())
+    requests = tuple(_request(context, person, body) for person in settings.chosen())
     handled = any(request.options.rigid_object is not None for request in requests)
     name = settings.rigid_object.name if handled and settings.rigid_object is not None else ""
     write = WritePlan(_write_options(context), body, name, context.scene.session_uid, settings.previous)
     return LiftPlan(requests, write)
 
 
-def _request(settings: Any, person: Any, body: Path | None) -> LiftRequest:
+def _request(context: Any, person: Any, body: Path | None) -> LiftRequest:
+    settings = context.scene.mvlift
     clip = clip_of(settings, person)
     if settings.movement == "VIDEO":
         clip = replace(clip, metadata={**clip.metadata, "video": str(video_of(settings.source_of(person)))})
@@ -101,7 +105,8 @@ def _request(settings: Any, person: Any, body: Path | None) -> LiftRequest:
     if settings.use_range:
         clip.restricted(settings.range_first, settings.range_last)  # refuses a range outside the clip now
     assert clip.image_size is not None  # why_not has made sure
-    options = lift_options(settings, person.subject, clip.image_size, body, rigid_object)
+    camera = camera_option(context, clip)
+    options = lift_options(settings, person.subject, clip.image_size, body, rigid_object, camera)
     return LiftRequest(person.name, clip, options, person.source, person.track)
 
 

@@ -123,6 +123,16 @@ class MVLIFT_PT_camera(_Part, bpy.types.Panel):
         layout.prop(settings, "movement")
         if settings.movement == "FILE":
             layout.prop(settings, "track_file")
+        elif settings.movement in {"SCENE", "CLIP"}:
+            layout.prop(settings, "track_camera" if settings.movement == "SCENE" else "track_clip")
+            layout.prop(settings, "track_world")
+            if settings.movement == "SCENE":
+                layout.prop(settings, "track_begins")
+        layout.prop(settings, "gravity")
+        if settings.gravity == "TILT":
+            layout.prop(settings, "tilt")
+        elif settings.gravity in {"HORIZON", "VERTICALS"}:
+            layout.operator("mvlift.draw_gravity", icon="GREASEPENCIL").kind = settings.gravity
         layout.prop(settings, "write_camera")
 
 

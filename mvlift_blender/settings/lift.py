@@ -40,7 +40,20 @@ LENSES = (
 MOVEMENTS = (
     ("STILL", "Still", "The camera stands still"),
     ("VIDEO", "Solve from Video", "The camera pans, tilts or zooms on a tripod; it is solved from the picked video"),
+    ("SCENE", "Scene Camera", "A camera of this scene follows the video: keyed, constrained or imported"),
+    ("CLIP", "Movie Clip", "The camera that the Movie Clip Editor solved, with its lens and distortion"),
     ("FILE", "From File", "The camera's path is in a file of a solver or recorder, such as COLMAP or ARKit"),
+)
+WORLDS = (
+    ("SCENE", "Scene's Scale and Floor", "The camera's world is to scale, and its floor is the scene's, at height 0"),
+    ("SIZE", "Scale Unknown", "The camera's world is level, but its scale is solved from the person's feet"),
+    ("FREE", "Scale and Tilt Unknown", "Neither scale nor gravity of the camera's world is known"),
+)
+GRAVITIES = (
+    ("ESTIMATED", "Estimated", "From the person's steps and the usual way to hold a camera"),
+    ("TILT", "Camera Tilt", "The camera is level, and looks down by a known angle"),
+    ("HORIZON", "Horizon", "From a line drawn along the horizon"),
+    ("VERTICALS", "Two Verticals", "From two lines drawn along what is vertical in the scene"),
 )
 RATES = (
     ("AUTO", "Automatic", "The clip's rate in a new scene, otherwise the scene's rate"),
@@ -67,6 +80,10 @@ def _overlay_changed(_self: Any, _context: Any) -> None:
     from ..viewport import overlay
 
     overlay.redraw()
+
+
+def _is_camera(_self: Any, candidate: Any) -> bool:
+    return bool(candidate.type == "CAMERA")
 
 
 def _start_changed(self: Any, _context: Any) -> None:
@@ -138,6 +155,25 @@ class LiftSettings(bpy.types.PropertyGroup):
     track_file: StringProperty(
         name="Camera Track", description="The file with the camera's path in the video", subtype="FILE_PATH"
     )
+    track_camera: PointerProperty(
+        name="Scene Camera",
+        description="The camera object that follows the video; it is not changed",
+        type=bpy.types.Object, poll=_is_camera,
+    )  # fmt: skip
+    track_clip: PointerProperty(
+        name="Movie Clip", description="The clip whose camera motion is solved", type=bpy.types.MovieClip
+    )
+    track_world: EnumProperty(name="World", description="What is known of the camera's world", items=WORLDS)
+    track_begins: IntProperty(
+        name="Video Starts At", description="Scene frame at which the first frame of the video is shown", default=1
+    )
+    gravity: EnumProperty(name="Gravity", description="How the direction of gravity is known", items=GRAVITIES)
+    tilt: FloatProperty(
+        name="Looks Down", description="Angle by which the camera looks down; negative: up",
+        default=0.0, min=-1.5707, max=1.5707, subtype="ANGLE",
+    )  # fmt: skip
+    horizon: FloatVectorProperty(size=4, options={"HIDDEN"})
+    verticals: FloatVectorProperty(size=8, options={"HIDDEN"})
     use_range: BoolProperty(name="Frame Range", description="Lift only a part of the clip")
     range_first: IntProperty(name="First", description="First frame in the video to lift", min=0)
     range_last: IntProperty(name="Last", description="Last frame in the video to lift", min=0, default=250)

@@ -19,6 +19,7 @@ __all__ = [
     "Other",
     "Overlay",
     "Shown",
+    "draw_lines",
     "nearest_keypoint",
     "nearest_person",
     "redraw",
@@ -269,6 +270,11 @@ def _draw_frame(corners: F64) -> None:
     shader.uniform_float("color", (1, 1, 1, 0.35))
     batch_for_shader(shader, "LINE_STRIP", {"pos": outline.astype(np.float32)}).draw(shader)
     gpu.state.blend_set("NONE")
+
+
+def draw_lines(ends: F64) -> None:
+    """Lines (2S, 2) in region pixels, a pair of ends each."""
+    _draw_skeleton(ends, np.tile([1.0, 0.75, 0.1, 1.0], (len(ends), 1)), np.zeros((0, 2)), np.zeros((0, 4)), 1.0)
 
 
 def _draw_skeleton(lines: F64, line_colours: F64, points: F64, point_colours: F64, scale: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from mvlift.cameras import CameraTrack, read_camera_track
+from mvlift.cameras.distortion import Distortion
+from mvlift.cameras.writing import save_track
 from mvlift.errors import CameraError
 from mvlift.typing import F64
 from scipy.spatial.transform import Rotation
@@ -222,7 +225,7 @@ def changed(index: Any, value: float) -> F64:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"R": 2 * w2c()[:, :3, :3]}, "no rotation"),
+        ({"R": 2 * w2c()[:, :3, :3]}, "not a rotation"),
         ({"R": 0 * w2c()[:, :3, :3]}, "scale 0"),
         ({"R": w2c()[:, :3, :3] * [-1, 1, 1]}, "mirrored"),
         ({"R": changed((2, 0, 0), np.nan)}, "frame 2 is not finite"),
@@ -230,7 +233,7 @@ def changed(index: Any, value: float) -> F64:
         ({"t": np.zeros((3, 3))}, "expected"),
         ({"frames": np.zeros(T, int)}, "do not ascend"),
         ({"K": -K}, "not a positive number"),
-        ({"up": np.zeros(3)}, "no direction"),
+        ({"up": np.zeros(3)}, "not a direction"),
         ({"frames": np.zeros(0, int), "R": np.zeros((0, 3, 3)), "t": np.zeros((0, 3))}, "no frames"),
     ],
 )
@@ -276,9 +279,9 @@ def test_a_track_of_a_smaller_picture_is_scaled() -> None:
         ("a.json", "{", "not valid json"),
         ("a.json", '{"frames": []}', "no camera that is known"),
         ("a.txt", "1 2 3\n4 5 6\n", "3 columns"),
-        ("a.txt", "hello\n", "no table"),
+        ("a.txt", "hello\n", "not a table"),
         ("a.npz", "", "cannot be read"),
-        ("a.xyz", "", "no camera track"),
+        ("a.xyz", "", "not a known camera track"),
     ],
 )
 def test_files_that_are_none_are_said(tmp_path: Path, name: str, content: str, said: str) -> None:
@@ -287,3 +290,45 @@ def test_files_that_are_none_are_said(tmp_path: Path, name: str, content: str, s
         read_camera_track(tmp_path / name)
     with pytest.raises(CameraError, match="not there"):
         read_camera_track(tmp_path / "missing.json")
+
+
+@pytest.mark.parametrize("tangential", [(0.0, 0.0), (0.003, -0.002)])
+def test_distortion_is_undone(tangential: tuple[float, float]) -> None:
+    """Points are bent by the formula, written out, and come back."""
+    lens = np.array([[500.0, 0, 320], [0, 480, 180], [0, 0, 1]])
+    ideal = np.random.default_rng(0).uniform([0, 0], [640, 360], (4, 30, 2))
+    x, y = (ideal[..., 0] - 320) / 500, (ideal[..., 1] - 180) / 480
+    r = x * x + y * y
+    k1, k2, (p1, p2) = -0.2, 0.03, tangential
+    bent_x = x * (1 + k1 * r + k2 * r * r) + 2 * p1 * x * y + p2 * (r + 2 * x * x)
+    bent_y = y * (1 + k1 * r + k2 * r * r) + p1 * (r + 2 * y * y) + 2 * p2 * x * y
+    bent = np.stack([500 * bent_x + 320, 480 * bent_y + 180], -1)
+    found = Distortion("polynomial", (k1, k2), tangential).undistort(bent, np.tile(lens, (4, 1, 1)))
+    np.testing.assert_allclose(found, ideal, atol=1e-6)
+
+
+def test_distortion_by_division_is_undone() -> None:
+    lens = np.array([[500.0, 0, 320], [0, 500, 180], [0, 0, 1]])
+    seen = np.random.default_rng(0).uniform([0, 0], [640, 360], (2, 30, 2))
+    x = (seen - [320, 180]) / 500
+    wanted = x / (1 - 0.15 * (x**2).sum(-1, keepdims=True)) * 500 + [320, 180]
+    found = Distortion("division", (-0.15, 0.0)).undistort(seen, np.tile(lens, (2, 1, 1)))
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
+    with pytest.raises(CameraError, match="too strong"):
+        Distortion("division", (-40.0,)).undistort(seen, np.tile(lens, (2, 1, 1)))
+    with pytest.raises(CameraError, match="too strong"):
+        Distortion("polynomial", (-40.0,)).undistort(seen, np.tile(lens, (2, 1, 1)))
+
+
+def test_colmaps_distortion_and_ours_are_read(tmp_path: Path) -> None:
+    write_colmap_text(tmp_path / "text")
+    track = read_camera_track(tmp_path / "text")
+    assert track.distortion == Distortion("polynomial", (0.01,))
+    again = read_camera_track(save_track(track, tmp_path / "track.npz"))
+    assert again.distortion == track.distortion
+    with_division = replace(track, distortion=Distortion("division", (0.1, 0.2)))
+    assert read_camera_track(save_track(with_division, tmp_path / "d.npz")).distortion == with_division.distortion
+    cameras = (tmp_path / "text" / "cameras.txt").read_text()
+    (tmp_path / "text" / "cameras.txt").write_text(cameras.replace("SIMPLE_RADIAL", "OPENCV_FISHEYE"))
+    with pytest.raises(CameraError, match="OPENCV_FISHEYE"):
+        read_camera_track(tmp_path / "text")

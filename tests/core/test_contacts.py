@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mvlift.bodies.contacts import contact_probability, floor_height, level_up, resting
+from mvlift.bodies.contacts import (
+    contact_probability,
+    floor_height,
+    level_up,
+    resting,
+    turns_about,
+)
 from mvlift.kinematics.rotations import exp_map
+from scipy.spatial.transform import Rotation
 
 UP = np.array([0.0, -1.0, 0.0])
 
@@ -78,3 +85,20 @@ def test_rest_counts_from_the_lowest_point_of_the_seconds_around() -> None:
     moving[14::15] = moving[15::15] = True
     assert resting(points, UP, 30.0)[~moving, 0].mean() > 0.6
     assert contact_probability(points, UP, 0.0, 30.0)[90:, 0].max() < 0.05
+
+
+def test_a_camera_that_turns_tells_where_up_is() -> None:
+    """Its x axes over a pan of 60 degrees about the true vertical, which is 9 degrees off the guess."""
+    angle = np.radians(np.linspace(-30, 30, 50))
+    tilted = Rotation.from_euler("x", 9, degrees=True)
+    right = tilted.apply(np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1))
+    true = tilted.apply(UP)
+    points = np.tile([[[0.0, 1.0, 5.0]]], (50, 1, 1))  # one place to stand says nothing
+    found = level_up(points, np.ones((50, 1)), UP, 0.1, 30.0, right=right)
+    off = [float(np.degrees(np.arccos(v @ true))) for v in (UP, found)]
+    assert off[0] == pytest.approx(9.0, abs=1e-6)
+    assert off[1] < 1.5
+    axes = np.array([[1.0, 0], [0, 0], [0, 1]])
+    turn, precision = turns_about(right[:1].repeat(50, 0), UP, axes)  # a still camera says nothing
+    assert np.abs(precision @ turn).max() < 1e-9
+    assert np.linalg.eigvalsh(precision).max() < 1e-9

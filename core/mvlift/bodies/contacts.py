@@ -99,6 +99,32 @@ def standing(joints: F64, skeleton: BodySkeleton, kinematic_model: KinematicMode
     return np.asarray(share @ mean / share.sum() - mean[soles].mean(0))
 
 
+LEVEL_CAMERA: Final = 0.01
+"""Radians by which a camera's roll changes while it turns,"""
+LEANING_AXIS: Final = 0.03
+"""and by which the axis that it turns about leans."""
+
+
+def turns_about(right: F64, up: F64, axes: F64) -> tuple[F64, F64]:
+    """What a camera that turns tells of gravity: its x axis is level in every frame, so it spans the level plane.
+
+    A roll that is the same in all frames says nothing here.
+
+    Args:
+        right: (T, 3) the camera's x axis in each frame.
+        up: (3,) first guess of the direction against gravity.
+        axes: (3, 2) directions into which it turns.
+
+    Returns:
+        The turn (2,) that makes all x axes level, and its precision (2, 2).
+    """
+    apart = right - right.mean(0)
+    value, vector = np.linalg.eigh(axes.T @ apart.T @ apart @ axes / len(right))
+    precision = np.maximum(value, 0) / LEVEL_CAMERA**2
+    turn, *_ = np.linalg.lstsq(apart @ axes, -apart @ up, rcond=1e-3)
+    return turn, np.asarray((vector * (precision / (1 + precision * LEANING_AXIS**2))) @ vector.T)
+
+
 def _balance(standing: F64 | None, up: F64, axes: F64, seconds: float) -> tuple[F64, float]:
     """Turn (2,) of ``up`` that puts the body over its soles, and its weight: none for a sitting, lying or hanging
     person."""
@@ -116,6 +142,7 @@ def level_up(
     sigma: float,
     fps: float,
     standing: F64 | None = None,
+    right: F64 | None = None,
 ) -> F64:
     """The up direction for which the resting points lie in one level plane.
 
@@ -131,6 +158,7 @@ def level_up(
         fps: frames per second.
         standing: (3,) metres from the soles to the centre of mass, mean over the clip; in balance it is parallel to
             ``up``.
+        right: (T, 3) the x axis of a camera that turns, see ``turns_about``; None of a still one.
 
     Returns:
         (3,) unit vector.
@@ -149,10 +177,13 @@ def level_up(
     scale = seconds / len(points) / LEVEL**2
     a = centred @ axes
     over, sure = _balance(standing, up, axes, len(points) / fps)
-    known = np.diag(1 / (TILT_SHARES * sigma) ** 2 + sure)
+    known, wanted = np.diag(1 / (TILT_SHARES * sigma) ** 2 + sure), sure * over
+    if right is not None:
+        level_turn, precision = turns_about(right, up, axes)
+        known, wanted = known + precision, wanted + precision @ level_turn
     footing, slope = scale * (a.T @ (a * weight[:, None])), -scale * (a.T @ (weight * (centred @ up)))
-    apart = np.linalg.lstsq(footing, slope, rcond=1e-6)[0] - np.linalg.solve(known, sure * over)
+    apart = np.linalg.lstsq(footing, slope, rcond=1e-6)[0] - np.linalg.solve(known, wanted)
     level = 1 / (1 + float(apart @ apart) / SLOPE**2) ** 2  # whoever climbs stairs rests on a slope
-    turn = np.linalg.solve(level * footing + known, sure * over + level * slope)
+    turn = np.linalg.solve(level * footing + known, wanted + level * slope)
     moved = up + axes @ np.clip(turn, -MAX_LEVEL, MAX_LEVEL)
     return np.asarray(moved / np.linalg.norm(moved))

@@ -32,6 +32,16 @@ PIN_STEPS: Final = 4
 """Steps in which resting parts keep their places."""
 BRIDGED_TRUST: Final = 0.01
 """Weight of targets where they make the body jump."""
+DAMPING: Final = 1e-3
+"""Share of the diagonal that is added to the normal equations,"""
+PATH_DAMPING: Final = 1e-6
+"""and while a camera's path is solved: path and person move together along a soft direction, which more would bar."""
+PATH_STEP: Final = 4
+"""The step from which on the unit of a camera's path is solved: what rests is known by then."""
+MAX_GROWTH: Final = 0.3
+"""By which the logarithm of that unit changes in one step at most,"""
+MAX_PATH_CHANGE: Final = 0.4
+"""and from its first guess, beyond which the parts that are said to rest do not."""
 MAX_TURN: Final = 0.8
 """Radians that a joint turns in one step at most."""
 
@@ -56,7 +66,8 @@ class _Fit(FitState):
                 rest = np.where(self.ground.propped, self.ground.contacts, rest)
             balance = standing(posed.joints, self.skeleton, self.kinematic_model)
             guess = t.up if t.up_guess is None else t.up_guess
-            self.up = level_up(points, rest, guess, sigma, t.fps, balance)
+            right = None if t.camera is None else t.camera.R[:, 0]
+            self.up = level_up(points, rest, guess, sigma, t.fps, balance, right)
             points = self._lowest(posed)
         self.ground = find_ground(self.supports, points, self.up, t.fps, self.seen, speed)
         return self.ground
@@ -78,13 +89,24 @@ class _Fit(FitState):
         contacts = np.where(weight > 0, ground.contacts, np.minimum(ground.contacts, CONTACT))
         self.ground = replace(ground, contacts=contacts)
 
-    def _system(self, posed: Posed, *, with_shape: bool) -> MotionSystem:
+    def _shared_jacobian(self, posed: Posed, *, with_shape: bool, with_path: bool) -> F64 | None:
+        """(T, K, 3, B) of keypoints by what the clip shares: its shape, and last the unit of the camera's path."""
+        if not (with_shape or with_path):
+            return None
+        shape = self.kinematics.shape_jacobian(posed)[:, : self.keypoints] if with_shape else None
+        if not with_path:
+            return shape
+        by_path = np.zeros((len(self.root), self.keypoints, 3, 1))  # which moves the camera, not the body
+        return by_path if shape is None else np.concatenate([shape, by_path], -1)
+
+    def _system(self, posed: Posed, *, with_shape: bool, with_path: bool = False) -> MotionSystem:
         """The normal equations at a pose."""
         frames = len(self.root)
-        system = MotionSystem(frames, self.kinematics.dof, len(self.betas) if with_shape else 0)
+        shared = (len(self.betas) if with_shape else 0) + with_path
+        system = MotionSystem(frames, self.kinematics.dof, shared)
         all_jacobians = self.kinematics.jacobian(posed)
         jacobian = all_jacobians[:, : self.keypoints]
-        shape = self.kinematics.shape_jacobian(posed)[:, : self.keypoints] if with_shape else None
+        shape = self._shared_jacobian(posed, with_shape=with_shape, with_path=with_path)
         keypoints_posed = replace(posed, points=posed.points[:, : self.keypoints])
         self.cost = 0.0
         self._add_points3d(system, keypoints_posed, jacobian, shape)
@@ -99,6 +121,8 @@ class _Fit(FitState):
         self._add_smoothness(system)
         if with_shape:
             self._add_shape(system)
+        if with_path:
+            self._add_path(system)
         return system
 
     def _pose(self) -> Posed:
@@ -117,12 +141,28 @@ class _Fit(FitState):
                 self._pin(posed)
             elif step == total - 2:
                 self._distrust(posed)
-            shape_now = self.options.shape and 1 <= step < self.options.iterations - 1 and step % 2 == 1
-            system = self._system(posed, with_shape=shape_now)
+            path_now = self.path_solved and PATH_STEP <= step < self.options.iterations
+            odd = step % 2 == 1 or path_now  # the path's unit and the body's size answer for each other
+            shape_now = self.options.shape and 1 <= step < self.options.iterations - 1 and odd
+            system = self._system(posed, with_shape=shape_now, with_path=path_now)
             costs.append(self.cost)
-            self._move(*system.solve(1e-3))
+            own, shared = system.solve(PATH_DAMPING if path_now else DAMPING)
+            if path_now:
+                shared = self._move_path(shared)
+            self._move(own, shared)
             progress((step + 1) / total)
         return self._result(costs)
+
+    def _move_path(self, shared: F64) -> F64:
+        """Take the last of the shared steps, that of the path's unit, and return the others."""
+        assert self.camera is not None
+        assert self.view is not None
+        assert self.targets.camera is not None
+        first, moved = self.targets.camera.size, float(np.clip(shared[-1], -MAX_GROWTH, MAX_GROWTH))
+        change = np.log(self.camera.size / first) + moved
+        self.camera = self.camera.sized(first * float(np.exp(np.clip(change, -MAX_PATH_CHANGE, MAX_PATH_CHANGE))))
+        self.view = replace(self.view, path=self.camera.path)
+        return shared[:-1]
 
     def _move(self, per_frame: F64, shared: F64) -> None:
         self.root = self.root + np.clip(per_frame[:, :3], -1, 1)
@@ -154,6 +194,7 @@ class _Fit(FitState):
             bridged=self.bridged,
             size=self.size,
             cost=costs,
+            path_size=None if self.camera is None else self.camera.size,
         )
 
 

@@ -66,6 +66,7 @@ class FitOptions:
         shape: find the clip's shape; False holds ``betas``.
         betas: (B,) to start from, zeros when None.
         points_weight: factor on the 3D targets.
+        path_unit: solve the unit of a moving camera's path where it is unknown; False holds it.
         pin: hold what rests at one place for as long as it rests, exactly (within millimetres).
     """
 
@@ -77,6 +78,7 @@ class FitOptions:
     shape: bool = True
     betas: tuple[float, ...] | None = None
     points_weight: float = 1.0
+    path_unit: bool = True
     pin: bool = True
 
 
@@ -96,6 +98,7 @@ class BodyFit:
         bridged: (T, K) True where targets made the body jump and were bridged; None: nowhere.
         size: factor that was applied to ``points3d``.
         cost: of each step.
+        path_size: metres in the unit of the camera's path, of a camera that moves.
     """
 
     betas: F64
@@ -109,3 +112,4 @@ class BodyFit:
     cost: list[float] = field(default_factory=list)
     contact_names: tuple[str, ...] = ()
     bridged: NDArray[np.bool_] | None = None
+    path_size: float | None = None

@@ -28,7 +28,9 @@ TRANSLATION_ACCELERATION: Final = 0.012
 ROTATION_ACCELERATION: Final = 0.12
 """Radians a frame squared at 30 fps."""
 CONTACT_SPEED: Final = 0.008
-"""Metres a frame that a resting point may seem to move."""
+"""Metres a frame that a resting point may seem to move,"""
+UNIT_CONTACT_SPEED: Final = 0.003
+"""and where nothing but what rests tells the unit of the camera's path."""
 SHAPE_WEIGHT: Final = 1.0
 VELOCITY_SIGMA: Final = 0.015
 """Metres a frame at 30 fps, of the lifted velocity of the root."""
@@ -51,6 +53,8 @@ MIN_LATERAL_GAP: Final = 0.02
 LATERAL_GAP_SIGMA: Final = 0.02
 """and the standard deviation of that constraint, metres."""
 STATURE_SIGMA: Final = 0.002
+PATH_SIGMA: Final = 0.7
+"""Of the logarithm of the unit of a camera's path, about its first guess: hardly anything, but never nothing."""
 
 
 class FitState:
@@ -86,6 +90,8 @@ class FitState:
         frames = len(targets.points3d)
         self.seen = seen_supports(self.supports, skeleton.keypoint_names, targets.confidence, frames, targets.fps)
         self.view = view_of(targets)
+        self.camera = targets.camera
+        self.path_solved = self.camera is not None and options.path_unit and self.camera.path_size_unknown
         self.ground: Ground | None = None
         self.anchors: tuple[F64, F64] | None = None
         self.plausible: tuple[F64, F64] | None = None
@@ -148,10 +154,12 @@ class FitState:
         if t.pixels is None or t.confidence is None or t.K is None:
             return
         focal, points = t.K[0, 0], posed.points
-        if t.camera is not None:
-            points = t.camera.to_camera(points)
-            jacobian = t.camera.R[:, None] @ jacobian
-            shape = None if shape is None else t.camera.R[:, None] @ shape
+        if self.camera is not None:
+            points = self.camera.to_camera(points)
+            jacobian = self.camera.R[:, None] @ jacobian
+            shape = None if shape is None else self.camera.R[:, None] @ shape
+            if shape is not None and self.path_solved:  # by the logarithm of the path's unit
+                shape[..., -1] -= np.einsum("tab,tb->ta", self.camera.R, self.camera.path)[:, None]
         depth = np.maximum(points[..., 2:], 0.2)
         residual = focal * points[..., :2] / depth + t.K[:2, 2] - t.pixels
         sigma = np.hypot(REPROJECTION_SIGMA * focal / np.median(depth[..., 0], axis=1, keepdims=True), t.noise)
@@ -199,7 +207,8 @@ class FitState:
             system.add(residual, weights, jacobian.reshape(frames, -1, system.dof))
         elif frames > 1:
             still = 30 / self.targets.fps
-            both = np.minimum(ground.contacts[1:], ground.contacts[:-1]) / (CONTACT_SPEED * still) ** 2
+            speed = CONTACT_SPEED if not self.path_solved else UNIT_CONTACT_SPEED
+            both = np.minimum(ground.contacts[1:], ground.contacts[:-1]) / (speed * still) ** 2
             moved = np.diff(points, axis=0).reshape(frames - 1, -1)
             system.add_difference(moved, np.repeat(both, 3, axis=1), jacobian.reshape(frames, -1, system.dof))
         system.add(height - ground.level, ground.contacts / CONTACT_HEIGHT**2, along)
@@ -281,12 +290,20 @@ class FitState:
             1 / (FLIGHT_ACCELERATION * per_frame) ** 2 / (1 + scaled**2), weight[inside, :3]
         )
 
+    def _add_path(self, system: MotionSystem) -> None:
+        assert self.camera is not None
+        assert self.targets.camera is not None
+        moved = float(np.log(self.camera.size / self.targets.camera.size))
+        system.corner[-1, -1] += 1 / PATH_SIGMA**2
+        system.corner_gradient[-1] += moved / PATH_SIGMA**2
+
     def _add_shape(self, system: MotionSystem) -> None:
         # errors of lifted bone lengths are correlated over frames: a second counts as one observation
         weight = SHAPE_WEIGHT * max(len(self.root) / self.targets.fps, 1.0) / self.skeleton.shape_sigma**2
-        system.corner += np.diag(weight)
-        system.corner_gradient += weight * self.betas
+        betas = slice(len(self.betas))
+        system.corner[betas, betas] += np.diag(weight)
+        system.corner_gradient[betas] += weight * self.betas
         if self.options.stature is not None:
             height, slope = self._stature()
-            system.corner += np.outer(slope, slope) / STATURE_SIGMA**2
-            system.corner_gradient += slope * (height - self.options.stature) / STATURE_SIGMA**2
+            system.corner[betas, betas] += np.outer(slope, slope) / STATURE_SIGMA**2
+            system.corner_gradient[betas] += slope * (height - self.options.stature) / STATURE_SIGMA**2

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from mvlift.cameras.distortion import Distortion
 from mvlift.cameras.track import CameraTrack, Scale, track_from_poses
 from mvlift.errors import CameraError
 from mvlift.kinematics.quaternions import to_matrix
@@ -107,7 +108,25 @@ def own_track(values: Mapping[str, Any], name: str) -> CameraTrack:
     up = np.asarray(values["up"], dtype=np.float64) if "up" in values else None
     checked: Scale = "metric" if scale == "metric" else "none" if scale == "none" else "unknown"
     floor = bool(np.asarray(values.get("floor_known", False)).reshape(-1)[0])
-    return CameraTrack(frames, R, t, K, _size(values), checked, up, fps, name, floor)
+    return CameraTrack(frames, R, t, K, _size(values), checked, up, fps, name, floor, _distortion(values, name))
+
+
+def _distortion(values: Mapping[str, Any], name: str) -> Distortion | None:
+    """Distortion of the lens: k1, k2, ... and p1, p2 beside the model's name.
+
+    Raises:
+        CameraError: there is no such model.
+    """
+    if "distortion" not in values:
+        return None
+    model = _text(values.get("distortion_model", "polynomial"))
+    radial = tuple(float(k) for k in np.asarray(values["distortion"], dtype=np.float64).reshape(-1))
+    p1, p2 = (float(p) for p in np.asarray(values.get("distortion_tangential", (0, 0)), dtype=np.float64).reshape(-1))
+    if model == "polynomial":
+        return Distortion("polynomial", radial, (p1, p2))
+    if model == "division":
+        return Distortion("division", radial)
+    raise CameraError(f"{name}: the distortion model is {model!r}.", "Write polynomial or division.")
 
 
 def _lens(values: Mapping[str, Any], count: int) -> F64 | None:

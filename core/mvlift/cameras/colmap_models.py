@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.cameras.distortion import Distortion
 from mvlift.cameras.numbering import frame_numbers
 from mvlift.cameras.track import CameraTrack
 from mvlift.errors import CameraError
@@ -43,11 +44,27 @@ class _Lens:
     parameters: tuple[float, ...]
 
     def matrix(self) -> F64:
-        """(3, 3) K; lens distortion is left out."""
+        """(3, 3) K."""
         p = self.parameters
         fx, fy, cx, cy = (p[0], p[0], p[1], p[2]) if self.model in _ONE_FOCAL else p[:4]
         # COLMAP's pixel centres are at 0.5, as ours
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+
+
+def _distortion(lens: _Lens, name: str) -> Distortion | None:
+    """Of the models that bend as a polynomial of the radius.
+
+    Raises:
+        CameraError: a fisheye lens.
+    """
+    p = lens.parameters
+    if lens.model in ("SIMPLE_PINHOLE", "PINHOLE"):
+        return None
+    if lens.model in ("SIMPLE_RADIAL", "RADIAL"):
+        return Distortion("polynomial", tuple(p[3:]))
+    if lens.model == "OPENCV":
+        return Distortion("polynomial", tuple(p[4:6]), (p[6], p[7]))
+    raise CameraError(f"{name}: the lens model {lens.model} is not known.", "Undistort the pictures in COLMAP first.")
 
 
 def is_colmap(path: Path) -> bool:
@@ -88,7 +105,8 @@ def read_colmap(path: Path, fps: Fraction | None, image_size: tuple[int, int] | 
     K = np.stack([lenses[i.camera].matrix() for i in images])
     size = lenses[images[0].camera].size
     t = np.array([i.place for i in images])
-    return CameraTrack(numbers[order], R, t, K, size, "unknown", None, None, str(path))
+    distortion = _distortion(lenses[images[0].camera], str(path))
+    return CameraTrack(numbers[order], R, t, K, size, "unknown", None, None, str(path), distortion=distortion)
 
 
 def _lines(path: Path) -> list[str]:

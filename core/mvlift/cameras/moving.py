@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mvlift.cameras.steady import steady_path
 from mvlift.cameras.track import CameraTrack, Scale
 from mvlift.kinematics.rotations import mean_rotation
 from mvlift.typing import F64
@@ -58,6 +59,11 @@ class MovingView:
     def travels(self) -> bool:
         """Whether the camera's place changes and means something."""
         return self.scale != "none" and bool(np.ptp(self.centre, axis=0).max() > 1e-9)
+
+    @property
+    def path_size_unknown(self) -> bool:
+        """Whether it travels by a path of unknown unit, which is not taken to be one point."""
+        return self.scale == "unknown" and self.travels and self.size > 0
 
     def sized(self, size: float) -> MovingView:
         """The same with another unit."""
@@ -131,6 +137,8 @@ def moving_view(track: CameraTrack, default: F64) -> MovingView:
     reference = np.median(K, axis=0)
     mean = mean_rotation(track.R)
     centres = np.zeros((frames, 3)) if track.scale == "none" else track.centres
+    if track.scale == "unknown":
+        centres = steady_path(centres)
     origin = centres[0]
     return MovingView(
         K=K,

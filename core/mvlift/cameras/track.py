@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.cameras.distortion import Distortion
 from mvlift.errors import CameraError
 from mvlift.kinematics import quaternions
 from mvlift.typing import F64
@@ -40,6 +41,7 @@ class CameraTrack:
         fps: of the track, None when unknown.
         source: file or program.
         floor_known: the floor is at height 0 of the track's world (of a level scene).
+        distortion: of the lens, None for none; keypoints are undistorted before they are lifted.
 
     Raises:
         CameraError: a shape or value is outside the above.
@@ -55,6 +57,7 @@ class CameraTrack:
     fps: Fraction | None = None
     source: str = ""
     floor_known: bool = False
+    distortion: Distortion | None = None
 
     def __post_init__(self) -> None:
         name = self.source or "the camera track"

@@ -24,6 +24,10 @@ def save_track(track: CameraTrack, path: Path) -> Path:
         arrays["fps"] = np.array(str(track.fps))
     if track.floor_known:
         arrays["floor_known"] = np.array(True)
+    if track.distortion is not None:
+        arrays["distortion_model"] = np.array(track.distortion.model)
+        arrays["distortion"] = np.array(track.distortion.radial)
+        arrays["distortion_tangential"] = np.array(track.distortion.tangential)
     with whole_file(path) as part, part.open("wb") as stream:
         np.savez(stream, **arrays)
     return path

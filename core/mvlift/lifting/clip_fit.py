@@ -70,8 +70,11 @@ def fit_clip(
     probes = [fit_body(skeleton, kinematic_model, _part(targets, slice(s, s + PROBE)), options, prior) for s in starts]
     betas = np.median([p.betas for p in probes], axis=0)
     up = np.mean([p.up for p in probes], axis=0)
-    window_options = replace(options, betas=tuple(float(b) for b in betas), shape=False, up_sigma=0.0)
+    window_options = replace(options, betas=tuple(float(b) for b in betas), shape=False, up_sigma=0.0, path_unit=False)
     window_targets = replace(targets, up=up / np.linalg.norm(up))
+    sizes = [p.path_size for p in probes if p.path_size is not None]
+    if window_targets.camera is not None and sizes:
+        window_targets = replace(window_targets, camera=window_targets.camera.sized(float(np.median(sizes))))
     root = np.empty((frames, 3))
     rotations = np.empty((frames, len(skeleton.joint_names), 3, 3))
     bridged = np.zeros(targets.points3d.shape[:2], dtype=bool)
@@ -125,4 +128,5 @@ def _whole(
         contacts=ground.contacts if ground is not None else np.zeros((frames, 0)),
         contact_names=tuple(s.name for s in supports),
         size=size,
+        path_size=None if targets.camera is None else targets.camera.size,
     )

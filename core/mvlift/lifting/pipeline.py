@@ -147,7 +147,7 @@ def _sample_and_fit(
     (subject, model_subject), preset = subjects, get_preset(options.preset)
     generator = np.random.default_rng(options.seed)
     if preset.as_published:
-        from mvlift.lifting.published import fit_as_published, make_published_sampler
+        from mvlift.lifting.published import make_published_sampler
 
         make = make_published_sampler
     else:
@@ -155,9 +155,8 @@ def _sample_and_fit(
     points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
     refined: RefinedView | None = None
     first_up: F64 | None = None
-    fit_settings = body, preset, options.height, options.smoothing
     sample_options = replace(preset.sampling, steps=max(preset.sampling.steps, model_subject.sampling_steps))
-    passes, pin = 1 + min(preset.refinement_passes, subject.refinement_passes), options.pin_contacts
+    passes = 1 + min(preset.refinement_passes, subject.refinement_passes)
     if unknown_size(body_clip.view):
         body_clip = _with_path_size(body_clip, first_path_size(body_clip, subject.alone))
     for number in range(passes):
@@ -180,19 +179,42 @@ def _sample_and_fit(
             first_up = lifted.up if first_up is None else first_up
         with timer.stage("fit"):
             fitting = progress.part("fit", number, passes)
-            if preset.as_published:
-                seen = body_clip.clip.points.astype(np.float64), body_clip.clip.confidence.astype(np.float64)
-                fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, fitting)
-            else:
-                fitted = fit_lifted(body_clip, lifted, *fit_settings, fitting, pin, first_up)
-            if unknown_size(body_clip.view):
-                body_clip = _with_path_size(body_clip, fitted_path_size(body_clip, fitted))
-                fitted = fit_lifted(body_clip, lifted, *fit_settings, fitting, pin, first_up)
+            fitted, body_clip = _fit_pass(body_clip, lifted, body, options, fitting, first_up)
         path = None if body_clip.view is None else body_clip.view.path
         refined = refined_view(fitted.points, body_clip.clip.layout.names, fitted.up, subject, path)
         if not refined.differs(lifted.depth, lifted.up, first=number == 0):
             break
     return everything, lifted, fitted, body_clip
+
+
+def _fit_pass(
+    body_clip: PreparedClip,
+    lifted: LiftedPoints,
+    body: tuple[BodySkeleton, Any, VPoserPrior | None],
+    options: LiftOptions,
+    progress: Callable[[float], None],
+    up_guess: F64,
+) -> tuple[BodyFit, PreparedClip]:
+    """The body of one pass, and the clip with the unit of the camera's path as the fit solved it."""
+    preset = get_preset(options.preset)
+    if preset.as_published:
+        from mvlift.lifting.published import fit_as_published
+
+        seen = body_clip.clip.points.astype(np.float64), body_clip.clip.confidence.astype(np.float64)
+        fitted = fit_as_published(lifted, *seen, body_clip.K, float(body_clip.fps), body, progress)
+    else:
+        fitted = fit_lifted(
+            body_clip, lifted, body, preset, options.height, options.smoothing, progress, options.pin_contacts, up_guess
+        )
+    if not unknown_size(body_clip.view):
+        return fitted, body_clip
+    if fitted.path_size:
+        return fitted, _with_path_size(body_clip, fitted.path_size)
+    # the picture alone did not show that the camera travels; a fitted body may
+    size = fitted_path_size(body_clip, fitted)
+    if size == 0 or preset.as_published:
+        return fitted, _with_path_size(body_clip, size)
+    return _fit_pass(_with_path_size(body_clip, size), lifted, body, options, progress, up_guess)
 
 
 def _with_path_size(prepared: PreparedClip, size: float) -> PreparedClip:

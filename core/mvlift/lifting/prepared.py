@@ -154,6 +154,10 @@ def _seen_by_moving(
     assert clip.image_size is not None
     track = camera.aligned(clip.first_frame, len(clip), clip.fps).for_picture(clip.image_size)
     view = moving_view(track, lens)
+    if track.distortion is not None:
+        ideal = track.distortion.undistort(clip.points.astype(np.float64), view.K)
+        clip = replace(clip, points=np.where(clip.seen[..., None], ideal, 0.0).astype(np.float32))
+        assumed = (*assumed, "The lens distortion of the camera's track was taken out.")
     raw = replace(clip, points=view.without_zoom(clip.points.astype(np.float64)).astype(np.float32))
     focal, clean = float(view.reference[0, 0]), raw
     if smoothing > 0:
