@@ -25,8 +25,8 @@ _STRETCH: Final = 0.9995
 """A leg is never made straighter than this share of its length: a straight knee has no plane to bend in."""
 _MOST_STEP: Final = 0.06
 """Share of the leg by which the body is raised or lowered at most for what the legs cannot do."""
-_BEND: Final = np.radians(4.0)
-"""By how much the angle of a knee may change before the body gives way: two degrees for either bone."""
+_BEND: Final = np.radians(1.5)
+"""By how much the angle of a knee may change before the body gives way: less than a degree for either bone."""
 _MOST_TURN: Final = np.radians(15.0)
 """By how much either bone of a leg is turned at most: a limb of quite another build does not reach its goal."""
 _HALVINGS: Final = 7
