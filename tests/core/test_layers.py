@@ -35,7 +35,7 @@ print(len(names))
 def run_blocked(code: str, *blocked: str) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter in which some packages cannot be imported."""
     script = BLOCK.format(blocked=set(blocked)) + code
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
 
 
 def modules_in(folder: Path) -> int:
