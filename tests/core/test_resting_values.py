@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from mvlift.bodies.anchors import find_anchors
 from mvlift.bodies.contacts import contact_probability, floor_height, level_up, point_speed
-from mvlift.bodies.grounding import Ground, View, find_anchors, find_ground, seen_speed
+from mvlift.bodies.grounding import Ground, View, find_ground, seen_speed
 from mvlift.bodies.pops import find_pops
 from mvlift.bodies.supports import Support
 from mvlift.kinematics.rotations import exp_map
@@ -89,6 +90,7 @@ def test_a_sloping_floor_turns_gravity_as_weighted_least_squares_says() -> None:
     scale = 2.0 / frames / 0.1**2  # two seconds count as two observations of 0.1 m
     data = scale * weight * float((points[:, 0, 0] ** 2).sum())
     prior = 1 / (0.4 * 0.2) ** 2
+    data /= (1 + (0.05 / 0.25) ** 2) ** 2  # a slope counts less, the more it differs from what else is known
     assert turn_of(levelled)[0] == pytest.approx(-0.05 * data / (data + prior), rel=1e-6)
 
 
@@ -172,23 +174,37 @@ def test_rests_of_nearly_one_height_share_a_level() -> None:
     assert level[100] == pytest.approx([0.32, 0.32])
 
 
+def resting_on(contacts: F64, level: float) -> Ground:
+    return Ground(contacts, np.full(contacts.shape, level), 0.0, np.zeros(len(contacts), bool), contacts > 2)
+
+
 def test_an_anchor_is_the_mean_weighted_by_squared_contact() -> None:
     points = np.zeros((20, 1, 3))
     points[10:, 0, 0] = 0.05
     contacts = np.full((20, 1), 0.6)
     contacts[10:] = 0.9
-    ground = Ground(contacts, np.full((20, 1), 0.02), 0.0, np.zeros(20, bool))
-    places, weight = find_anchors(points, ground, UP, FPS)
+    places, weight = find_anchors(points, resting_on(contacts, 0.02), UP, FPS)
     share = 0.9**2 / (0.6**2 + 0.9**2)
-    assert places[0, 0] == pytest.approx([0.05 * share, 0, 0.02])
+    height = 0.02 / (1 + (0.001 / 0.02) ** 2)  # a millimetre from the level against 20 from the points
+    assert places[0, 0] == pytest.approx([0.05 * share, 0, height])
     assert (weight == 1).all()
     points[10:, 0, 0] = 0.11  # more than a decimetre from its place: another rest begins
-    places, _ = find_anchors(points, ground, UP, FPS)
+    places, weight = find_anchors(points, resting_on(contacts, 0.02), UP, FPS)
     assert places[9, 0, 0] == pytest.approx(0)
     assert places[10, 0, 0] == pytest.approx(0.11)
-    contacts[:5] = contacts[15:] = 0.4
-    _, weight = find_anchors(points, Ground(contacts, ground.level, 0.0, ground.flight), UP, FPS)
-    assert weight[:, 0] == pytest.approx([*[0] * 5, 2 / 3, *[1] * 8, 2 / 3, *[0] * 5])  # a tenth of a second to fade
+    fade = [(frames / (0.06 * 30 + 1)) ** 4 for frames in (2, 1)]  # towards the cut, not at the clip's ends
+    assert weight[:, 0] == pytest.approx([*[1] * 8, *fade, *reversed(fade), *[1] * 8])
+
+
+def test_an_anchor_moves_along_the_line_of_sight_rather_than_across() -> None:
+    """Seen along the diagonal of x and z: 60 mm along it count as 20 mm across it."""
+    points, contacts = np.zeros((20, 1, 3)), np.ones((20, 1))
+    sight = np.tile(np.array([1.0, 0.0, 1.0]) / np.sqrt(2), (20, 1, 1))
+    places, _ = find_anchors(points, resting_on(contacts, 0.02), UP, FPS, sight)
+    along, across = 1 / 0.06**2, 1 / 0.02**2
+    cross, square = (along - across) / 2, (along + across) / 2  # of the inverse covariance in x and z
+    assert places[0, 0, 2] == pytest.approx(0.02, rel=0.01)
+    assert places[0, 0, 0] == pytest.approx(-cross / square * places[0, 0, 2])
 
 
 def test_feet_lie_higher_while_hands_or_knees_rest() -> None:
