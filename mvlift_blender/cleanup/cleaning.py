@@ -139,14 +139,16 @@ def clean_feet(armature: Any, options: FootOptions, threshold: float = CONTACT) 
 
 
 def feet_of(armature: Any) -> tuple[str, ...]:
-    """Names of the bones of a lifted armature that carry its feet."""
-    curves, record = read_motion_curves(armature), record_of(armature)
-    if curves is None or record is None:
+    """Names of the bones of a lifted armature that carry its feet; no key is read, for it is asked with each redraw."""
+    record = record_of(armature)
+    if record is None:
         return ()
+    rig = rig_data(record.body)
     try:
-        return tuple(curves.skeleton.names[j] for j in _Lifted(armature, curves, record).soles().ankles)
-    except LiftError:
+        legs, _ = rig_legs(armature, record.body, rig.legs, rig.directions["front"])
+    except (KeyError, LiftError):
         return ()
+    return tuple(leg.ankle for leg in legs if leg.hip and leg.knee and leg.ankle and leg.toe)
 
 
 def set_contact(armature: Any, foot: str, frames: tuple[float, float], rests: bool, fade: float) -> str:
