@@ -179,7 +179,7 @@ def run_block(block: Block, folder: Path) -> str:
 def run_page(page: Path) -> list[str]:
     """Run a page's blocks; a report of each that failed."""
     failed = []
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch)
         make_inputs(folder)
         for block in blocks(page):

@@ -21,6 +21,7 @@ HANDS: Final = "mvlift.keypoints.hand_keypoints:HandKeypoints"
 SHAPE: Final = "mvlift.lifting.objects.shape:ObjectShape"
 POSE: Final = "mvlift.lifting.constraints:PoseConstraint"
 PIN: Final = "mvlift.lifting.constraints:PinConstraint"
+KEYPOINT: Final = "mvlift.lifting.constraints:KeypointConstraint"
 SUBJECT: Final = "mvlift.lifting.subjects:Subject"
 OUTCOME: Final = "mvlift.commands.batch.report:Outcome"
 LEADING: Final = re.compile(r"^(\([^)]*\)(?: or \([^)]*\))?)[,:.]? ?")
@@ -181,6 +182,11 @@ FORMATS: Final[dict[str, FileFormat]] = {
             "pins.first": f"{PIN}.first",
             "pins.positions": f"{PIN}.positions",
             "pins.weight": f"{PIN}.weight",
+            "keypoints": ("list", "places in the picture"),
+            "keypoints.frame": f"{KEYPOINT}.frame",
+            "keypoints.keypoint": f"{KEYPOINT}.keypoint",
+            "keypoints.position": f"{KEYPOINT}.position",
+            "keypoints.weight": f"{KEYPOINT}.weight",
         },
     ),
     "object": FileFormat(

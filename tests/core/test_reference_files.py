@@ -23,7 +23,7 @@ from mvlift.commands.inspect import as_json
 from mvlift.keypoints import inspect_keypoints, write_keypoints
 from mvlift.keypoints.clip_file import save_clips
 from mvlift.keypoints.hand_keypoints import HandKeypoints
-from mvlift.lifting.constraints import Constraints, PinConstraint, PoseConstraint
+from mvlift.lifting.constraints import Constraints, KeypointConstraint, PinConstraint, PoseConstraint
 from mvlift.lifting.objects.shape import load_shape
 from scenes import ROOT, small_motion
 
@@ -100,7 +100,8 @@ def test_a_camera_track(files: ModuleType, tmp_path: Path) -> None:
 def test_json_files(files: ModuleType, tmp_path: Path) -> None:
     pose = PoseConstraint(3, ("neck",), np.zeros((1, 3)), np.zeros(3))
     pin = PinConstraint("left_wrist", 2, np.zeros((4, 3)))
-    written = Constraints((pose,), (pin,)).to_json()
+    point = KeypointConstraint(3, "nose", np.zeros(2))
+    written = Constraints((pose,), (pin,), (point,)).to_json()
     nested = {f"{key}.{name}": value for key, rows in written.items() for name, value in rows[0].items()}
     assert set(files.FORMATS["constraints"].keys) == set(written) | set(nested)
     corners = {f"corner_{i}": [float(i & 1), float(i >> 1 & 1), float(i >> 2)] for i in range(8)}
