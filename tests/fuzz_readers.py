@@ -183,8 +183,8 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
 
 def report(wrong: str, title: str, seen: set[str], file: Path, data: bytes, keep: Path) -> None:
     """Prints a failure and keeps its file, once for each place that fails."""
-    where = wrong.strip().splitlines()
-    key = "".join(where[-1:])[:60] + "".join(line for line in where if "File" in line)[-90:]
+    traceback_lines = wrong.strip().splitlines()
+    key = "".join(traceback_lines[-1:])[:60] + "".join(line for line in traceback_lines if "File" in line)[-90:]
     if key not in seen:
         seen.add(key)
         (keep / f"{title.split(',')[0].replace(' ', '-')}{file.suffix}").write_bytes(data)

@@ -122,10 +122,10 @@ def own_wheel(folder: Path) -> Path:
             raise WheelError(f"the detector's files are not to be had: {error}") from error
         shutil.copy(ROOT / "README.md", source)
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-        where = next(line for line in project.splitlines() if line.startswith("where = "))
+        package_folder = next(line for line in project.splitlines() if line.startswith("where = "))
         scripts = 'mvlift-train = "mvlift_training.cli:main"\n'
         (source / "pyproject.toml").write_text(
-            project.replace(where, 'where = ["core"]').replace(scripts, ""), encoding="utf-8"
+            project.replace(package_folder, 'where = ["core"]').replace(scripts, ""), encoding="utf-8"
         )
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", f"--wheel-dir={folder}", str(source)]
         # the same sources give the same bytes

@@ -30,10 +30,10 @@ def find_wheel(requirement: Requirement, target: Target) -> tuple[str, str] | No
         done = subprocess.run([*command, f"{requirement.name}{requirement.version}"], capture_output=True, text=True)
         if done.returncode:
             return None
-        (found,) = json.loads(report.read_text())["install"]
-    url = found["download_info"]["url"]
+        (wheel,) = json.loads(report.read_text())["install"]
+    url = wheel["download_info"]["url"]
     name = unquote(urlparse(url).path).rsplit("/", 1)[1]
-    sha256 = found["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
+    sha256 = wheel["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
     return name, sha256 or _digest(url)
 
 
@@ -51,14 +51,14 @@ def main() -> None:
     missing: list[str] = []
     for target in all_targets():
         for requirement in requirements(target):
-            found = anywhere.get(requirement) or find_wheel(requirement, target)
-            if found is None:
+            wheel = anywhere.get(requirement) or find_wheel(requirement, target)
+            if wheel is None:
                 missing.append(f"{requirement.name}{requirement.version} for {target}")
                 continue
-            if found[0].endswith("-none-any.whl"):
-                anywhere[requirement] = found
-            before = files[found[0]].targets if found[0] in files else ()
-            files[found[0]] = Wheel(found[0], requirement, found[1], (*before, str(target)))
+            if wheel[0].endswith("-none-any.whl"):
+                anywhere[requirement] = wheel
+            before = files[wheel[0]].targets if wheel[0] in files else ()
+            files[wheel[0]] = Wheel(wheel[0], requirement, wheel[1], (*before, str(target)))
         print(target, flush=True)
     write_lock(list(files.values()), missing)
     print(f"{len(files)} files; {len(missing)} not in the index", *missing, sep="\n  ")

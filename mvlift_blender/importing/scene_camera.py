@@ -62,16 +62,16 @@ def scene_camera_track(
     shown, poses, lenses = scene.frame_current_final, [], []
     try:
         for frame in frames:
-            whole = int(np.floor(frame))
-            scene.frame_set(whole, subframe=float(frame) - whole)
+            whole_frame = int(np.floor(frame))
+            scene.frame_set(whole_frame, subframe=float(frame) - whole_frame)
             seen = camera.evaluated_get(context.evaluated_depsgraph_get())
             if seen.data.type != "PERSP":
                 raise CameraError(f"{camera.name} is no perspective camera.", "Set its lens type to Perspective.")
             poses.append(np.array(seen.matrix_world, dtype=np.float64))
             lenses.append(_lens(seen.data, size))
     finally:
-        whole = int(np.floor(shown))
-        scene.frame_set(whole, subframe=shown - whole)
+        whole_frame = int(np.floor(shown))
+        scene.frame_set(whole_frame, subframe=shown - whole_frame)
     return _in_metres(
         first, np.stack(poses), np.stack(lenses), size, fps, world, metres_per_unit(scene), f"camera {camera.name}"
     )

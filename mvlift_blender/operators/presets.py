@@ -25,7 +25,7 @@ class MVLIFT_MT_lift_presets(bpy.types.Menu):
     bl_label = "Lift Presets"
     preset_subdir = PRESET_FOLDER
     preset_operator = "script.execute_preset"
-    draw = bpy.types.Menu.draw_preset
+    draw = bpy.types.Menu.draw_preset  # type: ignore[assignment]  # the API's own way, which its stubs do not know
 
 
 class MVLIFT_OT_lift_preset_add(AddPresetBase, bpy.types.Operator):

@@ -46,9 +46,9 @@ def _checksums(curves: Curves, path: str, channels: int) -> tuple[NDArray[np.flo
         curve = curves.find(path, index)
         if curve is None or not len(curve.keyframe_points):
             return None
-        points = np.empty(2 * len(curve.keyframe_points), dtype=np.float32)
-        curve.keyframe_points.foreach_get("co", points)
-        points = points.reshape(-1, 2)
+        coordinates = np.empty(2 * len(curve.keyframe_points), dtype=np.float32)
+        curve.keyframe_points.foreach_get("co", coordinates)
+        points = coordinates.reshape(-1, 2)
         if total is None:
             frames, total = points[:, 0].copy(), np.zeros(len(points), np.uint32)
         elif not np.array_equal(frames, points[:, 0]):
@@ -68,9 +68,9 @@ def remember_keys(armature: Any, skeleton: RestSkeleton) -> None:
     curves = current_curves(armature)
     if curves is None:
         return
-    found = [_checksums(curves, path, channels) for path, channels in _paths(skeleton)]
-    known = [pair for pair in found if pair is not None]
-    if len(known) < len(found) or any(not np.array_equal(frames, known[0][0]) for frames, _ in known):
+    checksums = [_checksums(curves, path, channels) for path, channels in _paths(skeleton)]
+    known = [pair for pair in checksums if pair is not None]
+    if len(known) < len(checksums) or any(not np.array_equal(frames, known[0][0]) for frames, _ in known):
         if _KEY in curves.action:
             del curves.action[_KEY]
         return

@@ -139,7 +139,7 @@ class FakeEngine:
 
     failing: dict[int, Callable[[], Exception]] = field(default_factory=dict)
 
-    def run(self, clip: Any, options: Any, tell: Any = None) -> LiftedMotion:
+    def run(self, clip: Any, options: Any, progress: Any = None) -> LiftedMotion:
         if len(clip) in self.failing:
             raise self.failing[len(clip)]()
         return small_motion(len(clip))

@@ -303,8 +303,8 @@ def test_distortion_is_undone(tangential: tuple[float, float]) -> None:
     bent_x = x * (1 + k1 * r + k2 * r * r) + 2 * p1 * x * y + p2 * (r + 2 * x * x)
     bent_y = y * (1 + k1 * r + k2 * r * r) + p1 * (r + 2 * y * y) + 2 * p2 * x * y
     bent = np.stack([500 * bent_x + 320, 480 * bent_y + 180], -1)
-    found = Distortion("polynomial", (k1, k2), tangential).undistort(bent, np.tile(lens, (4, 1, 1)))
-    np.testing.assert_allclose(found, ideal, atol=1e-6)
+    undistorted = Distortion("polynomial", (k1, k2), tangential).undistort(bent, np.tile(lens, (4, 1, 1)))
+    np.testing.assert_allclose(undistorted, ideal, atol=1e-6)
 
 
 def test_distortion_by_division_is_undone() -> None:
@@ -312,8 +312,8 @@ def test_distortion_by_division_is_undone() -> None:
     seen = np.random.default_rng(0).uniform([0, 0], [640, 360], (2, 30, 2))
     x = (seen - [320, 180]) / 500
     wanted = x / (1 - 0.15 * (x**2).sum(-1, keepdims=True)) * 500 + [320, 180]
-    found = Distortion("division", (-0.15, 0.0)).undistort(seen, np.tile(lens, (2, 1, 1)))
-    np.testing.assert_allclose(found, wanted, atol=1e-9)
+    undistorted = Distortion("division", (-0.15, 0.0)).undistort(seen, np.tile(lens, (2, 1, 1)))
+    np.testing.assert_allclose(undistorted, wanted, atol=1e-9)
     with pytest.raises(CameraError, match="too strong"):
         Distortion("division", (-40.0,)).undistort(seen, np.tile(lens, (2, 1, 1)))
     with pytest.raises(CameraError, match="too strong"):

@@ -164,9 +164,9 @@ def test_the_kernel_is_the_matern_covariance_of_smoothness_three_halves() -> Non
     system = MotionSystem(241, fit.kinematics.dof, 0)
     fit.add_prior(system)
     fit.add_poses(system)
-    found = system.solve(0.0)[0][:, 0]
+    solved = system.solve(0.0)[0][:, 0]
     expected = 0.01 * matern(np.arange(241) - 120.0, LENGTH * 30)
-    assert np.abs(found - expected).max() < 2e-4  # of 1e-2: frames are a grid, the process is not
+    assert np.abs(solved - expected).max() < 2e-4  # of 1e-2: frames are a grid, the process is not
 
 
 def test_the_prior_has_the_stated_standard_deviation() -> None:
@@ -288,8 +288,8 @@ def test_a_joint_without_points_is_interpolated_by_the_same_kernel() -> None:
     fit.kinematics.groups = fit.kinematics.groups[:1]
     held.rotations[30, 1], held.rotation_weight[30, 1] = exp_map(np.array([0.0, 0.5, 0.0])), 1.0
     model = replace(get_kinematic_model("human"), groups=({"a": 1.0},))
-    found = correct_motion(Kinematics(fit.kinematics.skeleton, model), fit.base, fit.evidence, held)
-    angle = log_map(found.rotations[:, 1])[:, 1]
+    changed = correct_motion(Kinematics(fit.kinematics.skeleton, model), fit.base, fit.evidence, held)
+    angle = log_map(changed.rotations[:, 1])[:, 1]
     assert angle[30] == pytest.approx(0.5, abs=1e-5)
     assert angle[36] == pytest.approx(0.5 * 2 / np.e, abs=1e-5)
 

@@ -65,8 +65,8 @@ def test_a_staircase_is_not_taken_for_a_tilted_floor() -> None:
         steps = np.zeros((120, 1, 3))
         along = np.repeat(np.arange(8) * 0.25, 15)
         steps[:, 0, 2], steps[:, 0, 1] = along, -np.tan(np.radians(slope)) * along
-        found = level_up(steps, np.ones((120, 1)), UP, 0.1, 30.0)
-        turned[slope] = np.degrees(np.arccos(np.clip(found @ UP, -1, 1)))
+        up = level_up(steps, np.ones((120, 1)), UP, 0.1, 30.0)
+        turned[slope] = np.degrees(np.arccos(np.clip(up @ UP, -1, 1)))
     assert turned[6.0] > 3.5
     assert turned[30.0] < 8.0
     # by hand: 4 s on places of variance s^2 about their mean, half a turn of the guess's 11 degrees against them
@@ -94,8 +94,8 @@ def test_a_camera_that_turns_tells_where_up_is() -> None:
     right = tilted.apply(np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1))
     true = tilted.apply(UP)
     points = np.tile([[[0.0, 1.0, 5.0]]], (50, 1, 1))  # one place to stand says nothing
-    found = level_up(points, np.ones((50, 1)), UP, 0.1, 30.0, right=right)
-    off = [float(np.degrees(np.arccos(v @ true))) for v in (UP, found)]
+    up = level_up(points, np.ones((50, 1)), UP, 0.1, 30.0, right=right)
+    off = [float(np.degrees(np.arccos(v @ true))) for v in (UP, up)]
     assert off[0] == pytest.approx(9.0, abs=1e-6)
     assert off[1] < 1.5
     axes = np.array([[1.0, 0], [0, 0], [0, 1]])

@@ -61,11 +61,11 @@ def test_savitzky_golay(frames: int, window: int) -> None:
 def test_whittaker_solves_the_dense_normal_equations(frames: int) -> None:
     values, weight = RANDOM.normal(size=(frames, 3, 2)), RANDOM.random((frames, 3)) * (RANDOM.random((frames, 3)) < 0.8)
     weight[[0, -1]] = 0.7
-    found = filters.whittaker_smoother(values, weight, 2.5)
+    smoothed = filters.whittaker_smoother(values, weight, 2.5)
     bends = np.diff(np.eye(frames), n=2, axis=0)
     for k in range(3):
         dense = np.diag(weight[:, k]) + 2.5 * bends.T @ bends + 1e-9 * np.eye(frames)
-        assert found[:, k] == pytest.approx(np.linalg.solve(dense, weight[:, k, None] * values[:, k]), abs=1e-9)
+        assert smoothed[:, k] == pytest.approx(np.linalg.solve(dense, weight[:, k, None] * values[:, k]), abs=1e-9)
 
 
 def test_mean_rotation_agrees_with_scipy() -> None:

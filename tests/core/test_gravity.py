@@ -41,8 +41,8 @@ def test_a_tilt_is_where_the_camera_looks_down() -> None:
 @pytest.mark.parametrize("down", [-5.0, 0.0, 15.0])
 def test_the_horizon_and_verticals_of_a_projection_give_gravity(down: float, roll: float) -> None:
     R = camera(down, roll)
-    far = 1e7
-    horizon = seen(np.array([[-0.5 * far, far, 1.5], [0.4 * far, far, 1.5]]), R)
+    distance = 1e7
+    horizon = seen(np.array([[-0.5 * distance, distance, 1.5], [0.4 * distance, distance, 1.5]]), R)
     np.testing.assert_allclose(up_of_horizon(horizon, K), R[:, 2], atol=1e-6)
     np.testing.assert_allclose(up_of_horizon(horizon[::-1], K), R[:, 2], atol=1e-6)
     posts = np.array([[-2.0, 6, 0], [-2, 6, 3], [1.5, 5, 2.5], [1.5, 5, 0.5]])
@@ -74,16 +74,20 @@ def test_points_on_each_other_are_said(walk: KeypointClip, tiny_subject: str) ->
 
 
 @pytest.mark.parametrize(
-    "told", [{"tilt": 12.0}, {"up": (0.05, -2.0, -0.3)}, {"horizon": (0, 200, 1280, 240)}], ids=lambda t: next(iter(t))
+    "options",
+    [{"tilt": 12.0}, {"up": (0.05, -2.0, -0.3)}, {"horizon": (0, 200, 1280, 240)}],
+    ids=lambda t: next(iter(t)),
 )
-def test_a_lift_holds_gravity_exactly(walk: KeypointClip, tiny_subject: str, told: dict[str, object]) -> None:
+def test_a_lift_holds_gravity_exactly(walk: KeypointClip, tiny_subject: str, options: dict[str, object]) -> None:
     clip = walk.restricted(0, 59)
-    motion = mvlift.lift(clip, subject=tiny_subject, preset="fast", device="cpu", image_size=SIZE, focal=1100.0, **told)
+    motion = mvlift.lift(
+        clip, subject=tiny_subject, preset="fast", device="cpu", image_size=SIZE, focal=1100.0, **options
+    )
     wanted = {
         "tilt": up_of_tilt(12.0),
         "up": np.array([0.05, -2.0, -0.3]) / np.linalg.norm([0.05, -2.0, -0.3]),
         "horizon": up_of_horizon(np.array([[0, 200], [1280, 240.0]]), K),
-    }[next(iter(told))]
+    }[next(iter(options))]
     np.testing.assert_allclose(motion.camera.R[:, 2], wanted, atol=1e-6)
     assert motion.metadata["gravity"] == "known"
     assert any("taken as given" in text for text in motion.metadata["assumptions"])  # type: ignore[attr-defined]

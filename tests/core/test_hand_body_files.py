@@ -73,11 +73,11 @@ def _reference(kind: str, path: Path, pose: np.ndarray, betas: np.ndarray) -> An
     smplx = pytest.importorskip("smplx", reason="smplx is not installed")
     from smplx.vertex_ids import vertex_ids
 
-    where = {name: i % VERTICES for i, name in enumerate(vertex_ids[kind])}
+    vertex_numbers = {name: i % VERTICES for i, name in enumerate(vertex_ids[kind])}
     build = smplx.SMPLX if kind == "smplx" else smplx.SMPLH
     # the made-up body has fewer vertices than those that the package would show
     with (
-        unittest.mock.patch.dict("smplx.body_models.VERTEX_IDS", {kind: where}),
+        unittest.mock.patch.dict("smplx.body_models.VERTEX_IDS", {kind: vertex_numbers}),
         contextlib.redirect_stdout(io.StringIO()),
     ):
         model = build(

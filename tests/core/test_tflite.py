@@ -26,15 +26,15 @@ def test_outputs_are_those_of_litert(name: str) -> None:
     reference.set_tensor(reference.get_input_details()[0]["index"], picture)
     reference.invoke()
     names = [f"output_{n}" for n in numbers]
-    found = cpu_session(onnx_graph(network, numbers), 1).run(names, {INPUT: picture})
-    for values, detail in zip(found, reference.get_output_details(), strict=True):
+    values_of_graph = cpu_session(onnx_graph(network, numbers), 1).run(names, {INPUT: picture})
+    for values, detail in zip(values_of_graph, reference.get_output_details(), strict=True):
         expected = reference.get_tensor(detail["index"])
         assert values.shape == expected.shape
         # one output, the outline of a person in noise, is a sum of large terms
         assert np.abs(values - expected).max() < 3e-3 * max(1.0, np.abs(expected).max())
     few = numbers[-1:]
     alone = cpu_session(onnx_graph(network, few), 1).run([f"output_{few[0]}"], {INPUT: picture})
-    assert alone[0] == pytest.approx(found[-1], abs=1e-5)
+    assert alone[0] == pytest.approx(values_of_graph[-1], abs=1e-5)
 
 
 def test_sparse_constants_are_opened() -> None:
@@ -64,7 +64,7 @@ def test_sparse_constants_are_opened() -> None:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mvlift.detection.tflite_file._vector", lambda _, numbers: np.asarray(numbers))
-        found = _dense(np.array(values, np.float16), sparsity, (4, 6))
-    assert (found == full.transpose(0, 2, 1).reshape(4, 6)).all()
-    assert (found == 0).any()
-    assert (found != 0).any()
+        values_of_graph = _dense(np.array(values, np.float16), sparsity, (4, 6))
+    assert (values_of_graph == full.transpose(0, 2, 1).reshape(4, 6)).all()
+    assert (values_of_graph == 0).any()
+    assert (values_of_graph != 0).any()

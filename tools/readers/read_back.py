@@ -150,10 +150,10 @@ def _local(node: Any, number: int, tracks: dict[tuple[int, str], tuple[Array, Ar
             parts[path] = np.broadcast_to(value, (len(times), len(value)))
     if matrix is not None:
         return np.broadcast_to(matrix, (len(times), 4, 4))
-    found = np.tile(np.eye(4), (len(times), 1, 1))
-    found[:, :3, :3] = _matrices(parts["rotation"]) * parts["scale"][:, None]
-    found[:, :3, 3] = parts["translation"]
-    return found
+    matrices = np.tile(np.eye(4), (len(times), 1, 1))
+    matrices[:, :3, :3] = _matrices(parts["rotation"]) * parts["scale"][:, None]
+    matrices[:, :3, 3] = parts["translation"]
+    return matrices
 
 
 def _interpolated(keys: Array, values: Array, times: Array, rotation: bool) -> Array:

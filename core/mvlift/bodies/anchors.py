@@ -75,8 +75,8 @@ def _faded(rows: slice, frames: int, fps: float) -> F64:
     """(n,) weights of a stretch of ``rows``: 1, but from and to nothing at its ends inside the clip."""
     count = rows.stop - rows.start
     after, before = np.arange(1, count + 1), np.arange(count, 0, -1)
-    whole = np.full(count, np.inf)
-    depth = np.minimum(whole if rows.start == 0 else after, whole if rows.stop == frames else before)
+    unbounded = np.full(count, np.inf)
+    depth = np.minimum(unbounded if rows.start == 0 else after, unbounded if rows.stop == frames else before)
     # standard deviations are what the eye sees: they grow as the inverse square root of a weight
     return np.asarray(np.minimum(depth / (FADE_SECONDS * fps + 1), 1.0) ** 4)
 

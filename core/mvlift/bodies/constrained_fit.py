@@ -195,17 +195,17 @@ class ConstrainedFit:
             return
         frames, e = self.held.frames, self.evidence
         rows = frames.astype(int)
-        near = matern(np.arange(len(self.root))[:, None] - frames, self.length)  # (T, N)
+        influence = matern(np.arange(len(self.root))[:, None] - frames, self.length)  # (T, N)
         if step < UNJUDGED_STEPS:
             posed_rows = (self.held.rotation_weight[rows] > 0).any(1)
-            free = np.where(posed_rows & (near > POSE_REACH), 1.0, near)  # (T, N)
+            free = np.where(posed_rows & (influence > POSE_REACH), 1.0, influence)  # (T, N)
             self.trust = np.repeat(1 - free.max(1, keepdims=True), self.keypoints, 1)
             return
         limit, now = 4 * self._pixel_sigma()[rows], self._project(posed)[rows]
         kept = 1 / (1 + (np.linalg.norm(now - self.seen_before[rows], axis=-1) / limit) ** 2)  # (N, K)
         seen = 1 / (1 + (np.linalg.norm(now - e.pixels[rows], axis=-1) / limit) ** 2) * (e.confidence[rows] > 0)
-        self.trust = 1 - (near[..., None] * (1 - np.maximum(kept, seen))).max(1)
-        follow = (near[..., None] * np.maximum(seen - kept, 0)).max(1) * (e.confidence > 0)
+        self.trust = 1 - (influence[..., None] * (1 - np.maximum(kept, seen))).max(1)
+        follow = (influence[..., None] * np.maximum(seen - kept, 0)).max(1) * (e.confidence > 0)
         self.target = self.seen_before + follow[..., None] * (e.pixels - self.seen_before)
 
     def system(self, posed: Posed) -> MotionSystem:

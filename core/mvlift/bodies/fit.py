@@ -102,8 +102,8 @@ class _Fit(FitState):
     def _system(self, posed: Posed, *, with_shape: bool, with_path: bool = False) -> MotionSystem:
         """The normal equations at a pose."""
         frames = len(self.root)
-        shared = (len(self.betas) if with_shape else 0) + with_path
-        system = MotionSystem(frames, self.kinematics.dof, shared)
+        shared_count = (len(self.betas) if with_shape else 0) + with_path
+        system = MotionSystem(frames, self.kinematics.dof, shared_count)
         all_jacobians = self.kinematics.jacobian(posed)
         jacobian = all_jacobians[:, : self.keypoints]
         shape = self._shared_jacobian(posed, with_shape=with_shape, with_path=with_path)
@@ -146,33 +146,33 @@ class _Fit(FitState):
             shape_now = self.options.shape and 1 <= step < self.options.iterations - 1 and odd
             system = self._system(posed, with_shape=shape_now, with_path=path_now)
             costs.append(self.cost)
-            own, shared = system.solve(PATH_DAMPING if path_now else DAMPING)
+            frame_steps, shared_step = system.solve(PATH_DAMPING if path_now else DAMPING)
             if path_now:
-                shared = self._move_path(shared)
-            self._move(own, shared)
+                shared_step = self._move_path(shared_step)
+            self._move(frame_steps, shared_step)
             progress((step + 1) / total)
         return self._result(costs)
 
-    def _move_path(self, shared: F64) -> F64:
+    def _move_path(self, shared_step: F64) -> F64:
         """Take the last of the shared steps, that of the path's unit, and return the others."""
         assert self.camera is not None
         assert self.view is not None
         assert self.targets.camera is not None
-        first, moved = self.targets.camera.size, float(np.clip(shared[-1], -MAX_GROWTH, MAX_GROWTH))
+        first, moved = self.targets.camera.size, float(np.clip(shared_step[-1], -MAX_GROWTH, MAX_GROWTH))
         change = np.log(self.camera.size / first) + moved
         self.camera = self.camera.sized(first * float(np.exp(np.clip(change, -MAX_PATH_CHANGE, MAX_PATH_CHANGE))))
         self.view = replace(self.view, path=self.camera.path)
-        return shared[:-1]
+        return shared_step[:-1]
 
-    def _move(self, per_frame: F64, shared: F64) -> None:
+    def _move(self, per_frame: F64, shared_step: F64) -> None:
         self.root = self.root + np.clip(per_frame[:, :3], -1, 1)
         turn = per_frame[:, 3:].reshape(len(per_frame), -1, 3)
         angle = np.linalg.norm(turn, axis=-1, keepdims=True)
         self.rotations = self.kinematics.moved_by(
             self.rotations, turn * np.minimum(1, MAX_TURN / np.maximum(angle, 1e-9))
         )
-        if len(shared):
-            self.betas = self.betas + shared
+        if len(shared_step):
+            self.betas = self.betas + shared_step
 
     def _result(self, costs: list[float]) -> BodyFit:
         posed = self._pose()

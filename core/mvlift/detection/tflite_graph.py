@@ -176,11 +176,11 @@ def onnx_graph(network: TfliteNetwork, outputs: Sequence[int]) -> bytes:
     """
     tensors = [network.outputs[n] for n in outputs]
     converter = _Converter(network)
-    (given,) = network.inputs
-    converter.names[given] = converter.graph.node("Transpose", INPUT, perm=list(_ORDER))
+    (input_tensor,) = network.inputs
+    converter.names[input_tensor] = converter.graph.node("Transpose", INPUT, perm=list(_ORDER))
     for operator in _needed(network, tensors):
         converter.convert(operator)
     results = {
         f"output_{n}": (converter.picture_order(t), network.shapes[t]) for n, t in zip(outputs, tensors, strict=True)
     }
-    return converter.graph.model("detector", {INPUT: (np.float32, network.shapes[given])}, results)
+    return converter.graph.model("detector", {INPUT: (np.float32, network.shapes[input_tensor])}, results)

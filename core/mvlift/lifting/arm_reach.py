@@ -45,8 +45,8 @@ def reach_to_hands(fitted: BodyFit, skeleton: BodySkeleton, seen: HandDetections
             continue
         step = _step(joints[:, wrist], seen.points[:, s, 0], weight, K, fps)
         parent = world[:, skeleton.parents[shoulder]]
-        places = (joints[:, j] for j in (shoulder, elbow, wrist))
-        first, second = two_bone_rotations(*places, joints[:, wrist] + step, -parent[:, :, 2])
+        start, middle, end = joints[:, shoulder], joints[:, elbow], joints[:, wrist]
+        first, second = two_bone_rotations(start, middle, end, end + step, -parent[:, :, 2])
         upper, lower = first @ world[:, shoulder], second @ world[:, elbow]
         rotations[:, shoulder] = parent.transpose(0, 2, 1) @ upper
         rotations[:, elbow] = upper.transpose(0, 2, 1) @ lower

@@ -82,7 +82,7 @@ def apply_constraints(
 
         part = replace(rows_of_held(held, rows), open_start=rows.start == 0, open_end=rows.stop == len(motion))
         try:
-            found = correct_motion(
+            corrected = correct_motion(
                 problem.kinematics,
                 BaseMotion(base.root[rows], base.rotations[rows]),
                 rows_of_evidence(evidence, rows),
@@ -92,7 +92,7 @@ def apply_constraints(
             )
         except np.linalg.LinAlgError as error:
             raise LiftError(f"The poses and pins have no solution ({error}).", "Take one of them away.") from error
-        root[rows], rotations[rows] = found.root, found.rotations
+        root[rows], rotations[rows] = corrected.root, corrected.rotations
     return _changed(motion, clip, problem, base, BaseMotion(root, rotations))
 
 
@@ -102,10 +102,10 @@ def _reached(frames: F64, count: int, margin: int) -> NDArray[np.bool_]:
 
 
 def _changed(
-    motion: LiftedMotion, clip: KeypointClip, problem: ConstraintProblem, base: BaseMotion, found: BaseMotion
+    motion: LiftedMotion, clip: KeypointClip, problem: ConstraintProblem, base: BaseMotion, corrected: BaseMotion
 ) -> LiftedMotion:
     """The motion with its keypoints moved along, and its distances from the detections there measured again."""
-    before, after = (problem.kinematics.pose(np.zeros(0), m.rotations, m.root).points for m in (base, found))
+    before, after = (problem.kinematics.pose(np.zeros(0), m.rotations, m.root).points for m in (base, corrected))
     rows = [clip.layout.names.index(n) for n in motion.keypoint_names if n in clip.layout.names]
     keypoints, error = motion.keypoints, motion.reprojection_error
     if motion.keypoint_names and len(rows) == len(motion.keypoint_names):
@@ -117,12 +117,12 @@ def _changed(
     root = motion.parents.index(-1)
     changed = replace(
         motion,
-        translation=(found.root - motion.rest_joints[root]).astype(np.float32),
-        rotations=log_map(found.rotations).astype(np.float32),
+        translation=(corrected.root - motion.rest_joints[root]).astype(np.float32),
+        rotations=log_map(corrected.rotations).astype(np.float32),
         keypoints=keypoints,
         reprojection_error=error,
     )
-    same = (np.abs(found.root - base.root).max(1) == 0) & (found.rotations == base.rotations).all((1, 2, 3))
+    same = (np.abs(corrected.root - base.root).max(1) == 0) & (corrected.rotations == base.rotations).all((1, 2, 3))
     changed.rotations[same], changed.translation[same] = motion.rotations[same], motion.translation[same]
     return changed
 
@@ -145,18 +145,20 @@ def constraint_errors(motion: LiftedMotion, constraints: Constraints) -> dict[st
     return {"degrees": max(angles), "metres": max(distances)}
 
 
-def constraints_of(given: Constraints | str | None, clip: KeypointClip, keypoints: tuple[str, ...]) -> Constraints:
+def constraints_of(
+    constraints: Constraints | str | None, clip: KeypointClip, keypoints: tuple[str, ...]
+) -> Constraints:
     """Constraints as an option of a lift gives them, and the keypoints of a clip that were placed by hand.
 
     Args:
-        given: constraints, a file of them, or None.
+        constraints: as they are, a file of them, or None.
         clip: in its own layout; what was corrected by hand is in its metadata.
         keypoints: of the body; what it does not have is left out.
 
     Raises:
         MvliftError: the file cannot be read so.
     """
-    made = load_constraints(given) if isinstance(given, str) else given or Constraints()
+    made = load_constraints(constraints) if isinstance(constraints, str) else constraints or Constraints()
     placed = clip.metadata.get(CORRECTED)
     asked = {(k.frame, k.keypoint) for k in made.keypoints}
     points = []

@@ -46,8 +46,8 @@ class ConstraintProblem:
     ) -> ConstraintProblem:
         pinned = list(dict.fromkeys(p.joint for p in constraints.pins))
         _check(motion, constraints, pinned, skeleton.keypoint_names)
-        own, factor = _own_skeleton(motion, skeleton)
-        own = _with_keypoints_of(motion, own)
+        motion_skeleton, factor = _own_skeleton(motion, skeleton)
+        motion_skeleton = _with_keypoints_of(motion, motion_skeleton)
         known = kinematic_model.supports or supports_on(skeleton, kinematic_model.contacts)
         supports = tuple(
             replace(s, at=(factor * s.at[0], factor * s.at[1], factor * s.at[2]), radius=factor * s.radius)
@@ -55,13 +55,13 @@ class ConstraintProblem:
             if s.joint in motion.joint_names
         )
         points = (*supports, *(Support(f"pin:{name}", name, (0.0, 0.0, 0.0)) for name in pinned))
-        complete = with_supports(own, points)
+        complete = with_supports(motion_skeleton, points)
         free = replace(kinematic_model, groups=tuple({n: 1.0} for n in _moving_joints(complete)))
         return ConstraintProblem(
             Kinematics(complete, free),
             supports,
             _held(motion, constraints, pinned, skeleton.keypoint_names),
-            len(own.keypoint_names),
+            len(motion_skeleton.keypoint_names),
             _spreads(motion, kinematic_model, pinned),
         )
 

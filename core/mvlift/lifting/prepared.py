@@ -150,9 +150,10 @@ def _seen_by_moving(
     clip: KeypointClip, subject: Subject, camera: CameraTrack, lens: F64, smoothing: float, assumed: tuple[str, ...]
 ) -> PreparedClip:
     """A clip through the camera's reference lens, cleaned where the camera's own turns do not show: in its rays."""
-    assert clip.fps is not None
-    assert clip.image_size is not None
-    track = camera.aligned(clip.first_frame, len(clip), clip.fps).for_picture(clip.image_size)
+    fps, image_size = clip.fps, clip.image_size
+    assert fps is not None
+    assert image_size is not None
+    track = camera.aligned(clip.first_frame, len(clip), fps).for_picture(image_size)
     view = moving_view(track, lens)
     if track.distortion is not None:
         ideal = track.distortion.undistort(clip.points.astype(np.float64), view.K)
@@ -168,4 +169,4 @@ def _seen_by_moving(
     _check(clean, subject)
     correction = np.linalg.norm(raw.points - clean.points, axis=-1)[raw.seen & clean.seen]
     noise = TREMBLE * float(np.median(correction))
-    return PreparedClip(raw, clean, clip.fps, clip.image_size, view.reference, noise, assumed, view, view.up)
+    return PreparedClip(raw, clean, fps, image_size, view.reference, noise, assumed, view, view.up)
