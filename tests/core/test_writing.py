@@ -98,7 +98,7 @@ def test_layouts_that_openpose_has_not_become_body25(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_says_why(tmp_path: Path) -> None:
     clips = people("coco17")
-    with pytest.raises(KeypointError, match="no keypoint format"):
+    with pytest.raises(KeypointError, match="cannot be written as a keypoint file"):
         write_keypoints(clips, tmp_path / "a.xyz")
     with pytest.raises(KeypointError, match="No people selected"):
         write_keypoints([], tmp_path / "a.csv")
