@@ -95,6 +95,7 @@ def test_time_limit_ends_a_run_and_stays_ended(run: TinyRun, tmp_path: Path) -> 
     config = str(tiny_config(folder, run.data, train1={"steps": 1_000_000, "minutes": 0.02}))
     assert main(["stage1", "--config", config]) == 0
     saved = checkpoint(folder / "stage1")
-    assert 1.2 <= saved["spent"] < 10
+    assert 1 <= saved["step"] < 1_000_000
+    assert saved["cooled_from"] is not None  # the learning rate went down before the end
     assert main(["stage1", "--config", config]) == 0
     assert checkpoint(folder / "stage1")["step"] == saved["step"]
