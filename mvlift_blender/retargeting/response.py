@@ -194,8 +194,8 @@ def _response_of_parts(
     count = len(keys)
     bones = [armature.pose.bones[rig.bones[k]] for k in keys]
     moving = [k in ("hips", "root") for k in keys]
-    loose = _loose(rig, keys, armature)
-    moving = [move or free for move, free in zip(moving, loose, strict=True)]
+    detached = _detached(rig, keys, armature)
+    moving = [move or free for move, free in zip(moving, detached, strict=True)]
     for bone, move in zip(bones, moving, strict=True):
         _zero(bone, move)
     sampler = PoseSampler(context, armature, [b.name for b in bones] + [rig.geometry_bone(k) for k in keys])
@@ -217,7 +217,7 @@ def _response_of_parts(
         controls.append(Control(bone.name, bone.rotation_mode, axes[i], heads[i], moves, int(parents[i])))
     origin = world_matrix(armature)[:3, 3]
     # a part that hangs beside the body is moved to where the body's would be
-    above_it = [_body_parent(rig, keys, i) if loose[i] else int(p) for i, p in enumerate(parents)]
+    above_it = [_body_parent(rig, keys, i) if detached[i] else int(p) for i, p in enumerate(parents)]
     at = keys.index("hips") if "hips" in keys else -1
     fixed = at >= 0 and np.linalg.matrix_rank(controls[at].moves, tol=1e-4) < 3
     ground = ground_under(armature, [rig.geometry_bone(k) for k in keys if split_key(k)[0] in _ends(rig.body)])
@@ -229,7 +229,7 @@ def _ends(body: str) -> set[str]:
     return {role for leg in legs(body) for role in leg[2:]}
 
 
-def _loose(rig: RigMap, keys: Sequence[str], armature: Any) -> list[bool]:
+def _detached(rig: RigMap, keys: Sequence[str], armature: Any) -> list[bool]:
     """Toes that do not hang on the hips: paws on IK controls of their own."""
     if rig.geometry or "hips" not in keys:
         return [False] * len(keys)

@@ -191,7 +191,7 @@ def test_the_fit_finds_the_unit_of_the_path_from_feet_that_rest() -> None:
     targets = FitTargets(
         points3d=scene - scene[:, [8, 11]].mean(1, keepdims=True), sigma3d=np.full((T, 24), 0.1),
         up=view.to_world.T @ np.array([0.0, -1, 0]), fps=30.0, pixels=view.without_zoom(seen(standing(), track())),
-        confidence=np.ones((T, 24)), K=view.reference, camera=view.sized(0.4),
+        confidence=np.ones((T, 24)), K=view.reference, camera=view.rescaled(0.4),
     )  # fmt: skip
     skeleton = default_human_skeleton().with_keypoints(get_layout("openpose24").names)
     options = FitOptions(up_sigma=0.0, iterations=12)

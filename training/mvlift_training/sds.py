@@ -46,7 +46,7 @@ class SdsOptions:
         weighting: "clean" or "noise", see above.
         lowest, highest: timesteps n drawn, uniformly.
         lines: condition on the input view's lines; False is the ablation.
-        bfloat16: the network computes in half precision, far below the noise of the levels drawn, where that is faster.
+        bfloat16: the network computes in half precision, far below the noise of the timesteps, where that is faster.
     """
 
     iterations: int = 5000
@@ -126,9 +126,9 @@ class _Denoiser:
     def gradient(self, views: Tensor) -> Tensor:
         """Gradient of eq. 4 with respect to views (S, V, T, P, 2), at one random timestep for each sequence."""
         low, high = self.options.lowest, self.options.highest + 1
-        drawn = [torch.randint(low, high, (1,), generator=g, device=g.device) for g in self.generators]
+        timesteps_of_each = [torch.randint(low, high, (1,), generator=g, device=g.device) for g in self.generators]
         count, each, frames = views.shape[:3]
-        timestep = torch.cat(drawn).to(views.device).repeat_interleave(each)
+        timestep = torch.cat(timesteps_of_each).to(views.device).repeat_interleave(each)
         with torch.inference_mode():
             noise = self._noise(views)
             noisy = self.schedule.add_noise(views.flatten(0, 1), timestep, noise.flatten(0, 1)).view_as(views)
@@ -139,7 +139,7 @@ class _Denoiser:
         residual = views - out[:, 0, :frames].float().clone().view_as(views)
         if self.options.weighting == "clean":
             return residual
-        bar = torch.as_tensor(self.schedule.alpha_bar()).to(views)[torch.cat(drawn).to(views.device)]
+        bar = torch.as_tensor(self.schedule.alpha_bar()).to(views)[torch.cat(timesteps_of_each).to(views.device)]
         return residual * (bar / (1 - bar)).sqrt().view(-1, 1, 1, 1, 1)
 
     def results(self, points: Tensor, input_views: Sequence[InputView]) -> list[Sampled]:

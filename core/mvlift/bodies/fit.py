@@ -160,7 +160,7 @@ class _Fit(FitState):
         assert self.targets.camera is not None
         first, moved = self.targets.camera.size, float(np.clip(shared_step[-1], -MAX_GROWTH, MAX_GROWTH))
         change = np.log(self.camera.size / first) + moved
-        self.camera = self.camera.sized(first * float(np.exp(np.clip(change, -MAX_PATH_CHANGE, MAX_PATH_CHANGE))))
+        self.camera = self.camera.rescaled(first * float(np.exp(np.clip(change, -MAX_PATH_CHANGE, MAX_PATH_CHANGE))))
         self.view = replace(self.view, path=self.camera.path)
         return shared_step[:-1]
 

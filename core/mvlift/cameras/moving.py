@@ -65,7 +65,7 @@ class MovingView:
         """Whether it travels by a path of unknown unit, which is not taken to be one point."""
         return self.scale == "unknown" and self.travels and self.size > 0
 
-    def sized(self, size: float) -> MovingView:
+    def rescaled(self, size: float) -> MovingView:
         """The same with another unit."""
         return replace(self, size=size)
 

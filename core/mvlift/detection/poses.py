@@ -110,11 +110,14 @@ def _is_part(
     if size[small] > PART_SIZE * size[large]:
         return False
     sure = confidence[large] > 0.3
-    drawn = bones[sure[bones].all(1)]
+    visible_bones = bones[sure[bones].all(1)]
     small_points = points[small][confidence[small] > 0.3]
-    if not len(drawn) or not len(small_points):
+    if not len(visible_bones) or not len(small_points):
         return False
-    start, along = points[large][drawn[:, 0]], points[large][drawn[:, 1]] - points[large][drawn[:, 0]]
+    start, along = (
+        points[large][visible_bones[:, 0]],
+        points[large][visible_bones[:, 1]] - points[large][visible_bones[:, 0]],
+    )
     offset = small_points[:, None] - start  # (own, bones, 2)
     share = np.clip((offset * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9), 0, 1)
     distance = np.linalg.norm(offset - share[..., None] * along, axis=-1).min(1)

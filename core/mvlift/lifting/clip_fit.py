@@ -74,7 +74,7 @@ def fit_clip(
     window_targets = replace(targets, up=up / np.linalg.norm(up))
     sizes = [p.path_size for p in probes if p.path_size is not None]
     if window_targets.camera is not None and sizes:
-        window_targets = replace(window_targets, camera=window_targets.camera.sized(float(np.median(sizes))))
+        window_targets = replace(window_targets, camera=window_targets.camera.rescaled(float(np.median(sizes))))
     root = np.empty((frames, 3))
     rotations = np.empty((frames, len(skeleton.joint_names), 3, 3))
     bridged = np.zeros(targets.points3d.shape[:2], dtype=bool)

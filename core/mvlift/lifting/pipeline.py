@@ -219,7 +219,7 @@ def _fit_pass(
 
 def _with_path_size(prepared: PreparedClip, size: float) -> PreparedClip:
     assert prepared.view is not None
-    return replace(prepared, view=prepared.view.sized(size))
+    return replace(prepared, view=prepared.view.rescaled(size))
 
 
 @takes_options

@@ -50,7 +50,7 @@ def apply_height(
     """A motion of an enlarged body at the size of the animal.
 
     Args:
-        motion: of the enlarged body, or of a person, which stays as it is.
+        motion: of the body as it was scaled for the fit, or of a person, which stays as it is.
         skeleton: that was fitted.
         kinematic_model: says which joint's height counts.
         height: of the withers in metres, or None for the size of the body's file.

@@ -154,9 +154,11 @@ def _detached_toes(shape: RigShape, names: Sequence[BoneName], body: str, bones:
             continue
         for side in SIDES:
             end = shape.tails[bones[key(foot, side)]]
-            loose = [i for i in range(len(names)) if bones["hips"] not in shape.ancestors[i]]
-            loose = [i for i in loose if names[i].side in ("", side) and not names[i].atoms & {"ik", "pole", "target"}]
-            distance = {i: float(np.linalg.norm(shape.heads[i] - end)) for i in loose if i != bones["hips"]}
+            detached = [i for i in range(len(names)) if bones["hips"] not in shape.ancestors[i]]
+            detached = [
+                i for i in detached if names[i].side in ("", side) and not names[i].atoms & {"ik", "pole", "target"}
+            ]
+            distance = {i: float(np.linalg.norm(shape.heads[i] - end)) for i in detached if i != bones["hips"]}
             nearest = min(distance, key=lambda i: distance[i], default=-1)
             if nearest >= 0 and distance[nearest] < _AT_END * shape.size:
                 toes[key(toe, side)] = nearest

@@ -60,8 +60,8 @@ def species_table() -> Mapping[str, Any]:
 
 def _leg(ranges: list[list[float]], height: float, spare: float, random: np.random.Generator) -> F64:
     """Four lengths whose zigzag reaches the ground: their sum is the height and a little more."""
-    drawn = np.array([random.uniform(a, b) for a, b in ranges])
-    return np.asarray(drawn * (height * spare / drawn.sum()))
+    proportions = np.array([random.uniform(a, b) for a, b in ranges])
+    return np.asarray(proportions * (height * spare / proportions.sum()))
 
 
 def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> Measures:

@@ -166,8 +166,8 @@ def _slid(points: F64, faces: IntArray, field: Field) -> F64:
     graph = adjacency(faces, len(points))
     normal = field.gradient(points)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    pull = graph @ points / graph.sum(1)[:, None] - points
-    slid = points + 0.5 * (pull - (pull * normal).sum(1, keepdims=True) * normal)
+    offset = graph @ points / graph.sum(1)[:, None] - points
+    slid = points + 0.5 * (offset - (offset * normal).sum(1, keepdims=True) * normal)
     border = points[:, 0] == 0
     for _ in range(2):
         slid[border, 0] = 0
