@@ -73,3 +73,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_status)
+
+
+@pytest.fixture(scope="module")
+def lifted_file(extension: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A .blend in which the bundled clip's beginning was lifted once, for all tests of a module."""
+    from lift_steps import ready
+
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    ready()
+    assert bpy.ops.mvlift.lift() == {"FINISHED"}
+    file = tmp_path_factory.mktemp("lifted") / "lifted.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    return file

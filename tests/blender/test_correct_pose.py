@@ -8,7 +8,6 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from lift_steps import ready
 from mathutils import Quaternion, Vector
 
 from mvlift_blender.cleanup.curves import read_motion_curves
@@ -21,21 +20,10 @@ pytestmark = pytest.mark.usefixtures("extension")
 BEND = Quaternion((0.0, 0.0, 1.0), 0.7)
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory, extension):
-    """A .blend with the bundled clip's beginning, lifted once for all tests."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    ready()
-    assert bpy.ops.mvlift.lift() == {"FINISHED"}
-    file = tmp_path_factory.mktemp("lifted") / "lifted.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    return file
-
-
 @pytest.fixture
-def armature(saved):
+def armature(lifted_file):
     """The lifted armature, in the file as it was saved."""
-    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    bpy.ops.wm.open_mainfile(filepath=str(lifted_file))
     made = bpy.context.scene.mvlift.result
     bpy.context.view_layer.objects.active = made
     return made

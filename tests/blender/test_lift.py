@@ -42,17 +42,6 @@ def settings():
     return ready()
 
 
-@pytest.fixture(scope="module")
-def lifted_file(extension, tmp_path_factory):
-    """A file in which the button was pressed once."""
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    ready()
-    assert bpy.ops.mvlift.lift() == {"FINISHED"}
-    file = tmp_path_factory.mktemp("lifted") / "walk.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    return file
-
-
 @pytest.fixture
 def lifted(lifted_file):
     """The settings of that file, opened again."""
