@@ -12,9 +12,10 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.subjects import get_subject
 from mvlift_training.config import load_config
 from mvlift_training.motion_data import MotionWindows, load_sequences
+from mvlift_training.motion_library import MotionLibrary
 from mvlift_training.runtime import fabric_for, fresh_network
 from mvlift_training.stage1 import LineTask
-from mvlift_training.stage4 import MotionLibrary, ViewTask
+from mvlift_training.stage4 import ViewTask
 from mvlift_training.trainer import DiffusionTask, train
 from torch import Tensor
 

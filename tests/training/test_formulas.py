@@ -14,11 +14,13 @@ from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.lifting.normalise import UNIT_METRES
 from mvlift.lifting.subjects import get_subject
 from mvlift_training.detector_noise import DetectorNoise, OffsetModel, WindowKinds, corrupt
+from mvlift_training.draws import Draws
 from mvlift_training.motion_data import Augmentation, MotionWindows, load_sequences
+from mvlift_training.motion_library import MotionLibrary, write_motion_library
 from mvlift_training.sds import SdsOptions, _Denoiser, _line_gradient
 from mvlift_training.stage1 import RING_FOCAL, LineTask, random_lines
 from mvlift_training.stage3 import FittedMotion
-from mvlift_training.stage4 import MotionLibrary, ViewTask, write_motion_library
+from mvlift_training.stage4 import ViewTask
 from test_sds import Scene, energy, random_views, scene, six_cameras
 from torch import Tensor
 from walkers import NAMES, walker
@@ -139,6 +141,68 @@ def test_a_mirrored_motion_changes_its_sides(tmp_path: Path) -> None:
     is_mirrored = (both - mirrored).abs().amax((1, 2, 3)) < 1e-5
     assert bool((is_same ^ is_mirrored).all())
     assert 5 < int(is_mirrored.sum()) < 27
+
+
+def test_a_window_of_another_tempo_is_the_motion_between_its_frames(tmp_path: Path) -> None:
+    """A point that moves evenly stays on its line; its velocity, and how far it comes in a window, grow alike."""
+    points = np.repeat(walker(0, 1), 4 * WINDOW, 0)
+    points[..., 0] += 0.02 * np.arange(4 * WINDOW)[:, None]
+    points[:, NAMES.index("l_wrist"), 2] += 0.01 * np.arange(4 * WINDOW)
+    write_motion_library(tmp_path / "m.npz", [points], NAMES, 30.0)
+    even = MotionLibrary(tmp_path / "m.npz", HUMAN, WINDOW, "cpu", mirrored=False)
+    plain = even.batch(1, 0.0, generator())[0]
+    x, frames = even.batch(256, 0.0, generator(), tempo_spread=0.3)
+    assert bool(frames.all())
+    wrist = x[:, :, NAMES.index("l_wrist"), 1]
+    rise = wrist[:, 1:] - wrist[:, :-1]
+    torch.testing.assert_close(rise, rise[:, :1].expand_as(rise), rtol=0, atol=1e-5)
+    unit = (plain[0, 1] - plain[0, 0])[NAMES.index("l_wrist"), 1]
+    tempo = rise[:, 0] / unit
+    assert float(tempo.log().std()) == pytest.approx(0.3, abs=0.06)
+    torch.testing.assert_close(x[:, 0, -1], plain[0, :1, -1] * tempo[:, None], rtol=1e-3, atol=1e-5)
+
+
+def test_a_window_of_a_short_motion_ends_with_it(tmp_path: Path) -> None:
+    write_motion_library(tmp_path / "m.npz", [walker(0, 10)], NAMES, 30.0)
+    short = MotionLibrary(tmp_path / "m.npz", HUMAN, WINDOW, "cpu", mirrored=False)
+    x, frames = short.batch(64, 0.0, generator(), tempo_spread=0.3)
+    assert 4 <= int(frames.sum(1).min()) < int(frames.sum(1).max()) <= 20
+    assert not bool(x[~frames].any())
+
+
+def test_other_arms_hang_on_the_torso_as_they_did_on_theirs(library: MotionLibrary) -> None:
+    """Seen from its torso, an exchanged arm has the angles that it had on the other body; nothing else moves."""
+    task = view_task(library, other_arms=1.0)
+    x, frames = library.batch(4, 0.0, generator())
+    mixed = task._with_other_arms(x, frames, Draws(generator()))
+    arms = [i for i, n in enumerate(NAMES) if "elbow" in n or "wrist" in n]
+    others = [i for i in range(x.shape[2]) if i not in arms]
+    torch.testing.assert_close(mixed[:, :, others], x[:, :, others], rtol=0, atol=1e-5)
+
+    def flexion_and_raise(points: Tensor, side: str) -> tuple[Tensor, Tensor]:
+        at = {n: points[:, :, NAMES.index(f"{side}_{n}")] for n in ("shoulder", "elbow", "wrist")}
+        trunk = points[:, :, NAMES.index("neck")]  # the root is the origin
+        upper, lower = at["elbow"] - at["shoulder"], at["wrist"] - at["elbow"]
+        cosine = torch.nn.functional.cosine_similarity
+        return cosine(upper, lower, dim=-1), cosine(upper, trunk, dim=-1)
+
+    for side in ("l", "r"):
+        for now, before in zip(flexion_and_raise(mixed, side), flexion_and_raise(x, side), strict=True):
+            torch.testing.assert_close(now, before.roll(1, 0), rtol=0, atol=2e-3)
+    assert float((mixed - x).abs().max()) > 0.05
+    still = view_task(library, other_arms=0.0)._with_other_arms(x, frames, Draws(generator()))
+    torch.testing.assert_close(still, x, rtol=0, atol=1e-5)
+
+
+def test_pure_noise_is_what_a_lift_in_one_step_begins_with(library: MotionLibrary) -> None:
+    steps = CosineSchedule().steps
+    shares = [
+        float((view_task(library, pure_noise=share).batch(400, generator())["timestep"] == steps).float().mean())
+        for share in (0.0, 0.6, 1.0)
+    ]
+    assert shares[0] < 0.02
+    assert shares[1] == pytest.approx(0.6, abs=0.08)
+    assert shares[2] == 1
 
 
 @pytest.fixture(scope="module")

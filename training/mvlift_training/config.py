@@ -136,8 +136,8 @@ class Stage4Options:
         weights: name or path of a base's stage-4 weights to begin with; "": those that it is shipped with.
         average_rounds: export the mean of all rounds' weights, which fits other footage better than the last round's
             (Wortsman et al. 2022): each round goes on from the one before.
-        limb_spread, elevation, roll, distance, perspective, size_error, turn, azimuths, input_weight, camera_weight:
-            see ``stage4.ViewTask``.
+        limb_spread, elevation, roll, distance, perspective, size_error, turn, azimuths, input_weight, camera_weight,
+            pure_noise, tempo_spread, other_arms: see ``stage4.ViewTask``.
     """
 
     warm_start: bool = True
@@ -153,6 +153,9 @@ class Stage4Options:
     azimuths: tuple[float, ...] = (0.0, 60.0, 120.0)
     input_weight: float = 0.25
     camera_weight: float = 0.0
+    pure_noise: float = 0.0
+    tempo_spread: float = 0.0
+    other_arms: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.azimuths or len({a % 360 for a in self.azimuths}) < len(self.azimuths):
@@ -161,9 +164,12 @@ class Stage4Options:
             low, high = getattr(self, name)
             if low > high:
                 raise ConfigError(f"stage4.{name} is {[low, high]}.", "Write [lowest, highest].")
-        for name in ("limb_spread", "roll", "size_error", "turn", "input_weight", "camera_weight"):
+        for name in ("limb_spread", "roll", "size_error", "turn", "input_weight", "camera_weight", "tempo_spread"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"stage4.{name} is {getattr(self, name)}.", "Give 0 or more.")
+        for name in ("pure_noise", "other_arms"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"stage4.{name} is {getattr(self, name)}.", "Give a share between 0 and 1.")
 
 
 @dataclass(frozen=True)

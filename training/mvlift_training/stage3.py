@@ -34,8 +34,8 @@ from rich.progress import track
 
 from mvlift_training.config import Stage3Options, TrainConfig
 from mvlift_training.motion_data import SequenceSet
+from mvlift_training.motion_library import write_motion_library
 from mvlift_training.stage2 import lifted_path
-from mvlift_training.stage4 import write_motion_library
 
 __all__ = ["FittedMotion", "build_library"]
 

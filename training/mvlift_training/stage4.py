@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ import torch
 from mvlift.diffusion.conditioning import VIEW_FEATURES, view_code, view_features
 from mvlift.diffusion.network import DenoiserConfig, MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
-from mvlift.errors import KeypointError
-from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN
+from mvlift.lifting.normalise import UNIT_METRES
 from mvlift.lifting.sampling.in_loop import camera_tilt
 from mvlift.lifting.sampling.views import project, ring
 from mvlift.lifting.subjects import Subject
@@ -22,118 +20,9 @@ from torch import Tensor
 
 from mvlift_training.detector_noise import FAR_SIDE, DetectorNoise, OffsetModel, corrupt, draw_kinds
 from mvlift_training.draws import Draws
+from mvlift_training.motion_library import MotionLibrary
 
-__all__ = ["MotionLibrary", "ViewTask", "bones_to_keypoints", "write_motion_library"]
-
-
-def write_motion_library(path: Path, motions: list[np.ndarray], names: tuple[str, ...], fps: float) -> None:
-    """Write stage 3's motions: each (T, K, 3) metres, z up; atomically."""
-    lengths = np.array([len(m) for m in motions])
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez_compressed(
-        temporary,
-        points3d=np.concatenate(motions).astype(np.float32),
-        start=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
-        length=lengths,
-        names=np.array(names),
-        fps=np.float32(fps),
-    )
-    temporary.replace(path)
-
-
-class MotionLibrary:
-    """Stage 3's motions on the training device, root-centred in the upright lifting frame.
-
-    Args:
-        path: of ``write_motion_library``.
-        subject: what is lifted.
-        window: T frames.
-        device: where batches are made.
-        mirrored: exchange left and right of half of the windows.
-
-    Raises:
-        KeypointError: there is no such file, or the keypoints are not the subject's.
-    """
-
-    def __init__(
-        self, path: Path, subject: Subject, window: int, device: torch.device | str, mirrored: bool = True
-    ) -> None:
-        self.mirrored = mirrored
-        if not path.is_file():
-            raise KeypointError(f"{path} does not exist.", "Run `mvlift-train stage3` first.")
-        with np.load(path, allow_pickle=False) as data:
-            names = tuple(str(n) for n in data["names"])
-            points, start, length = data["points3d"].astype(np.float64), data["start"], data["length"]
-        if names != subject.layout.names:
-            raise KeypointError(f"{path}: keypoints {names} are not those of {subject.name}.", "Run stage 3 again.")
-        self.window, self.device = window, torch.device(device)
-        index = {n: i for i, n in enumerate(names)}
-        lifted = np.stack([points[..., 0], -points[..., 2], points[..., 1]], -1)  # z up -> x right, y down, z forward
-        self.root = [index[n] for n in subject.root]
-        root = lifted[:, self.root].mean(1)
-        parts = []
-        for first, count in zip(start, length, strict=True):
-            rows = slice(int(first), int(first) + int(count))
-            parts.append(self._normalised(lifted[rows], root[rows], subject, index))
-        pad = np.zeros((window, *parts[0].shape[1:]))
-        self.x = torch.as_tensor(np.concatenate([*parts, pad]), dtype=torch.float32, device=device)
-        self.start = torch.as_tensor(np.asarray(start, np.int64), device=device)
-        self.length = torch.as_tensor(np.asarray(length, np.int64), device=device)
-        self.weight = (self.length - window).clamp(min=0).float() + window / 2
-        self.mirror = torch.as_tensor(np.concatenate([subject.layout.mirrored(), [len(names)]]), device=device)
-        swapped = replace(subject.layout, mirror=()).mirrored()  # detectors exchange sides of people, not of a box
-        self.swap = torch.as_tensor(np.concatenate([swapped, [len(names)]]), device=device)
-        self.reflection = torch.tensor([-1.0, 1.0, 1.0], device=device)
-        matrix = bones_to_keypoints(subject)
-        self.bones_to_keypoints = torch.as_tensor(matrix, dtype=torch.float32, device=device)
-        self.keypoints_to_bones = torch.as_tensor(np.linalg.inv(matrix), dtype=torch.float32, device=device)
-
-    @staticmethod
-    def _normalised(points: np.ndarray, root: np.ndarray, subject: Subject, index: dict[str, int]) -> np.ndarray:
-        """(T, K + 1, 3) in network units, by the same bones that ``normalise`` measures."""
-        local = points - root[:, None]
-        length = expected = 0.0
-        for a, b, metres in subject.scale_bones:
-            end = 0.0 if b == "root" else local[:, index[b]]
-            length += float(np.median(np.linalg.norm(local[:, index[a]] - end, axis=1)))
-            expected += metres
-        unit = UNIT_METRES * length / expected
-        step = np.diff(root, axis=0, append=root[-1:])
-        if len(step) > 1:
-            step[-1] = step[-2]
-        return np.concatenate([local, VELOCITY_GAIN * step[:, None]], 1) / unit
-
-    def batch(self, size: int, limb_spread: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random windows x (B, T, P, 3) with limbs of random lengths, and frames (B, T) False for padding."""
-        draw = Draws(generator)
-        which = torch.multinomial(self.weight, size, replacement=True, generator=generator)
-        room = (self.length[which] - self.window).clamp(min=0)
-        first = self.start[which] + (draw.uniform(size) * (room + 1)).long()
-        offset = torch.arange(self.window, device=self.device)
-        frames = offset < self.length[which, None]
-        x = self.x[first[:, None] + offset]
-        if self.mirrored:
-            flip = draw.uniform(size) < 0.5
-            x = torch.where(flip[:, None, None, None], x[:, :, self.mirror] * self.reflection, x)
-        factor = 1 + limb_spread * torch.randn(size, x.shape[2], generator=generator, device=self.device)
-        factor = 0.5 * (factor + factor[:, self.mirror])
-        bones = torch.einsum("pq,btqc->btpc", self.keypoints_to_bones, x)
-        x = torch.einsum("pq,btqc->btpc", self.bones_to_keypoints, bones * factor[:, None, :, None])
-        x[:, :, :-1] -= x[:, :, self.root].mean(2, keepdim=True)  # limbs of other lengths may move the root
-        return x * frames[..., None, None], frames
-
-
-def bones_to_keypoints(subject: Subject) -> np.ndarray:
-    """(P, P) matrix G with x = G bones: each keypoint is the sum of the bones on its way from the root."""
-    names = subject.layout.names
-    matrix = np.zeros((len(names) + 1, len(names) + 1))
-    matrix[-1, -1] = 1
-    for i, name in enumerate(names):
-        at = name
-        while at != "root":
-            matrix[i, names.index(at)] = 1
-            at = subject.tree[at]
-    return matrix
+__all__ = ["ViewTask"]
 
 
 def _camera_loss(said: Tensor, truth: Tensor) -> Tensor:
@@ -170,6 +59,10 @@ class ViewTask:
         azimuths: of the generated views, degrees.
         input_weight: weight of the input view's own loss.
         camera_weight: weight of the camera head's loss; 0: the network has no such head.
+        pure_noise: share of windows whose views are pure noise: all that a lift in one step asks of the network. The
+            timesteps of the others are drawn with a density that rises linearly.
+        tempo_spread: standard deviation of the logarithm of a window's tempo: motion is played faster and slower.
+        other_arms: chance that a window's arms, in the axes of its torso, are those of another window.
     """
 
     library: MotionLibrary
@@ -186,8 +79,12 @@ class ViewTask:
     azimuths: tuple[float, ...] = (0.0, 60.0, 120.0)
     input_weight: float = 0.25
     camera_weight: float = 0.0
+    pure_noise: float = 0.0
+    tempo_spread: float = 0.0
+    other_arms: float = 0.0
     _offsets: OffsetModel = field(init=False, repr=False)
     _lost_groups: Tensor = field(init=False, repr=False)
+    _arms: Tensor = field(init=False, repr=False)
     _rotations: Tensor = field(init=False, repr=False)
     _codes: Tensor = field(init=False, repr=False)
 
@@ -200,6 +97,7 @@ class ViewTask:
         object.__setattr__(self, "_codes", view_code(angle, 0 * angle, flags))  # (1 + V, 8)
         object.__setattr__(self, "_offsets", OffsetModel(self.subject, self.noise, self.library.device))
         object.__setattr__(self, "_lost_groups", self._groups(self.library.device))
+        object.__setattr__(self, "_arms", self._beyond_shoulders(self.library.device))
 
     def network(self, width: int, layers: int, heads: int, patch: int, dropout: float) -> MotionDenoiser:
         """A fresh denoiser for this task."""
@@ -207,6 +105,17 @@ class ViewTask:
         shape = DenoiserConfig(points, VIEW_FEATURES, width, layers, heads, patch, cross_view=True, dropout=dropout,
                                azimuths=self.azimuths, camera_head=self.camera_weight > 0)  # fmt: skip
         return MotionDenoiser(shape)
+
+    def _beyond_shoulders(self, device: torch.device) -> Tensor:
+        """(P,) bool: keypoints whose bones are an arm's."""
+        tree = self.subject.tree
+        arms = []
+        for name in self.subject.layout.names:
+            above = tree[name]
+            while above != "root" and "shoulder" not in above:
+                above = tree[above]
+            arms.append(above != "root")
+        return torch.tensor([*arms, False], device=device)
 
     def _groups(self, device: torch.device) -> Tensor:
         """(G, P) keypoints that are lost together."""
@@ -222,6 +131,17 @@ class ViewTask:
             lost = [{n for n, out in zip(rigid, side, strict=True) if out} for side in [*outer, np.ones(len(rigid))]]
             groups += [[n in part for n in names] for part in lost]
         return torch.tensor(groups, device=device)
+
+    def _with_other_arms(self, x: Tensor, frames: Tensor, draw: Draws) -> Tensor:
+        """Motions x (B, T, P, 3), some of which get the arms of the window before them."""
+        library = self.library
+        bones = torch.einsum("pq,btqc->btpc", library.keypoints_to_bones, x)
+        axes = self._offsets.axes(x)
+        turn = axes @ axes.roll(1, 0).transpose(-1, -2)  # from the torso of the other window to this one's
+        moved = torch.einsum("btij,btpj->btpi", turn, bones.roll(1, 0))
+        fits = (frames.roll(1, 0) | ~frames).all(1) & (draw.uniform(len(x)) < self.other_arms)
+        bones = torch.where(fits[:, None, None, None] & self._arms[:, None], moved, bones)
+        return torch.einsum("pq,btqc->btpc", library.bones_to_keypoints, bones) * frames[..., None, None]
 
     def _turned(self, x: Tensor, draw: Draws) -> Tensor:
         """Motions x (B, T, P, 3) seen from anywhere; the line of sight turns with a person who crosses the picture."""
@@ -263,10 +183,19 @@ class ViewTask:
         shift = self._offsets.shift - 0.1 * (far_side[..., 0] - 0.5)
         return true, *corrupt(moved, self.noise, self.library.swap, self._lost_groups, generator, kinds, shift)
 
+    def _timesteps(self, size: int, draw: Draws) -> Tensor:
+        """(B,) timesteps from 1 to N."""
+        n = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
+        if not self.pure_noise:
+            return n
+        return torch.where(draw.uniform(size) < self.pure_noise, torch.full_like(n, self.schedule.steps), n)
+
     def batch(self, size: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Random motions seen by a random camera, its detections, and the level views to generate."""
-        x, frames = self.library.batch(size, self.limb_spread, generator)
+        x, frames = self.library.batch(size, self.limb_spread, generator, self.tempo_spread)
         draw = Draws(generator)
+        if self.other_arms:
+            x = self._with_other_arms(x, frames, draw)
         x = self._turned(x, draw)
         low, high = (math.radians(e) for e in self.elevation)
         nearest, furthest = self.distance
@@ -274,7 +203,7 @@ class ViewTask:
         distance = nearest + (furthest - nearest) * draw.uniform(size) ** 1.5
         true, detected, confidence = self._detections(x, tilt, distance, generator)
         views = project(self._rotations, x[:, None])  # (B, V, T, P, 2)
-        n = 1 + (draw.uniform(size).sqrt() * self.schedule.steps).long().clamp(max=self.schedule.steps - 1)
+        n = self._timesteps(size, draw)
         noise3d = draw.normal(*x.shape)
         noisy = self.schedule.add_noise(views, n, project(self._rotations, noise3d[:, None]))
         return {"views": views, "input": true, "detected": detected, "frames": frames, "noisy": noisy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from mvlift_training.checkpoints import all_finite, weights_digest
 from mvlift_training.config import ConfigError, TrainConfig, plain
 from mvlift_training.console import stderr_console
 from mvlift_training.motion_data import MotionWindows, file_digest, load_sequences
+from mvlift_training.motion_library import MotionLibrary
 from mvlift_training.runtime import export_provenance, fabric_for, fresh_network, trained_network, uses_bfloat16
 from mvlift_training.stage1 import LineTask
 from mvlift_training.stage2 import lift_sequences
 from mvlift_training.stage3 import build_library
-from mvlift_training.stage4 import MotionLibrary, ViewTask
+from mvlift_training.stage4 import ViewTask
 from mvlift_training.train_progress import TrainProgress
 from mvlift_training.trainer import train
 from mvlift_training.warm_start import start_from_base, start_from_line
@@ -158,9 +160,9 @@ def stage3(config: TrainConfig, number: int = 1) -> None:
 
 
 def _view_task(config: TrainConfig, subject: Subject, library: MotionLibrary) -> ViewTask:
-    o = config.stage4
-    return ViewTask(library, subject, CosineSchedule(), config.noise, o.limb_spread, o.elevation, o.roll, o.distance,
-                    o.perspective, o.size_error, o.turn, o.azimuths, o.input_weight, o.camera_weight)  # fmt: skip
+    names = {f.name for f in dataclasses.fields(ViewTask)}
+    options = {name: value for name, value in vars(config.stage4).items() if name in names}
+    return ViewTask(library, subject, CosineSchedule(), config.noise, **options)
 
 
 def _motions_file(config: TrainConfig, number: int) -> Path:

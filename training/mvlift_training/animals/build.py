@@ -14,7 +14,7 @@ from mvlift_training.animals.footage import AnimalOptions, Footage, own_footage,
 from mvlift_training.animals.gaits import FPS
 from mvlift_training.animals.validation import write_validation
 from mvlift_training.console import failed, stderr_console
-from mvlift_training.stage4 import write_motion_library
+from mvlift_training.motion_library import write_motion_library
 
 __all__ = ["build", "main"]
 

@@ -19,7 +19,7 @@ from mvlift_training.console import failed, stderr_console
 from mvlift_training.interaction.boxes import Scene, make_scene
 from mvlift_training.interaction.footage import filmed
 from mvlift_training.interaction.people import lift_people
-from mvlift_training.stage4 import bones_to_keypoints, write_motion_library
+from mvlift_training.motion_library import bones_to_keypoints, write_motion_library
 
 __all__ = ["InteractionOptions", "build", "main", "varied"]
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mvlift_training.motion_data import SequenceSet, load_sequences
-from mvlift_training.stage4 import write_motion_library
+from mvlift_training.motion_library import write_motion_library
 
 __all__ = ["lift_people"]
 
