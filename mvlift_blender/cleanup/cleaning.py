@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.kinematics.quaternions import continuous, slerp
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
@@ -16,7 +17,6 @@ from ..motion.feet import FootOptions, eased, planted, supports
 from ..motion.floor import floor_offsets
 from ..motion.limbs import reached
 from ..motion.rig_data import rig_data
-from ..motion.rotations import continuous, slerp
 from ..motion.soles import Soles, resting, slide, sole_points, soles_of
 from ..motion.thinning import thin_motion
 from ..motion.timing import resample_values

@@ -8,9 +8,9 @@ from typing import Any
 import bpy
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.kinematics.quaternions import continuous, slerp
 from mvlift.typing import F64
 
-from ..motion.rotations import continuous, slerp
 from ..retargeting.rig_cleanup import rig_record
 from ..scene.animation import current_curves
 from ..scene.kept_keys import remember_keys

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import MvliftError
+from mvlift.kinematics.quaternions import conjugate, from_matrix, multiply, to_vector
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 
 from ..motion.curves import MotionCurves
 from ..motion.rig_data import rig_data
-from ..motion.rotations import conjugate, from_matrix, multiply, to_vector
 from ..retargeting.detect import candidates
 from ..retargeting.rig import shape_of
 from ..scene.frame_rate import scene_fps

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, from_matrix, multiply, rotate, to_matrix
 from mvlift.typing import F64
 
-from ..motion.rotations import conjugate, from_matrix, multiply, rotate, to_matrix
 from ..retargeting.rest import heading
 
 __all__ = ["ROOT", "root_path"]

@@ -10,9 +10,9 @@ from typing import Any, Final
 import bpy
 import numpy as np
 from mathutils import Matrix
+from mvlift.kinematics.quaternions import continuous, from_matrix
 from mvlift.typing import F64
 
-from ..motion.rotations import continuous, from_matrix
 from ..retargeting.detect import detect
 from ..retargeting.rig import shape_of
 from ..scene.animation import assign_action, current_curves, new_curves

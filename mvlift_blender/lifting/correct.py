@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from mvlift.errors import LiftError
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.kinematics.quaternions import continuous, slerp
 from mvlift.lifting.constraints import Constraints, PinConstraint, PoseConstraint
 from mvlift.lifting.options import LiftOptions
 from mvlift.lifting.subjects import get_subject
@@ -22,7 +23,6 @@ from ..exchange.motion_of import motion_of
 from ..importing.sources import clip_of_record
 from ..motion.curves import MotionCurves
 from ..motion.rig_data import bone_rotations
-from ..motion.rotations import continuous, slerp
 from ..motion.timing import resample_values
 from ..scene.animation import current_curves, selected_bones
 from ..scene.frame_rate import scene_fps

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.kinematics.quaternions import continuous, slerp
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
@@ -21,7 +22,6 @@ from ..motion.curves import MotionCurves
 from ..motion.doubts import find_doubts
 from ..motion.limbs_mask import limb_mask
 from ..motion.rig_data import bone_rotations
-from ..motion.rotations import continuous, slerp
 from ..motion.timing import resample_rotations, resample_values
 from ..motion.weights import blend_weights
 from ..scene.motion_curves import rest_skeleton

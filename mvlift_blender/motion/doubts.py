@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from mvlift.kinematics.quaternions import from_vector
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 from numpy.typing import NDArray
-
-from .rotations import from_vector
 
 __all__ = ["KINDS", "Doubt", "DoubtKind", "find_doubts", "frame_confidence", "frame_error", "merged_runs"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from mvlift.kinematics.quaternions import continuous, from_vector, multiply, shortest_arc, to_vector
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .limbs import reached
-from .rotations import continuous, from_vector, multiply, shortest_arc, to_vector
 from .skeleton import RestSkeleton
 from .soles import Soles, sole_points
 from .weights import any_of, runs_of, smoothed

@@ -1,17 +1,21 @@
-"""Two-bone inverse kinematics by the law of cosines, over all frames at once."""
+"""Two-bone inverse kinematics on a skeleton's limbs, over all frames at once."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
+from mvlift.kinematics.chains import two_bone_rotations
+from mvlift.kinematics.quaternions import continuous, from_matrix, multiply, rotate
 from mvlift.typing import F64
 
-from .rotations import continuous, from_vector, multiply, rotate, shortest_arc
 from .skeleton import RestSkeleton
 
 __all__ = ["reached"]
 
 
-_STRETCH = 0.9995  # of a limb's full length: a little bend keeps the knee from snapping
+_MAX_REACH: Final = 0.9995
+"""Share of a limb's length to which it stretches: a little bend keeps the knee from snapping."""
 
 
 def reached(
@@ -41,44 +45,15 @@ def reached(
     rows = np.linalg.norm(targets - c, axis=-1) > 1e-7
     if not rows.any():
         return rotations
-    hinge = _hinge(a, b, c, turns[:, middle])
-    bend = _bend(a, b, c, targets, hinge)
-    bent = b + rotate(bend, c - b)
-    swing = shortest_arc(bent - a, targets - a)
+    hinge = rotate(turns[:, middle], np.array([1.0, 0.0, 0.0]))  # of a straight limb: its bone's X axis
+    pole = np.cross(c - a, hinge)
+    swing, bend = (from_matrix(m) for m in two_bone_rotations(a, b, c, targets, pole, _MAX_REACH))
     turned = rotations.copy()
-    high = multiply(swing, turns[:, upper])
-    low = multiply(swing, multiply(bend, turns[:, middle]))
-    end = turns[:, joint] if keep_turn else multiply(swing, multiply(bend, turns[:, joint]))
+    high, low = multiply(swing, turns[:, upper]), multiply(bend, turns[:, middle])
+    end = turns[:, joint] if keep_turn else multiply(bend, turns[:, joint])
     above = skeleton.parents[upper]
     turned[:, upper] = skeleton.local(upper, high, turns[:, above] if above >= 0 else high)
     turned[:, middle] = skeleton.local(middle, low, high)
     turned[:, joint] = skeleton.local(joint, end, low)
     turned[~rows] = rotations[~rows]
     return continuous(turned)
-
-
-def _hinge(a: F64, b: F64, c: F64, turn: F64) -> F64:
-    """(T, 3) unit axis about which the limb bends: across its plane, or the bone's X axis where it is straight."""
-    axis = np.cross(b - a, c - b)
-    length = np.linalg.norm(axis, axis=-1, keepdims=True)
-    straight = length < 0.02 * np.linalg.norm(b - a, axis=-1, keepdims=True) * np.linalg.norm(
-        c - b, axis=-1, keepdims=True
-    )
-    bone_axis = rotate(turn, np.broadcast_to([1.0, 0.0, 0.0], axis.shape))
-    along = c - a
-    along = along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-9)
-    bone_axis = bone_axis - (bone_axis * along).sum(-1, keepdims=True) * along
-    bone_axis = bone_axis / np.maximum(np.linalg.norm(bone_axis, axis=-1, keepdims=True), 1e-9)
-    return np.where(straight, bone_axis, axis / np.maximum(length, 1e-12))
-
-
-def _bend(a: F64, b: F64, c: F64, targets: F64, hinge: F64) -> F64:
-    """(T, 4) turn of the lower bone about the hinge that gives the limb the length to the target."""
-    upper, lower = np.linalg.norm(b - a, axis=-1), np.linalg.norm(c - b, axis=-1)
-    wanted = np.linalg.norm(targets - a, axis=-1)
-    wanted = np.clip(wanted, np.abs(upper - lower) + 1e-4, _STRETCH * (upper + lower))
-    # angle at the hinge between the continued upper bone and the lower one: 0 when straight
-    new = np.arccos(np.clip((wanted**2 - upper**2 - lower**2) / (2 * upper * lower), -1, 1))
-    along, across = (b - a) / upper[:, None], np.cross(hinge, (b - a) / upper[:, None])
-    now = np.arctan2(((c - b) * across).sum(-1), ((c - b) * along).sum(-1))
-    return from_vector((np.copysign(new, np.where(np.abs(now) < 1e-6, 1.0, now)) - now)[:, None] * hinge)

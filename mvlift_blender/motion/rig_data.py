@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, continuous, from_matrix, from_vector, multiply
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
 from numpy.typing import NDArray
-
-from .rotations import conjugate, continuous, from_matrix, from_vector, multiply
 
 __all__ = ["BoneGeometry", "Leg", "RigData", "bone_geometry", "bone_rotations", "rig_data"]
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, from_matrix, multiply, rotate
 from mvlift.typing import F64
-
-from .rotations import conjugate, from_matrix, multiply, rotate
 
 __all__ = ["RestSkeleton"]
 

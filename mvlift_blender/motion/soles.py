@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mvlift.kinematics.quaternions import rotate
 from mvlift.typing import F64
 from numpy.typing import NDArray
 
 from .rig_data import Leg
-from .rotations import rotate
 from .skeleton import RestSkeleton
 
 __all__ = ["Soles", "resting", "slide", "sole_points", "soles_of"]

@@ -7,10 +7,9 @@ from fractions import Fraction
 from typing import Literal
 
 import numpy as np
+from mvlift.kinematics.quaternions import continuous, slerp
 from mvlift.typing import F64
 from numpy.typing import NDArray
-
-from .rotations import continuous, slerp
 
 __all__ = ["RateMode", "Timing", "resample_rotations", "resample_values"]
 

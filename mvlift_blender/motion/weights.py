@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from mvlift.kinematics.quaternions import continuous
 from mvlift.typing import F64
 from numpy.typing import NDArray
-
-from .rotations import continuous
 
 __all__ = ["any_of", "blend_weights", "runs_of", "smoothed", "smoothed_rotations"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, continuous, multiply, rotate, to_matrix
 from numpy.typing import NDArray
 
-from ..motion.rotations import conjugate, continuous, multiply, rotate, to_matrix
 from .motion import Solved, TargetParts
 from .response import Control
 

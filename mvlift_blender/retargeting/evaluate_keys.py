@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from mvlift.kinematics.chains import two_bone_positions
+from mvlift.kinematics.quaternions import conjugate, continuous, from_matrix, from_vector, multiply, rotate
+from mvlift.kinematics.rotations import unit
 from numpy.typing import NDArray
 
-from ..motion.rotations import conjugate, continuous, from_matrix, from_vector, multiply, rotate
 from .bone_map import RigMap
 from .ik import carried
 from .motion import Solved, TargetParts
@@ -79,27 +81,22 @@ def _reach(
         turn = _turned(response.extra[ik.heel], heels[limb], read)
         goal = goal + rotate(turn, parts.heads[end] - parts.heads[held])
     hip = moving.heads[:, upper]
-    lengths = [_length(parts.heads[b] - parts.heads[a]) for a, b in ((upper, lower), (lower, end))]
-    way = goal - hip
-    distance = np.clip(_length(way), np.abs(lengths[0] - lengths[1]) + 1e-9, sum(lengths))
-    line = way / np.maximum(_length(way), 1e-9)
+    thigh, shin = (_length(parts.heads[b] - parts.heads[a]) for a, b in ((upper, lower), (lower, end)))
     pole = response.extra.get(ik.pole)
     if pole is None:
         front = rotate(_turns_above(parts.parents[upper], moving), parts.heads[lower] - parts.heads[upper])
     else:
+        line = unit(goal - hip)
         front = _carried_control(pole, parts, moving, _step(pole, read)) - hip
         front = rotate(_about(line, response.bends[limb].turned), _across(front, line))
-    side = _across(front, line)
-    side = side / np.maximum(_length(side), 1e-9)
-    cosine = np.clip((lengths[0] ** 2 + distance**2 - lengths[1] ** 2) / (2 * lengths[0] * distance), -1, 1)
-    knee = hip + lengths[0] * (cosine * line + np.sqrt(1 - cosine**2) * side)
-    hinge = np.cross(line, side)
+    knee, ankle = two_bone_positions(hip, goal, thigh, shin, front, max_reach=1.0)
+    hinge = np.cross(goal - hip, front)
     rest_hinge = _rest_hinge(response, pole, response.bends[limb].turned, (upper, lower, end))
-    for i, a, b in ((upper, hip, knee), (lower, knee, hip + distance * line)):
+    for i, a, b in ((upper, hip, knee), (lower, knee, ankle)):
         rest = parts.heads[lower if i == upper else end] - parts.heads[i]
         moving.turns[:, i] = continuous(multiply(_frame(b - a, hinge), conjugate(_frame(rest, rest_hinge))))
     moving.turns[:, end] = turn
-    moving.heads[:, lower], moving.heads[:, end] = knee, hip + distance * line
+    moving.heads[:, lower], moving.heads[:, end] = knee, ankle
 
 
 def _held(control: Control, held: int, parts: TargetParts, moving: Solved, read: Reader) -> tuple[Array, Array]:

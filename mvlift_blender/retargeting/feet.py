@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from mvlift.kinematics.chains import bend_side, two_bone_positions
+from mvlift.kinematics.quaternions import multiply, rotate, shortest_arc
 from numpy.typing import NDArray
 
-from ..motion.rotations import multiply, rotate, shortest_arc
 from .motion import Solved, SourceMotion, TargetParts, forward
 from .rest import Parts, ankle_height, ankle_step, facing, heading
 from .roles import SIDES, key, legs, split_key
@@ -290,32 +291,13 @@ def two_bone(
         straight: a leg that is straight already may stay so; the solvers of control rigs need bent ones.
     """
     upper, lower = _length(knee - hip), _length(end - knee)
-    way = goal - hip
-    old = end - hip
-    longest = _STRETCH * (upper + lower)
+    reach = np.full_like(upper, _STRETCH)
     if straight:
-        longest = np.maximum(longest, _length(old))
-    distance = np.clip(_length(way), np.abs(upper - lower) * 1.001 + 1e-6, longest)
-    along = way / np.maximum(_length(way), 1e-9)
-    arc = shortest_arc(old, along)
-    bent = rotate(arc, _across(knee - hip, old / np.maximum(_length(old), 1e-9)))
-    size = _length(bent)
-    spare = _across(rotate(arc, front), along)
-    spare = spare / np.maximum(_length(spare), 1e-9)
-    # near straight, the knee's side fades over to the front
-    share = np.clip(size / (0.02 * upper), 0, 1)
-    side = share * bent / np.maximum(size, 1e-9) + (1 - share) * spare
-    side = _across(side, along)
-    side = side / np.maximum(_length(side), 1e-9)
-    cosine = (upper**2 + distance**2 - lower**2) / (2 * upper * distance)
-    new_knee = hip + upper * (cosine * along + np.sqrt(np.maximum(1 - cosine**2, 0)) * side)
-    new_end = hip + distance * along
+        reach = np.maximum(reach, _length(end - hip) / np.maximum(upper + lower, 1e-12))
+    side = bend_side(hip, knee, end, goal, front)
+    new_knee, new_end = two_bone_positions(hip, goal, upper, lower, side, reach)
     return shortest_arc(knee - hip, new_knee - hip), shortest_arc(end - knee, new_end - new_knee)
 
 
 def _length(v: Array) -> Any:
     return np.linalg.norm(v, axis=-1, keepdims=True)
-
-
-def _across(v: Array, axis: Array) -> Array:
-    return v - (v * axis).sum(-1, keepdims=True) * axis

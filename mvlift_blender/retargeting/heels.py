@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, continuous, multiply
 from numpy.typing import NDArray
 
-from ..motion.rotations import conjugate, continuous, multiply
 from .bone_map import RigMap
 from .channels import Channel, rotation, rotation_channel
 from .motion import Solved

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from mvlift.kinematics.quaternions import from_vector, rotate
 from numpy.typing import NDArray
 
-from ..motion.rotations import from_vector, rotate
 from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from mvlift.kinematics.quaternions import continuous, rotate, slerp
 from numpy.typing import NDArray
 
-from ..motion.rotations import continuous, rotate, slerp
 from .rest import Parts, same_finger_joint
 from .roles import FINGERS, split_key
 

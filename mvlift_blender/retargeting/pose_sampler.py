@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mvlift.kinematics.quaternions import from_matrix, multiply
 from numpy.typing import NDArray
 
-from ..motion.rotations import from_matrix, multiply
 from .rig import world_matrix
 
 __all__ = ["PoseSampler"]

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 from mathutils import Quaternion
+from mvlift.kinematics.quaternions import conjugate, multiply, rotate, to_vector
 from numpy.typing import NDArray
 
-from ..motion.rotations import conjugate, multiply, rotate, to_vector
 from .bone_map import IkLimb, RigMap, Setting
 from .ground import ground_under
 from .motion import TargetParts

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
+from mvlift.kinematics.quaternions import continuous, from_matrix, multiply, rotate, shortest_arc
 from numpy.typing import NDArray
 
-from ..motion.rotations import continuous, from_matrix, multiply, rotate, shortest_arc
 from .roles import FINGERS, LEFT, RIGHT, SIDES, key, legs, roles, split_key
 
 __all__ = [

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import bpy
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, continuous, multiply
 from numpy.typing import NDArray
 
 from ..motion.curves import MotionCurves
 from ..motion.rig_data import Leg
-from ..motion.rotations import conjugate, continuous, multiply
 from ..motion.skeleton import RestSkeleton
 from ..scene.animation import Curves, current_curves
 from ..scene.motion_curves import editable_curves

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 from mvlift.errors import MvliftError
+from mvlift.kinematics.quaternions import continuous, from_vector, multiply, rotate
 from numpy.typing import NDArray
 
-from ..motion.rotations import continuous, from_vector, multiply, rotate
 from .feet import plant_feet
 from .motion import Solved, SourceMotion, TargetParts, forward
 from .rest import Directions, alignments, ankle_step, facing, heading, leg_ratio, over_legs

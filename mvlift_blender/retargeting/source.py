@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from mvlift.kinematics.quaternions import conjugate, continuous, from_matrix, multiply, rotate
 from numpy.typing import NDArray
 
-from ..motion.rotations import conjugate, continuous, from_matrix, multiply, rotate
 from ..scene.animation import Curves, current_curves
 from ..scene.keyframes import location_path, rotation_path
 from ..scene.motion_curves import read_bone_curves

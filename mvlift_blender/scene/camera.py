@@ -11,10 +11,10 @@ from typing import Any, Final
 import bpy
 import numpy as np
 from mathutils import Matrix
+from mvlift.kinematics.quaternions import continuous, from_matrix
 from mvlift.motion import Camera
 from mvlift.typing import F32, F64
 
-from ..motion.rotations import continuous, from_matrix
 from ..motion.timing import Timing, resample_rotations, resample_values
 from .animation import current_curves, new_curves
 

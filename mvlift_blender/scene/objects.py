@@ -9,11 +9,11 @@ from typing import Any, Final
 import bpy
 import numpy as np
 from mvlift.errors import LiftError
+from mvlift.kinematics.quaternions import continuous
 from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.motion import ObjectMotion
 from mvlift.typing import F64
 
-from ..motion.rotations import continuous
 from ..motion.timing import Timing, resample_rotations, resample_values
 from .animation import Curves, new_curves
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from mvlift.kinematics.quaternions import from_matrix, to_vector
 from mvlift.motion import Camera, LiftedMotion
 
 from mvlift_blender.motion.rig_data import rig_data
-from mvlift_blender.motion.rotations import from_matrix, to_vector
 
 _ROWS = """
 pelvis - 0 0 0 | pelvis0 pelvis .05 0 .01 | spine pelvis0 .08 0 .02 | spine0 spine .09 0 .01 | spine1 spine0 .09 0 0

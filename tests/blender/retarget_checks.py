@@ -50,7 +50,7 @@ def grounded_walk(frames: int = 60):
         shin = (root @ (rest[ankle] - rest[knee])[:, None])[..., 0]
         front = np.broadcast_to([1.0, 0, 0], down.shape)
         thigh, calf = two_bone(start, start + down, start + down + shin, goal, front)
-        from mvlift_blender.motion.rotations import to_matrix
+        from mvlift.kinematics.quaternions import to_matrix
 
         G_hip = to_matrix(thigh) @ root
         G_knee = to_matrix(calf) @ root
@@ -64,7 +64,7 @@ def grounded_walk(frames: int = 60):
 
 
 def _log(R):
-    from mvlift_blender.motion.rotations import from_matrix, to_vector
+    from mvlift.kinematics.quaternions import from_matrix, to_vector
 
     return to_vector(from_matrix(R))
 

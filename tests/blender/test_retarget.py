@@ -6,6 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from mvlift.errors import MvliftError
+from mvlift.kinematics.quaternions import from_vector, multiply, to_vector
 from retarget_checks import (
     SEGMENTS,
     action_print,
@@ -20,7 +21,6 @@ from retarget_checks import (
 from rig_tables import TABLES
 from rigs import STYLES, Style, build
 
-from mvlift_blender.motion.rotations import from_vector, multiply, to_vector
 from mvlift_blender.retargeting.batch import actions_of, retarget_many
 from mvlift_blender.retargeting.retarget import RetargetOptions, retarget
 from mvlift_blender.retargeting.rig import detect_rig, shape_of

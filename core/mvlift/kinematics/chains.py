@@ -12,6 +12,7 @@ from mvlift.typing import F64
 
 __all__ = [
     "MAX_REACH",
+    "bend_side",
     "blend_skinning",
     "forward_kinematics",
     "two_bone_positions",
@@ -72,7 +73,7 @@ def blend_skinning(weights: F64, rest_points: F64, rest_joints: F64, world: F64,
 
 
 def two_bone_positions(
-    start: F64, goal: F64, upper: F64 | float, lower: F64 | float, pole: F64, max_reach: float = MAX_REACH
+    start: F64, goal: F64, upper: F64 | float, lower: F64 | float, pole: F64, max_reach: F64 | float = MAX_REACH
 ) -> tuple[F64, F64]:
     """Middle and end of a two-bone limb whose end reaches for a goal, by the law of cosines.
 
@@ -81,7 +82,7 @@ def two_bone_positions(
         goal: (T, 3) for the end; the end stops on the line to a goal that is out of reach.
         upper, lower: lengths of the bones, (T, 1) or one for all.
         pole: (T, 3) direction to which the middle bends.
-        max_reach: share of the limb's length to which it is stretched at most.
+        max_reach: share of the limb's length to which it is stretched at most, (T, 1) or one for all.
 
     Returns:
         Middle and end, each (T, 3); both bones keep their lengths.
@@ -96,27 +97,43 @@ def two_bone_positions(
     return np.asarray(middle), np.asarray(start + distance * along)
 
 
-def two_bone_rotations(start: F64, middle: F64, end: F64, goal: F64, pole: F64) -> tuple[F64, F64]:
+def bend_side(start: F64, middle: F64, end: F64, goal: F64, pole: F64) -> F64:
+    """(T, 3) unit directions to which a limb bends that reaches for a goal: the side on which it bends now.
+
+    Args:
+        start, middle, end: (T, 3) joints now.
+        goal: (T, 3) for the end.
+        pole: (T, 3) direction to which a straight limb bends; near straight, the side fades over to it.
+    """
+    along = unit(goal - start)
+    swing = rotation_between(end - start, along)
+    chord = unit(end - start)
+    bent = np.einsum("tab,tb->ta", swing, _across(middle - start, chord))
+    size = _norm(bent)
+    spare = unit(_across(np.einsum("tab,tb->ta", swing, pole), along))
+    share = np.clip(size / (0.02 * _norm(middle - start)), 0, 1)
+    return unit(_across(share * bent / np.maximum(size, 1e-9) + (1 - share) * spare, along))
+
+
+def two_bone_rotations(
+    start: F64, middle: F64, end: F64, goal: F64, pole: F64, max_reach: F64 | float = MAX_REACH
+) -> tuple[F64, F64]:
     """World rotations that bring the end of a two-bone limb to a goal; the middle joint bends to the side it does now.
 
     Args:
         start, middle, end: (T, 3) joints now (hip, knee, ankle or shoulder, elbow, wrist).
         goal: (T, 3) for the end; what is out of reach is approached.
         pole: (T, 3) direction to which a straight limb bends.
+        max_reach: see ``two_bone_positions``.
 
     Returns:
         (T, 3, 3) turn of the first bone and of the second one, each to be multiplied from the left to its bone's world
         rotation. The first one already turns the bend along, so that no bone twists about itself more than it must.
     """
+    along = unit(goal - start)
+    side = bend_side(start, middle, end, goal, pole)
     upper, lower = _norm(middle - start), _norm(end - middle)
-    along = (goal - start) / np.maximum(_norm(goal - start), 1e-9)
-    swing = rotation_between(end - start, along)
-    bent = _across(np.einsum("tab,tb->ta", swing, middle - start), along)
-    size = _norm(bent)
-    spare = unit(_across(np.einsum("tab,tb->ta", swing, pole), along))
-    share = np.clip(size / (0.02 * upper), 0, 1)  # near straight, the bend's side fades over to the pole
-    side = unit(_across(share * bent / np.maximum(size, 1e-9) + (1 - share) * spare, along))
-    joint, reached = two_bone_positions(start, goal, upper, lower, side)
+    joint, reached = two_bone_positions(start, goal, upper, lower, side, max_reach)
     first = _plane_rotation(middle - start, _normal(middle - start, end - middle, pole), joint - start, along, side)
     turned = np.einsum("tab,tb->ta", first, end - middle)
     second = rotation_between(turned, reached - joint) @ first
