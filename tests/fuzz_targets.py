@@ -21,7 +21,7 @@ from mvlift import models
 from mvlift.amass import load_amass
 from mvlift.bodies import model, pose_prior
 from mvlift.bodies.kinematic_model import get_kinematic_model
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.pose_prior import load_prior
 from mvlift.cameras.reading import read_camera_track
 from mvlift.commands.batch.planning import plan_tasks

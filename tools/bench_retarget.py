@@ -22,8 +22,8 @@ def long_rig():
     """A person whose spine, neck and tail-like chains bring the mapped bones to 60."""
     from rigs import build
 
-    from mvlift_blender.retargeting.bone_map import RigMap
     from mvlift_blender.retargeting.rig import detect_rig
+    from mvlift_blender.retargeting.rig_map import RigMap
 
     armature = build("mixamo")
     rig = detect_rig(armature)

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import mvlift
 import numpy as np
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.skeletons import default_human_skeleton_with_fingers
 from mvlift.cameras.track import CameraTrack
 from mvlift.cameras.writing import save_track

@@ -19,7 +19,7 @@ from mvlift.errors import MvliftError
 from .rig_files import RIG_SUFFIXES, open_rig, split_rig
 
 if TYPE_CHECKING:
-    from ..retargeting.bone_map import RigMap
+    from ..retargeting.rig_map import RigMap
 
 __all__ = ["Retarget", "run_retarget", "with_every_rig"]
 

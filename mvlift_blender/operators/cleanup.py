@@ -7,8 +7,9 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 from mvlift.errors import LiftError
 
-from ..cleanup import cleaning
+from ..cleanup import cleaning, contacts
 from ..cleanup.curves import unit_of
+from ..cleanup.lifted import CONTACT
 from ..cleanup.repair import mix
 from ..lifting.jobs import why_busy
 from ..motion.feet import FootOptions
@@ -52,7 +53,7 @@ _feet_items: list[tuple[str, str, str]] = []
 
 def _feet(_self: Any, context: Any) -> list[tuple[str, str, str]]:
     armature = lifted_armature(context) if context is not None else None
-    names = cleaning.feet_of(armature) if armature is not None else ()
+    names = contacts.feet_of(armature) if armature is not None else ()
     _feet_items[:] = [(n, n.replace("_", " ").title(), f"The foot under {n}") for n in names] or [
         ("NONE", "None", "There is no foot")
     ]
@@ -95,7 +96,7 @@ class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
     threshold: FloatProperty(
         name="Minimum Contact",
         description="A foot is in contact with the floor from this probability on",
-        default=cleaning.CONTACT, min=0.05, max=0.95, subtype="FACTOR",
+        default=CONTACT, min=0.05, max=0.95, subtype="FACTOR",
     )  # fmt: skip
     most_travel: FloatProperty(
         name="Maximum Slide",
@@ -113,7 +114,7 @@ class MVLIFT_OT_clean_feet(_CleanUp, bpy.types.Operator):
         """Plant the feet."""
         metres = self.most_travel * unit_of(armature)
         options = FootOptions(self.mode, metres, self.blend, self.on_floor)
-        return cleaning.clean_feet(armature, options, self.threshold)
+        return contacts.clean_feet(armature, options, self.threshold)
 
 
 class MVLIFT_OT_snap_floor(_CleanUp, bpy.types.Operator):
@@ -142,7 +143,7 @@ class MVLIFT_OT_snap_floor(_CleanUp, bpy.types.Operator):
 
     def clean(self, _context: Any, armature: Any) -> str:
         """Move the root."""
-        return cleaning.snap_floor(armature, self.drift, self.period, self.strength)
+        return contacts.snap_floor(armature, self.drift, self.period, self.strength)
 
 
 class MVLIFT_OT_set_contact(_CleanUp, bpy.types.Operator):
@@ -174,9 +175,9 @@ class MVLIFT_OT_set_contact(_CleanUp, bpy.types.Operator):
         """Change the contacts, and clean."""
         armature = lifted_armature(context)
         try:
-            said = cleaning.set_contact(armature, self.foot, (self.first, self.last), self.rests, self.fade)
+            said = contacts.set_contact(armature, self.foot, (self.first, self.last), self.rests, self.fade)
             if self.clean:
-                said = f"{said}. {cleaning.clean_feet(armature, FootOptions('AUTO', 0.3 * unit_of(armature), 4, True))}"
+                said = f"{said}. {contacts.clean_feet(armature, FootOptions('AUTO', 0.3 * unit_of(armature), 4, True))}"
         except Exception as error:
             return report_error(self, context, error, "setting a contact")
         self.report({"INFO"}, said)

@@ -9,8 +9,8 @@ from typing import Any
 from mvlift.errors import MvliftError
 
 from ..scene.animation import assign_action, current_curves, curves_of
-from .bone_map import RigMap
 from .retarget import Retargeted, RetargetOptions, retarget
+from .rig_map import RigMap
 from .rig_state import restore_state, take_state
 
 __all__ = ["actions_of", "retarget_many"]

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from .bone_map import RigMap
 from .detect import LEAST_CONFIDENCE
 from .holds import Hold, hold_notes, holds_of, silence_drivers
 from .recognition.checks import problem_of
 from .rig import shape_of, world_matrix
+from .rig_map import RigMap
 from .solve import RetargetError
 
 __all__ = ["check_transform", "prepared", "usable"]

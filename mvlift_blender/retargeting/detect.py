@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from mvlift.errors import MvliftError
 
-from .bone_map import MapFile, RigMap, read_maps
+from .bone_map import read_maps
 from .recognition.bodies import Body
 from .recognition.checks import problem_of
 from .recognition.fingers import find_fingers
@@ -20,6 +20,7 @@ from .recognition.kinds import not_supported
 from .recognition.names import BoneName, normal_forms, parse_names
 from .recognition.scores import name_scores, without_false_ends
 from .recognition.words import best_body
+from .rig_map import MapFile, RigMap
 from .roles import FINGERS, LEFT, RIGHT, key, legs, roles, split_key
 from .shape import RigShape
 from .structure import map_by_structure

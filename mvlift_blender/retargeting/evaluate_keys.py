@@ -13,10 +13,10 @@ from mvlift.kinematics.quaternions import conjugate, continuous, from_matrix, fr
 from mvlift.kinematics.rotations import unit
 from numpy.typing import NDArray
 
-from .bone_map import RigMap
 from .ik import carried
 from .motion import Solved, TargetParts
 from .response import Control, RigResponse
+from .rig_map import RigMap
 from .roles import limb_keys, toe_key
 
 __all__ = ["Reader", "evaluate_keys", "quaternions"]

@@ -9,11 +9,11 @@ import numpy as np
 from mvlift.kinematics.quaternions import conjugate, continuous, multiply
 from numpy.typing import NDArray
 
-from .bone_map import RigMap
 from .channels import Channel, rotation, rotation_channel
 from .motion import Solved
 from .pose_sampler import PoseSampler
 from .response import RigResponse, all_settings, on_ik
+from .rig_map import RigMap
 from .rig_state import as_it_was
 from .roles import limb_keys
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from ..scene.animation import current_curves
-from .bone_map import RigMap
 from .channels import Channel
+from .rig_map import RigMap
 
 __all__ = ["Hold", "hold_channels", "hold_notes", "holds_of", "release", "silence_drivers"]
 

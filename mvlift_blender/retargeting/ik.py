@@ -9,10 +9,10 @@ import numpy as np
 from mvlift.kinematics.quaternions import from_vector, rotate
 from numpy.typing import NDArray
 
-from .bone_map import RigMap
 from .channels import Channel, constant, location, rotation, rotation_channel
 from .motion import Solved, TargetParts
 from .response import Bend, Control
+from .rig_map import RigMap
 from .roles import limb_keys, toe_key
 
 __all__ = ["carried", "ik_channels", "limbs_with_ik", "setting_channels"]

@@ -9,7 +9,8 @@ from typing import Any, Final
 from ..motion.timing import Timing
 from ..scene.animation import current_curves
 from ..scene.record import write_plain_record
-from .bone_map import BoneMapError, RigMap, map_data, rig_of_data
+from .bone_map import BoneMapError, map_data, rig_of_data
+from .rig_map import RigMap
 
 __all__ = ["RigRecord", "read_rig_record", "write_rig_record"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .bone_map import RigMap
 from .detect import how_sure
+from .rig_map import RigMap
 from .roles import SIDES, key, roles
 
 __all__ = ["refused_report", "report_text", "rig_report"]

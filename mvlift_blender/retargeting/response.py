@@ -15,11 +15,11 @@ from mathutils import Quaternion
 from mvlift.kinematics.quaternions import conjugate, multiply, rotate, to_vector
 from numpy.typing import NDArray
 
-from .bone_map import IkLimb, RigMap, Setting
 from .ground import ground_under
 from .motion import TargetParts
 from .pose_sampler import PoseSampler
 from .rig import world_matrix
+from .rig_map import IkLimb, RigMap, Setting
 from .roles import key, legs, limb_keys, roles, split_key
 from .solve import RetargetError
 

@@ -12,7 +12,6 @@ from ..motion.timing import Timing
 from ..scene.frame_rate import scene_fps
 from ..scene.preserve import undone_on_failure
 from .bake import ResultMode, bake
-from .bone_map import RigMap
 from .channels import Channel, fk_channels
 from .checks import prepared, usable
 from .heels import heel_channels, heel_turns
@@ -23,6 +22,7 @@ from .override import editable
 from .record import RigRecord, write_rig_record
 from .response import RigResponse, all_settings, measure_response
 from .rig import detect_rig
+from .rig_map import RigMap
 from .rig_state import as_it_was
 from .roles import FINGERS, limb_keys, split_key, toe_key
 from .solve import RetargetError, RootMode, SolveOptions, solve

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bone_map import MapFile, RigMap
 from .detect import recognise
 from .rest import Parts
+from .rig_map import MapFile, RigMap
 from .shape import RigShape
 
 __all__ = ["detect_rig", "ordered_bones", "rest_parts", "shape_of", "world_matrix"]

@@ -17,7 +17,7 @@ from ..motion.rig_data import Leg
 from ..motion.skeleton import RestSkeleton
 from ..scene.animation import Curves, current_curves
 from ..scene.motion_curves import editable_curves
-from .bone_map import RigMap, shipped_maps
+from .bone_map import shipped_maps
 from .channels import Channel
 from .evaluate_keys import Reader, evaluate_keys
 from .heels import heel_channels, heel_turns
@@ -26,6 +26,7 @@ from .motion import Solved
 from .record import RigRecord, read_rig_record
 from .response import RigResponse, all_settings, measure_response
 from .retarget import motion_channels
+from .rig_map import RigMap
 from .rig_state import as_it_was
 from .solve import with_root
 from .thin_keys import thin_rig

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..scene.animation import assign_action, slot_name
-from .bone_map import Setting
+from .rig_map import Setting
 
 __all__ = ["RigState", "as_it_was", "restore_state", "take_state"]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ..scene.animation import Curves, current_curves
 from ..scene.keyframes import location_path, rotation_path
 from ..scene.motion_curves import read_bone_curves
-from .bone_map import RigMap
 from .motion import SourceMotion
 from .rig import rest_parts, world_matrix
+from .rig_map import RigMap
 from .solve import RetargetError
 
 __all__ = ["sample_source"]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .bone_map import RigMap
+from .rig_map import RigMap
 from .roles import LEFT, RIGHT, key
 from .shape import RigShape
 

@@ -11,9 +11,10 @@ import bpy
 from mvlift.errors import MvliftError
 
 from ..settings.preferences import PACKAGE
-from .bone_map import RigMap, load_map, map_data, parse_map, read_maps, save_map
+from .bone_map import load_map, map_data, parse_map, read_maps, save_map
 from .detect import LEAST_CONFIDENCE, candidates, how_sure
 from .rig import detect_rig, shape_of
+from .rig_map import RigMap
 from .roles import SIDES, key, mirrored, ordered_keys, roles
 
 __all__ = [

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.thinning import fewest, hermite, slopes_of, thin
-from .bone_map import RigMap
 from .channels import Channel
 from .evaluate_keys import evaluate_keys
 from .response import Control, RigResponse
+from .rig_map import RigMap
 from .roles import limb_keys
 
 __all__ = ["Kept", "ThinnedRig", "thin_rig"]

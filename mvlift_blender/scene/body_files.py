@@ -26,7 +26,7 @@ def body_mesh(motion: LiftedMotion, file: Path | None = None) -> BodyMesh | None
     Raises:
         BodyFileError: the user's file cannot be used.
     """
-    from mvlift.bodies.model import load_body
+    from mvlift.bodies.loading import load_body
 
     try:
         default = "quadruped" if motion.body == "smal" else "human"
@@ -47,7 +47,7 @@ def body_mesh(motion: LiftedMotion, file: Path | None = None) -> BodyMesh | None
 
 def describe_body_file(path: str) -> tuple[bool, str]:
     """Whether a file is a body that MVLift can lift to, and what it is or why not; ("", True) for no file."""
-    from mvlift.bodies.model import load_body
+    from mvlift.bodies.loading import load_body
 
     if not path:
         return True, ""

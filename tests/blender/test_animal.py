@@ -94,12 +94,12 @@ def test_the_lifted_keypoints_cover_the_given_ones_in_the_written_camera(armatur
 
 
 def test_the_paws_of_a_dog_are_planted(armature):
-    from mvlift_blender.cleanup import cleaning
+    from mvlift_blender.cleanup import cleaning, contacts
     from mvlift_blender.cleanup.curves import read_motion_curves
     from mvlift_blender.motion.feet import FootOptions
 
     before = read_motion_curves(armature)
-    said = cleaning.clean_feet(armature, FootOptions("ALWAYS"))
+    said = contacts.clean_feet(armature, FootOptions("ALWAYS"))
     assert said.endswith("now 0.0 mm")
     after = read_motion_curves(armature)
     paw = after.skeleton.names.index("LFootBack")

@@ -11,6 +11,7 @@ from synthetic_motion import forward, walk
 from test_scene import posed
 
 from mvlift_blender.cleanup import cleaning
+from mvlift_blender.cleanup.lifted import read_lifted
 from mvlift_blender.motion.soles import resting, slide, sole_points
 from mvlift_blender.scene.animation import current_curves, select_bones
 from mvlift_blender.scene.keyframes import rotation_path
@@ -54,16 +55,16 @@ def world(armature, names=None):
 
 def soles(armature):
     """Sole points (T, L, 2, 3), and which of them the lift says rest."""
-    lifted = cleaning._read(armature)
+    lifted = read_lifted(armature)
     foot_soles = lifted.soles()
     record = lifted.record
-    return sole_points(foot_soles, *lifted.bend), resting(foot_soles, record.contacts, record.contact_names, 0.5)
+    return sole_points(foot_soles, *lifted.pose), resting(foot_soles, record.contacts, record.contact_names, 0.5)
 
 
 def test_the_skeletons_own_forward_kinematics_are_blenders(armature):
-    lifted = cleaning._read(armature)
+    lifted = read_lifted(armature)
     places = world(armature, lifted.curves.skeleton.names)
-    np.testing.assert_allclose(lifted.bend[0], places, atol=2e-5)
+    np.testing.assert_allclose(lifted.pose[0], places, atol=2e-5)
 
 
 def test_feet_that_rest_do_not_slip_and_stand_on_the_floor(armature):
@@ -82,12 +83,12 @@ def test_feet_that_rest_do_not_slip_and_stand_on_the_floor(armature):
     assert current_curves(armature).action != lifted_action
     assert lifted_action.use_fake_user
     # Blender shows the same
-    ankle = cleaning._read(armature).bend[0][:, _bone(armature, "left_ankle")]
+    ankle = read_lifted(armature).pose[0][:, _bone(armature, "left_ankle")]
     np.testing.assert_allclose(world(armature, ["left_ankle"])[:, 0], ankle, atol=2e-5)
 
 
 def _bone(armature, name):
-    return cleaning._read(armature).curves.skeleton.names.index(name)
+    return read_lifted(armature).curves.skeleton.names.index(name)
 
 
 def test_off_auto_and_always_differ(armature):
@@ -155,9 +156,9 @@ def test_smoothing_calms_by_its_strength_and_keeps_feet(armature):
 
 def test_smoothing_only_the_selected_bones(armature):
     select_bones(armature, ["left_elbow"])
-    before = cleaning._read(armature).curves
+    before = read_lifted(armature).curves
     assert bpy.ops.mvlift.smooth(strength=2.0, only_selected=True, path=False, keep_feet=False) == {"FINISHED"}
-    after = cleaning._read(armature).curves
+    after = read_lifted(armature).curves
     moved = np.abs(after.rotations - before.rotations).max((0, 2)) > 1e-5
     assert [name for name, m in zip(after.skeleton.names, moved, strict=True) if m] == ["left_elbow"]
 
@@ -187,9 +188,9 @@ def test_thinned_curves_can_be_cleaned_again(armature):
 
 
 def test_a_held_joint_keeps_its_rotation(armature):
-    before = cleaning._read(armature).curves
+    before = read_lifted(armature).curves
     assert bpy.ops.mvlift.hold_joints(joint="right_elbow", at=40, first=30, last=60, blend=5) == {"FINISHED"}
-    after, j = cleaning._read(armature).curves, _bone(armature, "right_elbow")
+    after, j = read_lifted(armature).curves, _bone(armature, "right_elbow")
     np.testing.assert_allclose(after.rotations[29:60, j], np.tile(before.rotations[39, j], (31, 1)), atol=1e-6)
     np.testing.assert_allclose(after.rotations[:23, j], before.rotations[:23, j], atol=1e-6)
     np.testing.assert_allclose(after.rotations[66:, j], before.rotations[66:, j], atol=1e-6)

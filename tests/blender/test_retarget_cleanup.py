@@ -12,7 +12,7 @@ from retarget_checks import grounded_walk, path_of, slide, source_armature
 from rigify_rigs import generated
 from rigs import build
 
-from mvlift_blender.cleanup import cleaning
+from mvlift_blender.cleanup import cleaning, contacts
 from mvlift_blender.cleanup.curves import read_motion_curves, write_motion_curves
 from mvlift_blender.exchange.importing import import_motion
 from mvlift_blender.motion.feet import FootOptions
@@ -93,7 +93,7 @@ def test_smoothing_and_feet(rig):
     after = _path(rig, ["hand.L", "foot.L"])
     shake = [np.abs(np.diff(p[:, 0], n=3, axis=0)).mean() for p in (before, after)]
     assert shake[1] < 0.3 * shake[0]
-    text = cleaning.clean_feet(rig.armature, FootOptions(mode="ALWAYS"))
+    text = contacts.clean_feet(rig.armature, FootOptions(mode="ALWAYS"))
     slips = [float(word) for word in text.replace(",", "").split() if word.replace(".", "").isdigit()]
     assert slips[1] < 0.5 * slips[0]
     assert rig.armature.animation_data.action.name != name
@@ -157,7 +157,7 @@ def test_motion_that_no_lift_made():
     result = retarget(bpy.context, source, target, RetargetOptions(SolveOptions(feet=False)))
     assert record_of(target).summary == f"Retargeted from {source.name}"
     feet = path_of(target, [result.rig.geometry_bone("foot.L")], np.arange(1, 61))[:, 0]
-    text = cleaning.clean_feet(target, FootOptions(mode="ALWAYS"))
+    text = contacts.clean_feet(target, FootOptions(mode="ALWAYS"))
     slips = [float(word) for word in text.replace(",", "").split() if word.replace(".", "").isdigit()]
     assert slips[1] < 0.5 * slips[0], text
     cleaned = path_of(target, [result.rig.geometry_bone("foot.L")], np.arange(1, 61))[:, 0]
@@ -169,7 +169,7 @@ def test_feet_of_an_import_are_cleaned(tmp_path):
     path = save_amass(_motion(), tmp_path / "walk.npz", "smplh")
     armature = import_motion(bpy.context, path, body=False).armature
     before = np.array(path_of(armature, ["left_ankle", "right_ankle"], np.arange(1, 61)))
-    text = cleaning.clean_feet(armature, FootOptions(mode="ALWAYS"))
+    text = contacts.clean_feet(armature, FootOptions(mode="ALWAYS"))
     slips = [float(word) for word in text.replace(",", "").split() if word.replace(".", "").isdigit()]
     assert slips[1] <= slips[0]
     assert np.abs(path_of(armature, ["left_ankle", "right_ankle"], np.arange(1, 61)) - before).max() < 0.1

@@ -12,15 +12,8 @@ from rigs import build
 
 from mvlift_blender.operators.retarget import why_not
 from mvlift_blender.retargeting import table
-from mvlift_blender.retargeting.bone_map import (
-    BoneMapError,
-    RigMap,
-    load_map,
-    parse_map,
-    read_maps,
-    save_map,
-    shipped_maps,
-)
+from mvlift_blender.retargeting.bone_map import BoneMapError, load_map, parse_map, read_maps, save_map, shipped_maps
+from mvlift_blender.retargeting.rig_map import RigMap
 
 pytestmark = pytest.mark.usefixtures("extension")
 

@@ -172,7 +172,7 @@ def in_view(camera, point, size):
 
 @pytest.mark.parametrize(("system", "scale", "metres"), UNITS)
 def test_clean_up_counts_in_metres(system, scale, metres):
-    from mvlift_blender.cleanup import cleaning
+    from mvlift_blender.cleanup import cleaning, contacts
 
     said = []
     for unit in ((system, scale), ("METRIC", 1.0)):
@@ -180,7 +180,7 @@ def test_clean_up_counts_in_metres(system, scale, metres):
         settings = bpy.context.scene.unit_settings
         settings.system, settings.scale_length = unit
         armature = write_motion(bpy.context, walk(40)).armature
-        said.append((cleaning.snap_floor(armature, False, 1.0), cleaning.smooth(armature, 1.0, keep_feet=False),
+        said.append((contacts.snap_floor(armature, False, 1.0), cleaning.smooth(armature, 1.0, keep_feet=False),
                      cleaning.reduce_keys(armature, 0.004)))  # fmt: skip
     assert said[0] == said[1]
 

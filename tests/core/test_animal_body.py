@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mvlift.bodies.fit import FitOptions, FitTargets, fit_body
 from mvlift.bodies.kinematic_model import KinematicModel
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.skeletons import default_quadruped_skeleton
 from mvlift.bodies.smpl_file import read_body_file
 from mvlift.errors import LiftError

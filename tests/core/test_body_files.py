@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.skeletons import default_human_skeleton
 from mvlift.bodies.smpl_file import KEYS, read_body_file
 from mvlift.errors import BodyFileError

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mvlift.bodies.model import BodyModel, load_body
+from mvlift.bodies.loading import load_body
+from mvlift.bodies.model import BodyModel
 from mvlift.bodies.pose_prior import load_prior
 from mvlift.errors import ModelError
 from mvlift.kinematics.rotations import exp_map

@@ -10,7 +10,7 @@ from mvlift.bodies.anchors import find_anchors
 from mvlift.bodies.grounding import Ground, View, find_ground, seen_speed
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.kinematics import Kinematics
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.palms import lay_palms
 from mvlift.bodies.supports import Support, seen_supports, with_supports
 from mvlift.kinematics.chains import world_rotations

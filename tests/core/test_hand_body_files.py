@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from mvlift.amass import load_amass, save_amass
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.skeletons import default_human_skeleton, default_human_skeleton_with_fingers
 from mvlift.kinematics.rotations import exp_map, log_map
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mvlift.bodies.model import BodyModel, load_body
+from mvlift.bodies.loading import load_body
+from mvlift.bodies.model import BodyModel
 from mvlift.bodies.skeletons import default_human_skeleton, default_human_skeleton_with_fingers
 from mvlift.typing import F64
 from numpy.typing import NDArray

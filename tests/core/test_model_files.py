@@ -138,7 +138,7 @@ BAD_VALUES: tuple[Any, ...] = (
 @pytest.mark.parametrize("value", BAD_VALUES, ids=range(len(BAD_VALUES)))
 @pytest.mark.parametrize("suffix", [".pkl", ".npz"])
 def test_body_files_with_a_wrong_value(tmp_path: Path, key: str, value: Any, suffix: str) -> None:
-    from mvlift.bodies.model import load_body
+    from mvlift.bodies.loading import load_body
 
     arrays, path = {**body_arrays(), key: value}, tmp_path / f"body{suffix}"
     if suffix == ".pkl":

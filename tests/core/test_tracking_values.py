@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from mvlift.filters import whittaker_smoother
 from mvlift.keypoints import cleaning
-from mvlift.keypoints.tracking import following, joining
-from mvlift.keypoints.tracking.following import distances, sizes_of
+from mvlift.keypoints.tracking import joining
+from mvlift.keypoints.tracking.distance import distances, sizes_of
+from mvlift.keypoints.tracking.state import TrackedPeople
 from mvlift.typing import F64
 
 SQUARE = np.array([[0.0, 0.0], [60.0, 0.0], [60.0, 80.0], [0.0, 80.0]])  # 100 pixels from corner to corner
@@ -30,16 +31,16 @@ def test_a_distance_is_weighted_by_both_confidences_and_clipped() -> None:
     assert sizes_of(SQUARE[None], np.ones((1, 4)))[0] == pytest.approx(100)
 
 
-def state(velocity: tuple[float, float] = (0.0, 0.0), count: int = 1) -> following._State:
+def state(velocity: tuple[float, float] = (0.0, 0.0), count: int = 1) -> TrackedPeople:
     """One person who was seen at the square in frame 10."""
     first = np.zeros(1, np.int64)
-    begun = following._State.begin(first, first, first + 10, SQUARE[None], np.ones((1, 4)), np.full(1, 100.0))
+    begun = TrackedPeople.begin(first, first, first + 10, SQUARE[None], np.ones((1, 4)), np.full(1, 100.0))
     begun.velocity[:] = velocity
     begun.count[:] = count
     return begun
 
 
-def cost(person: following._State, frame: int, points: F64, size: float = 100.0) -> float:
+def cost(person: TrackedPeople, frame: int, points: F64, size: float = 100.0) -> float:
     rows = np.zeros(1, np.int64)
     return float(person.costs(rows, rows + frame, points[None], np.ones((1, 4)), np.full(1, size))[0])
 

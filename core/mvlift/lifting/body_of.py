@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mvlift.bodies.kinematic_model import KinematicModel, get_kinematic_model
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.pose_prior import VPoserPrior, load_prior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.bodies.skeletons import (

@@ -245,7 +245,7 @@ def body_for_size(motion: LiftedMotion, file: str | None = None) -> BodySkeleton
     Raises:
         BodyFileError: the file cannot be used.
     """
-    from mvlift.bodies.model import load_body
+    from mvlift.bodies.loading import load_body
     from mvlift.bodies.skeletons import default_human_skeleton, default_quadruped_skeleton
 
     if file:

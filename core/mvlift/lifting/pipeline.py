@@ -13,7 +13,7 @@ import numpy as np
 from mvlift import version
 from mvlift.backends.choice import LoadedDenoiser, pick_backend
 from mvlift.bodies.fit import BodyFit, FitOptions, FitTargets
-from mvlift.bodies.model import load_body
+from mvlift.bodies.loading import load_body
 from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import LiftError

@@ -22,7 +22,8 @@ from mvlift.bodies.fit import BodyFit
 from mvlift.bodies.fit_start import camera_path, relative_size, starting_rotations
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.kinematics import Kinematics
-from mvlift.bodies.model import BodyModel, load_body
+from mvlift.bodies.loading import load_body
+from mvlift.bodies.model import BodyModel
 from mvlift.bodies.pose_prior import VPoserPrior, decode_pose, gram_schmidt
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.diffusion.denoiser import Denoiser

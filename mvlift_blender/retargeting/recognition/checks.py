@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..bone_map import RigMap
+from ..rig_map import RigMap
 from ..roles import SIDES, key, limbs, roles, split_key
 from ..shape import RigShape
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from mvlift.bodies.model import BodyModel, load_body
+from mvlift.bodies.loading import load_body
+from mvlift.bodies.model import BodyModel
 from mvlift.files import whole_file
 from mvlift.typing import F64
 from numpy.typing import NDArray

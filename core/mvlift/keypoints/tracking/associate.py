@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.keypoints.tracking.following import follow, follow_ids, rows_by_id, sizes_of
+from mvlift.keypoints.tracking.distance import sizes_of
+from mvlift.keypoints.tracking.following import follow, follow_ids, rows_by_id
 from mvlift.keypoints.tracking.joining import join_tracks, recover
 from mvlift.typing import F64
 

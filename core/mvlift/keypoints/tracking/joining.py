@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.keypoints.tracking.assignment import linear_sum_assignment
-from mvlift.keypoints.tracking.following import distances, frames_alike, sizes_of
+from mvlift.keypoints.tracking.distance import distances, frames_alike, sizes_of
 from mvlift.typing import F64
 
 __all__ = ["join_tracks", "recover"]
