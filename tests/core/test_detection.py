@@ -6,13 +6,16 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from mvlift.detection import DetectionOptions, detect_keypoints, is_video, probe_video
 from mvlift.detection.blazepose import search_views
 from mvlift.detection.crops import Crop, sample
-from mvlift.detection.detections_store import load_store
+from mvlift.detection.detections_store import DetectionStore, load_store
+from mvlift.detection.even_rate import frame_rate
 from mvlift.detection.overlay import write_overlay
+from mvlift.detection.people import clips_of_video
 from mvlift.detection.poses import distinct_poses
 from mvlift.detection.registry import detector_names, make_detector
 from mvlift.detection.rtmlib_detector import RtmDetector
@@ -211,9 +214,24 @@ def test_the_overlay_has_the_skeleton_where_the_keypoints_are(plain: Path, tmp_p
     assert (changed.max(0) < high + 5).all()
 
 
+def test_the_overlay_of_a_variable_rate_keeps_the_time(tmp_path: Path) -> None:
+    """The skeleton is at the square in the frames that the video has, and the film is as long as the video."""
+    times = [t for t in range(30) if t % 5 != 2]
+    video = write_video(tmp_path / "phone.mkv", [picture(t) for t in times], stamps=[40 * t for t in times])
+    clips = detect_keypoints(video, detector=DotDetector())
+    drawn = write_overlay(probe_video(video), clips, tmp_path / "drawn.mp4")
+    shown = list(open_frames(drawn))
+    np.testing.assert_allclose([f.time for f in shown], np.array(times) / 25, atol=1e-3)
+    for frame, before, t in zip(shown, open_frames(video), times, strict=True):
+        changed = np.abs(frame.image[..., :3].astype(int) - before.image[..., :3]).max(-1) > 60
+        where = np.argwhere(changed)[:, ::-1].mean(0)
+        expected = clips[0].points[t].mean(0)
+        assert np.linalg.norm(where - expected) < 12, t
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "cannot be read as a video"), (b"no video at all" * 50, "cannot be read as a video"), (None, "not there")],
+    [(b"", "is empty"), (b"no video at all" * 50, "cannot be read as a video"), (None, "not there")],
 )
 def test_what_is_no_video_is_said(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "broken.mp4"
@@ -221,6 +239,71 @@ def test_what_is_no_video_is_said(tmp_path: Path, content: bytes | None, said: s
         path.write_bytes(content)
     with pytest.raises(DetectionError, match=said):
         detect_keypoints(path, detector=DotDetector())
+
+
+def test_a_recording_that_was_broken_off_is_said(plain: Path, tmp_path: Path) -> None:
+    data, broken = plain.read_bytes(), tmp_path / "broken.mp4"
+    broken.write_bytes(data[: data.index(b"moov") - 4])
+    with pytest.raises(DetectionError, match="incomplete: a video begins, but its index is missing") as raised:
+        probe_video(broken)
+    assert "Copy it again" in str(raised.value)
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "song.mp4"), "w") as out:
+        stream = out.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with pytest.raises(DetectionError, match="holds no video"):
+        probe_video(tmp_path / "song.mp4")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "odd"),
+    [("phone.mp4", "libx265", "yuv420p10le", 0), ("edit.mov", "prores_ks", "yuv422p10le", 0),
+     ("web.webm", "libvpx-vp9", "yuv420p", 1), ("old.avi", "mpeg4", "yuv420p", 0)],
+)  # fmt: skip
+def test_codecs_depths_and_odd_sizes(tmp_path: Path, name: str, codec: str, pixels: str, odd: int) -> None:
+    frames = [picture(t)[odd:, odd:] for t in range(8)]
+    video = write_video(tmp_path / name, frames, codec=codec, pixels=pixels)
+    assert probe_video(video).image_size == (SIZE[0] - odd, SIZE[1] - odd)
+    np.testing.assert_allclose(centres(open_frames(video)), truth(8) - odd, atol=1.0)
+
+
+def test_hands_come_along_at_variable_rates(tmp_path: Path) -> None:
+    times = [t for t in range(20) if t not in (4, 9, 10, 15)]
+    video = write_video(tmp_path / "phone.mkv", [picture(t) for t in times], stamps=[40 * t for t in times])
+    clip = detect_keypoints(video, detector=DotDetector(layout="mediapipe75"))[0]
+    assert clip.hands is not None
+    assert (len(clip), len(clip.hands)) == (20, 20)
+    first = clip.layout.index("l_hand_8")
+    np.testing.assert_allclose(clip.hands.left[:, 8], clip.points[:, first], atol=1e-3)
+    np.testing.assert_array_equal(clip.hands.left_confidence[:, 8], clip.confidence[:, first])
+
+
+def test_stamps_that_stand_still_are_no_times(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "stuck.mp4", [picture(t) for t in range(FRAMES)])
+    info = probe_video(video)
+    frames = [replace(frame, time=0.0) for frame in open_frames(video)]
+    store = DetectionStore("", 17)
+    detector = DotDetector()
+    for frame in frames:
+        store.add(frame.number, frame.time, 0, detector.detect(frame), frame.scale)
+    clip = clips_of_video(store, info, detector.layout, DetectionOptions())[0]
+    assert (len(clip), clip.fps, clip.assumptions) == (FRAMES, Fraction(25), ())
+
+
+def test_a_header_that_the_stamps_contradict_is_not_believed(plain: Path) -> None:
+    """Recordings of browsers say 1000 frames a second; a slower stretch of a telephone is no other rate."""
+    info = replace(probe_video(plain), fps=Fraction(1000))
+    random = np.random.default_rng(0)
+    stamps = np.cumsum(np.where(np.arange(90) % 30 < 10, 2, 1)) / 30 + random.uniform(-0.004, 0.004, 90)
+    assert frame_rate(stamps, info, None) == Fraction(30)
+    assert frame_rate(stamps, replace(info, fps=Fraction(30000, 1001)), None) == Fraction(30000, 1001)
+    assert frame_rate(stamps, info, Fraction(48)) == Fraction(48)
+    assert frame_rate(np.arange(50) / 60, replace(info, fps=Fraction(25)), None) == Fraction(60)
 
 
 def test_a_truncated_video_gives_what_it_has(tmp_path: Path) -> None:
@@ -294,15 +377,15 @@ def test_one_person_is_delivered_once() -> None:
 
 
 def test_legs_are_no_person() -> None:
-    """A small pose along the limbs of a large one goes, a small one beside it stays."""
+    """The worse of a large pose and a small one along its limbs goes, a small one beside it stays."""
     layout = get_layout("mediapipe33")
     large = np.zeros((33, 2))
     large[:, 0] = [100 + 20 * (n[:2] == "l_") for n in layout.names]
     large[:, 1] = np.linspace(0, 300, 33)
     small = np.stack([np.where(np.arange(33) % 2, 120.0, 100.0), np.linspace(200, 300, 33)], 1)
-    for place, count in ((0.0, 1), (150.0, 2)):
+    for place, score, kept in ((0.0, [0.9, 0.8], [0]), (150.0, [0.9, 0.8], [0, 1]), (0.0, [0.72, 0.88], [1])):
         points = np.stack([large, small + np.array([place, 0])])
-        assert len(distinct_poses(points, np.ones((2, 33)), np.array([0.9, 0.8]), layout)) == count
+        assert distinct_poses(points, np.ones((2, 33)), np.array(score), layout).tolist() == kept
 
 
 def test_long_pictures_are_searched_in_squares_too() -> None:

@@ -16,6 +16,12 @@ from mvlift.typing import F64
 from numpy.typing import NDArray
 
 SIZE = (128, 136)
+_OPTIONS = {
+    "libx265": {"crf": "10", "preset": "ultrafast", "x265-params": "log-level=none"},
+    "libvpx-vp9": {"crf": "10", "b": "0", "cpu-used": "8", "deadline": "realtime"},
+    "mpeg4": {"b": "4000000"},
+}
+"""Of encoders, by name."""
 
 
 def dot_at(t: int) -> tuple[int, int]:
@@ -39,8 +45,10 @@ def write_video(
     stamps: Sequence[int] | None = None,
     aspect: Fraction | None = None,
     quarter_turn: bool = False,
+    codec: str = "libx264",
+    pixels: str = "yuv444p",
 ) -> Path:
-    """An H.264 video.
+    """A video, H.264 unless said otherwise.
 
     Args:
         path: .mp4 or .mkv.
@@ -49,11 +57,14 @@ def write_video(
         stamps: presentation time of each frame in milliseconds, for a variable rate.
         aspect: of the pixels.
         quarter_turn: players turn it by 90 degrees clockwise (.mp4 only).
+        codec: FFmpeg's name of the encoder.
+        pixels: FFmpeg's name of the pixel format.
     """
+    options = {"crf": "10", "preset": "ultrafast", "bf": "0"} if codec == "libx264" else _OPTIONS.get(codec, {})
     with av.open(str(path), "w") as out:
-        stream: Any = out.add_stream("libx264", rate=rate, options={"crf": "10", "preset": "ultrafast", "bf": "0"})
+        stream: Any = out.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv444p"
+        stream.pix_fmt = pixels
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         if stamps is not None:
@@ -82,31 +93,33 @@ def _turn_clockwise(path: Path) -> None:
 class DotDetector:
     """Finds the white square and delivers it as a person's keypoints, laid out about it."""
 
-    def __init__(self, spread: float = 15.0) -> None:
+    def __init__(self, spread: float = 15.0, layout: str = "coco17") -> None:
         self._spread = spread
+        self._layout = get_layout(layout)
         self.calls = 0
         self.resets = 0
         self._carried = 0.0
 
     @property
     def layout(self) -> Layout:
-        """COCO-17."""
-        return get_layout("coco17")
+        """COCO-17 unless said otherwise."""
+        return self._layout
 
     def offsets(self) -> F64:
-        """(17, 2) of the keypoints from the square."""
-        return np.stack([np.arange(17) % 4, np.arange(17) // 4], 1) * self._spread
+        """(J, 2) of the keypoints from the square."""
+        count = np.arange(len(self._layout.names))
+        return np.stack([count % 4, count // 4], 1) * self._spread
 
     def detect(self, frame: Frame) -> FramePoses:
         """One person where there is a white square."""
         self.calls += 1
         self._carried = 0.5 * self._carried + 1.0
-        bright = frame.image[..., :3].min(-1) > 200
+        bright, joints = frame.image[..., :3].min(-1) > 200, len(self._layout.names)
         if not bright.any():
-            return FramePoses(np.zeros((0, 17, 2)), np.zeros((0, 17)))
+            return FramePoses(np.zeros((0, joints, 2)), np.zeros((0, joints)))
         y, x = np.nonzero(bright)
         middle = np.array([x.mean(), y.mean()])
-        confidence = np.full((1, 17), min(0.4 + 0.1 * self._carried, 1.0))
+        confidence = np.full((1, joints), min(0.4 + 0.1 * self._carried, 1.0))
         return FramePoses((middle + self.offsets())[None], confidence)
 
     def reset(self) -> None:

@@ -24,6 +24,8 @@ _LEAST_CONFIDENCE: Final = 0.2
 """Mean confidence of a pose; furniture and foliage stay below."""
 _FOLLOWED_BONUS: Final = 0.05
 """Added to the score of a pose whose crop comes from the frame before."""
+_ACROSS: Final = 0.5
+"""Cosine of the angle between two bodies."""
 _SPEED_SHARE: Final = 0.6
 """Share of the last step by which a crop moves on."""
 _HAND_OF_ARM: Final = 0.4
@@ -83,6 +85,8 @@ class BlazePoseDetector:
         candidates = self._candidates(frame)
         poses = [self._pose(frame, person) for person in candidates]
         there = [i for i, pose in enumerate(poses) if _is_there(pose)]
+        followed = [poses[i].following for i in there if not candidates[i].fresh]
+        there = [i for i in there if not candidates[i].fresh or not _lies_across(poses[i].following, followed)]
         kept = [there[i] for i in self._distinct([poses[i] for i in there], [candidates[i] for i in there])]
         people = [candidates[i] for i in kept]
         joints = len(self._layout.names)
@@ -178,6 +182,11 @@ class BlazePoseDetector:
 
 def _is_there(pose: BodyPose) -> bool:
     return pose.presence >= _LEAST_PRESENCE and float(pose.confidence.mean()) >= _LEAST_CONFIDENCE
+
+
+def _lies_across(crop: Crop, others: list[Crop]) -> bool:
+    """True for a body with the hips of another one, turned across it: that one, read wrongly."""
+    return any(crops_agree(crop, other) and np.cos(crop.angle - other.angle) < _ACROSS for other in others)
 
 
 def _move_on(person: _Person, following: Crop) -> None:

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mvlift.detection.video import VideoInfo, open_frames, pyav
+from mvlift.detection.even_rate import RESAMPLED
+from mvlift.detection.video import Frame, VideoInfo, open_frames, pyav
 from mvlift.errors import DetectionError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
@@ -76,6 +77,13 @@ def _line(image: U8, a: F64, b: F64, width: float, colour: tuple[int, int, int])
     part[:] = (part + cover * (np.array(colour) - part)).astype(np.uint8)
 
 
+def _smaller(frame: Frame) -> tuple[U8, float]:
+    """A frame's picture (H, W, 3) with sides that are even, as encoders want them, and its scale."""
+    step = max(1, round(max(frame.image.shape[:2]) / _SIDE))
+    image = frame.image[::step, ::step, :3]
+    return np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]), frame.scale / step
+
+
 def write_overlay(info: VideoInfo, clips: Sequence[KeypointClip], path: Path) -> Path:
     """Write a video with the skeletons over its frames.
 
@@ -89,20 +97,24 @@ def write_overlay(info: VideoInfo, clips: Sequence[KeypointClip], path: Path) ->
     """
     av = pyav()
     rate = (clips[0].fps if clips else None) or info.fps or Fraction(30)
+    by_time = any(clip.metadata.get(RESAMPLED) for clip in clips)
     try:
         with whole_file(path) as part, av.open(str(part), "w") as out:
-            stream = None
+            stream, last = None, -1
             for frame in open_frames(info.path):
-                factor = min(1.0, _SIDE / max(frame.image.shape[:2]))
-                step = max(1, round(1 / factor))
-                image = frame.image[::step, ::step, :3]
-                image = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])
-                draw_skeletons(image, clips, frame.number, frame.scale / step)
+                number = round(frame.time * rate) if by_time else frame.number
+                if number <= last:  # two frames of the video within one step
+                    continue
+                last = number
+                image, scale = _smaller(frame)
+                draw_skeletons(image, clips, number, scale)
                 if stream is None:
                     stream = out.add_stream("libx264", rate=rate, options={"crf": "23", "preset": "veryfast"})
                     stream.height, stream.width = image.shape[:2]
                     stream.pix_fmt = "yuv420p"
-                out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+                picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+                picture.pts, picture.time_base = number, 1 / rate
+                out.mux(stream.encode(picture))
             if stream is not None:
                 out.mux(stream.encode(None))
     except (av.error.FFmpegError, OSError, ValueError) as error:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvlift.detection.detections_store import DetectionStore
+from mvlift.detection.even_rate import at_constant_rate, frame_rate, is_variable, usable_times
 from mvlift.detection.options import DetectionOptions
 from mvlift.detection.video import VideoInfo
 from mvlift.errors import DetectionError
@@ -18,38 +19,13 @@ from mvlift.keypoints.assemble import assemble
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.detections import Detections
 from mvlift.keypoints.layouts import Layout
-from mvlift.keypoints.rates import exact_rate
-from mvlift.typing import F64
 
-__all__ = ["clips_of_video", "frame_rate"]
+__all__ = ["clips_of_video"]
 
-_JITTER: Final = 0.6
-"""Time stamps may be off by so many frames before the rate counts as variable."""
-_LONGEST_STEP: Final = 0.25
-"""Seconds between two frames over which keypoints are interpolated."""
 _MOMENT: Final = 0.3
 """Seconds."""
 _SMALL: Final = 40
 """Pixels; people who are smaller are detected badly."""
-
-
-def frame_rate(times: F64, info: VideoInfo, wanted: Fraction | None) -> Fraction | None:
-    """The rate of the clips: as asked, or nominal, or from the time stamps (N,)."""
-    if wanted is not None:
-        return wanted
-    if info.fps is not None:
-        return info.fps
-    step = np.diff(times[np.isfinite(times)])
-    return exact_rate(1 / float(np.median(step))) if len(step) and np.median(step) > 0 else None
-
-
-def _is_variable(times: F64, fps: Fraction | None) -> bool:
-    """True where frames (N,) are not where a constant rate would have them."""
-    if fps is None or not np.isfinite(times).all() or len(times) < 2:
-        return False
-    steps = np.diff(times) * float(fps)
-    drift = (times - times[0]) * float(fps) - np.arange(len(times))
-    return bool(np.abs(drift).max() > _JITTER or (steps > 1 + _JITTER).any())
 
 
 def clips_of_video(
@@ -71,8 +47,9 @@ def clips_of_video(
         raise DetectionError(_nobody(info, len(store.numbers)), "Film closer, or detect with another program.")
     numbers, times = np.array(store.numbers, dtype=np.int64), np.array(store.times)
     shots = np.array(store.shots, dtype=np.int64)
-    fps = frame_rate(times, info, options.fps)
-    variable = options.fps is None and _is_variable(times, fps)
+    stamps = usable_times(times)
+    fps = frame_rate(stamps, info, options.fps)
+    variable = options.fps is None and is_variable(stamps, fps)
     notes = _notes(info, shots, numbers, variable, fps)
     clips: list[KeypointClip] = []
     for shot in np.unique(shots[rows]):
@@ -89,8 +66,8 @@ def clips_of_video(
             metadata=_facts(info, options, int(shot), int(shots.max())),
         )
         clips += assemble(detections, info.path.name, f"video ({options.detector})").clips
-    if variable and fps is not None:
-        clips = [_at_constant_rate(clip, numbers, times, fps) for clip in clips]
+    if variable and fps is not None and stamps is not None:
+        clips = [at_constant_rate(clip, numbers, stamps, fps) for clip in clips]
     ranked, passing = _without_fragments(sorted(clips, key=_rank, reverse=True))
     if passing:
         people_left_out = "1 person was" if passing == 1 else f"{passing} people were"
@@ -162,35 +139,3 @@ def _rank(clip: KeypointClip) -> float:
 def _about(clip: KeypointClip) -> Sequence[str]:
     size = _size(clip)
     return [f"Person {clip.track_id} is only {size:.0f} pixels tall: expect trembling."] if size < _SMALL else []
-
-
-def _at_constant_rate(clip: KeypointClip, numbers: NDArray[np.int64], times: F64, fps: Fraction) -> KeypointClip:
-    """The clip on a grid of equal steps from the video's first frame, interpolated in time.
-
-    Args:
-        clip: a row for each frame number of the video.
-        numbers, times: (N,) of the video's frames; seconds.
-        fps: of the result.
-    """
-    time = times[np.searchsorted(numbers, clip.frames)]
-    first, last = int(np.ceil(time[0] * fps - 0.5)), int(np.floor(time[-1] * fps + 0.5))
-    grid = np.clip(np.arange(first, last + 1) / float(fps), time[0], time[-1])
-    after = np.clip(np.searchsorted(time, grid, side="left"), 1, len(time) - 1) if len(time) > 1 else np.zeros(
-        len(grid), dtype=np.int64)  # fmt: skip
-    before = np.maximum(after - 1, 0)
-    step = np.maximum(time[after] - time[before], 1e-9)
-    share = np.clip((grid - time[before]) / step, 0, 1)[:, None, None]
-    both = (clip.seen[before] & clip.seen[after])[..., None] & (step < _LONGEST_STEP)[:, None, None]
-    nearest = np.where(share[:, 0, 0] < 0.5, before, after)
-    points = np.where(both, (1 - share) * clip.points[before] + share * clip.points[after], clip.points[nearest])
-    least = np.minimum(clip.confidence[before], clip.confidence[after])
-    close = np.abs(time[nearest] - grid) < 0.5 * _LONGEST_STEP
-    alone = np.where(close[:, None], clip.confidence[nearest], 0)
-    confidence = np.where(both[..., 0], least, alone)
-    return replace(
-        clip,
-        points=points.astype(np.float32),
-        confidence=confidence.astype(np.float32),
-        first_frame=first,
-        fps=fps,
-    )

@@ -78,8 +78,9 @@ def distinct_poses(
 ) -> NDArray[np.int64]:  # fmt: skip
     """Non-maximum suppression on poses: numbers of those that are kept, best score first.
 
-    A pose goes when it is close to a better one, left and right exchanged or not, or when it is a small one whose
-    keypoints lie along the bones of a larger one: the legs of a person detected as another person.
+    A pose goes when it is close to a better one, left and right exchanged or not. Where the keypoints of a small pose
+    lie along the bones of a larger one, the worse of the two goes: the legs of a person detected as another person, or
+    a giant stretched over a person.
 
     Args:
         points: (P, J, 2).
@@ -99,8 +100,9 @@ def distinct_poses(
         mean = np.minimum(*apart) / np.maximum(weight.sum(-1), 1e-9)
         if not (mean < SAME_POSE * np.maximum(size[i], size[others])).any():
             kept.append(int(i))
-    parts = {i for i in kept for j in kept if _is_part(i, j, points, confidence, size, bones)}
-    return np.array([i for i in kept if i not in parts], dtype=np.int64)
+    pairs = [(i, j) for i in kept for j in kept if _is_part(i, j, points, confidence, size, bones)]
+    worse = {small if score[small] < score[large] else large for small, large in pairs}
+    return np.array([i for i in kept if i not in worse], dtype=np.int64)
 
 
 def _is_part(

@@ -128,13 +128,27 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         container = av.open(str(path))
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise DetectionError(f"{path.name} cannot be read as a video ({error}).", _REMEDY) from error
+        raise DetectionError(*_why_unreadable(path, error)) from error
     with container:
         stream = next((s for s in container.streams.video if not _is_cover(s)), None)
         if stream is None or stream.codec_context is None:
             why = "no video" if stream is None else "a codec that is not known"
             raise DetectionError(f"{path.name} holds {why}.", _REMEDY)
         yield container, stream
+
+
+def _why_unreadable(path: Path, error: Exception) -> tuple[str, str]:
+    """What is wrong with a file that is no video, and what to do."""
+    if path.stat().st_size == 0:
+        return f"{path.name} is empty.", "Copy or record it again."
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    if head[4:8] == b"ftyp":  # MP4 and MOV: the index, at the end, is written when the recording stops
+        return (
+            f"{path.name} is incomplete: a video begins, but its index is missing.",
+            "Copy it again from where it was recorded; programs that repair MP4 files may help.",
+        )
+    return f"{path.name} cannot be read as a video ({getattr(error, 'strerror', None) or error}).", _REMEDY
 
 
 def _is_cover(stream: Any) -> bool:

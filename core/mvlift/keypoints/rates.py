@@ -12,7 +12,7 @@ from mvlift.errors import KeypointError
 from mvlift.safe_reading import parse_fraction
 from mvlift.typing import F64
 
-__all__ = ["checked_rate", "exact_rate", "place_by_time", "rate_of_times"]
+__all__ = ["checked_rate", "exact_rate", "grid_rate", "place_by_time", "rate_of_times"]
 
 HIGHEST: Final = 10_000
 """Frames per second of any video."""
@@ -124,7 +124,7 @@ def place_by_time(
     if (steps <= 0).mean() > 0.02 or not _is_uneven(np.diff(number[order]), steps):
         return None
     seconds = (stamp - stamp[0]) * _unit(float(np.median(steps[steps > 0])))
-    rate = fps or _grid(seconds)
+    rate = fps or grid_rate(seconds)
     if rate is None or seconds[-1] * rate > _LONGEST_GRID:
         return None
     placed = np.rint(seconds * float(rate)).astype(np.int64)
@@ -143,8 +143,12 @@ def _is_uneven(numbers: NDArray[np.int64], steps: F64) -> bool:
     return bool((np.abs(step / usual - 1) > 0.4).mean() > 0.02 and drift > 1.5 * usual)
 
 
-def _grid(seconds: F64) -> Fraction | None:
-    """The lowest usual rate on which every stamp falls close to a frame of its own; else one that keeps most apart."""
+def grid_rate(seconds: F64) -> Fraction | None:
+    """The lowest usual rate on which every stamp falls close to a frame of its own; else one that keeps most apart.
+
+    Args:
+        seconds: (N,) stamps from the first one on, not decreasing.
+    """
     for rate in _GRIDS:
         at = seconds * float(rate)
         off = np.abs(at - np.rint(at))
