@@ -1,7 +1,7 @@
 # MVLift for Blender. `make lift` lifts the bundled example; `make test` runs every check. Both set everything up first.
 PYTHON ?= python3.11
 TORCH  ?= torch==2.13.0
-EXTRAS ?= preview,training,bodies,smpl,video,camera,cluster,dev
+EXTRAS ?= preview,train,bodies,smpl,video,camera,cluster,dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready

@@ -94,7 +94,7 @@ class Lift(_LiftArguments):  # type: ignore[misc, valid-type]
     person: str = "best"
     """Which person: best, all, or a track's name."""
     weights: Path | None = None
-    """Weights of your own training (.safetensors of stage 4 or 1) instead of those that come with MVLift."""
+    """Weights of your own training (.safetensors or .onnx of stage 4 or 1) instead of those that come with MVLift."""
     object_points: Path | None = None
     """2D keypoints of the object, where they are in a file of their own (point tracks, another detector)."""
     object_shape: Path | None = None

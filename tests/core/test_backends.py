@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,12 +19,12 @@ import torch
 from mvlift.backends import choice
 from mvlift.backends.choice import Backend, pick_backend
 from mvlift.backends.onnx_graph import denoiser_graph
-from mvlift.backends.onnx_runtime import OnnxDenoiser, available_devices, load_onnx
+from mvlift.backends.onnx_runtime import OnnxDenoiser, available_devices, export_onnx, load_onnx
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError, ModelError
 from mvlift.keypoints.clip import KeypointClip
-from mvlift.models import save_denoiser
+from mvlift.models import describe_model, load_denoiser, save_denoiser
 from scenes import ROOT, WALK, tiny_network
 
 
@@ -48,7 +49,7 @@ def test_the_graph_computes_what_the_network_does(
     changes: dict[str, Any], batch: int, frames: int, outside: int
 ) -> None:
     network = tiny_network(**changes)
-    onnx = OnnxDenoiser(network.config, weights_of(network), "cpu", 1)
+    onnx = OnnxDenoiser(network.config, denoiser_graph(network.config, weights_of(network)), "cpu", 1)
     arrays = inputs(network, batch, frames, outside)
     camera = network.config.camera_head
     outputs = onnx(*arrays, with_camera=camera)
@@ -77,12 +78,48 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         denoiser_graph(network.config, {k: v for k, v in weights.items() if k != "blocks.0.table"})
     with pytest.raises(ValueError, match=r"more\.weight"):
         denoiser_graph(network.config, {**weights, "more.weight": np.zeros(3, np.float32)})
+    wrong = denoiser_graph(network.config, {**weights, "head.weight": weights["head.weight"][:, :-1]})
     with pytest.raises(ModelError, match="do not fit"):
-        OnnxDenoiser(network.config, {**weights, "head.weight": weights["head.weight"][:, :-1]}, "cpu", 1)
+        OnnxDenoiser(network.config, wrong, "cpu", 1)
     path = tmp_path / "a.safetensors"
     save_denoiser(network, CosineSchedule(), "multiview", path, {})
     with pytest.raises(ModelError, match="expected a line model"):
         load_onnx(path, "line", "cpu", 1)
+
+
+def test_an_exported_model_is_the_one_that_lifts(tmp_path: Path) -> None:
+    """16-bit weights are those of the .safetensors: the same numbers come out, and the file says what it is."""
+    network = tiny_network(camera_head=True)
+    weights, path = tmp_path / "a.safetensors", tmp_path / "a.onnx"
+    save_denoiser(network, CosineSchedule(steps=500), "multiview", weights, {"seed": 7})
+    export_onnx(weights, path)
+    assert describe_model(path) == describe_model(weights)
+    assert path.stat().st_size < 1.2 * weights.stat().st_size + 40_000
+    (exported, schedule), (built, _) = (load_onnx(p, "multiview", "cpu", 1) for p in (path, weights))
+    assert schedule.steps == 500
+    arrays = inputs(network, 2, 12, 3)
+    for a, b in zip(exported(*arrays, with_camera=True), built(*arrays, with_camera=True), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6, rtol=0)
+    with pytest.raises(ModelError, match="expected a line model"):
+        load_onnx(path, "line", "cpu", 1)
+    with pytest.raises(ModelError, match="torch does not run ONNX"):
+        load_denoiser(path, "multiview", "cpu")
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda data: data[:5000], "too early"), (lambda data: b"not a model", "not a file of the kind onnx"),
+    (lambda data: data.replace(b"mvlift", b"others"), "not weights of MVLift"), (lambda data: b"", "not weights"),
+    (lambda data: data.replace(b"timestep", b"timesteq"), "not that of a network of MVLift"),
+])  # fmt: skip
+def test_onnx_files_of_others_and_damaged_ones_are_refused(
+    tmp_path: Path, change: Callable[[bytes], bytes], message: str
+) -> None:
+    weights, path = tmp_path / "a.safetensors", tmp_path / "a.onnx"
+    save_denoiser(tiny_network(), CosineSchedule(), "multiview", weights, {})
+    export_onnx(weights, path)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ModelError, match=message):
+        load_onnx(path, "multiview", "cpu", 1)
 
 
 def test_an_architecture_that_is_not_known_is_named(tmp_path: Path) -> None:

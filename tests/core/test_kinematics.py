@@ -3,8 +3,23 @@
 import numpy as np
 import pytest
 from mvlift.kinematics import quaternions
-from mvlift.kinematics.chains import blend_skinning, forward_kinematics, two_bone_positions, two_bone_rotations
-from mvlift.kinematics.rotations import euler_zxy, exp_map, log_map, rotation_between, skew
+from mvlift.kinematics.chains import (
+    bend_side,
+    blend_skinning,
+    forward_kinematics,
+    two_bone_positions,
+    two_bone_rotations,
+)
+from mvlift.kinematics.rotations import (
+    euler_zxy,
+    exp_map,
+    log_map,
+    looking_at,
+    mean_rotation,
+    nearest_rotation,
+    rotation_between,
+    skew,
+)
 from scipy.spatial.transform import Rotation
 
 
@@ -104,6 +119,43 @@ def test_two_bones_out_of_reach_stretch_towards_the_goal() -> None:
     first, second = two_bone_rotations(start, middle, end, np.array([[5.0, 0, 0]]), np.array([[0.0, 1.0, 0.0]]))
     foot = np.einsum("tab,tb->ta", first, middle) + np.einsum("tab,tb->ta", second, end - middle)
     assert foot[0] == pytest.approx([0.999, 0, 0], abs=1e-6)
+
+
+def test_a_straight_limb_bends_to_its_pole_and_a_bent_one_to_its_own_side() -> None:
+    start, end, pole = np.zeros((3, 3)), np.tile([0.0, 0.0, -1.0], (3, 1)), np.tile([0.0, 1.0, 0.0], (3, 1))
+    aside = np.array([0.0, 0.2, 0.005])[
+        :, None
+    ]  # straight, well bent, and half of the way to 0.02 of the bone's length
+    middle = np.array([0.0, 0.0, -0.5]) + aside * [1.0, 0, 0]
+    side = bend_side(start, middle, end, end * 0.8, pole)
+    assert side[0] == pytest.approx([0, 1, 0], abs=1e-12)
+    assert side[1] == pytest.approx([1, 0, 0], abs=1e-12)
+    assert side[2] == pytest.approx([np.sqrt(0.5), np.sqrt(0.5), 0], abs=1e-4)
+    # the side turns with the limb: a goal a quarter turn away about x takes +y to +z
+    turned = bend_side(start[:1], middle[:1], end[:1], np.array([[0.0, 0.8, 0.0]]), pole[:1])
+    assert turned[0] == pytest.approx([0, 0, 1], abs=1e-12)
+
+
+def test_the_nearest_rotation_is_never_a_reflection() -> None:
+    turns = Rotation.from_rotvec(random_vectors()).as_matrix()
+    stretch = np.diag([3.0, 2.0, 0.5])
+    assert np.abs(nearest_rotation(turns @ stretch) - turns).max() < 1e-12  # polar decomposition
+    mirrored = nearest_rotation(turns @ np.diag([3.0, 2.0, -0.5]))
+    assert np.abs(mirrored - turns).max() < 1e-12
+    about_z = Rotation.from_euler("z", [[-0.4], [0.1], [0.9]]).as_matrix()
+    mean = np.angle(np.exp(1j * np.array([-0.4, 0.1, 0.9])).sum())
+    assert mean_rotation(about_z) == pytest.approx(Rotation.from_euler("z", mean).as_matrix())
+
+
+def test_a_view_looks_along_its_ray_without_roll() -> None:
+    rays = np.array([[0.0, 0, 2], [3, 0, 3], [1, 1, 1]])
+    turns = looking_at(rays)
+    assert turns[0] == pytest.approx(np.eye(3))
+    assert turns[1] == pytest.approx(np.array([[1, 0, -1], [0, np.sqrt(2), 0], [1, 0, 1]]) / np.sqrt(2))
+    assert np.linalg.det(turns) == pytest.approx(1)
+    assert np.einsum("tab,tb->ta", turns, rays)[2] == pytest.approx([0, 0, np.sqrt(3)])
+    assert turns[2, 0] @ [0, 1, 0] == pytest.approx(0)
+    assert turns[2, 1] @ [0, 1, 0] > 0
 
 
 def test_signs_of_quaternions_do_not_jump() -> None:

@@ -176,7 +176,8 @@ def test_self_training_round_uses_stage4(run: TinyRun, tmp_path: Path) -> None:
     assert source["model"] == "stage4"
     assert source["model_steps"] == STEPS
     assert torch.load(folder / "stage4-round2" / "last.pt", weights_only=True)["step"] == 10
-    assert main(["export", "--config", config, "--folder", str(folder / "export")]) == 0
+    assert main(["export", "--config", config, "--folder", str(folder / "export"), "--onnx"]) == 0
+    assert describe_model(folder / "export" / "tiny-stage4.onnx")["provenance"]["steps"] == 10
     assert describe_model(folder / "export" / "tiny-stage4.safetensors")["provenance"]["steps"] == 10
     both = str(tiny_config(folder, run.data, stage3={"rounds": 2}, stage4={"average_rounds": True}))
     assert main(["export", "--config", both, "--folder", str(folder / "mean")]) == 0

@@ -82,6 +82,8 @@ class Export:
     """YAML file of the run."""
     folder: Path
     """Where to."""
+    onnx: bool = False
+    """Also as ONNX models with 16-bit weights, the form in which they are lifted with."""
 
 
 STOPPED = 75
@@ -193,7 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
                 from mvlift_training.runtime import first_process
 
                 if first_process():  # several, under srun, would write the same files
-                    stages.export(load_config(command.config), command.folder)
+                    stages.export(load_config(command.config), command.folder, command.onnx)
     except MvliftError as error:
         code = failed(error)
         return STOPPED if type(error).__name__ == "TrainingStopped" else code

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from mvlift.backends.onnx_runtime import export_onnx
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.files import whole_file
@@ -217,10 +218,15 @@ def stage4(config: TrainConfig, number: int = 1, allow_changes: bool = False) ->
         )
 
 
-def export(config: TrainConfig, folder: Path) -> list[Path]:
+def export(config: TrainConfig, folder: Path, onnx: bool = False) -> list[Path]:
     """Write the networks that are trained as safetensors into a folder, with their provenance in the header.
 
     A subject that begins with another's weights may have no stage 1 of its own.
+
+    Args:
+        config: of the run.
+        folder: where to.
+        onnx: beside each, the same network as an ONNX model with 16-bit weights.
 
     Raises:
         ConfigError: none is trained, or stage 4 learnt from other motions than those that are there now.
@@ -247,6 +253,9 @@ def export(config: TrainConfig, folder: Path) -> list[Path]:
         path = folder / f"{config.name}-{name}.safetensors"
         save_denoiser(network, schedule, kind, path, facts)
         written.append(path)
+        if onnx:
+            export_onnx(path, path.with_suffix(".onnx"))
+            written.append(path.with_suffix(".onnx"))
     return written
 
 

@@ -25,13 +25,15 @@ class _Denoiser:
     Args:
         config: its shape.
         weights: name -> values, as in ``MotionDenoiser.state_dict``.
+        half: matrices are stored as 16-bit numbers.
     """
 
-    def __init__(self, config: DenoiserConfig, weights: Mapping[str, F32]) -> None:
+    def __init__(self, config: DenoiserConfig, weights: Mapping[str, F32], half: bool) -> None:
         self.g, self.config, self.weights = GraphWriter(), config, weights
         self.streams = 1 + len(config.azimuths) if config.cross_view else 1
         self.parts = 3 if config.cross_view else 2
         self.head_width = config.width // config.heads
+        self.half = half
         self._used: set[str] = set()
 
     def weight(self, name: str) -> F32:
@@ -44,7 +46,8 @@ class _Denoiser:
         return set(self.weights) - self._used
 
     def linear(self, x: str, name: str) -> str:
-        w = self.g.constant(self.weight(f"{name}.weight").T, name=f"{name}.weight")
+        values, stored = self.weight(f"{name}.weight").T, f"{name}.weight"
+        w = self.g.half(values, stored) if self.half else self.g.constant(values, name=stored)
         return self.g.node("Add", self.g.node("MatMul", x, w), self.g.constant(self.weight(f"{name}.bias")))
 
     def silu(self, x: str) -> str:
@@ -158,7 +161,7 @@ class _Denoiser:
         count = g.node("Max", g.node("ReduceSum", share, g.ints(1), keepdims=1), g.constant(1.0))
         return self.linear(g.node("Div", total, count), "camera")
 
-    def write(self) -> bytes:
+    def write(self, metadata: Mapping[str, str] | None) -> bytes:
         c, g = self.config, self.g
         self.shapes()
         condition, modulation = self.conditions()
@@ -178,10 +181,12 @@ class _Denoiser:
             "views": (np.float32, ["batch", self.streams, 8]),
             "frames": (np.bool_, ["batch", "frames"]),
         }
-        return g.model("denoiser", inputs, outputs)
+        return g.model("denoiser", inputs, outputs, metadata)
 
 
-def denoiser_graph(config: DenoiserConfig, weights: Mapping[str, F32]) -> bytes:
+def denoiser_graph(
+    config: DenoiserConfig, weights: Mapping[str, F32], half: bool = False, metadata: Mapping[str, str] | None = None
+) -> bytes:
     """An ONNX model: features, timestep, views, frames -> clean (and camera); see ``MotionDenoiser.forward``.
 
     Batch and length are free; the number of views is the network's.
@@ -189,13 +194,15 @@ def denoiser_graph(config: DenoiserConfig, weights: Mapping[str, F32]) -> bytes:
     Args:
         config: shape of the network.
         weights: name -> values, as in ``MotionDenoiser.state_dict``.
+        half: matrices are stored as 16-bit numbers, which halves the model; it computes in float32 all the same.
+        metadata: texts that the model holds beside the graph.
 
     Raises:
         KeyError: a weight is missing.
         ValueError: there are weights that the network does not have.
     """
-    network = _Denoiser(config, weights)
-    model = network.write()
+    network = _Denoiser(config, weights, half)
+    model = network.write(metadata)
     if network.unused:
         raise ValueError(f"unknown weights {sorted(network.unused)[:3]}")
     return model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,10 +13,11 @@ from mvlift.backends.onnx_graph import denoiser_graph
 from mvlift.diffusion.denoiser import DenoiserConfig
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError, ModelError
-from mvlift.models import model_header, model_path, model_weights
+from mvlift.files import whole_file
+from mvlift.models import describe_model, model_header, model_path, model_weights
 from mvlift.typing import F32
 
-__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "cpu_session", "load_onnx"]
+__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "cpu_session", "export_onnx", "load_onnx"]
 
 PROVIDERS: Final = {
     "cpu": "CPUExecutionProvider",
@@ -25,6 +26,8 @@ PROVIDERS: Final = {
     "coreml": "CoreMLExecutionProvider",
 }
 """Device -> ONNX Runtime's execution provider."""
+INPUTS: Final = ("features", "timestep", "views", "frames")
+"""Of the graph, see ``denoiser_graph``."""
 
 
 def available_devices() -> list[str]:
@@ -64,7 +67,7 @@ class OnnxDenoiser:
 
     Args:
         config: shape of the network.
-        weights: name -> values.
+        model: its ONNX graph, see ``denoiser_graph``.
         device: "cpu", "cuda", "directml" or "coreml".
         threads: of the processor.
 
@@ -73,9 +76,8 @@ class OnnxDenoiser:
         ModelError: the weights are of other shapes.
     """
 
-    def __init__(self, config: DenoiserConfig, weights: Mapping[str, F32], device: str, threads: int) -> None:
+    def __init__(self, config: DenoiserConfig, model: bytes, device: str, threads: int) -> None:
         self.config = config
-        model = denoiser_graph(config, weights)
         try:
             self._session = _session(model, device, threads)
         except Exception as error:
@@ -85,6 +87,8 @@ class OnnxDenoiser:
             raise LiftError(f"ONNX Runtime cannot use {device}: {reason}.", "Choose auto or cpu.") from error
         if PROVIDERS[device] not in self._session.get_providers():
             raise LiftError(f"ONNX Runtime cannot use {device} on this computer.", "Choose auto or cpu.")
+        if [i.name for i in self._session.get_inputs()] != list(INPUTS):
+            raise ModelError("The ONNX file is not that of a network of MVLift.", "Export it with `mvlift-train`.")
 
     def __call__(
         self, features: F32, timestep: Any, views: F32, frames: Any = None, with_camera: bool = False
@@ -106,8 +110,10 @@ class OnnxDenoiser:
 @lru_cache(maxsize=4)
 def _load(path: Path, changed: int, kind: str, device: str, threads: int) -> tuple[OnnxDenoiser, CosineSchedule]:
     config, schedule = model_header(path, kind)
+    if path.suffix == ".onnx":
+        return OnnxDenoiser(config, path.read_bytes(), device, threads), schedule
     try:
-        return OnnxDenoiser(config, model_weights(path), device, threads), schedule
+        return OnnxDenoiser(config, denoiser_graph(config, model_weights(path)), device, threads), schedule
     except KeyError as error:
         raise ModelError(f"{path}: keys missing {[error.args[0]]}.", "Use weights of this version.") from error
     except ValueError as error:
@@ -118,7 +124,7 @@ def load_onnx(name: str | Path, kind: str, device: str, threads: int) -> tuple[O
     """A denoiser ready to use, kept in memory for the next call.
 
     Args:
-        name: shipped name or path of a .safetensors file.
+        name: shipped name or path of a .safetensors or .onnx file.
         kind: "line" or "multiview".
         device: of ``PROVIDERS``.
         threads: of the processor.
@@ -129,3 +135,20 @@ def load_onnx(name: str | Path, kind: str, device: str, threads: int) -> tuple[O
     """
     path = model_path(name).resolve()
     return _load(path, path.stat().st_mtime_ns, kind, device, threads)
+
+
+def export_onnx(weights: Path, path: Path) -> None:
+    """Write weights as the ONNX model that this backend would make of them, matrices in 16 bits; atomically.
+
+    Args:
+        weights: a .safetensors file.
+        path: of the .onnx file.
+
+    Raises:
+        ModelError: the weights do not fit.
+    """
+    header = describe_model(weights)
+    config, _ = model_header(weights, str(header.get("kind")))
+    model = denoiser_graph(config, model_weights(weights), half=True, metadata={"mvlift": json.dumps(header)})
+    with whole_file(path) as part:
+        part.write_bytes(model)

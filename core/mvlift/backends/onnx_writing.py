@@ -18,7 +18,7 @@ __all__ = ["GraphWriter"]
 OPSET: Final = 20
 """Version of the operators: the first that has GELU."""
 _IR: Final = 9
-_TYPES: Final = {np.dtype(np.float32): 1, np.dtype(np.int64): 7, np.dtype(np.bool_): 9}
+_TYPES: Final = {np.dtype(np.float32): 1, np.dtype(np.int64): 7, np.dtype(np.bool_): 9, np.dtype(np.float16): 10}
 
 
 def _varint(value: int) -> bytes:
@@ -82,6 +82,11 @@ class GraphWriter:
         self._constants[name] = _tensor(name, array)
         return name
 
+    def half(self, values: object, name: str = "") -> str:
+        """A constant array of 16-bit numbers, as float32."""
+        stored = self.constant(values, np.float16, f"{name or f'constant_{len(self._constants)}'}.half")
+        return self.node("Cast", stored, to=_TYPES[np.dtype(np.float32)])
+
     def ints(self, *values: int) -> str:
         """A constant list of integers: shapes, axes."""
         return self.constant(values, np.int64)
@@ -106,6 +111,7 @@ class GraphWriter:
         name: str,
         inputs: Mapping[str, tuple[type, Sequence[int | str]]],
         outputs: Mapping[str, tuple[str, Sequence[int | str]]],
+        metadata: Mapping[str, str] | None = None,
     ) -> bytes:
         """The ModelProto.
 
@@ -113,6 +119,7 @@ class GraphWriter:
             name: of the graph.
             inputs: name -> type and shape.
             outputs: name -> the value of that name, and its shape; all of float32.
+            metadata: texts that the file holds beside the graph.
         """
         for public, (value, _) in outputs.items():
             node = _bytes(1, value) + _bytes(2, public) + _bytes(4, "Identity")
@@ -121,4 +128,5 @@ class GraphWriter:
         graph += b"".join(_bytes(5, constant) for constant in self._constants.values())
         graph += b"".join(_bytes(11, _value(n, kind, shape)) for n, (kind, shape) in inputs.items())
         graph += b"".join(_bytes(12, _value(n, np.float32, shape)) for n, (_, shape) in outputs.items())
-        return _number(1, _IR) + _bytes(2, "MVLift") + _bytes(7, graph) + _bytes(8, _number(2, OPSET))
+        texts = b"".join(_bytes(14, _bytes(1, k) + _bytes(2, v)) for k, v in (metadata or {}).items())
+        return _number(1, _IR) + _bytes(2, "MVLift") + _bytes(7, graph) + _bytes(8, _number(2, OPSET)) + texts

@@ -7,7 +7,7 @@ import numpy as np
 from mvlift.bodies.kinematic_model import KinematicModel
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.filters import gaussian_filter1d, median_filter
-from mvlift.kinematics.rotations import rotation_between
+from mvlift.kinematics.rotations import nearest_rotation, rotation_between
 from mvlift.typing import F64
 
 __all__ = ["camera_path", "relative_size", "starting_rotations"]
@@ -27,10 +27,7 @@ def relative_size(points: F64, skeleton: BodySkeleton, kinematic_model: Kinemati
 def _procrustes(rest: F64, points: F64) -> F64:
     """(T, 3, 3) rotations R with points ≈ R rest; rest (N, 3), points (T, N, 3)."""
     covariance = np.einsum("tni,nj->tij", points - points.mean(1, keepdims=True), rest - rest.mean(0))
-    u, _, v = np.linalg.svd(covariance)
-    sign = np.sign(np.linalg.det(u @ v))
-    u[..., -1] *= sign[:, None]
-    return np.asarray(u @ v)
+    return nearest_rotation(covariance)
 
 
 def starting_rotations(points: F64, skeleton: BodySkeleton, kinematic_model: KinematicModel, betas: F64) -> F64:

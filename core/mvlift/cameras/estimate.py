@@ -21,6 +21,7 @@ from mvlift.detection.video import open_frames, probe_video
 from mvlift.errors import CameraError
 from mvlift.filters import savgol_filter
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.kinematics.rotations import nearest_rotation
 from mvlift.typing import F64
 
 __all__ = ["Homographies", "estimate_rotation", "follow_features", "turning_camera"]
@@ -238,8 +239,7 @@ def _rotations(G: F64, focal: float) -> tuple[F64, F64]:
     length = np.linalg.norm(M, axis=2)
     focals = np.sqrt((length[:, 0] ** 2 + length[:, 1] ** 2) / 2) / length[:, 2]
     turned = M / np.stack([focals, focals, np.ones_like(focals)], 1)[..., None]
-    u, _, v = np.linalg.svd(turned)
-    return u @ v, focals
+    return nearest_rotation(turned), focals
 
 
 def _misfit(G: F64, focal: float) -> float:

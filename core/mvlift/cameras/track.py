@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mvlift.cameras.distortion import Distortion
 from mvlift.errors import CameraError
 from mvlift.kinematics import quaternions
+from mvlift.kinematics.rotations import nearest_rotation
 from mvlift.typing import F64
 
 __all__ = ["OPENGL", "CameraTrack", "Scale", "track_from_poses"]
@@ -190,8 +191,7 @@ def _rigid(R: F64, name: str) -> F64:
             f"{name}: the axes are mirrored (determinant -1).",
             "Export with right-handed axes: x right, y down, z forward, or x right, y up, z backward.",
         )
-    u, _, v = np.linalg.svd(R)
-    return np.asarray(u @ v)
+    return nearest_rotation(R)
 
 
 def _checked_lens(K: F64, count: int, name: str) -> F64:

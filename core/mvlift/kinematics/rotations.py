@@ -6,7 +6,17 @@ import numpy as np
 
 from mvlift.typing import F64
 
-__all__ = ["euler_zxy", "exp_map", "log_map", "mean_rotation", "rotation_between", "skew", "unit"]
+__all__ = [
+    "euler_zxy",
+    "exp_map",
+    "log_map",
+    "looking_at",
+    "mean_rotation",
+    "nearest_rotation",
+    "rotation_between",
+    "skew",
+    "unit",
+]
 
 
 def unit(vector: F64) -> F64:
@@ -99,5 +109,18 @@ def euler_zxy(rotation: F64) -> F64:
 
 def mean_rotation(rotations: F64) -> F64:
     """(3, 3) rotation with the least sum of squared chordal distances to (T, 3, 3) (Moakher 2002)."""
-    u, _, v = np.linalg.svd(rotations.sum(0))
-    return np.asarray(u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v)
+    return nearest_rotation(rotations.sum(0))
+
+
+def nearest_rotation(matrix: F64) -> F64:
+    """(..., 3, 3) rotations R with the largest trace of Rᵀ M, which are never reflections (Kabsch 1978)."""
+    u, _, v = np.linalg.svd(matrix)
+    u[..., -1] *= np.linalg.det(u @ v)[..., None]
+    return np.asarray(u @ v)
+
+
+def looking_at(rays: F64) -> F64:
+    """(T, 3, 3) rotations that bring rays (T, 3) to the z axis without roll about it; y points down."""
+    z = unit(rays)
+    x = unit(np.cross([0.0, 1.0, 0.0], z))
+    return np.stack([x, np.cross(z, x), z], 1)

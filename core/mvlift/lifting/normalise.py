@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mvlift.cameras.moving import rays_of_angles
 from mvlift.errors import LiftError
 from mvlift.filters import gaussian_filter1d
+from mvlift.kinematics.rotations import looking_at
 from mvlift.lifting.subjects import Bone, Subject
 from mvlift.typing import F64
 
@@ -138,14 +139,6 @@ def _apparent_scale(points: F64, seen: NDArray[np.bool_], subject: Subject) -> F
     raise LiftError("No bone of the body is seen often enough to measure its size.", "Check the keypoint layout.")
 
 
-def _turn(rays: F64) -> F64:
-    """(T, 3, 3) rotations that bring a ray (T, 3) to the z axis without roll."""
-    z = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-    x = np.cross([0.0, 1.0, 0.0], z)
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    return np.stack([x, np.cross(z, x), z], 1)
-
-
 def normalise(
     points: NDArray[np.floating],
     confidence: NDArray[np.floating],
@@ -222,7 +215,7 @@ def _flat(
     rays: F64, root_rays: F64, seen: NDArray[np.bool_], subject: Subject, focal: float, known: F64 | None
 ) -> tuple[F64, F64, F64]:
     """Turns towards the root (T, 3, 3), pixels about it (T, K, 2), and pixels a metre (T,)."""
-    turn = _turn(root_rays)
+    turn = looking_at(root_rays)
     local = np.einsum("tab,tkb->tka", turn, rays)
     flat = focal * local[..., :2] / np.maximum(local[..., 2:], 0.1)
     scale = _apparent_scale(flat, seen, subject) if known is None else known

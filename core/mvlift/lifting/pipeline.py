@@ -56,7 +56,7 @@ from mvlift.lifting.sampling.lift_points import LiftedPoints, lift_points, make_
 from mvlift.lifting.size import apply_height
 from mvlift.lifting.subjects import Subject, check_height, get_subject
 from mvlift.lifting.world import bridged_stretches, motion_in_world
-from mvlift.models import model_names
+from mvlift.models import is_weights_file, model_names
 from mvlift.motion import LiftedMotion
 from mvlift.threads import thread_limit
 from mvlift.typing import F64
@@ -84,7 +84,7 @@ def _network(subject: Subject, options: LiftOptions, threads: int) -> tuple[Load
         names = {**candidate.models, **(options.models or {})} if candidate is subject else candidate.models
         for kind in ("multiview", "line"):
             name = names.get(kind)
-            if name is not None and (name.endswith(".safetensors") or name in model_names()):
+            if name is not None and (is_weights_file(name) or name in model_names()):
                 return backend.load(name, kind, threads), name, candidate
     raise LiftError(f"There are no weights for {subject.name}.", "Install MVLift's weights, or train them.")
 

@@ -1,4 +1,4 @@
-"""Network weights: safetensors with their config in the header, shipped here or named by the user."""
+"""Network weights with their config in the header, shipped here or named by the user: safetensors, or ONNX."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mvlift.diffusion.denoiser import DenoiserConfig
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import DamagedFileError, ModelError
 from mvlift.files import whole_file
+from mvlift.models.onnx_file import onnx_metadata
 from mvlift.safe_reading import checked, decode_json
 from mvlift.typing import F32
 
@@ -25,14 +26,29 @@ if TYPE_CHECKING:
 
     from mvlift.diffusion.network import MotionDenoiser
 
-__all__ = ["ARCHITECTURES", "describe_model", "load_denoiser", "model_header", "model_names", "model_path",
-           "model_summary",
-           "model_weights", "save_denoiser"]  # fmt: skip
+__all__ = [
+    "ARCHITECTURES",
+    "describe_model",
+    "is_weights_file",
+    "load_denoiser",
+    "model_header",
+    "model_names",
+    "model_path",
+    "model_summary",
+    "model_weights",
+    "save_denoiser",
+]  # fmt: skip
 
 ARCHITECTURES: Final = {"motion-denoiser": DenoiserConfig}
 """Name in the header of weights -> type of the network's config; files of 0.1 name none and hold the first."""
 
 _FOLDER = Path(__file__).parent
+_ENDINGS: Final = (".safetensors", ".onnx")
+
+
+def is_weights_file(name: str) -> bool:
+    """Whether a name is that of a file of weights and not of weights that come with MVLift."""
+    return name.endswith(_ENDINGS)
 
 
 def model_names() -> list[str]:
@@ -46,7 +62,7 @@ def model_path(name: str | Path) -> Path:
     Raises:
         ModelError: there is no such file.
     """
-    path = Path(name) if str(name).endswith(".safetensors") else _FOLDER / f"{name}.safetensors"
+    path = Path(name) if is_weights_file(str(name)) else _FOLDER / f"{name}.safetensors"
     if not path.is_file():
         known = ", ".join(model_names()) or "none"
         raise ModelError(f"There are no weights {str(name)!r}.", f"Weights that come with MVLift: {known}.")
@@ -62,6 +78,13 @@ def model_summary(name: str) -> str:
     return " ".join(paragraph.split()).split(". ")[0].split(":")[0].rstrip(".") + "."
 
 
+def _metadata(path: Path) -> dict[str, str]:
+    if path.suffix == ".onnx":
+        return onnx_metadata(path)
+    with safe_open(path, framework="np") as file:
+        return file.metadata() or {}
+
+
 def describe_model(name: str | Path) -> dict[str, Any]:
     """Header of a weights file: kind, config, schedule, provenance.
 
@@ -70,10 +93,10 @@ def describe_model(name: str | Path) -> dict[str, Any]:
     """
     path = model_path(name)
     try:
-        with safe_open(path, framework="np") as file:
-            header = (file.metadata() or {}).get("mvlift")
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: not a safetensors file ({error}).", "Install the weights again.") from error
+        header = _metadata(path).get("mvlift")
+    except (SafetensorError, ValueError, OSError) as error:
+        kind = path.suffix.removeprefix(".")
+        raise ModelError(f"{path}: not a file of the kind {kind} ({error}).", "Install the weights again.") from error
     if header is None:
         raise ModelError(f"{path}: these are not weights of MVLift.", "Export them with `mvlift-train`.")
     try:
@@ -189,7 +212,9 @@ def load_denoiser(name: str | Path, kind: str, device: torch.device | str) -> tu
         device: where it runs.
 
     Raises:
-        ModelError: no such file, another kind, or keys that do not fit.
+        ModelError: no such file, another kind, an ONNX file, or keys that do not fit.
     """
     path = model_path(name).resolve()
+    if path.suffix == ".onnx":
+        raise ModelError(f"{path}: torch does not run ONNX files.", "Use the .safetensors that it was exported from.")
     return _load(path, path.stat().st_mtime_ns, kind, str(device))

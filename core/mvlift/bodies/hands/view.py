@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mvlift.bodies.hands.model import HandModel
 from mvlift.filters import gaussian_filter1d
+from mvlift.kinematics.rotations import looking_at
 from mvlift.typing import F64
 
 __all__ = ["HandView", "depth_cost", "palm_maps", "view_hand"]
@@ -89,14 +90,6 @@ def depth_cost(depth: F64, hint: F64) -> F64:
     return np.where(np.isfinite(cost), cost, 0.0)
 
 
-def _looking_at(rays: F64) -> F64:
-    """(T, 3, 3) rotations that bring rays (T, 3) to the z axis without roll."""
-    z = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-    x = np.cross([0.0, 1.0, 0.0], z)
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)
-    return np.stack([x, np.cross(z, x), z], 1)
-
-
 def palm_maps(points: F64, weight: F64, hand: HandModel) -> tuple[F64, F64]:
     """Affine maps from the palm's plane to the picture.
 
@@ -150,7 +143,7 @@ def view_hand(
     there = confidence > 0
     rays = np.concatenate([(points - centre) / focal, np.ones((*points.shape[:2], 1))], -1)
     body = wrist / np.maximum(wrist[:, 2:], 0.1)
-    turn = _looking_at(np.where(there[:, :1], rays[:, 0], body))
+    turn = looking_at(np.where(there[:, :1], rays[:, 0], body))
     local = np.einsum("tab,tkb->tka", turn, rays)
     flat = np.where(there[..., None], local[..., :2] / np.maximum(local[..., 2:], 0.1), 0.0)
     maps, spread = palm_maps(flat, confidence, hand)

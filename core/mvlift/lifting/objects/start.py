@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.kinematics.rotations import nearest_rotation
 from mvlift.lifting.objects.shape import ObjectShape
 from mvlift.typing import F64
 
@@ -33,10 +34,7 @@ def weighted_procrustes(local_points: F64, points: F64, weight: F64) -> tuple[F6
     centre = np.einsum("tp,tpc->tc", w, points)
     local_centre = np.einsum("tp,pc->tc", w, local_points)
     cross = np.einsum("tp,tpa,tpb->tab", w, points - centre[:, None], local_points[None] - local_centre[:, None])
-    u, _, v = np.linalg.svd(cross)
-    sign = np.ones((len(points), 3))
-    sign[:, 2] = np.linalg.det(u @ v)
-    rotation = (u * sign[:, None]) @ v
+    rotation = nearest_rotation(cross)
     return centre - np.einsum("tab,tb->ta", rotation, local_centre), rotation
 
 
