@@ -123,9 +123,7 @@ def test_two_bones_out_of_reach_stretch_towards_the_goal() -> None:
 
 def test_a_straight_limb_bends_to_its_pole_and_a_bent_one_to_its_own_side() -> None:
     start, end, pole = np.zeros((3, 3)), np.tile([0.0, 0.0, -1.0], (3, 1)), np.tile([0.0, 1.0, 0.0], (3, 1))
-    aside = np.array([0.0, 0.2, 0.005])[
-        :, None
-    ]  # straight, well bent, and half of the way to 0.02 of the bone's length
+    aside = np.array([0.0, 0.2, 0.005])[:, None]  # straight, bent, half way to 0.02 of the bone
     middle = np.array([0.0, 0.0, -0.5]) + aside * [1.0, 0, 0]
     side = bend_side(start, middle, end, end * 0.8, pole)
     assert side[0] == pytest.approx([0, 1, 0], abs=1e-12)
