@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import gc
 import hashlib
 import json
 import os
@@ -152,6 +153,9 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
     files = {n: sorted(t.path.iterdir()) if t.path.is_dir() else [t.path] for n, t in written.items()}
     content = {file: file.read_bytes() for group in files.values() for file in group}
     names, seen, start, begun = list(files), set[str](), time.monotonic(), count.total
+    watched = float("-inf")
+    gc.freeze()  # libraries and intact files are no garbage: they need not be looked through again and again
+    gc.set_threshold(20_000)
     try:
         while count.next < stop and time.monotonic() - start < seconds:
             random = np.random.default_rng([count.seed, count.next])
@@ -159,10 +163,11 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
             file = files[name][int(random.integers(len(files[name])))]
             data = mutate(file, content[file], random)
             file.write_bytes(data)
+            if time.monotonic() - watched > SECONDS:  # seldom: a new watchdog is a new thread
+                faulthandler.dump_traceback_later(6 * SECONDS, exit=True)  # a hang in C hears no alarm
+                watched = time.monotonic()
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
-            faulthandler.dump_traceback_later(4 * SECONDS, exit=True)  # a hang in C hears no alarm
             wrong, was_read = complaint(written[name])
-            faulthandler.cancel_dump_traceback_later()
             signal.setitimer(signal.ITIMER_PROF, 0)
             file.write_bytes(content[file])
             (count.failed if wrong else count.read if was_read else count.refused)[name] += 1
@@ -177,6 +182,7 @@ def work(count: Count, stop: int, seconds: float, keep: Path, state: Path | None
     except (Stopped, KeyboardInterrupt):
         print("stopped", flush=True)
     finally:
+        faulthandler.cancel_dump_traceback_later()
         count.save(state)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -19,22 +21,28 @@ import numpy as np
 from keypoint_files import FAMILIES
 from mvlift import models
 from mvlift.amass import load_amass
+from mvlift.backends import onnx_runtime
+from mvlift.backends.onnx_runtime import load_onnx
 from mvlift.bodies import model, pose_prior
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.loading import load_body
 from mvlift.bodies.pose_prior import load_prior
 from mvlift.cameras.reading import read_camera_track
 from mvlift.commands.batch.planning import plan_tasks
-from mvlift.detection.video import probe_video
+from mvlift.detection.video import open_frames, probe_video
+from mvlift.diffusion.denoiser import DenoiserConfig
+from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.keypoints.clip_file import load_clip, save_clip
 from mvlift.keypoints.reading import inspect_keypoints
 from mvlift.lifting import subjects
+from mvlift.lifting.constraints import load_constraints
 from mvlift.lifting.objects.shape import load_shape
 from mvlift.lifting.subjects import get_subject
-from mvlift.models import load_denoiser
+from mvlift.models import load_denoiser, save_denoiser
 from mvlift.motion_files import load_motion
 from scenes import WALK, small_motion
 
+from mvlift_blender.importing.mp4 import has_variable_rate, pixel_aspect
 from mvlift_blender.retargeting import bone_map
 
 __all__ = ["TARGETS", "Target"]
@@ -134,13 +142,17 @@ def _body_sparse(folder: Path) -> Target:
 
 @target("weights")
 def _weights(folder: Path) -> Target:
-    from safetensors.numpy import save_file
+    from mvlift.diffusion.network import MotionDenoiser
 
-    header = {"kind": "line", "config": {"points": 3, "features": 6, "width": 12, "layers": 1, "heads": 2},
-              "schedule": {"steps": 10, "offset": 0.008}}  # fmt: skip
-    path = folder / "mine.safetensors"
-    save_file({"a": np.zeros(3, np.float32)}, path, metadata={"mvlift": json.dumps(header)})
-    return Target(path, _anew(lambda p: load_denoiser(p, "line", "cpu"), models))
+    network = MotionDenoiser(DenoiserConfig(points=3, features=6, width=8, layers=1, heads=2))
+    save_denoiser(network, CosineSchedule(10), "line", folder / "mine.safetensors", {"seed": 0})
+    return Target(folder / "mine.safetensors", _anew(lambda p: load_denoiser(p, "line", "cpu"), models))
+
+
+@target("weights in ONNX Runtime")
+def _weights_onnx(folder: Path) -> Target:
+    path = _weights(folder).path
+    return Target(path, _anew(lambda p: load_onnx(p, "line", "cpu", 1), onnx_runtime))
 
 
 @target("pose prior")
@@ -148,7 +160,8 @@ def _prior(folder: Path) -> Target:
     from safetensors.numpy import save_file
 
     path = folder / "prior.safetensors"
-    save_file({"decoder_net.0.weight": np.zeros((4, 2), np.float32)}, path, metadata={"mvlift": '{"scale": 0.1}'})
+    tensors = {name: np.full(shape, 0.1, np.float32) for name, shape in pose_prior._shapes(4, 2).items()}
+    save_file(tensors, path, metadata={"mvlift": '{"scale": 0.1}'})
     return Target(path, _anew(load_prior, pose_prior))
 
 
@@ -256,6 +269,72 @@ def _batch(folder: Path) -> Target:
     return Target(folder / "a.csv", lambda p: plan_tasks([p], [p.parent / "out"], ["npz"], True, (".npz",)))
 
 
+def _colmap(folder: Path, binary: bool) -> Path:
+    """A COLMAP model: a pinhole camera and six pictures, in text or in its binary form."""
+    model_folder = folder / "sparse"
+    model_folder.mkdir()
+    if not binary:
+        (model_folder / "cameras.txt").write_text("# cameras\n1 SIMPLE_RADIAL 1280 720 900 640 360 0.01\n")
+        lines = (f"{i + 1} 1 0 0 0 {0.1 * i} 0 2 1 frame_{i:04d}.png\n\n" for i in range(6))
+        (model_folder / "images.txt").write_text("# images\n" + "".join(lines))
+        return model_folder
+    camera = struct.pack("<QIiQQ4d", 1, 1, 2, 1280, 720, 900, 640, 360, 0.01)
+    (model_folder / "cameras.bin").write_bytes(camera)
+    images = (struct.pack("<I7dI", i + 1, 1, 0, 0, 0, 0.1 * i, 0, 2, 1) + b"frame_%04d.png\0" % i + struct.pack("<Q", 0)
+              for i in range(6))  # fmt: skip
+    (model_folder / "images.bin").write_bytes(struct.pack("<Q", 6) + b"".join(images))
+    return model_folder
+
+
+def _read_camera(path: Path) -> Any:
+    return read_camera_track(path, fps=Fraction(30), image_size=(1280, 720))
+
+
+TARGETS["camera, COLMAP in text"] = lambda folder: Target(_colmap(folder, False), _read_camera)
+TARGETS["camera, COLMAP in binary"] = lambda folder: Target(_colmap(folder, True), _read_camera)
+
+
+@target("constraints")
+def _constraints(folder: Path) -> Target:
+    value = {"poses": [{"frame": 3, "rotations": {"left_elbow": [0.1, 0.2, 0.3]}, "root": [0, 0, 0.9]}],
+             "pins": [{"joint": "left_ankle", "first": 1, "last": 4, "position": [0.1, 0.2, 0.0]}],
+             "keypoints": [{"frame": 2, "keypoint": "l_wrist", "position": [300.0, 200.0]}]}  # fmt: skip
+    return Target(_written(folder / "constraints.json", value), load_constraints)
+
+
+def _small_video(path: Path, codec: str, pixels: str) -> Path:
+    """Six frames of noise, 32x32: nearly all of the file is headers and indices."""
+    import av
+
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, pixels
+        for _ in range(6):
+            picture = av.VideoFrame.from_ndarray(rng.integers(0, 255, (32, 32, 3), np.uint8), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def _watch(path: Path) -> Any:
+    """Header, all frames, and what Blender's importer reads of the boxes."""
+    has_variable_rate(path)
+    pixel_aspect(path, (32, 32))
+    return probe_video(path), [f.number for f, _ in zip(open_frames(path), range(100), strict=False)]
+
+
+_VIDEOS: Final = {"video.mp4": ("mpeg4", "yuv420p"), "video.mov": ("mjpeg", "yuvj420p"),
+                  "video.mkv": ("vp8", "yuv420p"), "video.avi": ("mpeg4", "yuv420p"), "video.gif": ("gif", "rgb8"),
+                  "video.ts": ("mpeg2video", "yuv420p")}  # fmt: skip
+
+
+def _video(name: str) -> Maker:
+    return lambda folder: Target(_small_video(folder / name, *_VIDEOS[name]), _watch)
+
+
+if find_spec("av") is not None:
+    TARGETS |= {name: _video(name) for name in _VIDEOS}
 if _VIDEO.is_file():
 
     @target("video")

@@ -221,6 +221,7 @@ def mutate(path: Path, data: bytes, random: Random) -> bytes:
     if random.random() < 0.25:
         return mutate_bytes(data, random)
     kinds = {".json": mutate_json, ".npz": mutate_npz, ".zip": mutate_npz, ".npy": mutate_npy, ".h5": mutate_hdf5,
-             ".slp": mutate_hdf5, ".pkl": mutate_pickle, ".pickle": mutate_pickle, ".mp4": mutate_boxes,
+             ".slp": mutate_hdf5, ".pkl": mutate_pickle, ".pickle": mutate_pickle,
+             **dict.fromkeys((".mp4", ".mov", ".mkv", ".avi", ".gif", ".ts"), mutate_boxes),
              ".safetensors": mutate_header, ".pt": mutate_bytes, ".pth": mutate_bytes}  # fmt: skip
     return kinds.get(path.suffix, mutate_text)(data, random)

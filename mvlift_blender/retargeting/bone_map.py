@@ -6,17 +6,16 @@ The schema is described in ``docs/bone-maps.md``.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 
+from .bone_map_file import SCHEMA, VERSION, BoneMapError, checked_map
 from .rig_map import IkLimb, MapFile, Names, RigMap, Setting
-from .roles import BODIES, SIDES, key, limbs, ordered_keys, roles, split_key
+from .roles import SIDES, key, limbs, ordered_keys, roles, split_key
 
 __all__ = [
     "BoneMapError",
@@ -29,16 +28,8 @@ __all__ = [
     "shipped_maps",
 ]
 
-SCHEMA: Final = "mvlift-bone-map"
-VERSION: Final = 1
 _FOLDER: Final = Path(__file__).with_name("maps")
 _LARGEST: Final = 4 << 20
-_LONGEST_PREFIX: Final = 80
-_REPEATS: Final = 3
-
-
-class BoneMapError(MvliftError):
-    """A bone map cannot be read or written."""
 
 
 def _names(value: Any) -> Names:
@@ -104,57 +95,34 @@ def _limbs(body: str, data: Mapping[str, Any], sides: Mapping[str, str], source:
     return ik_limbs
 
 
-def _checked_prefix(text: str, source: str) -> str:
-    r"""A pattern that is matched in linear time: letters, classes such as ``\d`` and
-    ``[:_]``, and at most three of ``? * +``.
-
-    Raises:
-        BoneMapError: it is another pattern.
-    """
-    plain = re.sub(r"\\.|\[[^\]]*\]", "x", text)
-    if len(text) > _LONGEST_PREFIX or re.search(r"[(){}|]", plain) or len(re.findall(r"[?*+]", plain)) > _REPEATS:
-        raise BoneMapError(
-            f"{source}: the prefix {text[:40]!r} is not supported.", r"Write letters, \d, [:_], at most three of ? * +."
-        )
-    re.compile(text)
-    return text
-
-
-def parse_map(data: Mapping[str, Any], source: str) -> MapFile:
+def parse_map(data: Any, source: str) -> MapFile:
     """A map from JSON data.
 
     Raises:
         BoneMapError: it is none, is of a later version, or a field is wrong.
     """
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise BoneMapError(f"{source} is not an MVLift bone map.", f'It should say "schema": "{SCHEMA}".')
-    if not isinstance(data.get("version", 0), int):
-        raise BoneMapError(f"{source}: version is {data['version']!r}.", f"It should be {VERSION}, a whole number.")
-    if data.get("version", 0) > VERSION:
-        raise BoneMapError(f"{source} is a bone map of version {data['version']}.", "Update MVLift to read it.")
-    body = data.get("body")
-    if body not in BODIES:
-        raise BoneMapError(f"{source}: body is {body!r}.", f"Use one of {', '.join(BODIES)}.")
+    entries = checked_map(data, source)
+    body = entries["body"]
     try:
-        sides = {s: str(data.get("sides", {}).get(s, s)) for s in SIDES}
-        evidence = [_names(e) for e in data.get("evidence", ())]
+        sides = {s: str(entries.get("sides", {}).get(s, s)) for s in SIDES}
+        evidence = [_names(e) for e in entries.get("evidence", ())]
         return MapFile(
-            name=str(data["name"]),
-            title=str(data.get("title", data["name"])),
+            name=entries["name"],
+            title=entries.get("title", entries["name"]),
             body=body,
-            prefixes=tuple(_checked_prefix(p, source) for p in _names(data.get("prefixes", ()))),
-            bones=_expand(body, data["bones"], sides, source),
-            optional=_names(data.get("optional", ())),
+            prefixes=tuple(entries["prefixes"]),
+            bones=_expand(body, entries["bones"], sides, source),
+            optional=_names(entries.get("optional", ())),
             evidence=tuple(
                 dict.fromkeys(tuple(_filled(n, token) for n in names) for names in evidence for token in sides.values())
             ),
-            geometry=_expand(body, data.get("geometry", {}), sides, source),
-            ik=_limbs(body, data.get("ik", {}), sides, source),
-            settings=_settings(data.get("settings", ()), sides.values()),
+            geometry=_expand(body, entries.get("geometry", {}), sides, source),
+            ik=_limbs(body, entries.get("ik", {}), sides, source),
+            settings=_settings(entries.get("settings", ()), sides.values()),
         )
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError, re.error) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, RecursionError) as error:
         raise BoneMapError(
-            f"{source} is not a complete bone map ({error!r}).", "Compare it with the schema."
+            f"{source} is not a complete bone map ({error!r}).", "Compare it with docs/bone-maps.md."
         ) from error
 
 
@@ -169,7 +137,7 @@ def load_map(path: Path) -> MapFile:
             raise BoneMapError(
                 f"{path.name} is not a bone map: it is not a file, or it is too large.", "Choose a bone map."
             )
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BoneMapError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import numpy as np
 from mvlift.errors import MvliftError
 
 from .bone_map import read_maps
+from .bone_map_file import prefix_length
 from .recognition.bodies import Body
 from .recognition.checks import problem_of
 from .recognition.fingers import find_fingers
@@ -65,23 +65,21 @@ class _Lookup:
     """Finds bones by name: as written, without a namespace or a map's prefix, in any case, at last without suffixes."""
 
     def __init__(self, shape: RigShape, file: MapFile) -> None:
-        prefixes = file.prefixes
         written = tuple(dict.fromkeys(n for names in (*file.bones.values(), *file.evidence) for n in names))
         self._wanted, forms = _normal_of(written), _normal_of(shape.names)
         counts = Counter(forms.values())
         # control rigs have many bones whose names differ in such suffixes only
         self._normal = {} if file.geometry else {form: name for name, form in forms.items() if counts[form] == 1}
-        pattern = re.compile("|".join(f"(?:{p})" for p in prefixes)) if prefixes else None
         self._exact: dict[str, str] = {}
         self._loose: dict[str, str] = {}
         self.prefixed = 0
         self.inexact = 0
         for name in shape.names:
             short = name.rsplit(":", 1)[-1]
-            match = pattern.match(name) if pattern else None
-            if match and match.end():
+            length = max((prefix_length(p, name) for p in file.prefixes), default=0)
+            if length:
                 self.prefixed += 1
-                short = name[match.end() :]
+                short = name[length:]
             for form in (name, short):
                 self._exact.setdefault(form, name)
                 self._loose.setdefault(form.casefold(), name)

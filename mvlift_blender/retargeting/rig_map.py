@@ -64,7 +64,7 @@ class MapFile:
         name: identifier.
         title: for the user.
         body: "human" or "quadruped".
-        prefixes: regular expressions of what may stand before every name.
+        prefixes: what may stand before every name, as ``prefix_length`` reads it.
         bones: alternatives by key.
         optional: roles whose chain may be shorter.
         evidence: alternatives of bones that speak for this map without being moved.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import bpy
 import numpy as np
@@ -13,6 +14,7 @@ from rigs import build
 from mvlift_blender.operators.retarget import why_not
 from mvlift_blender.retargeting import table
 from mvlift_blender.retargeting.bone_map import BoneMapError, load_map, parse_map, read_maps, save_map, shipped_maps
+from mvlift_blender.retargeting.bone_map_file import prefix_length
 from mvlift_blender.retargeting.rig_map import RigMap
 
 pytestmark = pytest.mark.usefixtures("extension")
@@ -49,7 +51,7 @@ def test_rows_are_changed_mirrored_saved_and_loaded(settings, tmp_path):
     assert bpy.ops.mvlift.map_save() == {"FINISHED"}
     (path,) = tmp_path.glob("*.json")
     data = json.loads(path.read_text())
-    assert (data["schema"], data["version"]) == ("mvlift-bone-map", 1)
+    assert (data["schema"], data["version"]) == ("mvlift-bone-map", 2)
     bpy.ops.mvlift.retarget_detect()
     assert settings.rows[i].bone == "mixamorig:LeftArm" or settings.recognition.startswith("My Rig")
     assert bpy.ops.mvlift.map_load(filepath=str(path)) == {"FINISHED"}
@@ -122,6 +124,79 @@ def test_map_files_say_what_is_wrong(tmp_path):
     ):
         with pytest.raises(BoneMapError, match=text):
             parse_map(data, "a file")
+
+
+MAP = {"schema": "mvlift-bone-map", "version": 2, "body": "human", "name": "x", "bones": {"hips": "H"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"name": 3}, r"name"),
+        ({"bones": []}, r"bones"),
+        ({"bones": {"hips": {"L": {"x": 1}}}}, r"bones"),
+        ({"prefixes": ["a" * 99]}, "prefix"),
+        ({"prefixes": {"a": 1}}, "prefixes"),
+        ({"evidence": [["a", 3]]}, r"evidence\[0\]\[1\]"),
+        ({"ik": {"arm": {"L": {"pole": "x"}}}}, "control"),
+        ({"ik": {"arm": []}}, "ik"),
+        ({"settings": [{"bone": "b", "property": "p", "value": "x"}]}, r"settings\[0\]\.value"),
+        ({"version": 1, "prefixes": "(a+)+"}, "prefix"),
+        ({"version": 1, "prefixes": "[a"}, "prefix"),
+    ],
+)
+def test_a_value_of_another_type_is_named(changed, text):
+    with pytest.raises(BoneMapError, match=text) as caught:
+        parse_map({**MAP, **changed}, "mine.json")
+    assert caught.value.message.startswith("mine.json")
+    assert caught.value.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "name", "rest"),
+    [
+        ("mixamorig#:", "mixamorig12:Hips", "Hips"),
+        ("mixamorig#:", "mixamorig:Hips", "Hips"),
+        ("a*_", "a_b_Hips", "Hips"),
+        ("J?_", "J1_Hips", "Hips"),
+        ("J?_", "J_Hips", "J_Hips"),
+        (".*", "Hips", "Hips"),  # no regular expression
+        ("[Hh]ip", "Hips", "Hips"),
+        ("*" * 40 + "#", "x" * 60, "x" * 60),
+    ],
+)
+def test_a_prefix_is_plain_text_with_signs_for_digits_and_letters(prefix, name, rest):
+    length = prefix_length(prefix, name)
+    assert (name[length:] or name) == rest
+    assert parse_map({**MAP, "prefixes": prefix}, "mine.json").prefixes == (prefix,)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"mixamorig\d*[:_]?",
+        r"[Ss]keleton[ _]?\d*_",
+        "[mf]_avg_",
+        r"Character\d+_",
+        r"^rig\.",
+        "x.*_",
+        r"\w+:",
+    ],
+)
+def test_prefixes_of_old_files_take_what_they_took(pattern):
+    names = [
+        "mixamorig:Hips",
+        "mixamorig7_Hips",
+        "Skeleton 001_Hip",
+        "skeleton_Hip",
+        "f_avg_Pelvis",
+        "Character12_Hips",
+    ]
+    names += ["rig.Hips", "rigHips", "x_y_Hips", "abc:Hips", "ABC_Hips", "Hips"]
+    prefixes = parse_map({**MAP, "version": 1, "prefixes": [pattern]}, "old.json").prefixes
+    for name in names:
+        match = re.match(pattern, name)
+        assert max(prefix_length(p, name) for p in prefixes) == (match.end() if match else 0), name
 
 
 def test_command_retargets_to_a_rig_file(tmp_path):

@@ -53,7 +53,8 @@ def _sam_people(value: object, depth: int = 0) -> Iterator[dict[str, Any]]:
                     yield from _sam_people(part, depth + 1)
     elif isinstance(value, list | tuple) and depth < 4:
         for part in value:
-            yield from _sam_people(part, depth + 1)
+            if isinstance(part, dict | list | tuple | np.ndarray):  # of other files these may be a million numbers
+                yield from _sam_people(part, depth + 1)
 
 
 def _document(source: Source) -> object:
