@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from rig_tables import TABLES
+from rig_tables import TABLES, rows_of
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -91,21 +91,4 @@ def _unit(v):
 
 def table_bones(name: str) -> list[tuple[str, str, str, int]]:
     """(bone, parent, landmark, side) of a table's rig, parents first."""
-    tokens, text = TABLES[name]
-    bones: list[tuple[str, str, str, int]] = []
-    stack: list[tuple[int, str]] = []
-    for line in filter(str.strip, text.splitlines()):
-        depth = len(line) - len(line.lstrip())
-        bone, landmark = line.strip().rsplit(" ", 1)
-        while stack and stack[-1][0] >= depth:
-            stack.pop()
-        parent = stack[-1][1] if stack else ""
-        stack.append((depth, bone))
-        sided = any(mark in bone for mark in "$#")
-        for token, side in zip(tokens, (1, -1), strict=True) if sided else (("", 1),):
-            bones.append((_side(bone, token), _side(parent, token), landmark, side))
-    return bones
-
-
-def _side(name: str, token: str) -> str:
-    return name.replace("$", token).replace("#", token[:1])
+    return [(row.bone, row.parent, row.landmark, row.side) for row in rows_of(TABLES[name])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -176,9 +177,10 @@ def test_smoothness_is_the_second_difference_over_time_squared() -> None:
     fitting._add_smoothness(system)
     expected, _ = numeric_gradient(fitting, residuals, False)
     np.testing.assert_allclose(system.gradient[:, :3], expected[:, :3], rtol=1e-5, atol=1e-4)
-    # one group's rotation about one axis: angles that accelerate by a known amount
-    g, accelerated = 3, 0.01
+    # one group's rotation about one axis: angles that accelerate by a known amount; the spine's first joint has a share
+    g, accelerated = 7, 0.01
     (joint, share), *_ = fitting.kinematics.groups[g]
+    assert share == pytest.approx(0.34)
     angles = np.array([0, 0, 0, accelerated, 3 * accelerated])
     fitting.rotations[:, joint] = Rotation.from_rotvec(angles[:, None] * [0, 0, 1.0]).as_matrix()
     system = MotionSystem(FRAMES, fitting.kinematics.dof, 0)
@@ -189,6 +191,36 @@ def test_smoothness_is_the_second_difference_over_time_squared() -> None:
     for t, value in enumerate(second):
         by_frame[t : t + 3] += weight * value * np.array([1, -2, 1])
     np.testing.assert_allclose(system.gradient[:, 3 + 3 * g + 2], by_frame, rtol=1e-5)
+
+
+def test_a_support_touches_the_ground_with_its_lowest_point() -> None:
+    fitting = make_fit()
+    posed = fitting.kinematics.pose(fitting.betas, fitting.rotations, fitting.root)
+    down = fitting._lowest(posed) - posed.points[:, len(SKELETON.keypoint_names) :]
+    assert fitting.radius.max() > 0.02
+    np.testing.assert_allclose(down @ fitting.up, np.broadcast_to(-fitting.radius, down.shape[:2]), atol=1e-12)
+    np.testing.assert_allclose(np.cross(down, fitting.up), 0, atol=1e-12)
+
+
+def test_in_flight_the_root_falls_freely() -> None:
+    """A parabola of 9.81 m/s² downwards has no residual; what is off it counts as a robust second difference."""
+    fitting = make_fit(smoothing=0.4)
+    fitting.ground = SimpleNamespace(flight=np.ones(FRAMES, bool))
+    time = np.arange(FRAMES)[:, None] / FPS
+    fitting.root = np.array([0.1, 0.2, 4.0]) + time * [0.3, 0, 0.1] - 0.5 * 9.81 * time**2 * fitting.up
+    system = MotionSystem(FRAMES, fitting.kinematics.dof, 0)
+    fitting._add_smoothness(system)
+    assert np.abs(system.gradient[:, :3]).max() < 1e-6
+    off = 0.004
+    fitting.root[2, 0] += off
+    system = MotionSystem(FRAMES, fitting.kinematics.dof, 0)
+    fitting._add_smoothness(system)
+    expected = np.zeros(FRAMES)
+    for t, second in enumerate((off, -2 * off, off)):  # a frame lasts half as long as at 30 fps: a quarter of the way
+        w = 1 / (terms.FLIGHT_ACCELERATION / 4) ** 2 / (1 + (second / (terms.FLIGHT_OUTLIER / 4)) ** 2)
+        expected[t : t + 3] += w * second * np.array([1, -2, 1])
+    np.testing.assert_allclose(system.gradient[:, 0], expected, rtol=1e-5)
+    np.testing.assert_allclose(system.gradient[:, 1:3], 0, atol=1e-6)
 
 
 def test_poses_are_pulled_towards_rest_limits_and_the_plausible_pose() -> None:

@@ -8,37 +8,20 @@ from collections.abc import Mapping
 
 import numpy as np
 from rig_shapes import Style, landmarks
+from rig_tables import Row, rows_of
 
 from mvlift_blender.retargeting.shape import RigShape
-
-Rows = list[tuple[str, str, str, int]]
-
-
-def rows_of(text: str, sides: tuple[str, str]) -> Rows:
-    """(bone, parent, landmark, side) of a table; ``$`` stands for the side, deeper lines hang on shallower ones."""
-    rows: Rows = []
-    stack: list[tuple[int, str]] = []
-    for line in filter(str.strip, text.splitlines()):
-        depth = len(line) - len(line.lstrip())
-        bone, landmark = line.strip().rsplit(" ", 1)
-        while stack and stack[-1][0] >= depth:
-            stack.pop()
-        parent = stack[-1][1] if stack else ""
-        stack.append((depth, bone))
-        for token, side in zip(sides, (1, -1), strict=True) if "$" in bone else (("", 1),):
-            rows.append((bone.replace("$", token), parent.replace("$", token), landmark, side))
-    return rows
 
 
 def human_shape(text: str, sides: tuple[str, str], style: Style | None = None) -> RigShape:
     """A person's skeleton at rest."""
     points = {side: landmarks(style or Style(arm=30), side) for side in (1, -1)}
-    return _shape(rows_of(text, sides), points)
+    return _shape(rows_of((sides, text)), points)
 
 
 def animal_shape(text: str, sides: tuple[str, str]) -> RigShape:
     """A four-legged animal's skeleton at rest."""
-    return _shape(rows_of(text, sides), {side: animal_landmarks(side) for side in (1, -1)})
+    return _shape(rows_of((sides, text)), {side: animal_landmarks(side) for side in (1, -1)})
 
 
 def animal_landmarks(side: int) -> dict[str, np.ndarray]:
@@ -55,14 +38,14 @@ def animal_landmarks(side: int) -> dict[str, np.ndarray]:
     return {name: np.array(point, dtype=float) for name, point in points.items()}
 
 
-def _shape(rows: Rows, points: Mapping[int, Mapping[str, np.ndarray]]) -> RigShape:
-    number = {bone: i for i, (bone, *_) in enumerate(rows)}
-    heads = np.array([points[side][landmark] for _, _, landmark, side in rows])
+def _shape(rows: list[Row], points: Mapping[int, Mapping[str, np.ndarray]]) -> RigShape:
+    number = {row.bone: i for i, row in enumerate(rows)}
+    heads = np.array([points[row.side][row.landmark] for row in rows])
     tails = heads + np.array([0, 0, 0.05])
-    for i, (_, parent, _, _) in enumerate(rows):
-        if parent:
-            tails[number[parent]] = heads[i]
-    return RigShape(tuple(b for b, *_ in rows), tuple(number.get(p, -1) for _, p, _, _ in rows), heads, tails)
+    for i, row in enumerate(rows):
+        if row.parent:
+            tails[number[row.parent]] = heads[i]
+    return RigShape(tuple(r.bone for r in rows), tuple(number.get(r.parent, -1) for r in rows), heads, tails)
 
 
 _BODY = """
@@ -220,179 +203,3 @@ def human(name: str) -> tuple[RigShape, dict[str, str]]:
     _, words = HUMANS[name]
     parts = dict(zip(_PARTS, words.split(" "), strict=True))
     return human_shape(_BODY.format(**parts), HUMANS[name][0]), {part: parts[of] for part, of in _OF.items()}
-
-
-ANIMALS: dict[str, tuple[tuple[str, str], str, dict[str, str]]] = {
-    "leg numbers": (
-        (".L", ".R"),
-        """
-root ground
-  pelvis hips
-    spine1 s1
-      spine2 s2
-        spine3 s3
-          neck1 neck
-            neck2 neck2
-              head head
-                jaw nose
-                ear$ ear
-          scapula$ f0
-            front_leg1$ f1
-              front_leg2$ f2
-                front_leg3$ f3
-                  front_foot$ f4
-    tail1 tail1
-      tail2 tail2
-        tail3 tail3
-    hind_leg1$ h1
-      hind_leg2$ h2
-        hind_leg3$ h3
-          hind_foot$ h4
-""",
-        {
-            "hips": "pelvis",
-            "head": "head",
-            "hind_upper": "hind_leg1$",
-            "hind_lower": "hind_leg2$",
-            "hind_foot": "hind_leg3$",
-            "hind_toe": "hind_foot$",
-            "front_upper": "front_leg1$",
-            "front_lower": "front_leg2$",
-            "front_foot": "front_leg3$",
-            "front_toe": "front_foot$",
-        },
-    ),
-    "anatomy": (
-        ("L_", "R_"),
-        """
-Root ground
-  Hips hips
-    Spine s1
-      Spine1 s2
-        Chest s3
-          Neck neck
-            Head head
-              Head_End nose
-          $Scapula f0
-            $Humerus f1
-              $Radius f2
-                $Carpus f3
-                  $Front_Paw f4
-    Tail tail1
-      Tail1 tail2
-        Tail2 tail3
-    $Femur h1
-      $Tibia h2
-        $Tarsus h3
-          $Hind_Paw h4
-""",
-        {
-            "hips": "Hips",
-            "head": "Head",
-            "hind_upper": "$Femur",
-            "hind_lower": "$Tibia",
-            "hind_foot": "$Tarsus",
-            "hind_toe": "$Hind_Paw",
-            "front_upper": "$Humerus",
-            "front_lower": "$Radius",
-            "front_foot": "$Carpus",
-            "front_toe": "$Front_Paw",
-            "front_shoulder": "$Scapula",
-        },
-    ),
-    "person's words": (
-        ("L", "R"),
-        """
-Bip01 ground
-  Bip01_Pelvis hips
-    Bip01_Spine s1
-      Bip01_Spine1 s2
-        Bip01_Spine2 s3
-          Bip01_Neck neck
-            Bip01_Neck1 neck2
-              Bip01_Head head
-          Bip01_$_Clavicle f0
-            Bip01_$_UpperArm f1
-              Bip01_$_Forearm f2
-                Bip01_$_Hand f3
-                  Bip01_$_Finger0 f4
-    Bip01_Tail tail1
-      Bip01_Tail1 tail2
-    Bip01_$_Thigh h1
-      Bip01_$_Calf h2
-        Bip01_$_HorseLink h3
-          Bip01_$_Foot h4
-""",
-        {
-            "hips": "Bip01_Pelvis",
-            "head": "Bip01_Head",
-            "hind_upper": "Bip01_$_Thigh",
-            "hind_lower": "Bip01_$_Calf",
-            "front_upper": "Bip01_$_UpperArm",
-            "front_lower": "Bip01_$_Forearm",
-            "front_foot": "Bip01_$_Hand",
-        },
-    ),
-}
-BIRD = (
-    ("_L", "_R"),
-    """
-root ground
-  hips hips
-    spine s1
-      chest s3
-        neck neck
-          head head
-            beak nose
-        wing1$ w1
-          wing2$ w2
-            feather1$ w3
-    tail1 tail1
-      tail2 tail2
-    thigh$ h1
-      shin$ h2
-        foot$ h3
-          toe$ h4
-""",
-)
-RAPTOR = (
-    ("_L", "_R"),
-    """
-root ground
-  hips hips
-    spine s1
-      chest s3
-        neck neck
-          head head
-            jaw nose
-        upper_arm$ f0
-          lower_arm$ f1
-            hand$ f2
-    tail1 tail1
-      tail2 tail2
-        tail3 tail3
-          tail4 tail4
-    thigh$ h1
-      shin$ h2
-        foot$ h3
-          toe$ h4
-""",
-)
-SPIDER = (
-    ("_L", "_R"),
-    """
-root ground
-  body hips
-    head head
-    abdomen tail1
-    legA1$ h1
-      legA2$ h2
-        legA3$ h3
-    legB1$ f1
-      legB2$ f2
-        legB3$ f3
-    legC1$ w1
-      legC2$ w2
-        legC3$ w3
-""",
-)

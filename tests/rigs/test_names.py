@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tables import ANIMALS, BIRD, HUMANS, RAPTOR, SPIDER, animal_shape, human
+from animal_tables import ANIMALS, BIRD, RAPTOR, SPIDER
+from tables import HUMANS, animal_shape, human
 
 from mvlift_blender.retargeting.detect import LEAST_CONFIDENCE, NotRecognisedError, recognise
 from mvlift_blender.retargeting.recognition.names import parse_names

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
-from odd_tables import ANIMALS, SKELETONS
 from rig_shapes import Style, landmarks
+from rig_tables import Row, read_tables, rows_of
 from tables import animal_landmarks
 
 from mvlift_blender.retargeting.detect import LEAST_CONFIDENCE, recognise
@@ -15,33 +15,10 @@ from mvlift_blender.retargeting.recognition.names import parse_names
 from mvlift_blender.retargeting.report import rig_report
 from mvlift_blender.retargeting.shape import RigShape
 
-
-@dataclass(frozen=True)
-class _Row:
-    bone: str
-    parent: str
-    landmark: str
-    side: int
-    part: str
+PEOPLE, ANIMALS = (read_tables(Path(__file__).with_name(f"odd_{kind}.txt")) for kind in ("people", "animals"))
 
 
-def _rows(text: str, sides: tuple[str, str]) -> list[_Row]:
-    rows: list[_Row] = []
-    stack: list[tuple[int, str]] = []
-    for line in filter(str.strip, text.splitlines()):
-        depth = len(line) - len(line.lstrip())
-        words, _, part = line.strip().partition(" =")
-        bone, landmark = words.rsplit(" ", 1)
-        while stack and stack[-1][0] >= depth:
-            stack.pop()
-        parent = stack[-1][1] if stack else ""
-        stack.append((depth, bone))
-        for token, side in zip(sides, (1, -1), strict=True) if "$" in bone else (("", 1),):
-            rows.append(_Row(bone.replace("$", token), parent.replace("$", token), landmark, side, part))
-    return rows
-
-
-def _shape(rows: list[_Row], animal: bool) -> RigShape:
+def _shape(rows: list[Row], animal: bool) -> RigShape:
     points = {s: animal_landmarks(s) if animal else landmarks(Style(arm=30, bent=5), s) for s in (1, -1)}
     number = {row.bone: i for i, row in enumerate(rows)}
     heads = 100 * np.array([points[row.side][row.landmark] for row in rows])
@@ -53,10 +30,9 @@ def _shape(rows: list[_Row], animal: bool) -> RigShape:
     return RigShape(tuple(row.bone for row in rows), parents, heads, tails)
 
 
-@pytest.mark.parametrize("name", SKELETONS)
+@pytest.mark.parametrize("name", [*PEOPLE, *ANIMALS])
 def test_every_part_is_found(name: str) -> None:
-    sides, text = SKELETONS[name]
-    rows = _rows(text, sides)
+    rows = rows_of(PEOPLE[name] if name in PEOPLE else ANIMALS[name])
     rig = recognise(_shape(rows, name in ANIMALS))
     assert rig.confidence >= LEAST_CONFIDENCE
     assert rig.body == ("quadruped" if name in ANIMALS else "human")
@@ -74,8 +50,7 @@ def test_one_letter_may_be_a_side_or_not() -> None:
 
 def test_a_shape_whose_names_say_otherwise_is_believed_less() -> None:
     """Legs that are called wings, arms called ears: the structure alone fits, the names speak against it."""
-    sides, text = SKELETONS["russian"]
-    rows = _rows(text, sides)
+    rows = rows_of(PEOPLE["russian"])
     shape = _shape(rows, animal=False)
     plain = {row.bone: f"b{i:02d}" for i, row in enumerate(rows)}
     against = plain | {row.bone: f"ear_{i:02d}" for i, row in enumerate(rows) if row.part.endswith(("_arm", "_leg"))}
