@@ -13,6 +13,7 @@ import tyro
 from rich.console import Console
 
 from mvlift.errors import MvliftError, UsageError
+from mvlift.files import DISK_ERRORS
 from mvlift.lifting.options import option_fields, option_help, option_type
 from mvlift.threads import limit_environment
 
@@ -216,6 +217,11 @@ def main(arguments: list[str] | None = None) -> None:
     except MvliftError as error:
         console.print(f"mvlift: {error}", style="red", soft_wrap=True)
         failed = 2 if isinstance(error, UsageError) else 1
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        console.print(f"mvlift: {error.filename or 'A file'} cannot be written ({error.strerror}).", style="red")
+        failed = 1
     except KeyboardInterrupt as error:
         console.print("mvlift: interrupted; no partial file was left")
         failed = 143 if type(error) is not KeyboardInterrupt else 130

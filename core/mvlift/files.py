@@ -19,8 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-__all__ = ["check_written", "is_running", "temporary_folder", "whole_file", "whole_folder"]
+__all__ = ["DISK_ERRORS", "check_written", "is_running", "temporary_folder", "whole_file", "whole_folder"]
 
+DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
+                                errno.EFBIG})  # fmt: skip
+"""What writing says of a disk that is full or may not be written."""
 _COUNT: Final = itertools.count()
 _HOST: Final = hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 _PART: Final = re.compile(r"\.mvlift-([0-9a-f]{8})-(\d{1,10})-\d+(\..*)?")
@@ -65,14 +68,30 @@ def check_written(path: Path, suffix: str = "") -> None:
     complete = head.startswith(_HEADS.get(kind, (b"",))) and tail.endswith(_ENDS.get(kind, b""))
     if kind == ".glb":
         complete = complete and int.from_bytes(head[8:12], "little") == size
-    if kind == ".mp4":
-        complete = head[4:8] == b"ftyp"
+    if kind in (".mp4", ".mov"):
+        complete = head[4:8] == b"ftyp" and _boxes_are_whole(path, size)
     if kind in _ZIPS:
         complete = False
         with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
             complete = archive.testzip() is None and bool(archive.namelist())
     if not complete:
         raise OSError(errno.EIO, "the file is not whole; the disk may be full")
+
+
+def _boxes_are_whole(path: Path, size: int) -> bool:
+    """Whether the boxes of an MP4 (ISO/IEC 14496-12, 4.2) end where the file does, the index among them."""
+    names, at = set(), 0
+    with path.open("rb") as stream:
+        while at < size:
+            stream.seek(at)
+            head = stream.read(16)
+            length = int.from_bytes(head[:4], "big")
+            length = int.from_bytes(head[8:16], "big") if length == 1 else length or size - at
+            if length < 8:
+                return False
+            names.add(head[4:8])
+            at += length
+    return at == size and b"moov" in names
 
 
 def is_running(process: int) -> bool:
@@ -123,14 +142,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     _sweep(path.parent, _PART, ".mvlift-")
     part = path.with_name(f".mvlift-{_HOST}-{os.getpid()}-{next(_COUNT)}{path.suffix}")
     try:
+        part.touch()  # a folder that may not be written says so here, and not in the words of each writer
+        part.unlink()
         yield part
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())  # a full disk may say so only now
         check_written(part, path.suffix)
         part.replace(path)
-    except OSError as error:
-        error.filename = str(path)  # the temporary name would not help the user
-        raise
+    except OSError as error:  # the temporary name would not help the user
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
         columns: number of frames.
 
     Raises:
-        MvliftError: matplotlib is not installed.
+        MvliftError: matplotlib is not installed, or the picture cannot be written.
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -111,8 +111,11 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
         for spine in axes.spines.values():
             spine.set_color("#dddddd")
     figure.tight_layout(pad=0.6)
-    with whole_file(target) as part:
-        figure.savefig(part, dpi=80)
+    try:
+        with whole_file(target) as part:
+            figure.savefig(part, dpi=80)
+    except OSError as error:
+        raise MvliftError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
     return target
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import bpy
 import tyro
 from mvlift.cli import Convert, Inspect, Lift
 from mvlift.errors import LiftError, MvliftError, UsageError
+from mvlift.files import DISK_ERRORS, temporary_folder
 from mvlift.lifting.subjects import get_subject
 from mvlift.motion import LiftedMotion
 
@@ -96,6 +97,11 @@ def run_command(arguments: list[str]) -> int:
         if isinstance(command, Inspect):
             return inspect.run_inspect(command, console)
         return inspect.run_convert(command, console)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        console.print(f"mvlift: {error.filename or 'A file'} cannot be written ({error.strerror}).", markup=False)
+        return 1
     except MvliftError as error:
         console.print(f"mvlift: {error}", markup=False, soft_wrap=True)
         return 2 if isinstance(error, UsageError) else 1
@@ -117,14 +123,17 @@ def _lift(command: Any, console: Any) -> int:
     def engine() -> EngineClient:
         return EngineClient(source.python, source.pythonpath)
 
-    with TemporaryDirectory(prefix="mvlift-") as folder:
+    folder = temporary_folder()
+    try:
         if place.rigid_object:
-            shape = Path(folder) / "object.json"
+            shape = folder / "object.json"
             place.open()
             points = shape_of_object(place.object(), get_subject(command.subject).rigid).to_json()
             shape.write_text(json.dumps(points), encoding="utf-8")
             command = replace(command, object_shape=shape, object_name=place.rigid_object)
         return run_lift(command, console, engine, lambda people, output: write_people(people, output, body, place))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from mvlift.errors import EngineError
+from mvlift.files import whole_folder
 from mvlift.worker.client import EngineClient
 
 __all__ = ["EngineSource", "bundled_packages", "close_engine", "portable_package", "shared_client"]
@@ -66,15 +67,16 @@ def portable_package(folder: Path) -> Path:
     package = bundled_packages() / "mvlift"
     target = folder / "engine" / _fingerprint(package)
     if not (target / "mvlift").is_dir():
-        partial = target.with_name(f"{target.name}.{os.getpid()}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(package, partial / "mvlift", ignore=shutil.ignore_patterns("__pycache__"))
-        for facts in package.parent.glob("mvlift-*.dist-info"):  # where its version is written
-            shutil.copytree(facts, partial / facts.name)
         try:
-            partial.rename(target)
-        except OSError:  # another Blender was first
-            shutil.rmtree(partial, ignore_errors=True)
+            with whole_folder(target) as partial:
+                shutil.copytree(package, partial / "mvlift", ignore=shutil.ignore_patterns("__pycache__"))
+                for facts in package.parent.glob("mvlift-*.dist-info"):  # where its version is written
+                    shutil.copytree(facts, partial / facts.name)
+        except OSError as error:
+            if not (target / "mvlift").is_dir():  # else another Blender was first
+                raise EngineError(
+                    f"The engine cannot be copied to {target} ({error.strerror or error}).", "Make room there."
+                ) from error
     return target
 
 

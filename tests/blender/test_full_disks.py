@@ -14,11 +14,12 @@ from mvlift.errors import MvliftError
 from retarget_checks import source_armature
 from synthetic_motion import walk
 
+from mvlift_blender.commands import headless
 from mvlift_blender.exchange.export import FORMATS, export_rig
 from mvlift_blender.exchange.scene_file import export_file
 
 OLD = b"an older file" * 50
-SCENES = (".blend", ".fbx", ".glb", ".usd")
+SCENES = (".blend", ".fbx", ".glb", ".usd", ".png")
 
 
 @pytest.fixture
@@ -35,12 +36,20 @@ def full_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)  # glTF's exporter leaves its file open
 
 
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch, extension):
+    monkeypatch.setattr("mvlift_blender.exchange.picture._SIZE", (64, 32))
+    monkeypatch.setattr("mvlift_blender.exchange.picture._MOMENTS", 2)
+
+
 def _needs(form: str) -> None:
     if "usd" in form.lower() and not bpy.app.build_options.usd:
         pytest.skip("this Blender is built without USD")
 
 
 def _write(path: Path, form: str):
+    if form == ".png":  # a picture shows bodies, which are written with the scene
+        return headless.write_blender_file([walk(20)], path)
     armature = source_armature(walk(60))
     if form.startswith("."):
         return export_file(path)
@@ -83,3 +92,25 @@ def test_a_folder_that_is_none(tmp_path, form):
     with pytest.raises(MvliftError, match="cannot be written") as caught:
         _write(tmp_path / "file" / f"walk{_suffix(form)}", form)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("form", [*FORMATS, *SCENES])
+def test_a_folder_that_is_read_only(tmp_path, form):
+    _needs(form)
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    path = folder / f"walk{_suffix(form)}"
+    path.write_bytes(OLD)
+    if subprocess.run(["chattr", "+i", str(folder)], capture_output=True, check=False).returncode:
+        folder.chmod(0o500)
+        if os.access(folder, os.W_OK):
+            pytest.skip("this user may write everywhere")
+    try:
+        with pytest.raises(MvliftError, match="cannot be written") as caught:
+            _write(path, form)
+    finally:
+        subprocess.run(["chattr", "-i", str(folder)], capture_output=True, check=False)
+        folder.chmod(0o700)
+    assert path.name in caught.value.message
+    assert path.read_bytes() == OLD
+    assert [p.name for p in folder.iterdir()] == [path.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -254,3 +255,13 @@ def test_a_card_that_does_not_start_gives_way_to_the_processor(
     ]
     with pytest.raises(LiftError, match="cannot use cuda: CUDA failure 100"):
         mvlift.lift(clip, subject=tiny_subject, preset="fast", device="cuda")
+
+
+def test_nothing_is_kept_below_the_users_home(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry begins when it is loaded, unless it is forbidden before."""
+    code = "from mvlift.backends.onnx_runtime import available_devices; print(available_devices()[0])"
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "LOCALAPPDATA": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | places
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "cpu"
+    assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import struct
 import sys
@@ -12,7 +13,7 @@ import keypoint_archives
 import numpy as np
 import pytest
 from keypoint_files import FAMILIES, FRAMES, flat, people_of, save, spelled
-from mvlift.errors import KeypointError
+from mvlift.errors import KeypointError, MvliftError
 from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.reading import inspect_keypoints
 from mvlift.safe_reading import Hdf5
@@ -236,3 +237,29 @@ def test_a_negative_shape_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"(6, 17, 3), }", b"(-6,17, 3), }"))
     with pytest.raises(KeypointError, match="its shape is"):
         inspect_keypoints(path)
+
+
+def test_what_was_packed_twice_is_said_to_be_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(gzip.compress(b"frame,keypoint,x,y\n0,nose,1,2\n")))
+    with pytest.raises(KeypointError, match=r"a\.csv\.gz was packed twice"):
+        inspect_keypoints(path)
+
+
+def test_numbers_of_thousands_of_digits_are_named_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(f'[{{"image_id": {"9" * 5000}, "keypoints": [1, 2, 3]}}]')
+    with pytest.raises(MvliftError, match="thousands of digits") as caught:
+        inspect_keypoints(tmp_path / "a.json")
+    assert "sys." not in str(caught.value)
+    (tmp_path / "a.csv").write_text(f"frame,keypoint,x,y\n{10**30},nose,1,2\n")
+    with pytest.raises(MvliftError, match="no frame number"):
+        inspect_keypoints(tmp_path / "a.csv")
+
+
+def test_a_link_to_itself_in_a_folder_is_left_out(tmp_path: Path) -> None:
+    written = FAMILIES["openpose"](tmp_path) if "openpose" in FAMILIES else next(iter(FAMILIES.values()))(tmp_path)
+    assert written.path.is_dir()
+    (written.path / "loop.json").symlink_to("loop.json")
+    inspection = inspect_keypoints(written.path)
+    assert len(inspection.clips[0].points) == written.points.shape[1]
+    assert "loop.json (a link that leads nowhere)" in " ".join(inspection.notes)

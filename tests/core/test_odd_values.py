@@ -209,3 +209,54 @@ def test_hips_that_are_never_seen_are_guessed_below_the_shoulders() -> None:
     assert np.median(error[seen] / trunk[seen]) < 0.33
     assert 0 < guessed.confidence[:, hips].max() < 0.5
     assert "hips are never seen" in guessed.assumptions[-1]
+
+
+def table(path: Path, points: F64, separator: str = ",", decimal: str = ".", encoding: str = "utf-8") -> Path:
+    """A keypoint a row; every fifth is missing, in words of spreadsheets."""
+    words = ["N/A", "-", "null", "#N/A"]
+    lines = [separator.join(["frame", "keypoint", "x", "y"])]
+    for t, pose in enumerate(points):
+        for j, (name, place) in enumerate(zip(COCO, pose, strict=True)):
+            cells = [f"{v:.3f}".replace(".", decimal) for v in place]
+            lines.append(separator.join([str(t), name, *([words[t % 4]] * 2 if (t + j) % 5 == 0 else cells)]))
+    path.write_bytes("\n".join(lines).encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    ("name", "separator", "decimal"), [("a.csv", ";", ","), ("a.tsv", "\t", ","), ("b.csv", ",", ".")]
+)
+def test_tables_as_spreadsheets_write_them(
+    tmp_path: Path, name: str, separator: str, decimal: str, encoding: str
+) -> None:
+    points = trembling(20)
+    clip = inspect_keypoints(table(tmp_path / name, points, separator, decimal, encoding)).clips[0]
+    t, j = np.indices((20, len(COCO)))
+    np.testing.assert_array_equal(clip.seen, (t + j) % 5 != 0)
+    np.testing.assert_allclose(clip.points[clip.seen], points[clip.seen], atol=1e-3)
+
+
+def test_fractions_from_minus_one_to_one(tmp_path: Path) -> None:
+    centred = 2 * trembling() / SIZE - 1
+    assert (centred.min(axis=(0, 1)) < -0.02).all()
+    inspection = inspect_keypoints(table(tmp_path / "a.csv", centred), image_size=SIZE)
+    clip = inspection.clips[0]
+    assert inspection.units == "centred"
+    np.testing.assert_allclose(clip.points[clip.seen], trembling()[clip.seen], atol=1)
+
+
+@pytest.mark.parametrize("stamps", ["backwards", "restarted", "equal"])
+def test_time_stamps_that_do_not_grow_are_said_to_be_of_no_use(tmp_path: Path, stamps: str) -> None:
+    t = np.arange(40)
+    times = {"backwards": 3000 - 33 * t, "restarted": 1000 + 33 * (t % 25), "equal": 0 * t + 7}[stamps].tolist()
+    points = trembling()
+    frames = [
+        {"timestamp_ms": time, "landmarks": [{"name": n, "x": x, "y": y} for n, (x, y) in zip(COCO, pose, strict=True)]}
+        for time, pose in zip(times, (points / SIZE).tolist(), strict=True)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(frames))
+    inspection = inspect_keypoints(tmp_path / "a.json", image_size=SIZE)
+    assert "time stamps do not grow" in notes(inspection)
+    assert inspection.clips[0].fps is None
+    np.testing.assert_allclose(inspection.clips[0].points, points, atol=1e-2)

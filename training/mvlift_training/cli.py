@@ -9,11 +9,14 @@ from typing import Annotated
 
 import tyro
 from mvlift.errors import MvliftError
+from mvlift.files import DISK_ERRORS
 from mvlift.threads import wait_asleep
 
 from mvlift_training.console import failed, stderr_console
 
 __all__ = ["main"]
+
+_DISK_REMEDY = "Make room or choose another folder; the run goes on from what is there."
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,10 @@ def main(arguments: list[str] | None = None) -> int:
     except MvliftError as error:
         code = failed(error)
         return STOPPED if type(error).__name__ == "TrainingStopped" else code
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        return failed(MvliftError(f"{error.filename} cannot be written ({error.strerror}).", _DISK_REMEDY))
     finally:
         if isinstance(command, (Stage, Run)) and "torch" in sys.modules:
             from mvlift_training.runtime import leave_group

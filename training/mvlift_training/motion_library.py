@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mvlift.errors import KeypointError
+from mvlift.files import whole_file
 from mvlift.lifting.normalise import UNIT_METRES, VELOCITY_GAIN
 from mvlift.lifting.subjects import Subject
 from torch import Tensor
@@ -20,16 +21,15 @@ __all__ = ["MotionLibrary", "bones_to_keypoints", "write_motion_library"]
 def write_motion_library(path: Path, motions: list[np.ndarray], names: tuple[str, ...], fps: float) -> None:
     """Write stage 3's motions: each (T, K, 3) metres, z up; atomically."""
     lengths = np.array([len(m) for m in motions])
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez_compressed(
-        temporary,
-        points3d=np.concatenate(motions).astype(np.float32),
-        start=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
-        length=lengths,
-        names=np.array(names),
-        fps=np.float32(fps),
-    )
-    temporary.replace(path)
+    with whole_file(path) as part:
+        np.savez_compressed(
+            part,
+            points3d=np.concatenate(motions).astype(np.float32),
+            start=np.concatenate([[0], np.cumsum(lengths)[:-1]]),
+            length=lengths,
+            names=np.array(names),
+            fps=np.float32(fps),
+        )
 
 
 class MotionLibrary:

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from mvlift.arrays import to_numpy
 from mvlift.diffusion.network import MotionDenoiser
 from mvlift.diffusion.schedule import CosineSchedule
+from mvlift.files import whole_file
 from mvlift.lifting.normalise import intrinsics, normalise
 from mvlift.lifting.sampling.in_loop import InputView, Sampled, SampleOptions, sample_lines, sample_views
 from mvlift.lifting.sampling.lift_points import input_view
@@ -99,12 +100,11 @@ def lift_sequences(
         with thread_limit(config.threads or None):
             lifted = _sample(config, network, schedule, givens, generators, method)
         for i, motion, sampled in zip(batch, motions, lifted, strict=True):
-            temporary = folder / f"{i:05d}.tmp.npz"
-            np.savez(
-                temporary,
-                points=to_numpy(sampled.in_camera()).astype(np.float32),
-                tilt=to_numpy(sampled.tilt),
-                depth=motion.depth,
-            )
-            temporary.replace(lifted_path(folder, i))
+            with whole_file(lifted_path(folder, i)) as part:
+                np.savez(
+                    part,
+                    points=to_numpy(sampled.in_camera()).astype(np.float32),
+                    tilt=to_numpy(sampled.tilt),
+                    depth=motion.depth,
+                )
     fabric.barrier()

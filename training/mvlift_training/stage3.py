@@ -142,9 +142,8 @@ def _fit_one(
         moved, measures = np.zeros((0, 0, 3), np.float32), [np.inf] * 4
         if best is not None:
             moved, measures = best.points, [best.reprojection, best.agreement, best.energy, best.travel]
-    temporary = out.with_suffix(".tmp.npz")
-    np.savez(temporary, points=moved, measures=np.array(measures))
-    temporary.replace(out)
+    with whole_file(out) as part:
+        np.savez(part, points=moved, measures=np.array(measures))
     return index
 
 

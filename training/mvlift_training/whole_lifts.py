@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from lightning_fabric import Fabric
 from mvlift.errors import MvliftError
+from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
 from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.body_of import body_of
@@ -80,7 +81,6 @@ def lift_whole(
             world, quality = motion.keypoints.astype(np.float32), measures(motion, subject)
         except MvliftError:
             pass  # stage 3 counts it as dropped
-        temporary = folder / f"{i:05d}.tmp.npz"
-        np.savez(temporary, world=world, measures=np.array(quality))
-        temporary.replace(lifted_path(folder, i))
+        with whole_file(lifted_path(folder, i)) as part:
+            np.savez(part, world=world, measures=np.array(quality))
     fabric.barrier()

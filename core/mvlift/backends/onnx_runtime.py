@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +20,7 @@ from mvlift.files import whole_file
 from mvlift.models import describe_model, model_header, model_path, model_weights
 from mvlift.typing import F32
 
-__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "cpu_session", "export_onnx", "load_onnx"]
+__all__ = ["PROVIDERS", "OnnxDenoiser", "available_devices", "cpu_session", "export_onnx", "load_onnx", "onnx_runtime"]
 
 PROVIDERS: Final = {
     "cpu": "CPUExecutionProvider",
@@ -30,17 +33,25 @@ INPUTS: Final = ("features", "timestep", "views", "frames")
 """Of the graph, see ``denoiser_graph``."""
 
 
+def onnx_runtime() -> ModuleType:
+    """The package ``onnxruntime``, loaded without its telemetry.
+
+    Since 1.32 it keeps a device id and a list of events below the user's home, from the moment it is loaded, unless the
+    environment forbids it.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return import_module("onnxruntime")
+
+
 def available_devices() -> list[str]:
     """Devices for which this ONNX Runtime has a provider; the processor first."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     there = set(onnxruntime.get_available_providers())
     return [device for device, provider in PROVIDERS.items() if provider in there]
 
 
 def _session(model: bytes, device: str, threads: int) -> Any:
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3  # errors; warnings are about where nodes run

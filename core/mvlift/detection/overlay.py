@@ -118,5 +118,8 @@ def write_overlay(info: VideoInfo, clips: Sequence[KeypointClip], path: Path) ->
             if stream is not None:
                 out.mux(stream.encode(None))
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise DetectionError(f"{path} cannot be written ({error}).", "Give a path that ends in .mp4.") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DetectionError(
+            f"{path} cannot be written ({reason}).", "Give a path that ends in .mp4, on a disk with room."
+        ) from error
     return path

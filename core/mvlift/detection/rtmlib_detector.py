@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mvlift.backends.onnx_runtime import onnx_runtime
 from mvlift.detection.options import DetectionOptions
 from mvlift.detection.poses import FramePoses, PoseDetector, distinct_poses, pose_sizes
 from mvlift.detection.video import Frame
@@ -91,6 +92,7 @@ def make_rtmlib(kind: str, options: DetectionOptions, threads: int) -> PoseDetec
     """
     solution, layout = _KINDS[kind]
     try:
+        onnx_runtime()  # rtmlib loads it too
         import rtmlib
     except ImportError as error:
         raise DetectionError(

@@ -120,7 +120,15 @@ def _frames(
         return frame, rate
     notes += [detections.counted] if detections.counted else []
     rate_found = detections.fps if detections.time is None or detections.fps else rate_of_times(*_in_order(detections))
+    if detections.time is not None and not (fps or rate_found) and not _grow(_in_order(detections)[1]):
+        notes.append("The time stamps do not grow from frame to frame: they were not used. Give the frame rate.")
     return _plausible_numbers(detections, notes), fps or rate_found
+
+
+def _grow(times: F64) -> bool:
+    """Whether time stamps grow; what has hardly any stamps is not complained of."""
+    stamps = times[np.isfinite(times)]
+    return len(stamps) < 3 or bool((np.diff(stamps) > 0).all())
 
 
 def _in_order(detections: Detections) -> tuple[NDArray[np.int64], F64]:

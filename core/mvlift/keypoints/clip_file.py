@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +55,28 @@ def _arrays(clip: KeypointClip, end: str = "") -> dict[str, Any]:
 
 
 def save_clip(clip: KeypointClip, path: Path) -> None:
-    """Write a clip."""
-    with whole_file(path) as part, part.open("wb") as stream:
-        np.savez(stream, **_arrays(clip), clip=np.array(json.dumps(_facts(clip))))
+    """Write a clip.
+
+    Raises:
+        KeypointError: the disk is full or may not be written.
+    """
+    _write(path, np.savez, {**_arrays(clip), "clip": np.array(json.dumps(_facts(clip)))})
 
 
 def save_clips(clips: Sequence[KeypointClip], path: Path) -> None:
-    """Write several clips, compressed."""
+    """Write several clips, compressed; as ``save_clip``."""
     arrays: dict[str, Any] = {"clips": np.array(json.dumps([_facts(c) for c in clips]))}
     for i, clip in enumerate(clips):
         arrays |= _arrays(clip, f"_{i}")
-    with whole_file(path) as part, part.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+    _write(path, np.savez_compressed, arrays)
+
+
+def _write(path: Path, save: Callable[..., None], arrays: Mapping[str, Any]) -> None:
+    try:
+        with whole_file(path) as part, part.open("wb") as stream:
+            save(stream, **arrays)
+    except OSError as error:
+        raise KeypointError(f"{path} cannot be written ({error.strerror}).", "Make room there.") from error
 
 
 def is_clip_file(arrays: Mapping[str, NDArray[Any]]) -> bool:

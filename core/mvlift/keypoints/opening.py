@@ -25,6 +25,7 @@ SUFFIXES: Final = (
 _IGNORED: Final = re.compile(
     r"^(\.|__MACOSX)|^(readme|classes|labels|licen[cs]e|requirements)[^/]*\.txt$", re.IGNORECASE
 )
+_GZIP: Final = b"\x1f\x8b"
 _TEXTS: Final = (".json", ".jsonl", ".csv", ".tsv", ".trc", ".txt", ".xml", ".nk", ".yml", ".yaml")
 
 
@@ -50,7 +51,7 @@ def _open_file(path: Path) -> Source:
     MemoryBudget(path.name).spend(size, "the file read")
     with path.open("rb") as stream:
         head = stream.read(64)
-    if head[:2] == b"\x1f\x8b":
+    if head[:2] == _GZIP:
         return _open_gzip(path)
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -65,6 +66,8 @@ def _open_gzip(path: Path) -> Source:
     inner = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     suffix = inner.suffix.lower()
     content = unpack_gzip(path, TEXT_FACTOR if suffix in _TEXTS else 1)
+    if content[:2] == _GZIP:
+        raise KeypointError(f"{path.name} was packed twice.", "Unpack it once.")
     return Source(path, suffix if suffix in SUFFIXES else _by_content(content[:64]), [str(inner)], content=content)
 
 
@@ -85,6 +88,13 @@ def _choose(path: Path, names: Sequence[str]) -> tuple[str, list[str]]:
     ]
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
 def _unusable(entry: os.DirEntry[str]) -> str | None:
     """Why an entry of a folder cannot be read as a file, None when it can."""
     try:
@@ -100,7 +110,7 @@ def _unusable(entry: os.DirEntry[str]) -> str | None:
 
 def _open_folder(path: Path) -> Source:
     with os.scandir(path) as entries:
-        listed = [(e, e.is_dir()) for e in entries if not e.name.startswith(".")]
+        listed = [(e, _is_folder(e)) for e in entries if not e.name.startswith(".")]
     known = [e for e, is_dir in listed if not is_dir and Path(e.name).suffix.lower() in (*SUFFIXES, ".zip", ".gz")]
     left_out = [(e.path, why) for e in known if (why := _unusable(e)) is not None]
     unusable = {p for p, _ in left_out}

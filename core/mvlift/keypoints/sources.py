@@ -36,6 +36,8 @@ __all__ = ["PICKLES", "Source", "decoded", "parse_json"]
 
 PICKLES: Final = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
 _SNIFFED: Final = 8
+_PAIRS: Final = 64
+"""Bytes at the beginning of a text that say which encoding it has."""
 _NAMED: Final = 6
 """Files that a note names one by one."""
 _CUT_OFF: Final = "The program that wrote it may have been stopped: export it again."
@@ -43,8 +45,15 @@ T = TypeVar("T")
 
 
 def decoded(data: bytes) -> str:
-    """Decode UTF-8, or UTF-16 (which PowerShell writes) where a byte-order mark says so."""
-    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    """Decode UTF-8, or UTF-16 (which PowerShell writes) where a byte-order mark or every second byte says so."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16")
+    even, odd = data[:_PAIRS:2], data[1:_PAIRS:2]
+    if even and odd and not any(odd) and all(even):
+        return data.decode("utf-16-le")
+    if even and odd and not any(even) and all(odd):
+        return data.decode("utf-16-be")
+    return data.decode("utf-8-sig")
 
 
 def parse_json(data: bytes, name: str) -> object:
@@ -69,7 +78,8 @@ def parse_json(data: bytes, name: str) -> object:
     except RecursionError as error:
         raise DamagedFileError(f"{name} is not valid JSON of keypoints (nested too deeply).", _CUT_OFF) from error
     except ValueError as error:
-        raise DamagedFileError(f"{name} is not valid JSON ({error}).", _CUT_OFF) from error
+        reason = "a number has thousands of digits" if "integer string" in str(error) else error
+        raise DamagedFileError(f"{name} is not valid JSON ({reason}).", _CUT_OFF) from error
 
 
 class Source:

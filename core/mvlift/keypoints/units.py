@@ -44,7 +44,9 @@ def find_units(detections: Detections, points: F64, score: F64, size: tuple[int,
         return "pixels"
     if np.mean((values >= -0.5) & (values <= 1.5)) > 0.95 and np.ptp(values) < 8:
         low = np.quantile(values, 0.02, axis=0)
-        return "centred" if (low < -0.12).all() and np.abs(values).max() <= 1.001 else "fraction"
+        often = (values < -0.02).mean(0) > 0.1  # of both axes: nobody is filmed who is beyond two edges for so long
+        centred = ((low < -0.12).all() or often.all()) and np.abs(values).max() <= 1.001
+        return "centred" if centred else "fraction"
     if np.mean((values >= -1.001) & (values <= 1.001)) > 0.99:
         return "centred"
     if detections.axes_uncertain and _is_percent(values, size):

@@ -88,11 +88,9 @@ class _Engine:
 
     def describe(self) -> dict[str, object]:
         """What this interpreter has."""
-        import onnxruntime
+        from mvlift.backends.onnx_runtime import available_devices, onnx_runtime
 
-        from mvlift.backends.onnx_runtime import available_devices
-
-        facts = {"onnxruntime": onnxruntime.__version__, "devices": available_devices(), "threads": SMALL_WORK}
+        facts = {"onnxruntime": onnx_runtime().__version__, "devices": available_devices(), "threads": SMALL_WORK}
         return {**facts, **_about_torch()}
 
     def work(self) -> None:

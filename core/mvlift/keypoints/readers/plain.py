@@ -19,6 +19,7 @@ from mvlift.keypoints.detections import Detections, Units
 from mvlift.keypoints.rates import exact_rate
 from mvlift.keypoints.readers import reader
 from mvlift.keypoints.readers.keypoint_table import name_keypoints
+from mvlift.keypoints.readers.tables import cell_number
 from mvlift.keypoints.sources import Source
 
 __all__ = ["HEADER"]
@@ -89,9 +90,11 @@ def _recognise(source: Source) -> str | None:
     return None
 
 
-def _number(text: str) -> float:
-    text = text.strip()
-    return float(text) if text else np.nan
+def _frame_number(text: str) -> int:
+    number = float(text)
+    if not abs(number) < 1e18:
+        raise ValueError(f"{text[:40]} is no frame number")
+    return int(number)
 
 
 @reader("csv", "Keypoint table (csv)", _recognise, rank=30)
@@ -99,15 +102,15 @@ def _read(source: Source) -> Detections:
     facts, names, body, delimiter = _facts_and_header(source)
     at = {n: names.index(n) for n in HEADER if n in names}
     rows = [r for r in csv.reader(io.StringIO(body), delimiter=delimiter) if len(r) > max(at.values())]
-    if delimiter == ";":  # where a comma stands in numbers
+    if delimiter != ",":  # where a comma stands in numbers
         numeric = [at[k] for k in ("frame", "x", "y", "confidence") if k in at]
         for cells in rows:
             for i in numeric:
                 cells[i] = cells[i].replace(",", ".")
     try:
-        frames = np.array([int(float(r[at["frame"]])) for r in rows], dtype=np.int64)
-        xy = np.array([(_number(r[at["x"]]), _number(r[at["y"]])) for r in rows])
-        score = np.array([_number(r[at["confidence"]]) for r in rows]) if "confidence" in at else None
+        frames = np.array([_frame_number(r[at["frame"]]) for r in rows], dtype=np.int64)
+        xy = np.array([(cell_number(r[at["x"]].strip()), cell_number(r[at["y"]].strip())) for r in rows])
+        score = np.array([cell_number(r[at["confidence"]].strip()) for r in rows]) if "confidence" in at else None
     except (ValueError, OverflowError) as error:
         raise KeypointError(f"{source.path.name}: {error}.", f"Write numbers under {', '.join(at)}.") from error
     if not len(rows):

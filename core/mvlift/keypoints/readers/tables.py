@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mvlift.keypoints.numbering import last_number
 from mvlift.keypoints.sources import Source
 
-__all__ = ["TABLES", "first_rows", "frame_numbers", "numbers", "rows_of"]
+__all__ = ["TABLES", "cell_number", "first_rows", "frame_numbers", "numbers", "rows_of"]
 
 TABLES: Final = (".csv", ".tsv", ".txt")
 _WORDS: Final = frozenset(["", "nan", "na", "n/a", "none", "null", "-", "--", "inf", "-inf", "<na>", "#n/a"])
@@ -53,12 +53,17 @@ def _cells(lines: list[str], delimiter: str) -> list[list[str]]:
         rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)]
     except csv.Error:  # a quote that never ends, a cell of megabytes
         rows = [[c.strip().strip('"') for c in line.split(delimiter)] for line in lines]
-    if delimiter == ";":
+    if delimiter != ",":  # then a comma is that of a number
         return [[c.replace(",", ".") if c[:1].isdigit() or c[:1] == "-" else c for c in row] for row in rows]
     return rows
 
 
-def _number(text: str) -> float:
+def cell_number(text: str) -> float:
+    """The number in a cell; NaN where it is blank or a word for missing.
+
+    Raises:
+        ValueError: it is neither.
+    """
     try:
         return float(text)
     except ValueError:
@@ -79,7 +84,7 @@ def numbers(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> NDArray[np
         try:
             values[:] = cells
         except ValueError:
-            values[:] = [_number(c) for c in cells]
+            values[:] = [cell_number(c) for c in cells]
     return made
 
 
