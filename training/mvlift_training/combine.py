@@ -1,4 +1,4 @@
-"""`mvlift-train combine`: one 2D data set from several, or from a part of them."""
+"""`mvlift-train combine`: one data set from several, or from a part of them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from mvlift_training.arrays import read_arrays
 __all__ = ["combine"]
 
 _PER_SEQUENCE = ("image_size", "set", "clip", "category", "licence")
-_PER_FRAME = ("xy", "confidence")
-_NEEDED = ("names", "fps", "start", "length", "image_size", "xy")
+_NEEDED = ("names", "fps", "start", "length")
 
 
 def _rows(data: dict[str, NDArray[Any]], sets: tuple[str, ...], stride: int) -> list[int]:
@@ -34,8 +33,21 @@ def _chosen(text: str) -> tuple[str, tuple[str, ...], int]:
     return name, tuple(filter(None, sets.split(","))), int(stride or 1)
 
 
+def _keypoints(data: dict[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    """What a file holds of each frame: 2D keypoints with their confidence, or the 3D ones of motion capture."""
+    if "points3d" in data and "xy" not in data:
+        return {"points3d": data["points3d"].astype(np.float32)}
+    if "xy" not in data or "image_size" not in data:
+        raise KeypointError(
+            f"{name}: neither 2D keypoints (xy, image_size) nor 3D ones (points3d).",
+            "Make a 2D data set with `mvlift-train prepare`.",
+        )
+    seen = np.isfinite(data["xy"]).all(-1).astype(np.float32)
+    return {"xy": data["xy"].astype(np.float32), "confidence": data.get("confidence", seen)}
+
+
 def combine(inputs: list[str], output: Path) -> int:
-    """Write the sequences of several data sets into one.
+    """Write the sequences of several data sets, all of 2D or all of 3D keypoints, into one.
 
     Args:
         inputs: ``FILE``, ``FILE:SET,SET`` for some of its sets only, ``FILE@3`` for every third of them.
@@ -49,28 +61,32 @@ def combine(inputs: list[str], output: Path) -> int:
     """
     parts: dict[str, list[Any]] = {}
     first: dict[str, NDArray[Any]] | None = None
+    per_frame: list[str] = []
+    per_sequence: list[str] = []
     for text in inputs:
         name, sets, stride = _chosen(text)
-        data = read_arrays(Path(name), _NEEDED, "2D data set", "Make it with `mvlift-train prepare`.")
-        first = data if first is None else first
-        if list(data["names"]) != list(first["names"]) or float(data["fps"]) != float(first["fps"]):
+        data = read_arrays(Path(name), _NEEDED, "data set", "Make it with `mvlift-train prepare`.")
+        keypoints = _keypoints(data, name)
+        if first is None:
+            first, per_frame = data, list(keypoints)
+            per_sequence = [key for key in _PER_SEQUENCE if key in data]
+        same = list(data["names"]) == list(first["names"]) and float(data["fps"]) == float(first["fps"])
+        if not same or list(keypoints) != per_frame:
             raise KeypointError(
                 f"{name}: other keypoints or another rate than {inputs[0]}.", "Combine alike sets only."
             )
         for i in _rows(data, sets, stride):
             rows = slice(int(data["start"][i]), int(data["start"][i]) + int(data["length"][i]))
-            count = rows.stop - rows.start
-            seen = np.isfinite(data["xy"][rows]).all(-1).astype(np.float32)
-            parts.setdefault("length", []).append(count)
-            parts.setdefault("xy", []).append(data["xy"][rows].astype(np.float32))
-            parts.setdefault("confidence", []).append(data["confidence"][rows] if "confidence" in data else seen)
-            for key in _PER_SEQUENCE:
+            parts.setdefault("length", []).append(rows.stop - rows.start)
+            for key, values in keypoints.items():
+                parts.setdefault(key, []).append(values[rows])
+            for key in per_sequence:
                 parts.setdefault(key, []).append(data[key][i] if key in data else "")
     if first is None or not parts:
         raise KeypointError(f"{', '.join(inputs)}: no sequences were chosen.", "Check the names of the sets.")
     length = np.array(parts["length"])
-    arrays = {key: np.concatenate(parts[key]) for key in _PER_FRAME} | {
-        key: np.array(parts[key]) for key in _PER_SEQUENCE
+    arrays = {key: np.concatenate(parts[key]) for key in per_frame} | {
+        key: np.array(parts[key]) for key in per_sequence
     }
     arrays |= {"names": first["names"], "fps": first["fps"], "length": length}
     arrays["start"] = np.concatenate([[0], np.cumsum(length)[:-1]])
