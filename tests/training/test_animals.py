@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from mvlift.errors import KeypointError
+from mvlift.lifting import subjects
 from mvlift.lifting.subjects import get_subject
 from mvlift.typing import F64
-from mvlift_training.animals.body import draw_measures, species_table
+from mvlift_training.animals.body import draw_measures
 from mvlift_training.animals.build import main
 from mvlift_training.animals.footage import OWN_LICENCE, AnimalOptions, Footage, film, own_footage
 from mvlift_training.animals.gaits import FPS, draw_motion
 from mvlift_training.animals.keypoints import draw_looks, keypoints_of
+from mvlift_training.animals.species import Place, species_table
 from mvlift_training.animals.validation import write_validation
 from mvlift_training.evaluation.cli import EvaluateOptions, evaluate
 from mvlift_training.evaluation.data import load_validation
@@ -125,6 +129,80 @@ def validation_set(path: Path, seed: int = 71, count: int = 2) -> Path:
     arguments = ["--subject", "ungulate16", "--kinds", "horse", "cow", "--sequences", str(count), "--seed", str(seed)]
     assert main([*arguments, "--validation", str(path)]) == 0
     return path
+
+
+CAMEL = {
+    "trunk": [0.95, 1.05], "hip_height": [1.0, 1.1], "shoulder_width": [0.2, 0.24], "hip_width": [0.2, 0.24],
+    "front": [[0.3, 0.34], [0.36, 0.4], [0.2, 0.24], [0.1, 0.12]],
+    "back": [[0.34, 0.38], [0.38, 0.42], [0.28, 0.32], [0.1, 0.12]], "neck": [0.9, 1.0], "neck_pitch": [10, 60],
+    "head": [0.34, 0.4], "head_pitch": [-40, -10], "withers": [0.1, 0.2], "shoulder_metres": [1.5, 1.7],
+}  # fmt: skip
+
+
+def camel_subject(folder: Path, *extra: str) -> Path:
+    """A subject file like that of horses, with keypoints beside theirs."""
+    shipped = Path(subjects.__file__).parent / "ungulate16.json"
+    content = json.loads(shipped.read_text())
+    layout = get_subject("ungulate16").layout
+    names = [*layout.names, *extra]
+    content |= {"name": "camel", "layout": {"name": "camel", "family": "quadruped", "keypoints": names,
+                                            "bones": [[names[0], names[1]]]}}  # fmt: skip
+    content["tree"] |= dict.fromkeys(extra, "root")
+    content["body_keypoints"] |= dict.fromkeys(extra, "spine2")
+    path = folder / "camel.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_kind_and_a_keypoint_of_a_users_own_come_from_a_file(tmp_path: Path) -> None:
+    species = tmp_path / "species.json"
+    hump = {"start": "withers", "end": "croup", "share": 0.4, "up": 0.3}
+    species.write_text(json.dumps({"kinds": {"camel": CAMEL}, "keypoints": {"hump": hump}}))
+    subject = camel_subject(tmp_path, "hump")
+    output = tmp_path / "camels.npz"
+    assert main(["--subject", str(subject), "--species", str(species), "--kinds", "camel", "--sequences", "3",
+                 "--activities", "walk", "--validation", str(output)]) == 0  # fmt: skip
+    camels = np.load(output)
+    assert all(name.startswith("camel-walk") for name in camels["clip"].tolist())
+    at = {name: camels["points3d"][:, i] for i, name in enumerate(camels["names"].tolist())}
+    ahead = at["croup"] - at["withers"]
+    to_hump = at["hump"] - at["withers"]
+    along = (to_hump * ahead).sum(-1) / (ahead**2).sum(-1)
+    np.testing.assert_allclose(along, 0.4, atol=1e-4)
+    above = np.linalg.norm(to_hump - along[:, None] * ahead, axis=-1)
+    assert 0.3 * 1.5 - 1e-3 <= above.min() <= above.max() <= 0.3 * 1.7 + 1e-3
+    assert (to_hump - along[:, None] * ahead)[:, 2].min() > 0.3
+
+
+def test_a_place_lies_on_its_line_and_above_it() -> None:
+    points = {"a": np.zeros((2, 3)), "b": np.array([[2.0, 0.0, 0.0], [0.0, 3.0, 4.0]])}
+    np.testing.assert_allclose(
+        Place("a", "b", 0.5, 0.1).of(points), [[1, 0, 0.1], [0, 1.5 - 0.08, 2 + 0.06]], atol=1e-12
+    )
+    np.testing.assert_allclose(Place("a", "b", -1.0).of(points), [[-2, 0, 0], [0, -3, -4]], atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"kinds": {"camel": {**CAMEL, "trunk": [1.2, 0.9]}}}, "trunk"),
+        ({"kinds": {"camel": {**CAMEL, "neck": [-1, 0.9]}}}, "neck"),
+        ({"kinds": {"camel": {k: v for k, v in CAMEL.items() if k != "head"}}}, "head"),
+        ({"kinds": {"camel": {**CAMEL, "front": [[0.3, 0.4]]}}}, "front"),
+        ({"kinds": {"camel": CAMEL}, "keypoints": {"hump": {"start": "withers", "end": "crop"}}}, "crop"),
+        ({"kinds": {"camel": CAMEL}}, "hump"),
+        ({}, "neither kinds"),
+    ],
+)
+def test_a_faulty_file_of_species_is_refused(
+    tmp_path: Path, content: dict[str, Any], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "species.json").write_text(json.dumps(content))
+    subject = camel_subject(tmp_path, "hump")
+    assert main(["--subject", str(subject), "--species", str(tmp_path / "species.json"), "--kinds", "camel",
+                 "--sequences", "1", "--output", str(tmp_path / "out.npz")]) != 0  # fmt: skip
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()
 
 
 def test_a_validation_set_is_what_its_cameras_see(tmp_path: Path) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from mvlift.kinematics.chains import two_bone_positions
 from mvlift.typing import F64
 
-__all__ = ["F64", "Measures", "draw_measures", "front_leg", "hind_leg", "species_table"]
+from mvlift_training.animals.species import Kind, Range, kinds_of
 
-_FILE: Final = Path(__file__).parent / "species.json"
+__all__ = ["F64", "Measures", "draw_measures", "front_leg", "hind_leg"]
+
 _SLACK: Final = 0.02
 """Share of a leg's length that it never stretches out: joints keep their side."""
 
@@ -52,37 +50,34 @@ class Measures:
     frequency: float
 
 
-@cache
-def species_table() -> Mapping[str, Any]:
-    """Ranges of measures, gaits and activities (``species.json``)."""
-    return dict(json.loads(_FILE.read_text(encoding="utf-8")))
-
-
-def _leg(ranges: list[list[float]], height: float, spare: float, random: np.random.Generator) -> F64:
+def _leg(ranges: tuple[Range, ...], height: float, spare: float, random: np.random.Generator) -> F64:
     """Four lengths whose zigzag reaches the ground: their sum is the height and a little more."""
     proportions = np.array([random.uniform(a, b) for a, b in ranges])
     return np.asarray(proportions * (height * spare / proportions.sum()))
 
 
-def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> Measures:
+def draw_measures(
+    random: np.random.Generator, kinds: tuple[str, ...] = (), table: Mapping[str, Kind] | None = None
+) -> Measures:
     """An animal at random.
 
     Args:
         random: randomness.
         kinds: of these kinds only; all when empty.
+        table: measures by kind; None: those that come along.
     """
-    table = species_table()["kinds"]
+    table = kinds_of(None).kinds if table is None else table
     names = [n for n in table if not kinds or n in kinds]
-    share = np.array([table[n]["share"] for n in names])
+    share = np.array([table[n].share for n in names])
     kind = str(random.choice(names, p=share / share.sum()))
     row = table[kind]
 
     def pick(key: str) -> float:
-        return float(random.uniform(*row[key]))
+        return float(random.uniform(*getattr(row, key)))
 
     hip = pick("hip_height")
-    front = _leg(row["front"], 1.0, random.uniform(1.04, 1.14), random)
-    back = _leg(row["back"], hip, random.uniform(1.08, 1.24), random)
+    front = _leg(row.front, 1.0, random.uniform(1.04, 1.14), random)
+    back = _leg(row.back, hip, random.uniform(1.08, 1.24), random)
     return Measures(
         kind=kind,
         trunk=pick("trunk"),
@@ -96,7 +91,7 @@ def draw_measures(random: np.random.Generator, kinds: tuple[str, ...] = ()) -> M
         neck_pitch=float(np.radians(pick("neck_pitch"))),
         head_pitch=float(np.radians(pick("head_pitch"))),
         withers=pick("withers"),
-        frequency=float(row["frequency"]),
+        frequency=row.frequency,
     )
 
 

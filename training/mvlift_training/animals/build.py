@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mvlift_training.animals.footage import AnimalOptions, Footage, own_footage, real_footage, write_footage
 from mvlift_training.animals.gaits import FPS
+from mvlift_training.animals.species import kinds_of
 from mvlift_training.animals.validation import write_validation
 from mvlift_training.console import failed, stderr_console
 from mvlift_training.motion_library import write_motion_library
@@ -73,7 +74,7 @@ def build(options: AnimalOptions, console: Console) -> None:
     if options.output is not None:
         _write_training(options.output, made, subject, options, console)
     if options.validation is not None:
-        write_validation(options.validation, made, subject, options.seed)
+        write_validation(options.validation, made, subject, options.seed, kinds_of(options.species).kinds)
         _report(console, made, options.validation)
     if options.library is not None:
         count = _write_library(options.library, made, options.motions, subject.layout.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,9 +16,10 @@ from mvlift.lifting.normalise import intrinsics
 from mvlift.lifting.subjects import Subject
 from mvlift.typing import F64
 
-from mvlift_training.animals.body import draw_measures, species_table
+from mvlift_training.animals.body import draw_measures
 from mvlift_training.animals.gaits import FPS, draw_motion
 from mvlift_training.animals.keypoints import draw_looks, keypoints_of
+from mvlift_training.animals.species import Place, kinds_of, species_table
 
 __all__ = ["AnimalOptions", "Camera", "Footage", "common_layout", "film", "own_footage", "real_footage",
            "write_footage"]  # fmt: skip
@@ -47,7 +49,9 @@ class AnimalOptions:
     seed: int = 1
     """Of everything random."""
     kinds: tuple[str, ...] = ()
-    """Kinds of animals (dog, cat, horse, cow, low); all when empty."""
+    """Kinds of animals (dog, cat, horse, cow, low, and those of --species); all when empty."""
+    species: Path | None = None
+    """A .json with the measures of kinds of your own, see docs/new-species.md."""
     activities: tuple[str, ...] = ()
     """What they do (the gaits walk, amble, trot, pace, canter, gallop, bound; stand, graze, turn, sit, lie, jump); all
     when empty."""
@@ -132,28 +136,51 @@ def _longest(good: np.ndarray) -> slice:
     return slice(int(first), int(stop))
 
 
+def _with_places(points: dict[str, F64], places: Mapping[str, Place]) -> dict[str, F64]:
+    """Keypoints (T, 3) by name, and those of a user's own, in the order of the file.
+
+    Raises:
+        KeypointError: one lies on a keypoint that is not there.
+    """
+    for name, place in places.items():
+        unknown = [end for end in (place.start, place.end) if end not in points]
+        if unknown:
+            raise KeypointError(
+                f"Keypoint {name} lies on {unknown[0]}, which is unknown.", f"Known: {', '.join(points)}."
+            )
+        points[name] = place.of(points)
+    return points
+
+
 def own_footage(subject: Subject, options: AnimalOptions, index: int) -> Footage:
     """The animal of a number: always the same for the same seed.
 
     Raises:
         KeypointError: the subject has keypoints that the animals lack, or there is no such kind or activity.
     """
-    table = species_table()
-    for key, wanted in (("kinds", options.kinds), ("activities", options.activities)):
-        unknown = sorted(set(wanted) - set(table[key]))
+    species, table = kinds_of(options.species), species_table()
+    for key, asked, known in (
+        ("kinds", options.kinds, species.kinds),
+        ("activities", options.activities, table["activities"]),
+    ):
+        unknown = sorted(set(asked) - set(known))
         if unknown:
-            raise KeypointError(f"There are no {key} of animals {unknown}.", f"Known: {', '.join(table[key])}.")
+            remedy = " Give the measures of others with --species." if key == "kinds" else ""
+            raise KeypointError(f"There are no {key} of animals {unknown}.", f"Known: {', '.join(known)}.{remedy}")
     random = np.random.default_rng([options.seed, index])
     names = [n for n in table["activities"] if not options.activities or n in options.activities]
     shares = np.array([table["activities"][n] for n in names])
     while True:
-        animal = draw_measures(random, options.kinds)
+        animal = draw_measures(random, options.kinds, species.kinds)
         activity = str(random.choice(names, p=shares / shares.sum()))
         motion = draw_motion(activity, int(random.integers(80, 240)), animal, random)
-        points = keypoints_of(animal, motion, draw_looks(random))
+        points = _with_places(keypoints_of(animal, motion, draw_looks(random)), species.keypoints)
         missing = [n for n in subject.layout.names if n not in points]
         if missing:
-            raise KeypointError(f"The animals have no keypoints {missing}.", f"They have {', '.join(points)}.")
+            raise KeypointError(
+                f"The animals have no keypoints {missing}.",
+                f"They have {', '.join(points)}. Say where others lie with --species, see docs/new-species.md.",
+            )
         chosen = np.stack([points[n] for n in subject.layout.names], 1)
         xy, camera = film(chosen, random)
         rows = _longest(np.isfinite(xy).all(-1).mean(1) >= INSIDE)

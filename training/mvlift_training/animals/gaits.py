@@ -9,7 +9,8 @@ import numpy as np
 from mvlift.typing import F64
 from scipy.ndimage import gaussian_filter1d
 
-from mvlift_training.animals.body import Measures, species_table
+from mvlift_training.animals.body import Measures
+from mvlift_training.animals.species import species_table
 
 __all__ = ["FPS", "Motion", "draw_motion", "slow_noise"]
 

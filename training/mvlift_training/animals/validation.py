@@ -5,6 +5,7 @@ Its keys are those of every validation file (``mvlift_training.evaluation.data``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,8 @@ from mvlift.lifting.normalise import UNIT_METRES, normalise
 from mvlift.lifting.subjects import Subject
 from mvlift.typing import F64
 
-from mvlift_training.animals.body import species_table
 from mvlift_training.animals.footage import Camera, Footage, common_layout
+from mvlift_training.animals.species import Kind, kinds_of
 from mvlift_training.detector_noise import DetectorNoise, corrupt
 
 __all__ = ["VALIDATION_NOISE", "detected", "in_metres", "write_validation"]
@@ -36,7 +37,9 @@ def _drawn(seed: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, index, _TRUTH])
 
 
-def in_metres(footage: Footage, random: np.random.Generator) -> tuple[F64, Camera]:
+def in_metres(
+    footage: Footage, random: np.random.Generator, table: Mapping[str, Kind] | None = None
+) -> tuple[F64, Camera]:
     """Points (T, K, 3) and camera of an animal of our own in metres, at a height that is usual for its kind.
 
     Raises:
@@ -44,7 +47,8 @@ def in_metres(footage: Footage, random: np.random.Generator) -> tuple[F64, Camer
     """
     if footage.points3d is None or footage.camera is None:
         raise KeypointError(f"{footage.clip} has no 3D truth.", "Validate with generated animals.")
-    metres = random.uniform(*species_table()["kinds"][footage.kind]["shoulder_metres"])
+    table = kinds_of(None).kinds if table is None else table
+    metres = random.uniform(*table[footage.kind].shoulder_metres)
     return footage.points3d * metres, replace(footage.camera, t=footage.camera.t * metres)
 
 
@@ -81,7 +85,9 @@ def detected(
     return np.where(confidence[..., None] > 0, points * unit, 0), confidence
 
 
-def write_validation(path: Path, footage: list[Footage], subject: Subject, seed: int) -> None:
+def write_validation(
+    path: Path, footage: list[Footage], subject: Subject, seed: int, table: Mapping[str, Kind] | None = None
+) -> None:
     """A validation set of generated animals; atomically, and the same for the same footage and seed.
 
     Args:
@@ -89,6 +95,7 @@ def write_validation(path: Path, footage: list[Footage], subject: Subject, seed:
         footage: of our own making.
         subject: whose keypoints they are.
         seed: of sizes and noise.
+        table: measures by kind; None: those that come along.
 
     Raises:
         MvliftError: there is no footage, or one has no truth or shows too little.
@@ -96,7 +103,7 @@ def write_validation(path: Path, footage: list[Footage], subject: Subject, seed:
     if not footage:
         raise KeypointError("There are no animals to validate with.", "Give --sequences 1 or more.")
     draws = [_drawn(seed, i) for i in range(len(footage))]
-    truth = [in_metres(f, random) for f, random in zip(footage, draws, strict=True)]
+    truth = [in_metres(f, random, table) for f, random in zip(footage, draws, strict=True)]
     noisy = [
         detected(f, camera, subject, VALIDATION_NOISE, random)
         for f, (_, camera), random in zip(footage, truth, draws, strict=True)
