@@ -23,7 +23,7 @@ from mvlift import models
 from mvlift.amass import load_amass
 from mvlift.backends import onnx_runtime
 from mvlift.backends.onnx_runtime import load_onnx
-from mvlift.bodies import model, pose_prior
+from mvlift.bodies import loading, pose_prior
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.loading import load_body
 from mvlift.bodies.pose_prior import load_prior
@@ -115,7 +115,7 @@ def _anew(read: Callable[[Path], Any], *modules: ModuleType) -> Callable[[Path],
     return again
 
 
-_read_body = _anew(lambda path: load_body(str(path)), model)
+_read_body = _anew(lambda path: load_body(str(path)), loading)
 
 
 @target("body file, pkl")

@@ -174,6 +174,15 @@ def _count(clips: Sequence[KeypointClip], fps: Fraction | None, video: VideoFact
         findings.append(Finding(text + " Convert the video to a constant frame rate for an exact lift."))
     if video.fps is None or fps is None:
         return findings
+    if video.variable and abs(last - video.frames) > _FRAMES:
+        text = (
+            f"The video has {video.frames} frames, the keypoints {last}: its frame rate varies, or not every frame was "
+            "detected."
+        )
+        rate = exact_rate(float(video.fps * last / video.frames))
+        if rate is not None and rate != fps:
+            return [*findings, Finding(text, f"Use {float(rate):.5g} Frames a Second", fps=rate)]
+        return findings
     if last > video.frames + _FRAMES:
         text = f"There are keypoints up to frame {last - 1}, but the video has {video.frames} frames."
         rate = exact_rate(float(video.fps * last / video.frames))

@@ -30,6 +30,7 @@ from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.kinematics import Kinematics
 from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.errors import MvliftError
+from mvlift.keypoints import read_keypoints
 from mvlift.kinematics.rotations import exp_map, log_map
 from mvlift.lifting.constraints import (
     Constraints,
@@ -39,6 +40,10 @@ from mvlift.lifting.constraints import (
     load_constraints,
 )
 from mvlift.lifting.options import LiftOptions
+from mvlift.lifting.pipeline import lift
+from mvlift.motion import LiftedMotion
+from mvlift.typing import F64
+from scenes import WALK
 
 TURN = np.array([0.0, -1.0, 0.0])
 
@@ -83,6 +88,7 @@ ROOT_ONLY = '{"frame": 1, "rotations": {}, "root": [0, 0, 1]}'
         (f'{{"poses": [{ROOT_ONLY}, {ROOT_ONLY}]}}', "Frame 1 has two poses"),
         ('{"poses": [{"frame": 1, "rotations": 3}]}', r"poses\[0\]"),
         ('{"pins": [{"joint": "left_wrist", "first": 5, "last": 4, "position": [0, 0, 0]}]}', "no range"),
+        ('{"pins": [{"joint": "left_wrist", "first": 0, "last": 2147483647, "position": [0, 0, 0]}]}', "no range"),
         ('{"pins": [{"joint": "left_wrist", "first": 5, "positions": [[0, 0]]}]}', "no places"),
         ('{"pins": [{"joint": "a", "first": 5, "positions": [[0, 0, 0]], "weight": 0}]}', "weight 0"),
         ("{", "not valid JSON"),
@@ -305,3 +311,34 @@ def test_the_video_is_followed_where_it_agrees_with_the_pose() -> None:
     assert ends[0][[16, 24]].max() < 30  # of the 160 pixels that the motion was off
     assert ends[1][[16, 24]].min() > 60
     assert ends[0][[0, 40]].min() > 100  # the kernel has faded
+
+
+def test_somebody_behind_a_desk_is_seated_on_request() -> None:
+    clip = read_keypoints(WALK)[0].restricted(0, 23)
+    hidden = [i for i, n in enumerate(clip.layout.names) if any(w in n for w in ("knee", "ankle", "heel", "toe"))]
+    confidence = clip.confidence.copy()
+    confidence[:, hidden] = 0
+    clip = replace(clip, confidence=confidence)
+    options = {"preset": "fast", "fps": 30, "image_size": (1280, 720), "device": "cpu"}
+    standing = lift(clip, **options)
+    seated = lift(clip, constraints="seated", **options)
+
+    def at(motion: LiftedMotion, name: str) -> F64:
+        return motion.keypoints[:, motion.keypoint_names.index(name)].astype(np.float64)
+
+    def angle(motion: LiftedMotion, a: str, b: str, c: str) -> float:
+        u, v = at(motion, a) - at(motion, b), at(motion, c) - at(motion, b)
+        cosine = (u * v).sum(-1) / np.linalg.norm(u, axis=-1) / np.linalg.norm(v, axis=-1)
+        return float(np.degrees(np.arccos(cosine)).mean())
+
+    assert any("seated" in str(a) for a in standing.metadata["assumptions"])  # type: ignore[attr-defined]
+    for side in "lr":
+        assert angle(standing, f"{side}_hip", f"{side}_knee", f"{side}_ankle") > 140
+        assert 75 < angle(seated, f"{side}_hip", f"{side}_knee", f"{side}_ankle") < 105
+        assert 75 < angle(seated, f"{side}_shoulder", f"{side}_hip", f"{side}_knee") < 115
+        assert 0.40 < np.median(at(seated, f"{side}_hip")[:, 2]) < 0.62
+    feet = np.stack([at(seated, n)[:, 2] for n in ("l_heel", "l_big_toe", "r_heel", "r_big_toe")])
+    assert abs(np.median(feet.min(0))) < 0.03
+    seen = seated.camera.project(seated.keypoints)[:, seated.keypoint_names.index("nose")]
+    before = standing.camera.project(standing.keypoints)[:, standing.keypoint_names.index("nose")]
+    assert np.median(np.linalg.norm(seen - before, axis=-1)) < 12  # pixels: the camera moved with the person

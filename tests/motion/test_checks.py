@@ -71,6 +71,15 @@ def test_a_short_tail_is_said_without_a_button():
     assert (finding.fix, "end with frame 99 of 150" in finding.text) == ("", True)
 
 
+def test_a_variable_rate_with_other_counts_suggests_the_mean_rate():
+    video = VideoFacts((1280, 720), Fraction(30), 58, True)
+    findings = compare([clip(frames=30)], (1280, 720), Fraction(30), video)
+    assert any("variable frame rate" in f.text for f in findings)
+    (finding,) = [f for f in findings if "58 frames, the keypoints 30" in f.text]
+    assert "varies" in finding.text
+    assert float(finding.fps) == pytest.approx(15.517, abs=1e-3)
+
+
 def test_a_variable_rate_is_said():
     (finding,) = compare([clip()], (1280, 720), Fraction(30), VideoFacts((1280, 720), Fraction(30), 150, True))
     assert "variable frame rate" in finding.text

@@ -29,6 +29,7 @@ from mvlift.lifting.constraint_problem import (
 )
 from mvlift.lifting.constraints import Constraints, KeypointConstraint, load_constraints
 from mvlift.lifting.options import LiftOptions
+from mvlift.lifting.posture import SEATED, on_the_floor, seated_constraints
 from mvlift.lifting.progress import LiftProgress
 from mvlift.lifting.subjects import Subject
 from mvlift.motion import LiftedMotion
@@ -151,14 +152,17 @@ def constraints_of(
     """Constraints as an option of a lift gives them, and the keypoints of a clip that were placed by hand.
 
     Args:
-        constraints: as they are, a file of them, or None.
+        constraints: as they are, a file of them, "seated", or None.
         clip: in its own layout; what was corrected by hand is in its metadata.
         keypoints: of the body; what it does not have is left out.
 
     Raises:
         MvliftError: the file cannot be read so.
     """
-    made = load_constraints(constraints) if isinstance(constraints, str) else constraints or Constraints()
+    if constraints == SEATED:
+        made = seated_constraints(clip)
+    else:
+        made = load_constraints(constraints) if isinstance(constraints, str) else constraints or Constraints()
     placed = clip.metadata.get(CORRECTED)
     asked = {(k.frame, k.keypoint) for k in made.keypoints}
     points = []
@@ -206,4 +210,4 @@ def lift_from(clip: KeypointClip, options: LiftOptions, subject: Subject, progre
         )
     changed = constrained_lift(motion, clip, constraints, (skeleton, kinematic_model), progress.part("fit"))
     progress.at("write", 1.0)
-    return changed
+    return on_the_floor(changed) if options.constraints == SEATED else changed

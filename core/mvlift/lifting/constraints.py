@@ -103,7 +103,7 @@ class PinConstraint:
         first = int(values["first"])
         if "position" in values:
             count = int(values["last"]) - first + 1
-            if count < 1:
+            if not 1 <= count <= _MOST_FRAMES:
                 raise ValueError(f"frames {first} to {values['last']} are no range")
             positions = np.tile(np.array(values["position"], dtype=np.float64), (count, 1))
         else:
@@ -199,6 +199,8 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Any]]] = {
     "pins": PinConstraint.from_json,
     "keypoints": KeypointConstraint.from_json,
 }
+_MOST_FRAMES: Final = 1 << 20
+"""Of one pin, which may be kept for hours."""
 _REMEDY: Final = 'Give {"poses": [{"frame", "rotations"}], "pins": [{"joint", "first", "last", "position"}]}.'
 
 

@@ -77,7 +77,8 @@ class LiftOptions:
     frames: tuple[int, int] | None = None
     """First and last frame number of the video to lift (120-480); None for all."""
     constraints: str | Constraints | None = None
-    """Poses and pins that the motion has to meet: a JSON file, see the guide "Fix it there"."""
+    """Poses and pins that the motion has to meet: a JSON file, see the guide "Fix it there". Or the word seated: hips
+    and knees are bent as on a chair, for somebody whose legs are not in the picture."""
     start_from: str | None = None
     """A motion (.npz) lifted before from the same keypoints, which is kept: only the constraints change it."""
     threads: int | None = None

@@ -48,6 +48,7 @@ from mvlift.lifting.objects.solve import (
     with_object,
 )
 from mvlift.lifting.options import LiftOptions, takes_options, with_changes
+from mvlift.lifting.posture import SEATED, on_the_floor
 from mvlift.lifting.prepared import MIN_FRAMES, STILL_FRAMES, PreparedClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
 from mvlift.lifting.progress import LiftProgress, Progress
@@ -305,6 +306,8 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         usual = lifted_subject.height if body is None else None
         motion = apply_height(motion, fitted_body[0], fitted_body[1], usual if height is None else height)
         motion = constrained_lift(motion, with_zoom(body_clip), constraints, fitted_body[:2])
+        if options.constraints == SEATED and options.camera is None:
+            motion = on_the_floor(motion)
     progress.at("write", 1.0)
     metadata = {**motion.metadata, **_metadata(clip, body_clip, options, name, model.device_name, timer)}
     bridged = bridged_stretches(fitted.bridged, body_clip.clip.layout.names, motion.first_frame)

@@ -118,7 +118,10 @@ def prepare_clip(
     _check(mapped, subject)
     assumed = list(mapped.assumptions)
     if never_seen(mapped, LEGS):
-        assumed.append("Knees and ankles are never seen: the legs are only guessed, as of somebody who stands.")
+        assumed.append(
+            "Knees and ankles are never seen: the legs are only guessed, as of somebody who stands. For somebody who "
+            "sits, set the constraints to the word seated, or bend the legs and keep that pose."
+        )
     rate = checked_rate(fps) or clip.fps
     if rate is None:
         rate = Fraction(30)
