@@ -59,6 +59,19 @@ def test_sharded_stages_give_what_one_rank_gives(run: TinyRun, tmp_path: Path) -
     assert (folder / "export" / "tiny-stage4.safetensors").is_file()
 
 
+def test_two_ranks_do_all_stages_from_nothing_and_again(data: Path, tmp_path: Path) -> None:
+    """The command of docs/training.md; the second time every stage finds what it did."""
+    folder = tmp_path / "fresh"
+    config = tiny_config(folder, data, train1={"steps": 3}, train4={"steps": 3})
+    two_ranks(["-m", "mvlift_training", "all", "--config", str(config)])
+    weights = folder / "export" / "tiny-stage4.safetensors"
+    first = weights.read_bytes()
+    assert torch.load(folder / "stage1" / "last.pt", weights_only=True)["step"] == 3
+    assert len(torch.load(folder / "stage4" / "last.pt", weights_only=True)["generators"]) == 2
+    two_ranks(["-m", "mvlift_training", "all", "--config", str(config)])
+    assert weights.read_bytes() == first
+
+
 def test_one_rank_goes_on_with_a_run_of_two(run: TinyRun, tmp_path: Path) -> None:
     config = tiny_config(tmp_path / "run", run.data, train1={"steps": 4})
     config.write_text(config.read_text(encoding="utf-8") + "devices: 2\n", encoding="utf-8")

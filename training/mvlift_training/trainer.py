@@ -101,8 +101,9 @@ class _Run:
                        "average": {k: v.cpu() for k, v in state.average.items()},
                        "optimisers": [o.state_dict() for o in self.optimisers], "step": state.step, "spent": seconds,
                        "end": state.end, "cooled_from": state.cooled_from,
-                       "generators": list(states.view(fabric.world_size, -1)), "device": fabric.device.type,
-                       "dropout": _dropout_state(fabric.device), "options": asdict(self.options),
+                       "generators": [row.clone() for row in states.view(fabric.world_size, -1)],
+                       "device": fabric.device.type, "dropout": _dropout_state(fabric.device),
+                       "options": asdict(self.options),
                        "settings": self.settings, "provenance": self.provenance}  # fmt: skip
             save_checkpoint(path or self.path, content, keep=1 if path else 3)
         fabric.barrier()
@@ -142,7 +143,8 @@ class _Run:
         if fabric.device.type != saved["device"]:
             return
         if fabric.global_rank < len(saved["generators"]):
-            state.generator.set_state(saved["generators"][fabric.global_rank])
+            # cloned: a row of a larger tensor, which older checkpoints hold, crashes torch
+            state.generator.set_state(saved["generators"][fabric.global_rank].clone())
         if "dropout" in saved and fabric.device.type == "cuda":
             torch.cuda.set_rng_state(saved["dropout"], fabric.device)
         elif "dropout" in saved:
