@@ -260,3 +260,31 @@ def test_time_stamps_that_do_not_grow_are_said_to_be_of_no_use(tmp_path: Path, s
     assert "time stamps do not grow" in notes(inspection)
     assert inspection.clips[0].fps is None
     np.testing.assert_allclose(inspection.clips[0].points, points, atol=1e-2)
+
+
+def test_ids_that_number_the_detections_are_no_people(tmp_path: Path) -> None:
+    points = trembling()
+    for t, pose in enumerate(points):
+        flat = np.concatenate([pose, np.full((len(COCO), 1), 0.9)], 1).reshape(-1).tolist()
+        person = {"keypoints": flat, "bbox": [0, 0, 9, 9], "score": 0.8, "category_id": 1, "id_": t}
+        (tmp_path / f"{t:06d}.jpg.predictions.json").write_text(json.dumps([person]))
+    inspection = inspect_keypoints(tmp_path)
+    (clip,) = inspection.clips
+    assert "id of its own" in notes(inspection)
+    np.testing.assert_allclose(clip.points, points, atol=1e-2)
+
+
+def test_the_outputs_of_a_workflow_of_roboflow(tmp_path: Path) -> None:
+    points, frames = trembling(), []
+    for pose in points.tolist():
+        keypoints = [
+            {"x": x, "y": y, "class": name.replace("l_", "left-").replace("r_", "right-"), "class_id": j}
+            for j, (name, (x, y)) in enumerate(zip(COCO, pose, strict=True))
+        ]
+        image = {"width": SIZE[0], "height": SIZE[1]}
+        people = [{"class": "person", "keypoints": keypoints}]
+        frames.append([{"my output": {"image": image, "predictions": people}}])
+    (tmp_path / "a.json").write_text(json.dumps(frames))
+    inspection = inspect_keypoints(tmp_path / "a.json")
+    assert (inspection.format, inspection.clips[0].image_size) == ("roboflow", SIZE)
+    np.testing.assert_allclose(inspection.clips[0].points, points, atol=1e-2)

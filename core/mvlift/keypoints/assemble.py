@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +147,17 @@ def _plausible_numbers(detections: Detections, notes: list[str]) -> NDArray[np.i
     return frame
 
 
+def _ids(detections: Detections, notes: list[str]) -> NDArray[Any] | None:
+    """(N,) ids of people; None where every detection has an id of its own, which is the number of a row."""
+    ids = detections.person
+    if ids is None or detections.ids_certain or len(ids) < _MOMENT or len(np.unique(detections.frame)) < _MOMENT:
+        return ids
+    if len(np.unique(ids)) < len(ids):
+        return ids
+    notes.append("Every detection has an id of its own: who is who was found by place.")
+    return None
+
+
 def _without_glimpses(people: list[tuple[str, list[int]]], notes: list[str]) -> list[tuple[str, list[int]]]:
     """Drop people that are seen for a moment beside others that are seen for long: false detections."""
     if max(len(rows) for _, rows in people) < _LONG:
@@ -186,7 +197,7 @@ def assemble(detections: Detections, name: str, source_format: str, video: Video
     frame, fps = _frames(detections, video.fps, notes)
     if video.mirrored:
         picture, score, hands = mirrored_detections(picture, score, hands, layout, size, frame, notes)
-    people = associate(frame, picture, score, detections.person, detections.ids_certain)
+    people = associate(frame, picture, score, _ids(detections, notes), detections.ids_certain)
     if not people:
         raise KeypointError(f"{name}: no detection has two keypoints at once.", "Check the file with another program.")
     people = people if detections.ids_certain else _without_glimpses(people, notes)

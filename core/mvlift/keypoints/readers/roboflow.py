@@ -33,6 +33,18 @@ def _predictions(value: object, depth: int = 0) -> list[Any] | None:
     return inner if isinstance(inner, list) else None
 
 
+def _part(frame: object) -> object:
+    """What holds the people of a frame: workflows put it into a list of one, under a name that the user chose."""
+    frame = frame[0] if isinstance(frame, list) and len(frame) == 1 else frame
+    if _predictions(frame) is None and isinstance(frame, dict):
+        return next((part for part in frame.values() if _predictions(part) is not None), frame)
+    return frame
+
+
+def _of_frame(frame: object) -> list[Any] | None:
+    return _predictions(_part(frame))
+
+
 def _keypoints(person: object) -> list[Any]:
     """The named points of a person; none for what is no person of Roboflow's."""
     points = person.get("keypoints") if isinstance(person, dict) else None
@@ -75,7 +87,7 @@ def _recognise(source: Source) -> str | None:
         frames = islice(_frames(source), _LOOKED)
     else:
         return None
-    people = [p for _, frame in frames for p in _predictions(frame) or []]
+    people = [p for _, frame in frames for p in _of_frame(frame) or []]
     many = ", one file per frame" if source.is_series else ""
     return f"json with predictions[].keypoints[] {{x, y, class}}{many}" if any(map(_keypoints, people)) else None
 
@@ -91,7 +103,7 @@ def _read(source: Source) -> Detections:
     counted = ""
     if any(n is None for n in numbers) or len(set(numbers)) < len(numbers):
         numbers, counted = list(range(len(frames))), "The frames have no numbers: they were counted in order."
-    points = [p for _, frame in frames for person in _predictions(frame) or [] for p in _keypoints(person)]
+    points = [p for _, frame in frames for person in _of_frame(frame) or [] for p in _keypoints(person)]
     order: dict[str, float] = {}
     for point in points:
         number = point.get("class_id")
@@ -100,7 +112,7 @@ def _read(source: Source) -> Detections:
     column = {name: 3 * i for i, name in enumerate(labels)}
     rows = FlatDetections()
     for number, (_, frame) in zip(numbers, frames, strict=True):
-        for person in _predictions(frame) or []:
+        for person in _of_frame(frame) or []:
             values: list[object] = [np.nan, np.nan, 0.0] * len(labels)
             for point in (keypoints := _keypoints(person)):
                 at = column[_label(point)]
@@ -113,6 +125,6 @@ def _read(source: Source) -> Detections:
     found_rows.units, found_rows.counted = "pixels", counted
     known = [n for n in numbers if n is not None]
     found_rows.span = (min(known), max(known))
-    first = next((f for _, f in frames if _predictions(f) is not None), None)
-    found_rows.image_size = picture_size(first)
+    first = next((f for _, f in frames if _of_frame(f) is not None), None)
+    found_rows.image_size = picture_size(_part(first))
     return name_keypoints(found_rows, labels)
