@@ -285,6 +285,16 @@ def test_shape_and_stature_are_held_by_their_priors() -> None:
     np.testing.assert_allclose(system.corner_gradient, expected, rtol=1e-5, atol=1e-3)
 
 
+def test_the_unit_of_the_cameras_path_is_held_at_its_first_guess() -> None:
+    """½ (log(size / guess) / σ)²: a path that has become longer is pulled back."""
+    fitting = make_fit()
+    fitting.camera, fitting.targets = SimpleNamespace(size=2.0), SimpleNamespace(camera=SimpleNamespace(size=1.5))
+    system = MotionSystem(FRAMES, fitting.kinematics.dof, 1)
+    fitting._add_path(system)
+    assert system.corner_gradient[-1] == pytest.approx(np.log(2.0 / 1.5) / 0.7**2)
+    assert system.corner[-1, -1] == pytest.approx(1 / 0.7**2)
+
+
 def test_limbs_that_do_not_cross_are_pushed_apart() -> None:
     """r = (left - right) · pelvis' x axis - gap where it is negative; nothing where the limbs are apart."""
     fitting = make_fit()

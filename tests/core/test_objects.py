@@ -18,7 +18,7 @@ from mvlift.keypoints.clip import KeypointClip
 from mvlift.keypoints.layouts import Layout, get_layout
 from mvlift.kinematics.rotations import exp_map
 from mvlift.lifting.objects.fit import ObjectFit, ObjectOptions, ObjectTargets, fit_object
-from mvlift.lifting.objects.grips import find_grips
+from mvlift.lifting.objects.grips import _grip, find_grips
 from mvlift.lifting.objects.keypoints import object_clip, with_object_points
 from mvlift.lifting.objects.shape import ObjectShape, box_shape, load_shape, shape_of
 from mvlift.lifting.objects.start import weighted_procrustes
@@ -127,6 +127,18 @@ def test_holds_are_found_in_spite_of_depth(object_fit: ObjectFit) -> None:
     assert held[REST + 5 :, 0].min() > 0.5
     assert held[:, 1].max() == 0
     np.testing.assert_allclose(grips[-1, 0], 1.08 * GRIPS[0], atol=0.05)
+
+
+def test_a_hand_in_front_of_an_object_holds_it_if_the_object_is_nearer_than_it_seems() -> None:
+    ray = np.array([0.6, 0.0, 0.8])
+    position, hand, turns = np.tile(3.0 * ray, (5, 1)), np.tile(2.7 * ray, (5, 1)), np.tile(np.eye(3), (5, 1, 1))
+    grip, distance, error = _grip(position, turns, hand, 0.3)
+    np.testing.assert_allclose(grip, 0, atol=1e-9)
+    assert distance.max() < 1e-9
+    assert error.max() < 1e-9
+    grip, distance, _ = _grip(position, turns, hand, 0.0)  # held at its front, 0.3 m along the ray
+    np.testing.assert_allclose(grip, -0.3 * ray, atol=1e-4)
+    assert distance.max() < 1e-4
 
 
 def test_hands_stay_on_what_they_hold() -> None:
