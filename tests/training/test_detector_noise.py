@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from mvlift_training.detector_noise import DetectorNoise, corrupt
+from mvlift.lifting.subjects import get_subject
+from mvlift_training.detector_noise import DetectorNoise, OffsetModel, corrupt
 from torch import Tensor
 
 BATCH, FRAMES, POINTS = 64, 48, 7
@@ -128,3 +129,41 @@ def test_a_share_of_windows_is_true_and_sure(share: float) -> None:
     x, confidence = detected(clean=share, jitter=0.05, gross=0.1, dropped=0.3, swapped=1.0)
     clean = (x == TRUE).all(-1).all(-1).all(-1) & (confidence == 1).all(-1).all(-1)
     assert float(clean.float().mean()) == pytest.approx(share, abs=0.2 * (share == 0.5))
+
+
+def offsets(side_share: float) -> tuple[OffsetModel, Tensor, Tensor, Tensor]:
+    """A model, points (B, 1, P, 3) of no special pose, and their offsets in space and in the picture."""
+    subject = get_subject("human")
+    model = OffsetModel(subject, DetectorNoise(offset=0.04, body_share=0.7, side_share=side_share), "cpu")
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(6000, 1, len(subject.layout.names) + 1, 3, generator=generator)
+    return model, x, *model.draw(x, torch.ones(len(x)), generator)
+
+
+def test_offsets_hang_in_shares_on_the_body_and_on_the_picture() -> None:
+    """Variances: share (offset scale)² along each axis of the body, the rest in the picture."""
+    model, _, space, picture = offsets(0.8)
+    variance = (0.04 * model.scale[:-1, 0]) ** 2
+    torch.testing.assert_close(space.var((0, 1))[:-1].mean(1), 0.7 * variance, rtol=0.06, atol=0)
+    torch.testing.assert_close(picture.var((0, 1))[:-1].mean(1), 0.3 * variance, rtol=0.06, atol=0)
+    assert not space[:, :, -1].any()
+    assert not picture[:, :, -1].any()
+
+
+def test_offsets_of_the_two_sides_are_mirror_images() -> None:
+    model, x, space, _ = offsets(1.0)
+    names = get_subject("human").layout.names
+    local = torch.einsum("btij,btpi->btpj", model.axes(x), space)
+    left, right = names.index("l_wrist"), names.index("r_wrist")
+    torch.testing.assert_close(local[:, :, left], local[:, :, right] * torch.tensor([-1.0, 1, 1]), atol=1e-6, rtol=1e-4)
+
+
+def test_the_far_side_lies_behind() -> None:
+    model, x, *_ = offsets(0.8)
+    names = get_subject("human").layout.names
+    depth = torch.zeros(x.shape[:3])
+    depth[:, :, names.index("l_wrist")] = 1.0
+    share = model.far_side(depth)
+    assert float(share[0, 0, names.index("l_wrist")]) > 0.99
+    assert float(share[0, 0, names.index("r_wrist")]) < 0.01
+    assert float(share[0, 0, names.index("l_knee")]) == 0.5

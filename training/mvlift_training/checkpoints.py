@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 from filelock import FileLock, Timeout
 from mvlift.errors import MvliftError
+from mvlift.files import whole_file
 from torch import Tensor
 
 __all__ = [
@@ -99,16 +100,17 @@ def save_checkpoint(path: Path, content: Mapping[str, Any], keep: int = KEPT) ->
                 f"{path}: the weights of step {content['step']} are not finite, so they were not written.",
                 "Run again with a lower learning_rate and --allow-changes; it goes on from the last checkpoint.",
             )
-    temporary = path.with_suffix(".tmp")
+    newest = path.with_name(f"{path.stem}-new.pt")
     try:
-        torch.save(dict(content), temporary)
+        with whole_file(newest) as part:
+            torch.save(dict(content), part)
         for age in range(keep - 1, 0, -1):
             younger = path if age == 1 else path.with_name(f"{path.stem}-{age - 1}.pt")
             if younger.is_file():
                 younger.replace(path.with_name(f"{path.stem}-{age}.pt"))
-        temporary.replace(path)
+        newest.replace(path)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
+        newest.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} cannot be written ({str(error).splitlines()[0]}).",
             "Make room or choose another folder; the run goes on from the checkpoint before.",

@@ -16,6 +16,7 @@ from mvlift.bodies.pose_prior import VPoserPrior
 from mvlift.bodies.pose_prior_network import PosePriorNetwork
 from mvlift.errors import KeypointError, MvliftError
 from mvlift.files import whole_file
+from mvlift.kinematics.chains import forward_kinematics
 from mvlift.kinematics.rotations import exp_map, log_map
 from numpy.typing import NDArray
 from rich.progress import track
@@ -123,17 +124,9 @@ def _joints(rotations: Tensor) -> Tensor:
     """(N, 24, 3) joints of the default body with a level root."""
     skeleton = default_human_skeleton()
     rest = torch.as_tensor(skeleton.rest_joints, dtype=torch.float32)
-    world: list[Tensor] = []
-    place: list[Tensor] = []
-    eye = torch.eye(3).expand(len(rotations), 3, 3)
-    for j, parent in enumerate(skeleton.parents):
-        if parent < 0:
-            world.append(eye)
-            place.append(torch.zeros(len(rotations), 3))
-            continue
-        world.append(world[parent] @ (rotations[:, j - 1] if j <= 21 else eye))
-        place.append(place[parent] + world[parent] @ (rest[j] - rest[parent]))
-    return torch.stack(place, 1)
+    eye = torch.eye(3).expand(len(rotations), 1, 3, 3)
+    turns = torch.cat([eye, rotations, eye.expand(-1, len(rest) - 22, -1, -1)], 1)
+    return forward_kinematics(skeleton.parents, rest, turns, torch.zeros(3))[1]
 
 
 def _loss(network: PosePriorNetwork, noisy: Tensor, clean: Tensor, weight: float, generator: torch.Generator) -> Tensor:

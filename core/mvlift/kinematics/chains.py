@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from mvlift.arrays import Array, array_namespace
 from mvlift.kinematics.rotations import exp_map, rotation_between, unit
 from mvlift.typing import F64
 
@@ -24,16 +25,16 @@ MAX_REACH: Final = 0.999
 """Share of a limb's length beyond which it does not stretch towards a goal."""
 
 
-def world_rotations(parents: Sequence[int], rotations: F64) -> F64:
+def world_rotations(parents: Sequence[int], rotations: Array) -> Array:
     """(T, J, 3, 3) rotations in the root's outer axes of rotations relative to the parents; parents come first."""
-    world = np.empty_like(rotations)
+    world: list[Array] = []
     for j, parent in enumerate(parents):
-        world[:, j] = rotations[:, j] if parent < 0 else world[:, parent] @ rotations[:, j]
-    return world
+        world.append(rotations[:, j] if parent < 0 else world[parent] @ rotations[:, j])
+    return array_namespace(rotations).stack(world, axis=1)
 
 
-def forward_kinematics(parents: Sequence[int], rest: F64, rotations: F64, root: F64) -> tuple[F64, F64]:
-    """Joints of a posed skeleton.
+def forward_kinematics(parents: Sequence[int], rest: Array, rotations: Array, root: Array) -> tuple[Array, Array]:
+    """Joints of a posed skeleton; NumPy arrays, or torch tensors, through which gradients pass.
 
     Args:
         parents: (J,) -1 for the root; every parent before its children.
@@ -44,14 +45,15 @@ def forward_kinematics(parents: Sequence[int], rest: F64, rotations: F64, root: 
     Returns:
         World rotations (T, J, 3, 3) and positions (T, J, 3).
     """
+    xp, frames = array_namespace(rotations), len(rotations)
     world = world_rotations(parents, rotations)
-    position = np.empty(rotations.shape[:-1])
+    position: list[Array] = []
     for j, parent in enumerate(parents):
         if parent < 0:
-            position[:, j] = root
+            position.append(xp.broadcast_to(root, (frames, 3)))
         else:
-            position[:, j] = position[:, parent] + world[:, parent] @ (rest[j] - rest[parent])
-    return world, position
+            position.append(position[parent] + world[:, parent] @ (rest[j] - rest[parent]))
+    return world, xp.stack(position, axis=1)
 
 
 def blend_skinning(weights: F64, rest_points: F64, rest_joints: F64, world: F64, position: F64) -> F64:

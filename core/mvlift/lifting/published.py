@@ -29,6 +29,7 @@ from mvlift.bodies.skeleton import BodySkeleton
 from mvlift.diffusion.denoiser import Denoiser
 from mvlift.diffusion.schedule import CosineSchedule
 from mvlift.errors import LiftError
+from mvlift.kinematics.chains import forward_kinematics
 from mvlift.lifting.sampling.in_loop import SampleOptions
 from mvlift.lifting.sampling.independent import sample_independently
 from mvlift.lifting.sampling.lift_points import LiftedPoints, Sampler
@@ -106,16 +107,7 @@ def _regressor(keypoints: tuple[str, ...]) -> tuple[BodyModel, Tensor]:
 
 def _vertices(body: BodyModel, rotations: Tensor, template: Tensor, rest: Tensor, weights: Tensor) -> Tensor:
     """(T, V, 3) linear blend skinning of every vertex, root joint at its rest position."""
-    world: list[Tensor] = []
-    place: list[Tensor] = []
-    for j, parent in enumerate(body.parents):
-        if parent < 0:
-            world.append(rotations[:, j])
-            place.append(rest[j].expand(len(rotations), 3))
-        else:
-            world.append(world[parent] @ rotations[:, j])
-            place.append(place[parent] + world[parent] @ (rest[j] - rest[parent]))
-    turn, at = torch.stack(world, 1), torch.stack(place, 1)
+    turn, at = forward_kinematics(body.parents, rest, rotations, rest[0])
     offset = at - (turn @ rest[None, :, :, None])[..., 0]
     blended = torch.einsum("vj,tjab->tvab", weights, turn)
     return (blended @ template[None, :, :, None])[..., 0] + torch.einsum("vj,tja->tva", weights, offset)
