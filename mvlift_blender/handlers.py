@@ -10,7 +10,7 @@ import bpy
 from .engine.process import close_engine
 from .importing.sources import forget
 from .lifting.jobs import stop_running_job
-from .settings.old_files import bring_up_to_date
+from .settings.old_files import bring_up_to_date, forget_retired
 from .settings.preferences import preferences_of
 from .viewport.preview import forget_refusals
 
@@ -32,10 +32,11 @@ def _after_load(_file: Any, *_rest: Any) -> None:
 
 
 def _take_defaults() -> None:
-    """New scenes begin with the preferences' device and quality."""
+    """New scenes begin with the preferences' device and method."""
     preferences = preferences_of(bpy.context)
     if preferences is None:
         return
+    forget_retired(preferences)
     for scene in bpy.data.scenes:
         settings = scene.mvlift
         for name in ("device", "preset"):

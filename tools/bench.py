@@ -1,6 +1,6 @@
 """Benchmarks of the engine, each figure from a process of its own, ratios from one run.
 
-python tools/bench.py presets     fast, quality and paper on one 120-frame clip, one CPU thread
+python tools/bench.py presets     fast and paper on one 120-frame clip, one CPU thread
 python tools/bench.py rate        frames a second of fast
 python tools/bench.py busy        processor time of a lift with a busy neighbour on every core
 python tools/bench.py engine      start, memory, and ONNX Runtime against torch: seconds and millimetres
@@ -207,7 +207,7 @@ def engine() -> None:
 def presets() -> None:
     """How fast and how good the presets are."""
     costs = {}
-    for preset in ("fast", "quality", "paper"):
+    for preset in ("fast", "paper"):
         costs[preset] = apart("one_preset", preset=preset, frames=120)
         print(preset, json.dumps({k: round(v, 3) for k, v in costs[preset].items()}), flush=True)
     ratio = costs["paper"]["seconds"] / costs["fast"]["seconds"]
@@ -248,10 +248,9 @@ def subjects() -> None:
     if not all(path.is_file() for path, _ in SUBJECTS.values()):
         print("skipped: there are no validation clips")
         return
-    for preset in ("fast", "quality"):
-        cost = {s: apart("one_subject", subject=s, preset=preset)["milliseconds"] for s in SUBJECTS}
-        each = ", ".join(f"{s} {ms:.1f} ms" for s, ms in cost.items())
-        print(f"{preset}: {each}; {cost['quadruped17'] / cost['human']:.2f} times", flush=True)
+    cost = {s: apart("one_subject", subject=s, preset="fast")["milliseconds"] for s in SUBJECTS}
+    each = ", ".join(f"{s} {ms:.1f} ms" for s, ms in cost.items())
+    print(f"fast: {each}; {cost['quadruped17'] / cost['human']:.2f} times", flush=True)
 
 
 def readers() -> None:

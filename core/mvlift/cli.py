@@ -14,7 +14,7 @@ from rich.console import Console
 
 from mvlift.errors import MvliftError, UsageError
 from mvlift.files import DISK_ERRORS
-from mvlift.lifting.options import option_fields, option_help, option_type
+from mvlift.lifting.options import RETIRED_PRESETS, option_fields, option_help, option_type
 from mvlift.threads import limit_environment
 
 __all__ = ["main"]
@@ -207,11 +207,14 @@ def main(arguments: list[str] | None = None) -> None:
     if words[:1] == ["retarget"]:
         sys.exit(_in_blender(words))
     limit_environment()  # before numpy is loaded
-    command: Command = tyro.cli(Command, prog="mvlift", args=arguments)  # type: ignore[call-overload,arg-type]
+    words, notes = _with_current_preset(words)
+    command: Command = tyro.cli(Command, prog="mvlift", args=words)  # type: ignore[call-overload,arg-type]
     for stream in (sys.stdout, sys.stderr):  # a terminal of cp1252 or ASCII shows what it can of a file's name
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     console = Console(stderr=True, highlight=False, markup=False)  # names of files keep their brackets
+    for note in notes:
+        console.print(f"mvlift: {note}", soft_wrap=True)
     try:
         failed = _run(command, console)
     except MvliftError as error:
@@ -226,6 +229,17 @@ def main(arguments: list[str] | None = None) -> None:
         console.print("mvlift: interrupted; no partial file was left")
         failed = 143 if type(error) is not KeyboardInterrupt else 130
     sys.exit(failed)
+
+
+def _with_current_preset(words: list[str]) -> tuple[list[str], list[str]]:
+    """A command's words with the preset that is used now in place of an earlier version's, and what to say of it."""
+    current, notes = list(words), []
+    for row, word in enumerate(words):
+        name = word.removeprefix("--preset=") if word.startswith("--preset=") else word
+        if name in RETIRED_PRESETS and (name != word or words[row - 1 : row] == ["--preset"]):
+            current[row] = word.removesuffix(name) + RETIRED_PRESETS[name]
+            notes.append(f"the preset {name!r} is no longer there: {RETIRED_PRESETS[name]!r} is used")
+    return current, notes
 
 
 def _in_blender(arguments: list[str]) -> int:

@@ -1,10 +1,12 @@
 """Presets of the settings of a lift, by Blender's own system."""
 
 # Annotations are Blender's property definitions here: they must not be turned into strings.
+from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
-from bl_operators.presets import AddPresetBase
+from bl_operators.presets import AddPresetBase, ExecutePreset
+from mvlift.lifting.options import RETIRED_PRESETS
 
 from ..settings.options import generated_options
 
@@ -24,8 +26,27 @@ class MVLIFT_MT_lift_presets(bpy.types.Menu):
     bl_idname = "MVLIFT_MT_lift_presets"
     bl_label = "Lift Presets"
     preset_subdir = PRESET_FOLDER
-    preset_operator = "script.execute_preset"
+    preset_operator = "mvlift.lift_preset_apply"
     draw = bpy.types.Menu.draw_preset  # type: ignore[assignment]  # the API's own way, which its stubs do not know
+
+
+class MVLIFT_OT_lift_preset_apply(ExecutePreset):
+    """Take the settings of the lift that were kept under this name"""
+
+    bl_idname = "mvlift.lift_preset_apply"
+    bl_label = "Apply Lift Preset"
+
+    def execute(self, context: Any) -> Any:
+        """Values of earlier versions are replaced in the file first, which could not be set any more."""
+        path = Path(self.filepath)
+        old = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = old
+        for name, current in RETIRED_PRESETS.items():
+            text = text.replace(f"settings.preset = '{name}'", f"settings.preset = '{current}'")
+        if text != old:
+            path.write_text(text, encoding="utf-8")
+            self.report({"INFO"}, "A method that is no longer there was replaced by Fast.")
+        return super().execute(context)
 
 
 class MVLIFT_OT_lift_preset_add(AddPresetBase, bpy.types.Operator):
@@ -51,4 +72,4 @@ def draw_presets(layout: Any) -> None:
     row.operator("mvlift.lift_preset_add", text="", icon="REMOVE").remove_active = True
 
 
-CLASSES = (MVLIFT_MT_lift_presets, MVLIFT_OT_lift_preset_add)
+CLASSES = (MVLIFT_MT_lift_presets, MVLIFT_OT_lift_preset_apply, MVLIFT_OT_lift_preset_add)

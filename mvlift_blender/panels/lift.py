@@ -29,7 +29,7 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
     bl_label = "Lift"
 
     def draw(self, context: Any) -> None:
-        """Subject, height, quality, and the button or the progress bar."""
+        """Subject, height, hands, contacts, and the button or the progress bar."""
         layout, settings, job = self.layout, context.scene.mvlift, context.window_manager.mvlift_job
         if job.running:
             _progress(layout, job)
@@ -46,7 +46,6 @@ class MVLIFT_PT_lift(SidebarPanel, bpy.types.Panel):
         part = row.row()
         part.enabled = settings.use_stature
         part.prop(settings, "stature", text="")
-        column.prop(settings, "preset")
         column.prop(settings, "hands")
         column.prop(settings, "pin_contacts")
         if has_earlier_lifts(context.scene):
@@ -164,11 +163,10 @@ class MVLIFT_PT_engine(_Part, bpy.types.Panel):
     bl_label = "Engine"
 
     def settings(self, layout: Any, settings: Any) -> None:
-        """Device, smoothing, seed, body."""
+        """Device, method, smoothing, seed, body."""
         layout.prop(settings, "device")
         for name in generated_options():
-            if name != "preset":  # beside the button
-                layout.prop(settings, name)
+            layout.prop(settings, name)
         layout.prop(settings, "write_body")
 
 

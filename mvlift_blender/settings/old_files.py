@@ -1,12 +1,13 @@
-"""Reading settings of version 0.1 in saved files."""
+"""Reading settings of earlier versions in saved files."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from ..importing.subjects import likely_subject
+from .options import generated_options
 
-__all__ = ["bring_up_to_date"]
+__all__ = ["bring_up_to_date", "forget_retired"]
 
 _RENAMED: Final = {
     "thing": "rigid_object",
@@ -22,11 +23,12 @@ _SUBJECTS: Final = ("human", "human+box", "human+object", "quadruped17", "ungula
 
 
 def bring_up_to_date(settings: Any) -> None:
-    """Convert a scene's settings of version 0.1; later values are kept.
+    """Convert a scene's settings of earlier versions; later values are kept.
 
     Args:
         settings: of a scene of the file that was opened.
     """
+    forget_retired(settings)
     old = _stored(settings)
     if not old:
         return
@@ -43,6 +45,14 @@ def bring_up_to_date(settings: Any) -> None:
             if old.get(name):
                 setattr(source, name, old[name])
     _name_subjects(settings, old.get("subject"))
+
+
+def forget_retired(settings: Any) -> None:
+    """Unset the choices of a scene or of the preferences whose value is no longer there, such as a preset."""
+    for name in generated_options():
+        listed = settings.bl_rna.properties.get(name)
+        if listed is not None and listed.type == "ENUM" and getattr(settings, name) == "":
+            settings.property_unset(name)
 
 
 def _stored(group: Any) -> Any:

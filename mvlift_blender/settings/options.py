@@ -29,16 +29,17 @@ BY_HAND: Final = (
     "start_from",
 )
 """Options that the panel asks for in its own way."""
-LABELS: Final = {"preset": "Quality", "smoothing": "Smoothing", "seed": "Seed", "threads": "Threads", "hands": "Hands"}
+LABELS: Final = {"preset": "Method", "smoothing": "Smoothing", "seed": "Seed", "threads": "Threads", "hands": "Hands"}
 CHOICES: Final = {
-    "fast": ("Fast", "Few sampling steps, for a quick preview"),
-    "quality": ("Quality", "More sampling steps and several hypotheses; a few times slower"),
+    "fast": ("Fast", "One sampling step and the body fit"),
     "auto": ("Where Seen", "Wrists turn and fingers bend where the keypoints show hands"),
     "off": ("Off", "Wrists in line with the forearm, no fingers"),
     "relaxed": ("Relaxed", "Finger bones at rest, to animate by hand"),
     "paper": ("As Published", "The sampler and fit of the published method; about a thousand times slower"),
 }
 """Labels and descriptions of the values of options that are a choice."""
+NUMBERS: Final = {"paper": 2}
+"""Numbers by which saved files know values; the others count from 0 in their order."""
 SOFT_MAX: Final = {"smoothing": 3.0, "threads": 16}
 
 
@@ -55,7 +56,10 @@ def _property(name: str, default: Any) -> Any:
     kind, _ = option_type(name)
     stated: dict[str, Any] = {"name": _label(name), "description": option_help()[name].rstrip(".") or _label(name)}
     if get_origin(kind) is Literal:
-        items = [(key, *CHOICES.get(key, (key.title(), ""))) for key in get_args(kind)]
+        items = [
+            (key, *CHOICES.get(key, (key.title(), "")), "NONE", NUMBERS.get(key, row))
+            for row, key in enumerate(get_args(kind))
+        ]
         return EnumProperty(items=items, default=default, **stated)
     if kind is bool:
         return BoolProperty(default=bool(default), **stated)

@@ -25,7 +25,7 @@ def settings():
 
 
 def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
-    settings.preset = "quality"
+    settings.use_range = False
     panel = bpy.context.window_manager.mvlift_job
     job, before = started_job(), snapshot()
     assert panel.running
@@ -45,12 +45,12 @@ def test_cancel_ends_within_a_second_and_the_next_lift_works(settings):
     assert all(part.poll(bpy.context) for part in parts)
     assert not bpy.ops.mvlift.cancel.poll()
     assert snapshot() == before
-    settings.preset = "fast"
+    settings.use_range = True
     assert bpy.ops.mvlift.lift() == {"FINISHED"}
 
 
 def test_a_killed_engine_is_one_clear_error_and_the_next_lift_works(settings):
-    settings.preset = "quality"
+    settings.use_range = False
     panel = bpy.context.window_manager.mvlift_job
     job, before = started_job(), snapshot()
     steps_until(job, lambda: panel.fraction > 0.03)
@@ -61,7 +61,7 @@ def test_a_killed_engine_is_one_clear_error_and_the_next_lift_works(settings):
     job.end(bpy.context)
     assert snapshot() == before
     assert not alive(pid)
-    settings.preset = "fast"
+    settings.use_range = True
     assert bpy.ops.mvlift.lift() == {"FINISHED"}
 
 
@@ -87,7 +87,7 @@ def test_running_out_of_memory_is_one_clear_error_and_the_next_lift_works(settin
     pid, before = engine_pid(), snapshot()
     taken = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
     limits = resource.prlimit(pid, resource.RLIMIT_AS)
-    settings.use_range, settings.preset = False, "quality"
+    settings.use_range = False
     try:
         resource.prlimit(pid, resource.RLIMIT_AS, (taken + 2**20, limits[1]))
         with pytest.raises(RuntimeError, match="ran out of memory") as caught:
@@ -113,7 +113,7 @@ sys.path[:0] = [{root!r}, {tests!r}]
 import bpy, mvlift_blender
 mvlift_blender.register()
 import lift_steps
-lift_steps.ready().preset = "quality"
+lift_steps.ready().use_range = False
 job = lift_steps.started_job()
 lift_steps.steps_until(job, lambda: bpy.context.window_manager.mvlift_job.fraction > 0.0)
 print("engine", lift_steps.engine_pid(), flush=True)
@@ -135,7 +135,7 @@ def test_closing_blender_while_busy_leaves_no_engine(killed):
 
 
 def test_progress_is_real_and_looking_at_the_engine_takes_no_time(settings):
-    settings.preset, settings.range_last = "quality", 149  # progress is shown four times a second
+    settings.range_last = 149  # progress is shown four times a second
     panel, seen, job = bpy.context.window_manager.mvlift_job, [], started_job()
     longest = steps_until(job, lambda: seen.append((panel.stage, panel.fraction)) or False)
     job.end(bpy.context)
@@ -181,7 +181,7 @@ def test_opening_a_file_while_busy_stops_the_job(settings, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "empty.blend"))
     from mvlift_blender.lifting.jobs import running_job
 
-    settings.preset = "quality"
+    settings.use_range = False
     started_job()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "empty.blend"))
     assert running_job() is None

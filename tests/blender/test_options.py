@@ -35,3 +35,20 @@ def test_values_reach_the_engine(settings):
     assert (options.preset, options.seed, options.smoothing, options.threads) == ("fast", 5, 0.5, 2)
     settings.threads = 0
     assert lift_options(settings, "human", (1920, 1080), None).threads is None
+
+
+def test_a_file_with_a_preset_of_an_earlier_version_takes_the_default():
+    from mvlift_blender.settings.old_files import bring_up_to_date
+
+    settings = bpy.context.scene.mvlift
+    stored = settings
+    if hasattr(settings, "bl_system_properties_get"):
+        stored = settings.bl_system_properties_get(do_create=True)
+    stored["preset"] = 1  # "quality"; 0 was "fast", 2 "paper"
+    assert settings.preset == ""
+    bring_up_to_date(settings)
+    assert settings.preset == "fast"
+    stored["preset"] = 2
+    bring_up_to_date(settings)
+    assert settings.preset == "paper"
+    settings.property_unset("preset")

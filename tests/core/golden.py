@@ -26,7 +26,6 @@ CASES: Final = (
     ("walk, 30 fps, fast", "walk", 30, "fast"),
     ("walk, 24 fps, fast", "walk", 24, "fast"),
     ("walk, 120 fps, fast", "walk", 120, "fast"),
-    ("walk, 30 fps, quality", "walk", 30, "quality"),
     ("first of four, 30 fps, fast", "crowd 0", 30, "fast"),
     ("second of four, 30 fps, fast", "crowd 1", 30, "fast"),
     ("third of four, 30 fps, fast", "crowd 2", 30, "fast"),

@@ -57,6 +57,16 @@ def test_lift_writes_what_the_function_returns(
     assert "1 x 20 frames" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("--preset", "quality"), ("--preset=quality",)])
+def test_a_command_with_a_preset_of_an_earlier_version_goes_on(
+    tmp_path: Path, words: tuple[str, ...], tiny_subject: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "quality.npz"
+    assert run("lift", WALK, "-o", out, "--frames", "10-29", "--subject", tiny_subject, "--device", "cpu", *words) == 0
+    assert mvlift.load_motion(out).metadata["preset"] == "fast"
+    assert "'quality' is no longer there: 'fast' is used" in capsys.readouterr().err
+
+
 def test_timings_are_json_on_standard_output(
     tmp_path: Path, lift_options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ import mvlift
 import pytest
 from mvlift.errors import KeypointError, LiftError
 from mvlift.keypoints.rates import checked_rate, exact_rate
-from mvlift.lifting.options import LiftOptions, option_fields, option_help, option_type, with_changes
+from mvlift.lifting.options import LiftOptions, current_preset, option_fields, option_help, option_type, with_changes
 from mvlift.lifting.subjects import get_subject
 from scenes import WALK
 
@@ -146,3 +146,10 @@ def test_a_rate_means_the_same_wherever_it_is_given() -> None:
     read = mvlift.read_keypoints(WALK, fps=29.97, image_size=(1280, 720))[0]
     assert read.fps == checked_rate(29.97) == LiftOptions(fps=29.97).fps  # type: ignore[arg-type]
     assert checked_rate(None) is None
+
+
+def test_a_preset_of_an_earlier_version_goes_on_and_is_said() -> None:
+    options, notes = current_preset(LiftOptions.from_json({"preset": "quality", "seed": 4}))
+    assert (options.preset, options.seed) == ("fast", 4)
+    assert "'quality' is no longer there" in notes[0]
+    assert current_preset(LiftOptions(preset="paper")) == (LiftOptions(preset="paper"), [])

@@ -21,7 +21,7 @@ from walkers import write_data_set, write_validation
 
 HUMAN = get_subject("human")
 FRAMES = 12
-LIFTED = ("full", "full (fast)", "stage 1 only", "stage 2 only", "stage 2 only (SDS)", "SDS for 3D",
+LIFTED = ("full", "stage 1 only", "stage 2 only", "stage 2 only (SDS)", "SDS for 3D",
           "SDS for 3D, no lines", "SMPLify", "MAS", "ElePose")  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_noisy_input_is_another_input(setting: Setting, walk: Sequence, predicti
 def test_nobody_is_told_the_camera_or_the_truth(setting: Setting, walk: Sequence) -> None:
     """With another truth and camera in the file, a row says the same of the same pixels."""
     other = Sequence(**{**vars(walk), "truth": walk.truth[::-1] + 1.0, "K": 2 * walk.K, "R": walk.R.T, "t": walk.t + 1})
-    for name in ("flat", "SMPLify", "full (fast)"):
+    for name in ("flat", "SMPLify", "full"):
         run = method(name, setting)
         np.testing.assert_array_equal(run(other, False, 0).points, run(walk, False, 0).points)
 
@@ -116,4 +116,4 @@ def test_weights_can_be_chosen(
         setting, models={**setting.models, "multiview": tiny_network(tmp_path / "o.safetensors", "multiview", 4)}
     )
     made = method("full (fast)", other)(walk, False, 0)
-    assert not np.allclose(made.points, predictions["full (fast)"].points, atol=1e-3)
+    assert not np.allclose(made.points, predictions["full"].points, atol=1e-3)

@@ -267,7 +267,7 @@ def test_only_what_is_asked_for_is_run(validation: Path, tmp_path: Path, capsys:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--rows", "magic"], "There is no row 'magic'. Rows: flat, full, full (fast)"),
+    [(["--rows", "magic"], "There is no row 'magic'. Rows: flat, full, stage 1 only"),
      (["--rows", "ElePose", "--elepose", "none.safetensors"], "not an ElePose lifter"),
      (["--rows", "flat", "--external", "theirs", "nowhere"], "nowhere: there is no such folder"),
      (["--rows", "full", "--models", "multiview", "none.safetensors"], "There are no weights 'none.safetensors'"),

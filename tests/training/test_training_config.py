@@ -161,3 +161,4 @@ def test_further_commands_have_a_help_of_their_own(command: str, capsys: pytest.
 
 def test_keys_of_the_first_version_are_read(tmp_path: Path) -> None:
     assert config(tmp_path, "stage2: {every: 3}").stage2.stride == 3
+    assert config(tmp_path, "stage2: {preset: quality}").stage2.preset == "fast"

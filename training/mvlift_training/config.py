@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 import yaml
 from mvlift.diffusion.samplers import SamplerName
 from mvlift.errors import MvliftError
+from mvlift.lifting.options import RETIRED_PRESETS
 from mvlift.lifting.presets import PresetName
 
 from mvlift_training.detector_noise import DetectorNoise
@@ -280,6 +281,8 @@ def _build(kind: type[T], values: Any, key_path: str) -> T:
     if not isinstance(values, dict):
         raise ConfigError(f"{key_path}: {values!r} is not a mapping.", "Write key: value lines.")
     values = {_OLD_KEYS.get((kind, key), key): value for key, value in values.items()}
+    if kind is Stage2Options and values.get("preset") in RETIRED_PRESETS:
+        values["preset"] = RETIRED_PRESETS[values["preset"]]
     hints = typing.get_type_hints(kind)
     unknown = sorted(str(key) for key in values if key not in hints)
     if unknown:

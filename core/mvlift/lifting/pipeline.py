@@ -47,7 +47,7 @@ from mvlift.lifting.objects.solve import (
     solve_object,
     with_object,
 )
-from mvlift.lifting.options import LiftOptions, takes_options, with_changes
+from mvlift.lifting.options import LiftOptions, current_preset, takes_options, with_changes
 from mvlift.lifting.posture import SEATED, on_the_floor
 from mvlift.lifting.prepared import MIN_FRAMES, STILL_FRAMES, PreparedClip, prepare_clip
 from mvlift.lifting.presets import Preset, get_preset
@@ -248,16 +248,18 @@ def lift(
         KeypointError: the clip's layout does not fit the subject.
         BodyFileError: the body file cannot be used.
     """
-    chosen = with_changes(options, changes)
+    chosen, notes = current_preset(with_changes(options, changes))
     if chosen.frames is not None:
         clip = clip.restricted(*chosen.frames)
     if len(clip) < MIN_FRAMES:
         clip = repeated_to(clip, STILL_FRAMES)
     with thread_limit(chosen.threads) as threads:
-        return _lift(clip, chosen, threads, LiftProgress(progress))
+        return _lift(clip, chosen, threads, LiftProgress(progress), notes)
 
 
-def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: LiftProgress) -> LiftedMotion:
+def _lift(
+    clip: KeypointClip, options: LiftOptions, threads: int, progress: LiftProgress, notes: list[str]
+) -> LiftedMotion:
     height, smoothing, body = options.height, options.smoothing, options.body
     timer, subject = StageTimer(), options.subject
     lifted_subject = subject if isinstance(subject, Subject) else get_subject(subject)
@@ -273,7 +275,7 @@ def _lift(clip: KeypointClip, options: LiftOptions, threads: int, progress: Lift
         track = track_of(options.camera, clip, options.image_size, options.focal)
         prepared = prepare_clip(clip, model_subject, options.fps, options.image_size, options.focal, smoothing, track)
         prepared = with_known_up(prepared, options)
-        prepared = replace(prepared, assumptions=(*prepared.assumptions, *model.notes))
+        prepared = replace(prepared, assumptions=(*prepared.assumptions, *model.notes, *notes))
         beside = given_object(lifted_subject, options.rigid_object, replace(clip, fps=prepared.fps), height, smoothing)
         body_clip = body_part(prepared, model_subject)
     subjects = (lifted_subject, model_subject)

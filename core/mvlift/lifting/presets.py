@@ -10,7 +10,7 @@ from mvlift.lifting.sampling.in_loop import SampleOptions
 
 __all__ = ["PRESETS", "Preset", "PresetName", "get_preset"]
 
-PresetName = Literal["fast", "quality", "paper"]
+PresetName = Literal["fast", "paper"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Preset:
 # them (docs/method.md).
 PRESETS: Final[dict[PresetName, Preset]] = {
     "fast": Preset(SampleOptions("ddim", steps=1), fit_iterations=9, refinement_passes=3),
-    "quality": Preset(SampleOptions("ddim", steps=1, hypotheses=4), fit_iterations=14, refinement_passes=3),
     "paper": Preset(SampleOptions("ancestral", steps=1000, window=120, stride=60), as_published=True),
 }
 

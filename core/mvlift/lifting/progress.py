@@ -16,7 +16,7 @@ Fraction = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a lift: its title for people, and where it begins and ends in the whole, measured with ``quality``."""
+    """A stage of a lift: its title for people, and where it begins and ends in the whole, measured with ``fast``."""
 
     title: str
     begin: float

@@ -136,7 +136,7 @@ def lift_by_mouse(window: Window) -> None:
 def lift_counted(window: Window) -> dict[str, Any]:
     """Lift the whole clip in more steps and count ticks until the engine is done; undo it by key."""
     before = window.ask(SCENE)
-    window.ask("s = bpy.context.scene.mvlift\ns.preset, s.use_range = 'quality', False")
+    window.ask("s = bpy.context.scene.mvlift\ns.use_range = False")
     with blocked.counted(window, "lift"):
         window.ask(
             "win, area, region = window()\nwith bpy.context.temp_override(window=win, area=area, region=region):\n"
@@ -237,7 +237,7 @@ def show_doubts(window: Window) -> None:
 def cancel_by_key(window: Window) -> float:
     """Lift again, press Esc, and time until the lift is over; the scene is as it was."""
     before = window.ask(SCENE)
-    window.ask("bpy.context.scene.mvlift.preset = 'quality'")
+    window.ask("bpy.context.scene.mvlift.use_range = False")
     window.press("mvlift.lift", RUNNING)
     window.move(400, 560)
     window.wait("answer = bpy.context.window_manager.mvlift_job.fraction > 0.05")

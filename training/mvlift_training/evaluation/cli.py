@@ -35,7 +35,7 @@ from mvlift_training.motion_data import file_digest
 
 __all__ = ["EvaluateOptions", "evaluate", "main"]
 
-DEFAULT_ROWS = ("flat", "full", "full (fast)", "stage 1 only", "stage 2 only", "SMPLify")
+DEFAULT_ROWS = ("flat", "full", "stage 1 only", "stage 2 only", "SMPLify")
 SUMMARY = ("t_root", "t_root_axis", "mpjpe", "pa_mpjpe", "pa_mpjpe_clip", "j2d", "j2d_c", "fid", "acceleration",
            "skating", "gravity", "confidence", "mirrored", "failed")  # fmt: skip
 SHORT = ("t_root", "mpjpe", "pa_mpjpe", "gravity")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -80,13 +81,11 @@ def flat_row(setting: Setting) -> Method:
     return run
 
 
-def _full(setting: Setting, preset: str) -> Method:
+def _full(setting: Setting) -> Method:
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
         began = time.perf_counter()
         clip = sequence.clip(noisy, setting.subject.layout)
-        motion = lift(
-            clip, subject=setting.subject, preset=preset, seed=seed, models=setting.models, device=setting.device
-        )
+        motion = lift(clip, subject=setting.subject, seed=seed, models=setting.models, device=setting.device)
         return prediction(motion, began)
 
     return run
@@ -104,7 +103,7 @@ def _lifted_by(setting: Setting, draw: Sampler, prepared: PreparedClip) -> Lifte
     points, confidence = prepared.clip.points.astype(np.float64), prepared.clip.confidence.astype(np.float64)
     lifted = lift_points(points, confidence, prepared.fps, prepared.K, setting.subject, draw, setting.device)
     body = body_of(setting.subject)
-    fitted = fit_lifted(prepared, lifted, body, get_preset("quality"), None, 1.0)
+    fitted = fit_lifted(prepared, lifted, body, get_preset("fast"), None, 1.0)
     expected = lifted_error(fitted.points, lifted, setting.subject, float(prepared.fps))
     return motion_in_world(prepared, fitted, lifted.sigma, expected, body[0])
 
@@ -206,8 +205,7 @@ def _rows(setting: Setting) -> dict[str, Callable[[], Method]]:
     sds, unlined = (sds_options(setting.sds_iterations, lines) for lines in (True, False))
     return {
         "flat": lambda: flat_row(setting),
-        "full": lambda: _full(setting, "quality"),
-        "full (fast)": lambda: _full(setting, "fast"),
+        "full": lambda: _full(setting),
         "stage 1 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_independently(n, g, s, loop, r)),
         "stage 2 only": lambda: _from_lines(setting, lambda n, g, s, r: sample_lines(n, g, s, loop, r)),
         "stage 2 only (SDS)": lambda: _from_lines(setting, lambda n, g, s, r: distil_views(n, [g], s, sds, [r])[0]),
@@ -224,6 +222,10 @@ def _rows(setting: Setting) -> dict[str, Callable[[], Method]]:
     }
 
 
+OLD_ROWS: Final = {"full (fast)": "full"}
+"""Names of rows in earlier versions, which commands may hold."""
+
+
 def method_names(setting: Setting) -> list[str]:
     """Names of the rows."""
     return list(_rows(setting))
@@ -236,6 +238,7 @@ def method(name: str, setting: Setting) -> Method:
         ModelError: there is none of that name, or its weights are missing.
     """
     rows = _rows(setting)
+    name = OLD_ROWS.get(name, name)
     if name not in rows:
         raise ModelError(f"There is no row {name!r}.", f"Rows: {', '.join(rows)}.")
     return rows[name]()

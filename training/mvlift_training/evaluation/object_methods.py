@@ -36,7 +36,7 @@ def true_shape(sequence: Sequence, subject: Subject) -> ObjectShape:
     return replace(shape, size=np.median(np.linalg.norm(linear, axis=1), axis=0))
 
 
-def _lifted(setting: Setting, preset: str, known: bool, alone: bool = False) -> Method:
+def _lifted(setting: Setting, known: bool, alone: bool = False) -> Method:
     models = {"multiview": "", "line": ""} if alone else setting.models
 
     def run(sequence: Sequence, noisy: bool, seed: int) -> Prediction:
@@ -46,7 +46,6 @@ def _lifted(setting: Setting, preset: str, known: bool, alone: bool = False) -> 
         motion = lift(
             clip,
             subject=subject,
-            preset=preset,
             seed=seed,
             models=models,
             device=setting.device,
@@ -78,11 +77,10 @@ def object_rows(setting: Setting) -> dict[str, Callable[[], Method]]:
     """Rows by name; "size known" means that the object's true edges were given."""
     return {
         "flat": lambda: flat_row(setting),
-        "full": lambda: _lifted(setting, "quality", known=False),
-        "full (fast)": lambda: _lifted(setting, "fast", known=False),
-        "full, size known": lambda: _lifted(setting, "quality", known=True),
-        "person's model": lambda: _lifted(setting, "quality", known=False, alone=True),
-        "person's model, size known": lambda: _lifted(setting, "quality", known=True, alone=True),
+        "full": lambda: _lifted(setting, known=False),
+        "full, size known": lambda: _lifted(setting, known=True),
+        "person's model": lambda: _lifted(setting, known=False, alone=True),
+        "person's model, size known": lambda: _lifted(setting, known=True, alone=True),
         "SMPLify": lambda: _smplify(setting, known=False),
         "SMPLify, size known": lambda: _smplify(setting, known=True),
     }
