@@ -27,7 +27,8 @@ def labels_of_classes() -> Iterator[str]:
     for cls in mvlift_blender.classes():
         if issubclass(cls, (bpy.types.Operator, bpy.types.Panel, bpy.types.Menu)):
             yield cls.bl_label
-        names = {name for base in cls.__mro__ for name in getattr(base, "__annotations__", {})} - KEPT
+        ours = [base for base in cls.__mro__ if base.__module__.startswith("mvlift")]  # Blender translates its own
+        names = {name for base in ours for name in getattr(base, "__annotations__", {})} - KEPT
         for name in names & set(rna_of(cls).properties.keys()):
             control = rna_of(cls).properties[name]
             if not control.is_hidden:
