@@ -26,10 +26,10 @@ def test_pairs_cost_what_scipys_cost(seed: int) -> None:
 
 
 CODE = """
-import mvlift, mvlift.keypoints, mvlift.lifting.subjects, mvlift.worker.client, mvlift.bodies.model
+import mvlift, mvlift.keypoints, mvlift.lifting.subjects, mvlift.worker.client, mvlift.bodies.loading
 assert len(mvlift.read_keypoints({walk!r}, fps=30)[0]) == 150
 mvlift.load_motion({motion!r}).save({bvh!r})
-mvlift.bodies.model.load_body(None)
+mvlift.bodies.loading.load_body(None)
 print("done")
 """
 

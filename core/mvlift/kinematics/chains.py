@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mvlift.arrays import Array, array_namespace
 from mvlift.kinematics.rotations import exp_map, rotation_between, unit
 from mvlift.typing import F64
+
+if TYPE_CHECKING:
+    from mvlift.arrays import Array
 
 __all__ = [
     "MAX_REACH",
@@ -25,12 +27,21 @@ MAX_REACH: Final = 0.999
 """Share of a limb's length beyond which it does not stretch towards a goal."""
 
 
+def _namespace(array: Array) -> Any:
+    """NumPy without a look at other libraries: an engine whose Python lacks a module still starts, and names it."""
+    if isinstance(array, np.ndarray):
+        return np
+    from mvlift.arrays import array_namespace
+
+    return array_namespace(array)
+
+
 def world_rotations(parents: Sequence[int], rotations: Array) -> Array:
     """(T, J, 3, 3) rotations in the root's outer axes of rotations relative to the parents; parents come first."""
     world: list[Array] = []
     for j, parent in enumerate(parents):
         world.append(rotations[:, j] if parent < 0 else world[parent] @ rotations[:, j])
-    return array_namespace(rotations).stack(world, axis=1)
+    return _namespace(rotations).stack(world, axis=1)
 
 
 def forward_kinematics(parents: Sequence[int], rest: Array, rotations: Array, root: Array) -> tuple[Array, Array]:
@@ -45,7 +56,7 @@ def forward_kinematics(parents: Sequence[int], rest: Array, rotations: Array, ro
     Returns:
         World rotations (T, J, 3, 3) and positions (T, J, 3).
     """
-    xp, frames = array_namespace(rotations), len(rotations)
+    xp, frames = _namespace(rotations), len(rotations)
     world = world_rotations(parents, rotations)
     position: list[Array] = []
     for j, parent in enumerate(parents):
