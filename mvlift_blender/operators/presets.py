@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 from bl_operators.presets import AddPresetBase, ExecutePreset
+from bpy.props import StringProperty
 from mvlift.lifting.options import RETIRED_PRESETS
 
 from ..settings.options import generated_options
@@ -35,6 +36,10 @@ class MVLIFT_OT_lift_preset_apply(ExecutePreset):
 
     bl_idname = "mvlift.lift_preset_apply"
     bl_label = "Apply Lift Preset"
+
+    filepath: StringProperty(
+        name="File Path", description="The preset's file", subtype="FILE_PATH", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     def execute(self, context: Any) -> Any:
         """Values of earlier versions are replaced in the file first, which could not be set any more."""
