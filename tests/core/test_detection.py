@@ -376,6 +376,17 @@ def test_one_person_is_delivered_once() -> None:
     assert kept.tolist() == [1, 3]
 
 
+def test_a_frame_that_cannot_be_converted_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = write_video(tmp_path / "odd.mp4", [picture(t) for t in range(3)])
+
+    def refuse(*_: object) -> None:
+        raise av.error.OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("mvlift.detection.video._picture", refuse)
+    with pytest.raises(DetectionError, match=r"odd.mp4: frame 0 cannot be shown"):
+        list(open_frames(video))
+
+
 def test_legs_are_no_person() -> None:
     """The worse of a large pose and a small one along its limbs goes, a small one beside it stays."""
     layout = get_layout("mediapipe33")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mvlift.backends.onnx_runtime import load_onnx
 from mvlift.bodies.kinematic_model import get_kinematic_model
 from mvlift.bodies.pose_prior import load_prior
 from mvlift.bodies.smpl_file import KEYS, read_body_file
@@ -97,6 +98,15 @@ def test_weights_with_a_wrong_header(tmp_path: Path, name: str, value: object) -
     with pytest.raises(ModelError) as caught:
         load_denoiser(path, "line", "cpu")
     good(caught.value)
+
+
+def test_heads_that_do_not_divide_the_width(tmp_path: Path) -> None:
+    path = small_model(tmp_path, kind="line", config=config_of("heads", 500))
+    with pytest.raises(ModelError, match="no multiple of 500 heads") as caught:
+        load_denoiser(path, "line", "cpu")
+    good(caught.value)
+    with pytest.raises(ModelError, match="no multiple of 500 heads"):
+        load_onnx(path, "line", "cpu", 1)
 
 
 @pytest.mark.parametrize("schedule", [None, 3, {"steps": "x"}, {"steps": -1}, {"steps": 10**12}, {"other": 1}])

@@ -282,7 +282,11 @@ def open_frames(path: Path, first: int = 0) -> Iterator[Frame]:
             if number < first:
                 continue
             time = float((stamp - begin) * decoded.time_base) if stamp is not None and begin is not None else np.nan
-            yield _frame(decoded, number, time, aspect)
+            try:
+                frame = _frame(decoded, number, time, aspect)
+            except pyav().error.FFmpegError as error:  # a pixel format that nothing converts
+                raise DetectionError(f"{path.name}: frame {number} cannot be shown ({error}).", _REMEDY) from error
+            yield frame
 
 
 def _pictures(folder: Path) -> tuple[list[str], list[int]]:

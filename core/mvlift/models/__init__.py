@@ -139,6 +139,8 @@ def _check_extent(config: DenoiserConfig, schedule: CosineSchedule) -> None:
     wrong = [f"{k} {getattr(config, k)}" for k, high in most.items() if not 1 <= getattr(config, k, 1) <= high]
     if wrong or config.layers * config.width**2 > 1 << 32:
         raise ValueError(f"no network has {', '.join(wrong) or 'so many weights'}")
+    if config.width % config.heads:
+        raise ValueError(f"width {config.width} is no multiple of {config.heads} heads")
     if not 1 <= schedule.steps <= 100_000:
         raise ValueError(f"no schedule has {schedule.steps} steps")
 
