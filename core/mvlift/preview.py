@@ -10,6 +10,7 @@ import numpy as np
 from mvlift.errors import MvliftError
 from mvlift.files import whole_file
 from mvlift.keypoints.clip import KeypointClip
+from mvlift.keypoints.completing import repeated_to
 from mvlift.keypoints.layouts import get_layout, layout_names
 from mvlift.motion import LiftedMotion
 from mvlift.typing import F64
@@ -83,6 +84,7 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
     except ImportError as error:
         raise MvliftError("Pictures need matplotlib.", "pip install 'mvlift[preview]'") from error
     target = Path(path)
+    clip = None if clip is None else _lifted_part(clip, motion)
     frames = np.unique(np.linspace(0, len(motion) - 1, columns).round().astype(int))
     bones = skeleton_bones(motion.keypoint_names)
     world = np.asarray(motion.keypoints, np.float64)
@@ -117,6 +119,12 @@ def draw_preview(motion: LiftedMotion, clip: KeypointClip | None, path: str | Pa
     except OSError as error:
         raise MvliftError(f"{target} cannot be written ({error.strerror}).", "Choose another folder.") from error
     return target
+
+
+def _lifted_part(clip: KeypointClip, motion: LiftedMotion) -> KeypointClip:
+    """The frames that the motion has: a part may have been lifted, and one picture becomes many frames."""
+    part = clip.restricted(motion.first_frame, motion.first_frame + len(motion) - 1)
+    return repeated_to(part, len(motion))
 
 
 def _draw_given(axes: Any, clip: KeypointClip, frame: int) -> None:

@@ -16,8 +16,9 @@ from mvlift.keypoints.layouts import get_layout
 from mvlift.keypoints.mirror import handedness
 from mvlift.keypoints.missing import normalised_confidence
 from mvlift.keypoints.rates import place_by_time
+from mvlift.preview import _lifted_part
 from mvlift.typing import F64
-from scenes import WALK
+from scenes import WALK, small_motion
 
 COCO = get_layout("coco17").names
 
@@ -191,6 +192,17 @@ def test_one_picture_is_repeated() -> None:
     assert (still.points == clip.points[0]).all()
     assert "one picture" in still.assumptions[-1]
     assert repeated_to(still, 30) is still
+
+
+@pytest.mark.parametrize(("first", "last", "lifted"), [(3, 3, 30), (0, 40, 12)])
+def test_pictures_show_the_keypoints_of_the_frames_that_were_lifted(first: int, last: int, lifted: int) -> None:
+    whole = inspect_keypoints(WALK, image_size=SIZE).clips[0]
+    start = whole.first_frame + 3
+    motion = replace(small_motion(lifted), first_frame=start)
+    part = _lifted_part(whole.restricted(whole.first_frame + first, whole.first_frame + last), motion)
+    assert len(part) == lifted
+    rows = np.minimum(np.arange(3, 3 + lifted), max(last, 3) if first == 0 else 3)
+    np.testing.assert_array_equal(part.points, whole.points[rows])
 
 
 def test_hips_that_are_never_seen_are_guessed_below_the_shoulders() -> None:
