@@ -109,8 +109,8 @@ def _enable(suffix: str) -> None:
 def _selected(context: Any, twin: StandIn) -> Iterator[None]:
     """Inside, just what is exported is selected."""
     with active_only(context, twin.armature):
-        for thing in twin.objects:
-            thing.select_set(True)
+        for exported in twin.objects:
+            exported.select_set(True)
         yield
 
 

@@ -45,6 +45,6 @@ def subjects_for(family: str, names: tuple[str, ...]) -> tuple[str, ...]:
 def _rank(subject: Subject, names: tuple[str, ...]) -> tuple[bool, float, int, str]:
     """Smaller is more likely: no keypoint of its object missing, most of its keypoints there, few of them."""
     wanted, known = set(subject.layout.names), set(names)
-    thing = subject.rigid_object
-    lacks = thing is not None and not (thing.points and set(thing.points) <= known)
+    rigid_object = subject.rigid_object
+    lacks = rigid_object is not None and not (rigid_object.points and set(rigid_object.points) <= known)
     return lacks, -len(wanted & known) / len(wanted), -len(wanted & known), subject.name

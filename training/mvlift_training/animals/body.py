@@ -20,20 +20,7 @@ _SLACK: Final = 0.02
 
 @dataclass(frozen=True)
 class Measures:
-    """One animal, in shoulder heights (the upper joint of the front leg above the ground); angles in radians.
-
-    Attributes:
-        kind: such as "dog".
-        trunk: from between the shoulders to between the hips.
-        hip_height: above the ground.
-        shoulder_width, hip_width: from left to right.
-        front: upper arm, forearm, metacarpus, pastern.
-        back: thigh, shank, metatarsus, pastern.
-        neck, head: lengths.
-        neck_pitch, head_pitch: above the horizontal, as usually carried.
-        withers: height of the withers above the shoulder joints.
-        frequency: factor on how often it steps.
-    """
+    """One animal: a value of each range of ``Kind``, in shoulder heights and radians; ``kind`` is its name."""
 
     kind: str
     trunk: float
